@@ -1,0 +1,5 @@
+//! The command line of Mitos: `cargo run -- COMMAND`.
+
+fn main() {
+    println!("mitos");
+}
