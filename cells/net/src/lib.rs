@@ -1,0 +1,2 @@
+//! TCP/IP by smoltcp: interfaces, sockets, DHCP.
+#![cfg_attr(not(test), no_std)]

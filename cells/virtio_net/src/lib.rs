@@ -1,0 +1,2 @@
+//! virtio network device driver.
+#![cfg_attr(not(test), no_std)]

@@ -1,0 +1,2 @@
+//! Port of pg_btree: B-tree indexes over memcomparable keys.
+#![cfg_attr(not(test), no_std)]

@@ -1,0 +1,2 @@
+//! B-tree indexes over memcomparable keys.
+#![cfg_attr(not(test), no_std)]

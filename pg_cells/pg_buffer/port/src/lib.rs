@@ -1,0 +1,2 @@
+//! Port of pg_buffer: The buffer pool: page table, replacement, read-ahead, checkpoints, space map.
+#![cfg_attr(not(test), no_std)]

@@ -1,0 +1,2 @@
+//! System catalogs on ordinary tables, and the cache of relation descriptors.
+#![cfg_attr(not(test), no_std)]

@@ -1,0 +1,2 @@
+//! Port of pg_executor: Runs plans: operators, expressions, utility statements.
+#![cfg_attr(not(test), no_std)]

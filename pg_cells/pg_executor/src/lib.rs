@@ -1,0 +1,2 @@
+//! Runs plans: operators, expressions, utility statements.
+#![cfg_attr(not(test), no_std)]

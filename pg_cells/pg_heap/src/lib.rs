@@ -1,0 +1,2 @@
+//! Heap tables: tuples, versions, visibility, free space.
+#![cfg_attr(not(test), no_std)]

@@ -1,0 +1,2 @@
+//! SQL text to syntax tree, over sqlparser.
+#![cfg_attr(not(test), no_std)]

@@ -1,0 +1,2 @@
+//! Typed expressions and plans as plain data, between planner and executor.
+#![cfg_attr(not(test), no_std)]

@@ -1,0 +1,2 @@
+//! Port of pg_planner: Names and types resolved, syntax tree to plan.
+#![cfg_attr(not(test), no_std)]

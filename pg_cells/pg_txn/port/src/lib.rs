@@ -1,0 +1,2 @@
+//! Port of pg_txn: Transaction ids, snapshots, commit log, locks.
+#![cfg_attr(not(test), no_std)]

@@ -1,0 +1,2 @@
+//! Port of pg_wal: Write-ahead log: records, group commit, checkpoint position, redo.
+#![cfg_attr(not(test), no_std)]

@@ -1,0 +1,2 @@
+//! PostgreSQL protocol v3: messages, sessions, COPY.
+#![cfg_attr(not(test), no_std)]
