@@ -1,2 +1,20 @@
 //! Physical frames, virtual pages, MappedPages and the kernel heap.
-#![cfg_attr(not(test), no_std)]
+//!
+//! What others use: [`DmaRegion`], memory that a device can reach. In the
+//! system, frame and page allocation and the heap stand behind it; on the host
+//! it is ordinary aligned memory, so drivers and the buffer pool are tested
+//! there.
+#![cfg_attr(mitos, no_std)]
+
+extern crate alloc;
+
+mod dma;
+
+pub use dma::{DmaRegion, DmaSlice};
+
+/// Bytes of a page of the machine.
+pub const PAGE_SIZE: usize = 4096;
+
+/// There is not enough memory.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutOfMemory;
