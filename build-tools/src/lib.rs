@@ -6,16 +6,25 @@
 //! relocatable object, [`base`] links the boot image, [`fingerprint`] names
 //! the interfaces, [`image`] packs and signs with the key of [`keys`].
 //! [`pipeline`] runs these steps in order.
+//!
+//! Running it: [`qemu`] finds the emulator, [`vm`] is one QEMU process,
+//! [`instance`] is where a running system is found, [`client`] talks to it.
+//! [`command`] is the command line.
 
 pub mod base;
+pub mod client;
+pub mod command;
 pub mod compile;
 pub mod fingerprint;
 pub mod graph;
 pub mod image;
+pub mod instance;
 pub mod keys;
 pub mod object;
 pub mod paths;
 pub mod pipeline;
 pub mod progress;
+pub mod qemu;
 pub mod run;
 pub mod toolchain;
+pub mod vm;
