@@ -1,2 +1,29 @@
-//! Locks and queues for tasks: spin lock, sleeping mutex, read-write latch, wait queue, channel.
-#![cfg_attr(not(test), no_std)]
+//! Locks and queues for tasks.
+//!
+//! | type | waits by | use it for |
+//! |---|---|---|
+//! | [`SpinLock`] | spinning, preemption off | a few instructions, never across a call that may block |
+//! | [`IrqLock`] | spinning, interrupts off | data shared with an interrupt handler |
+//! | [`Mutex`] | sleeping | longer sections |
+//! | [`RwLatch`] | sleeping | pages: many readers or one writer |
+//! | [`WaitQueue`] | sleeping | "until this condition holds" |
+//! | [`Completion`] | sleeping | the end of one piece of work: the wait token of ports |
+//! | [`channel`] | sleeping | messages between tasks |
+//!
+//! All of them work unchanged on the host, where tasks are threads.
+#![cfg_attr(mitos, no_std)]
+
+extern crate alloc;
+
+pub mod channel;
+mod completion;
+mod latch;
+mod mutex;
+mod spinlock;
+mod wait_queue;
+
+pub use completion::{Completion, Outcome};
+pub use latch::RwLatch;
+pub use mutex::{Mutex, MutexGuard};
+pub use spinlock::{IrqLock, IrqLockGuard, SpinLock, SpinLockGuard};
+pub use wait_queue::WaitQueue;

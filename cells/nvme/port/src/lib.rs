@@ -1,2 +1,90 @@
-//! The block device as others see it: geometry, requests, completion tokens.
-#![cfg_attr(not(test), no_std)]
+//! The block device as others see it.
+//!
+//! Offsets are in bytes and multiples of the block size. Requests are
+//! asynchronous: [`BlockDevice::submit`] never sleeps; each request carries a
+//! completion token whose outcome is [`OK`] or one of the error codes here.
+//! Ordering: none between requests in flight. Durability: a completed write may
+//! still be lost with the power, unless it was a [`Op::WriteDurable`] or a
+//! [`Op::Flush`] submitted after its completion has completed.
+#![cfg_attr(mitos, no_std)]
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use memory::DmaSlice;
+use port::{Component, Port};
+use sync::{Completion, Outcome};
+
+/// The door of the disk driver.
+pub static DISK: Port<dyn BlockDevice> = Port::new("nvme");
+
+/// Outcome: done.
+pub const OK: Outcome = 0;
+/// Outcome: the device reports a medium or device error for this request.
+pub const IO_ERROR: Outcome = 1;
+/// Outcome: the request itself is wrong (outside the device, misaligned).
+pub const BAD_REQUEST: Outcome = 2;
+/// Outcome: the device is gone.
+pub const DEVICE_LOST: Outcome = 3;
+
+/// What the device is like.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Geometry {
+    /// Bytes of a logical block; offsets and lengths are multiples of it.
+    pub block_size: u32,
+    /// Bytes of the whole device.
+    pub capacity: u64,
+    /// The most bytes of one request.
+    pub max_transfer: u32,
+    /// Whether completed writes can be lost before a flush.
+    pub volatile_cache: bool,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Op {
+    /// Device to memory.
+    Read,
+    /// Memory to device.
+    Write,
+    /// Memory to device, and durable when complete (force unit access).
+    WriteDurable,
+    /// Makes all completed writes durable. No data.
+    Flush,
+}
+
+/// One request. The data slice keeps the memory alive until the device is done.
+#[derive(Debug)]
+pub struct Request {
+    /// What to do.
+    pub op: Op,
+    /// Where on the device, in bytes.
+    pub offset: u64,
+    /// The memory; `None` for a flush.
+    pub data: Option<DmaSlice>,
+    /// Ended when the device is done.
+    pub done: Completion,
+}
+
+/// How urgent requests are. The log goes before everything else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Urgency {
+    /// Checkpoint and read-ahead.
+    Background,
+    /// A query waits for it.
+    Normal,
+    /// The write-ahead log.
+    Log,
+}
+
+/// A disk.
+pub trait BlockDevice: Component {
+    /// What it is like.
+    fn geometry(&self) -> Geometry;
+    /// Takes the requests and rings the device once. Never sleeps: what does
+    /// not fit the device's queue is queued in memory. Errors arrive as
+    /// outcomes.
+    fn submit(&self, urgency: Urgency, requests: Vec<Request>);
+    /// Looks for completions now instead of waiting for an interrupt.
+    fn poll(&self);
+}

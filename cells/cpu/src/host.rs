@@ -1,0 +1,43 @@
+//! The host's stand-in for a CPU: a thread with a small number.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+std::thread_local! {
+    static ID: usize = NEXT.fetch_add(1, Ordering::Relaxed) % 4;
+}
+
+/// The number of the CPU this code runs on, below [`crate::MAX_CPUS`].
+pub fn id() -> usize {
+    ID.try_with(|id| *id).unwrap_or(0)
+}
+
+/// How many CPUs run.
+pub fn count() -> usize {
+    4
+}
+
+/// Disables preemption; nothing to do on the host.
+#[inline]
+pub fn preempt_disable() {}
+
+/// Enables preemption again; nothing to do on the host.
+#[inline]
+pub fn preempt_enable() {}
+
+/// Turns interrupts off and tells whether they were on; never on the host.
+#[inline]
+pub fn irq_disable() -> bool {
+    false
+}
+
+/// Turns interrupts on; nothing to do on the host.
+#[inline]
+pub fn irq_enable() {}
+
+/// One round of a spinning wait.
+#[inline]
+pub fn relax() {
+    std::thread::yield_now();
+}

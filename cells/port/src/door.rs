@@ -1,0 +1,439 @@
+//! The port itself: its word, its two generations and the steps of a swap.
+
+use crate::cell::CellRef;
+use crate::entry::{Count, Entered};
+use crate::{Component, CrashKind, HandoverError, State};
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::ops::Range;
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use cpu::MAX_CPUS;
+use sync::{Mutex, WaitQueue};
+
+/// Bits of the word. Zero apart from the parity means: open, nothing special.
+const PARITY: u32 = 1;
+const CLOSED: u32 = 2;
+const EMPTY: u32 = 4;
+const INJECT: u32 = 8;
+/// Someone waits for a count to reach zero.
+const DRAINING: u32 = 16;
+
+/// Why a port could not be entered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PortError {
+    /// No cell stands behind the port: not started yet, or given up.
+    NoProvider(&'static str),
+}
+
+/// Why a step of a swap could not be done. The caller undoes the swap.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SwapError {
+    /// Calls were still in flight at the deadline.
+    Busy {
+        /// The port.
+        port: &'static str,
+        /// How many calls.
+        inflight: u32,
+    },
+    /// The port has no staged provider to flip to.
+    NothingStaged(&'static str),
+    /// The port has no provider to give a state.
+    NoProvider(&'static str),
+    /// The state could not be given or taken.
+    Handover(&'static str, HandoverError),
+}
+
+/// A port as lists show it.
+#[derive(Clone, Debug)]
+pub struct DoorStatus {
+    /// The port's name, which is the cell's.
+    pub name: &'static str,
+    /// The cell behind it, if any.
+    pub cell: Option<CellRef>,
+    /// Counts up with each flip.
+    pub generation: u64,
+    /// Calls in flight.
+    pub inflight: u32,
+    /// Closed for a swap.
+    pub closed: bool,
+}
+
+/// The part of a port that does not depend on its trait.
+#[derive(Debug)]
+pub(crate) struct PortBase {
+    pub(crate) name: &'static str,
+    word: AtomicU32,
+    inject: AtomicU8,
+    generation: AtomicU64,
+    counts: [[Count; MAX_CPUS]; 2],
+    /// Callers that wait for the port to open.
+    closed_out: WaitQueue,
+    /// The swap, waiting for the last call to leave.
+    drained: WaitQueue,
+}
+
+struct Provider<T: ?Sized> {
+    object: Box<T>,
+    cell: CellRef,
+}
+
+/// The door of a cell: a static in its port crate.
+pub struct Port<T: ?Sized + 'static> {
+    base: PortBase,
+    /// The providers of the two parities; null when there is none.
+    providers: [AtomicPtr<Provider<T>>; 2],
+    staged: Mutex<Option<Box<Provider<T>>>>,
+}
+
+impl PortBase {
+    const fn new(name: &'static str) -> Self {
+        PortBase {
+            name,
+            word: AtomicU32::new(EMPTY),
+            inject: AtomicU8::new(0),
+            generation: AtomicU64::new(0),
+            counts: [[Count::ZERO; MAX_CPUS], [Count::ZERO; MAX_CPUS]],
+            closed_out: WaitQueue::new(),
+            drained: WaitQueue::new(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn leave(&self, count: &Count) {
+        let before = count.0.fetch_sub(1, Ordering::SeqCst);
+        debug_assert!(before > 0, "left {} more often than entered", self.name);
+        if self.word.load(Ordering::SeqCst) & DRAINING != 0 {
+            self.drained.wake_all();
+        }
+    }
+
+    fn parity(&self) -> usize {
+        (self.word.load(Ordering::SeqCst) & PARITY) as usize
+    }
+
+    fn inflight(&self, parity: usize) -> u32 {
+        self.counts[parity]
+            .iter()
+            .map(|c| c.0.load(Ordering::SeqCst))
+            .sum()
+    }
+
+    /// The addresses of the counts, by which the ledger knows its entries.
+    fn range(&self) -> Range<usize> {
+        let start = core::ptr::from_ref(&self.counts).addr();
+        start..start + core::mem::size_of_val(&self.counts)
+    }
+
+    /// Waits until no call of `parity` is in flight.
+    fn drain(&self, parity: usize, deadline: u64) -> Result<(), SwapError> {
+        self.word.fetch_or(DRAINING, Ordering::SeqCst);
+        let done = self
+            .drained
+            .wait_deadline(deadline, || (self.inflight(parity) == 0).then_some(()));
+        self.word.fetch_and(!DRAINING, Ordering::SeqCst);
+        done.ok_or_else(|| SwapError::Busy {
+            port: self.name,
+            inflight: self.inflight(parity),
+        })
+    }
+}
+
+impl<T: ?Sized + Component> Port<T> {
+    /// A port with nobody behind it.
+    #[must_use]
+    pub const fn new(name: &'static str) -> Self {
+        Port {
+            base: PortBase::new(name),
+            providers: [
+                AtomicPtr::new(core::ptr::null_mut()),
+                AtomicPtr::new(core::ptr::null_mut()),
+            ],
+            staged: Mutex::new(None),
+        }
+    }
+
+    /// Enters the port. Blocks while it is closed for a swap, unless this task
+    /// is inside already.
+    ///
+    /// # Errors
+    /// When no cell stands behind it.
+    #[inline]
+    pub fn enter(&self) -> Result<Entered<'_, T>, PortError> {
+        let word = self.base.word.load(Ordering::SeqCst);
+        if word & !(PARITY | DRAINING) == 0 {
+            let parity = (word & PARITY) as usize;
+            let count = &self.base.counts[parity][cpu::id()];
+            count.0.fetch_add(1, Ordering::SeqCst);
+            if (self.base.word.load(Ordering::SeqCst) ^ word) & !DRAINING == 0 {
+                return Ok(self.entered(parity, count));
+            }
+            self.base.leave(count);
+        }
+        self.enter_slowly()
+    }
+
+    #[inline]
+    fn entered<'p>(&'p self, parity: usize, count: &'p Count) -> Entered<'p, T> {
+        let provider = self.providers[parity].load(Ordering::Acquire);
+        // SAFETY: a provider is freed only after its parity was replaced and
+        // drained; our count in that parity, taken before the word was seen
+        // unchanged, keeps that from happening while the guard lives. The
+        // pointer is not null: the word said that the port is not empty.
+        let provider = unsafe { &(*provider).object };
+        Entered::new(self, provider, count)
+    }
+
+    #[cold]
+    fn enter_slowly(&self) -> Result<Entered<'_, T>, PortError> {
+        loop {
+            let word = self.base.word.load(Ordering::SeqCst);
+            if word & EMPTY != 0 {
+                return Err(PortError::NoProvider(self.base.name));
+            }
+            let inside = || task_port::with_ledger(|l| l.holds_within(self.base.range()));
+            if word & CLOSED != 0 && !inside() {
+                self.base.closed_out.wait_until(|| {
+                    (self.base.word.load(Ordering::SeqCst) & CLOSED == 0).then_some(())
+                });
+                continue;
+            }
+            let parity = (word & PARITY) as usize;
+            let count = &self.base.counts[parity][cpu::id()];
+            count.0.fetch_add(1, Ordering::SeqCst);
+            let mask = PARITY | EMPTY | CLOSED;
+            if self.base.word.load(Ordering::SeqCst) & mask != word & mask {
+                self.base.leave(count);
+                continue;
+            }
+            let entered = self.entered(parity, count);
+            self.inject_if_told(&entered);
+            return Ok(entered);
+        }
+    }
+
+    fn inject_if_told(&self, entered: &Entered<'_, T>) {
+        if self.base.word.load(Ordering::SeqCst) & INJECT == 0 {
+            return;
+        }
+        let code = self.base.inject.swap(0, Ordering::SeqCst);
+        self.base.word.fetch_and(!INJECT, Ordering::SeqCst);
+        if let Some(kind) = CrashKind::from_code(code) {
+            entered.crash(kind);
+        }
+    }
+
+    /// Puts a provider in the wings; [`Door::flip`] brings it on stage.
+    pub(crate) fn stage(&self, object: Box<T>, cell: CellRef) {
+        *self.staged.lock() = Some(Box::new(Provider { object, cell }));
+    }
+
+    fn current(&self) -> Option<&Provider<T>> {
+        let provider = self.providers[self.base.parity()].load(Ordering::SeqCst);
+        // SAFETY: only the swap, which is one at a time, frees providers, and
+        // only the one that is not current; `Door`'s methods are its steps.
+        unsafe { provider.as_ref() }
+    }
+
+    fn take_provider(&self, parity: usize) -> Option<Box<Provider<T>>> {
+        let provider = self.providers[parity].swap(core::ptr::null_mut(), Ordering::SeqCst);
+        // SAFETY: the pointer came from `Box::into_raw` in `flip`, and the swap
+        // has made it unreachable by taking it out.
+        (!provider.is_null()).then(|| unsafe { Box::from_raw(provider) })
+    }
+}
+
+impl<T: ?Sized> Port<T> {
+    #[inline]
+    pub(crate) fn base(&self) -> &PortBase {
+        &self.base
+    }
+}
+
+/// A port as the swap sees it. The methods are the steps of one swap; one swap
+/// runs at a time (the swap engine's lock), and it alone calls them.
+pub trait Door: Sync {
+    /// The port's name, which is the cell's.
+    fn name(&self) -> &'static str;
+    /// What lists show.
+    fn status(&self) -> DoorStatus;
+    /// New callers wait from now on.
+    fn close(&self);
+    /// Waits until nobody is inside.
+    ///
+    /// # Errors
+    /// [`SwapError::Busy`] at `deadline` (ns).
+    fn drain(&self, deadline: u64) -> Result<(), SwapError>;
+    /// Callers may enter again.
+    fn open(&self);
+    /// Asks the current provider for its state.
+    ///
+    /// # Errors
+    /// When there is no provider or it refuses.
+    fn export(&self) -> Result<Option<State>, SwapError>;
+    /// Gives the current provider its state back.
+    ///
+    /// # Errors
+    /// When it does not take it.
+    fn reclaim(&self, state: State) -> Result<(), SwapError>;
+    /// Makes the staged provider the current one. The former one stays until
+    /// [`Door::retire`].
+    ///
+    /// # Errors
+    /// When nothing is staged, or the generation before last is still in use.
+    fn flip(&self) -> Result<(), SwapError>;
+    /// Undoes [`Door::flip`]: the former provider is current again.
+    fn flip_back(&self) -> Result<(), SwapError>;
+    /// Forgets what is staged.
+    fn unstage(&self);
+    /// Waits until nobody is inside the former provider and drops it.
+    ///
+    /// # Errors
+    /// [`SwapError::Busy`] at `deadline` (ns); it can be tried again.
+    fn retire(&self, deadline: u64) -> Result<(), SwapError>;
+    /// Takes the current provider away and leaves the port empty: the cell has
+    /// failed and its replacement is not there yet. Callers get an error.
+    fn abandon(&self);
+    /// The next call faults.
+    fn inject(&self, kind: CrashKind);
+}
+
+impl<T: ?Sized + Component + 'static> Door for Port<T> {
+    fn name(&self) -> &'static str {
+        self.base.name
+    }
+
+    fn status(&self) -> DoorStatus {
+        let word = self.base.word.load(Ordering::SeqCst);
+        DoorStatus {
+            name: self.base.name,
+            cell: self.current().map(|p| p.cell.clone()),
+            generation: self.base.generation.load(Ordering::Relaxed),
+            inflight: self.base.inflight(0) + self.base.inflight(1),
+            closed: word & CLOSED != 0,
+        }
+    }
+
+    fn close(&self) {
+        self.base.word.fetch_or(CLOSED, Ordering::SeqCst);
+    }
+
+    fn drain(&self, deadline: u64) -> Result<(), SwapError> {
+        self.base.drain(self.base.parity(), deadline)
+    }
+
+    fn open(&self) {
+        self.base.word.fetch_and(!CLOSED, Ordering::SeqCst);
+        self.base.closed_out.wake_all();
+    }
+
+    fn export(&self) -> Result<Option<State>, SwapError> {
+        let provider = self
+            .current()
+            .ok_or(SwapError::NoProvider(self.base.name))?;
+        provider
+            .object
+            .export()
+            .map_err(|e| SwapError::Handover(self.base.name, e))
+    }
+
+    fn reclaim(&self, state: State) -> Result<(), SwapError> {
+        let provider = self
+            .current()
+            .ok_or(SwapError::NoProvider(self.base.name))?;
+        provider
+            .object
+            .reclaim(state)
+            .map_err(|e| SwapError::Handover(self.base.name, e))
+    }
+
+    fn flip(&self) -> Result<(), SwapError> {
+        let next = self.base.parity() ^ 1;
+        if self.base.inflight(next) != 0 || !self.providers[next].load(Ordering::SeqCst).is_null() {
+            return Err(SwapError::Busy {
+                port: self.base.name,
+                inflight: self.base.inflight(next),
+            });
+        }
+        let staged = self
+            .staged
+            .lock()
+            .take()
+            .ok_or(SwapError::NothingStaged(self.base.name))?;
+        self.providers[next].store(Box::into_raw(staged), Ordering::SeqCst);
+        self.base.generation.fetch_add(1, Ordering::SeqCst);
+        let _ = self
+            .base
+            .word
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |w| {
+                Some((w ^ PARITY) & !EMPTY)
+            });
+        Ok(())
+    }
+
+    fn flip_back(&self) -> Result<(), SwapError> {
+        let next = self.base.parity() ^ 1;
+        if self.providers[next].load(Ordering::SeqCst).is_null() {
+            return Err(SwapError::NoProvider(self.base.name));
+        }
+        self.base.generation.fetch_add(1, Ordering::SeqCst);
+        self.base.word.fetch_xor(PARITY, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn unstage(&self) {
+        let staged = self.staged.lock().take();
+        drop(staged);
+    }
+
+    fn retire(&self, deadline: u64) -> Result<(), SwapError> {
+        let old = self.base.parity() ^ 1;
+        self.base.drain(old, deadline)?;
+        drop(self.take_provider(old));
+        Ok(())
+    }
+
+    fn abandon(&self) {
+        self.base.word.fetch_or(EMPTY, Ordering::SeqCst);
+        self.base.closed_out.wake_all();
+    }
+
+    fn inject(&self, kind: CrashKind) {
+        self.base.inject.store(kind as u8, Ordering::SeqCst);
+        self.base.word.fetch_or(INJECT, Ordering::SeqCst);
+    }
+}
+
+impl core::fmt::Display for SwapError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            SwapError::Busy { port, inflight } => write!(
+                f,
+                "{port}: {inflight} calls still in flight at the deadline"
+            ),
+            SwapError::NothingStaged(port) => write!(f, "{port}: the new cell offered no provider"),
+            SwapError::NoProvider(port) => write!(f, "{port}: no cell stands behind it"),
+            SwapError::Handover(port, HandoverError::Missing) => {
+                write!(f, "{port}: there is no state to hand over")
+            }
+            SwapError::Handover(port, HandoverError::Schema { offered }) => {
+                write!(f, "{port}: the state's schema {offered} is not understood")
+            }
+            SwapError::Handover(port, HandoverError::Busy) => {
+                write!(f, "{port}: the state cannot be given now")
+            }
+        }
+    }
+}
+
+impl core::fmt::Display for PortError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let PortError::NoProvider(name) = self;
+        write!(f, "{name} is not running")
+    }
+}
+
+impl From<SwapError> for String {
+    fn from(error: SwapError) -> String {
+        alloc::format!("{error}")
+    }
+}

@@ -1,0 +1,54 @@
+//! The gate: where a fault stops. Code run behind it may panic or fault; the
+//! caller gets the fault as a value and everything the code held is given back.
+
+use alloc::string::String;
+
+/// What kind of fault it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FaultKind {
+    /// A Rust panic.
+    Panic,
+    /// A page fault: null or wild pointer, execution of data.
+    PageFault,
+    /// A general protection fault: a non-canonical address, a bad selector.
+    Protection,
+    /// A divide error.
+    Divide,
+    /// An invalid opcode.
+    InvalidOpcode,
+    /// The stack ran into its guard page.
+    StackOverflow,
+    /// The watchdog ended a call that did not return.
+    Hang,
+    /// Any other CPU exception, by vector.
+    Other(u8),
+}
+
+/// A fault caught by a gate.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// What happened.
+    pub kind: FaultKind,
+    /// The cell it happened in, when known.
+    pub cell: String,
+    /// One line for people: the panic's message, or address and function.
+    pub message: String,
+    /// How many ledger entries had to be given back.
+    pub released: usize,
+}
+
+/// Runs `body` behind a gate. A panic or a CPU fault in it unwinds to here; what
+/// the task entered into its ledger since is given back.
+///
+/// # Errors
+/// The fault, when there was one.
+pub fn gate<R>(body: impl FnOnce() -> R) -> Result<R, Fault> {
+    let mark = crate::with_ledger(|l| l.mark());
+    match crate::catch(body) {
+        Ok(value) => Ok(value),
+        Err(mut fault) => {
+            fault.released = crate::with_ledger(|l| l.release_since(mark));
+            Err(fault)
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Tasks in the system: the calls reach the `task` cell through what it has
+//! installed here.
+
+use crate::{Fault, Ledger, SpawnOptions, TaskId};
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
+
+/// The part of a task that this crate knows; the `task` cell keeps the rest in
+/// a structure that starts with this one.
+#[derive(Debug)]
+pub struct TaskHeader {
+    /// Its number.
+    pub id: TaskId,
+    /// Its name.
+    pub name: String,
+    /// What it holds.
+    pub ledger: Ledger,
+    /// The cell whose code it runs, for reports; an index kept by `port`.
+    pub cell: AtomicU32,
+    /// Nanoseconds of CPU time used.
+    pub cpu_time: AtomicU64,
+    /// The `task` cell's own data about it.
+    pub private: AtomicUsize,
+}
+
+impl core::fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Ledger")
+    }
+}
+
+/// What the `task` cell does for everyone.
+pub trait Tasks: Sync {
+    /// Makes a task that runs `body`.
+    ///
+    /// # Errors
+    /// When there is no memory for its stack.
+    fn spawn(
+        &self,
+        options: SpawnOptions,
+        body: Box<dyn FnOnce() + Send>,
+    ) -> Result<TaskRef, SpawnError>;
+    /// Blocks the running task until unparked or `deadline` (ns), if any.
+    fn park(&self, deadline: Option<u64>);
+    /// Lets the task's current or next park return. Callable from interrupt
+    /// handlers.
+    fn unpark(&self, task: &TaskRef);
+    /// Lets others run.
+    fn yield_now(&self);
+    /// Monotonic nanoseconds.
+    fn now(&self) -> u64;
+    /// Microseconds since 1970.
+    fn wall_clock_us(&self) -> i64;
+    /// Runs `body`; gives the fault if it unwound.
+    ///
+    /// # Errors
+    /// The fault.
+    fn catch(&self, body: &mut dyn FnMut()) -> Result<(), Fault>;
+}
+
+static TASKS: spin::Once<&'static dyn Tasks> = spin::Once::new();
+
+/// Called once by the `task` cell.
+pub fn install(tasks: &'static dyn Tasks) {
+    TASKS.call_once(|| tasks);
+}
+
+#[inline]
+fn tasks() -> &'static dyn Tasks {
+    match TASKS.get() {
+        Some(tasks) => *tasks,
+        None => panic!("the task cell is not up yet"),
+    }
+}
+
+/// Why a task could not be made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SpawnError {
+    /// No memory for its stack.
+    OutOfMemory,
+}
+
+/// A task, alive or ended. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct TaskRef(pub Arc<TaskHeader>);
+
+impl TaskRef {
+    /// Its number.
+    #[must_use]
+    pub fn id(&self) -> TaskId {
+        self.0.id
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Lets its current or next [`park`] return. Callable from interrupt
+    /// handlers.
+    pub fn unpark(&self) {
+        tasks().unpark(self);
+    }
+}
+
+#[inline]
+fn header() -> &'static TaskHeader {
+    let raw = cpu::current_raw().cast::<TaskHeader>();
+    assert!(!raw.is_null(), "no task runs yet");
+    // SAFETY: the `task` cell stores the header of the running task here, inside
+    // an Arc that it holds while the task runs; the reference is used by that
+    // task only.
+    unsafe { &*raw }
+}
+
+/// The running task.
+#[must_use]
+pub fn current() -> TaskRef {
+    let raw: *const TaskHeader = header();
+    // SAFETY: `raw` is the pointer of the Arc that the `task` cell holds for the
+    // running task; taking one more count of it is what `clone` does.
+    unsafe {
+        Arc::increment_strong_count(raw);
+        TaskRef(Arc::from_raw(raw))
+    }
+}
+
+/// Whether a task runs on this CPU (false early at boot).
+#[must_use]
+pub fn in_task() -> bool {
+    !cpu::current_raw().is_null()
+}
+
+/// The running task's number.
+#[must_use]
+pub fn current_id() -> TaskId {
+    header().id
+}
+
+/// Calls `f` with the running task's ledger. Before the first task runs there
+/// is one for the boot itself.
+#[inline]
+pub fn with_ledger<R>(f: impl FnOnce(&Ledger) -> R) -> R {
+    static BOOT: Ledger = Ledger::new();
+    if in_task() {
+        f(&header().ledger)
+    } else {
+        f(&BOOT)
+    }
+}
+
+/// Waits for an unpark. May return without one.
+pub fn park() {
+    tasks().park(None);
+}
+
+/// Waits for an unpark or until the clock shows `deadline` (nanoseconds as
+/// [`now`] counts them).
+pub fn park_until(deadline: u64) {
+    tasks().park(Some(deadline));
+}
+
+/// Lets others run.
+pub fn yield_now() {
+    tasks().yield_now();
+}
+
+/// Nanoseconds since boot; never goes back.
+#[must_use]
+pub fn now() -> u64 {
+    tasks().now()
+}
+
+/// Microseconds since 1970-01-01 00:00 UTC.
+#[must_use]
+pub fn wall_clock_us() -> i64 {
+    tasks().wall_clock_us()
+}
+
+/// Sleeps for `ns` nanoseconds at least.
+pub fn sleep(ns: u64) {
+    let until = now().saturating_add(ns);
+    while now() < until {
+        park_until(until);
+    }
+}
+
+/// Starts a task that runs `body` behind a gate.
+///
+/// # Errors
+/// When there is no memory for it.
+pub fn spawn(
+    options: SpawnOptions,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<TaskRef, SpawnError> {
+    tasks().spawn(options, Box::new(body))
+}
+
+/// Runs `body`; a panic or CPU fault in it comes back as a value. The gate's
+/// lower half.
+pub(crate) fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Fault> {
+    let mut body = Some(body);
+    let mut result = None;
+    tasks().catch(&mut || {
+        if let Some(body) = body.take() {
+            result = Some(body());
+        }
+    })?;
+    match result {
+        Some(value) => Ok(value),
+        None => unreachable!("catch returned Ok without running its body"),
+    }
+}
