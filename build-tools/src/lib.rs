@@ -10,6 +10,7 @@
 //! Running it: [`qemu`] finds the emulator, [`vm`] is one QEMU process,
 //! [`instance`] is where a running system is found, [`client`] talks to it.
 //! [`command`] is the command line.
+#![forbid(unsafe_code)]
 
 pub mod base;
 pub mod client;
