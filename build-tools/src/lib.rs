@@ -27,5 +27,6 @@ pub mod pipeline;
 pub mod progress;
 pub mod qemu;
 pub mod run;
+pub mod tokens;
 pub mod toolchain;
 pub mod vm;

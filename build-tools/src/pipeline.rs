@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
+use cell_archive::EntryKind;
 
 use crate::base::{self, Base};
 use crate::compile::compile;
@@ -55,6 +56,7 @@ pub fn prepare(paths: &Paths) -> Result<Parts> {
             version: package.version.clone(),
             fingerprint: fingerprints.own(package),
             uses: fingerprints.uses(&graph, package),
+            kind: EntryKind::BaseCrate,
             object: None,
         };
         progress.update(&cell.name);
@@ -65,8 +67,13 @@ pub fn prepare(paths: &Paths) -> Result<Parts> {
         }
         cell.object = object::make(paths, rlib)?;
         if cell.object.is_some() {
-            cells.push(cell);
+            cell.kind = EntryKind::Cell;
+        } else if package.is_member {
+            cell.kind = EntryKind::CodelessCrate;
+        } else {
+            continue;
         }
+        cells.push(cell);
     }
     progress.update("nano_core");
     let base = base::link(paths, &base_rlibs)?;
