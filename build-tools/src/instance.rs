@@ -68,6 +68,16 @@ impl Instance {
         self.folder.join("qemu.pid")
     }
 
+    /// The boot image it was started with, whatever was built since.
+    pub fn nano_core(&self) -> PathBuf {
+        self.folder.join("nano_core.elf")
+    }
+
+    /// The archive it was started with.
+    pub fn archive(&self) -> PathBuf {
+        self.folder.join("mitos.img")
+    }
+
     fn socket(&self, name: &str) -> PathBuf {
         let path = self.folder.join(format!("{name}.sock"));
         if path.as_os_str().len() <= MAX_SOCKET_PATH {
@@ -76,6 +86,17 @@ impl Instance {
         let mut hash = DefaultHasher::new();
         self.folder.hash(&mut hash);
         std::env::temp_dir().join(format!("mitos-{:016x}-{name}.sock", hash.finish()))
+    }
+
+    fn files(&self) -> [PathBuf; 6] {
+        [
+            self.console_log(),
+            self.console_socket(),
+            self.control_socket(),
+            self.process_id(),
+            self.nano_core(),
+            self.archive(),
+        ]
     }
 
     /// Takes the place; refused while a system runs there.
@@ -89,12 +110,7 @@ impl Instance {
             }
             Err(TryLockError::Error(error)) => return Err(error).context("cannot lock"),
         }
-        for stale in [
-            self.console_log(),
-            self.console_socket(),
-            self.control_socket(),
-            self.process_id(),
-        ] {
+        for stale in self.files() {
             match std::fs::remove_file(&stale) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                     return Err(error).with_context(|| stale.display().to_string());

@@ -8,7 +8,8 @@
 //! [`pipeline`] runs these steps in order.
 //!
 //! Running it: [`qemu`] finds the emulator, [`vm`] is one QEMU process,
-//! [`instance`] is where a running system is found, [`client`] talks to it.
+//! [`instance`] is where a running system is found, [`client`] talks to it,
+//! [`push`] chooses what a running system needs to be sent.
 //! [`command`] is the command line.
 #![forbid(unsafe_code)]
 
@@ -25,6 +26,7 @@ pub mod object;
 pub mod paths;
 pub mod pipeline;
 pub mod progress;
+pub mod push;
 pub mod qemu;
 pub mod run;
 pub mod tokens;

@@ -135,6 +135,9 @@ impl Vm {
         let instance = Instance::new(paths, config.pg_port);
         let claim = instance.claim()?;
         make_disk(&config.disk)?;
+        // A build that goes on meanwhile must not be mixed in.
+        keep(&paths.nano_core(), &instance.nano_core())?;
+        keep(&paths.archive(), &instance.archive())?;
         // Made here, so that it can be read before QEMU opens it.
         File::create(instance.console_log())?;
         let process = Process::start(command(paths, config, &instance))?;
@@ -267,9 +270,9 @@ fn command(paths: &Paths, config: &Config, instance: &Instance) -> Command {
         .args(config.accel.settle(paths).arguments())
         .args(["-smp", &config.cpus.to_string(), "-m", &config.memory])
         .arg("-kernel")
-        .arg(paths.nano_core())
+        .arg(instance.nano_core())
         .arg("-initrd")
-        .arg(paths.archive())
+        .arg(instance.archive())
         .args(["-append", &config.append.join(" ")])
         .args(["-chardev", &console, "-serial", "chardev:console"])
         .args(["-chardev", &control, "-serial", "chardev:control"])
@@ -301,6 +304,14 @@ fn command(paths: &Paths, config: &Config, instance: &Instance) -> Command {
 /// QEMU's options separate by comma; a comma in a path is doubled.
 fn quoted(path: &Path) -> String {
     path.to_string_lossy().replace(',', ",,")
+}
+
+/// Builds replace files and never write into them, so a second name keeps
+/// what the first one meant.
+fn keep(from: &Path, to: &Path) -> Result<()> {
+    std::fs::hard_link(from, to)
+        .or_else(|_| std::fs::copy(from, to).map(drop))
+        .with_context(|| format!("cannot keep {}; has it been built?", from.display()))
 }
 
 fn make_disk(path: &Path) -> Result<()> {

@@ -4,15 +4,16 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use cell_archive::Archive;
 use control::Verb;
 use lexopt::Parser;
 
 use super::parse_remote;
-use crate::client;
+use crate::client::{self, ClientError};
 use crate::instance::Instance;
 use crate::paths::Paths;
-use crate::pipeline;
+use crate::{pipeline, push};
 
 pub(super) fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
     let remote = parse_remote(parser)?;
@@ -23,9 +24,28 @@ pub(super) fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
     if !instance.is_running() {
         bail!("no system is running on port {}", remote.port);
     }
-    let archive = pipeline::build_push(paths, &remote.words)?;
+    let booted = std::fs::read(instance.archive()).context("the running system's archive")?;
+    let booted = Archive::parse(&booted).context("the running system's archive")?;
+    let parts = pipeline::prepare(paths)?;
+    let push = push::plan(&parts, &booted, &remote.words)?;
+    eprintln!(
+        "{:>10} {} ({} KiB)",
+        "Pushing",
+        push.names.join(" "),
+        push.archive.len() / 1024
+    );
     let limit = Duration::from_secs(remote.deadline.unwrap_or(120));
-    let answer = client::request(&instance, Verb::Push, &archive, limit)?;
-    println!("{}", String::from_utf8_lossy(&answer).trim_end());
-    Ok(ExitCode::SUCCESS)
+    match client::request(&instance, Verb::Push, &push.archive, limit) {
+        Ok(answer) => {
+            println!("{}", String::from_utf8_lossy(&answer).trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(ClientError::Refused(reason)) => {
+            for line in &push.advice {
+                eprintln!("mitos: {line}");
+            }
+            bail!("the system refuses: {}", reason.trim_end());
+        }
+        Err(error) => Err(error.into()),
+    }
 }
