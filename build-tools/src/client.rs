@@ -2,11 +2,12 @@
 //! `control` for the framing).
 
 use std::fmt;
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use control::{Reader, Reply, Request, Verb};
+use control::{MAILBOX_LEN, MAILBOX_WORD, PushBody, Reader, Reply, Request, Verb};
 
 use crate::instance::Instance;
 
@@ -132,6 +133,31 @@ fn fresh_id() -> u32 {
 /// Any [`ClientError`]; a command that fails is `Refused`.
 pub fn shell(instance: &Instance, command: &str, limit: Duration) -> Result<String, ClientError> {
     let answer = request(instance, Verb::Shell, command.as_bytes(), limit)?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}
+
+/// Sends an archive of cells, through the mailbox where the system reads it.
+/// Gives the system's answer, which names the pause.
+///
+/// # Errors
+/// Any [`ClientError`]; a set that does not fit is `Refused`.
+pub fn push(instance: &Instance, archive: &[u8], limit: Duration) -> Result<String, ClientError> {
+    let has_mailbox = archive.len() <= MAILBOX_LEN
+        && match shell(instance, MAILBOX_WORD, limit) {
+            Ok(_) => true,
+            Err(ClientError::Refused(_)) => false,
+            Err(error) => return Err(error),
+        };
+    let mut mailbox = File::options().write(true).open(instance.mailbox())?;
+    let body = if has_mailbox {
+        // Until the answer is there; another push has to wait that long.
+        mailbox.lock()?;
+        mailbox.write_all(archive)?;
+        PushBody::Mailbox(archive.len())
+    } else {
+        PushBody::Inline(archive)
+    };
+    let answer = request(instance, Verb::Push, &body.encode(), limit)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }
 

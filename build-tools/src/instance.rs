@@ -78,6 +78,11 @@ impl Instance {
         self.folder.join("mitos.img")
     }
 
+    /// The file that the system sees as the memory of a PCI device.
+    pub fn mailbox(&self) -> PathBuf {
+        self.folder.join("mailbox")
+    }
+
     fn socket(&self, name: &str) -> PathBuf {
         let path = self.folder.join(format!("{name}.sock"));
         if path.as_os_str().len() <= MAX_SOCKET_PATH {
@@ -88,7 +93,7 @@ impl Instance {
         std::env::temp_dir().join(format!("mitos-{:016x}-{name}.sock", hash.finish()))
     }
 
-    fn files(&self) -> [PathBuf; 6] {
+    fn files(&self) -> [PathBuf; 7] {
         [
             self.console_log(),
             self.console_socket(),
@@ -96,6 +101,7 @@ impl Instance {
             self.process_id(),
             self.nano_core(),
             self.archive(),
+            self.mailbox(),
         ]
     }
 

@@ -138,6 +138,7 @@ impl Vm {
         // A build that goes on meanwhile must not be mixed in.
         keep(&paths.nano_core(), &instance.nano_core())?;
         keep(&paths.archive(), &instance.archive())?;
+        File::create(instance.mailbox())?.set_len(control::MAILBOX_LEN as u64)?;
         // Made here, so that it can be read before QEMU opens it.
         File::create(instance.console_log())?;
         let process = Process::start(command(paths, config, &instance))?;
@@ -257,6 +258,11 @@ fn command(paths: &Paths, config: &Config, instance: &Instance) -> Command {
         "if=none,id=disk,format=raw,discard=unmap,file={}",
         quoted(&config.disk)
     );
+    let mailbox = format!(
+        "memory-backend-file,id=mailbox,share=on,size={},mem-path={}",
+        control::MAILBOX_LEN,
+        quoted(&instance.mailbox())
+    );
     let network = format!("user,id=net,hostfwd=tcp:127.0.0.1:{}-:5432", config.pg_port);
     command
         .args([
@@ -281,6 +287,12 @@ fn command(paths: &Paths, config: &Config, instance: &Instance) -> Command {
         .args([
             "-device",
             "virtio-net-pci,netdev=net,disable-legacy=on,romfile=",
+        ])
+        .args([
+            "-object",
+            &mailbox,
+            "-device",
+            "ivshmem-plain,memdev=mailbox",
         ])
         .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
     if config.snapshot {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use cell_archive::Archive;
-use control::Verb;
 use lexopt::Parser;
 
 use super::parse_remote;
@@ -35,9 +34,9 @@ pub(super) fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
         push.archive.len() / 1024
     );
     let limit = Duration::from_secs(remote.deadline.unwrap_or(120));
-    match client::request(&instance, Verb::Push, &push.archive, limit) {
+    match client::push(&instance, &push.archive, limit) {
         Ok(answer) => {
-            println!("{}", String::from_utf8_lossy(&answer).trim_end());
+            println!("{}", answer.trim_end());
             Ok(ExitCode::SUCCESS)
         }
         Err(ClientError::Refused(reason)) => {

@@ -15,8 +15,10 @@
 //! whoever owns the line calls [`Reader::reset`] when nothing arrived for
 //! [`STALE_MILLISECONDS`].
 //!
-//! The reader of the serial port should turn its FIFO on and empty it in one
-//! go: under QEMU that makes 200 KiB/s of 20 KiB/s.
+//! A serial port is slow: 50 KiB/s under QEMU with its FIFO on, 20 without. A
+//! system that maps the *mailbox* (a file of the host, seen as the memory of a
+//! PCI device) answers the shell command [`MAILBOX_WORD`] with success; pushes
+//! then leave the archive there and send only its length, see [`PushBody`].
 //!
 //! Both directions use one [`Reader`], over [`Request`] or [`Reply`]. What the
 //! commands mean does not belong here.
@@ -37,6 +39,16 @@ const MAX_HEADER: usize = 64;
 /// Half a frame that did not grow for this long is dropped.
 pub const STALE_MILLISECONDS: u64 = 2_000;
 
+/// The shell command that succeeds when the system reads the mailbox.
+pub const MAILBOX_WORD: &str = "mailbox";
+/// PCI vendor and device of the mailbox (QEMU's `ivshmem-plain`); the memory is
+/// base address register 2.
+pub const MAILBOX_PCI: (u16, u16) = (0x1af4, 0x1110);
+/// Size of the mailbox in bytes.
+pub const MAILBOX_LEN: usize = 32 << 20;
+/// Start of a push's body that points to the mailbox.
+const MAILBOX_NOTE: &[u8] = b"MAILBOX ";
+
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
@@ -44,6 +56,39 @@ pub enum Verb {
     Shell,
     /// Swap in the cells of an archive.
     Push,
+}
+
+/// What the body of a push is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushBody<'a> {
+    /// The archive itself.
+    Inline(&'a [u8]),
+    /// The archive is so many bytes at the start of the mailbox.
+    Mailbox(usize),
+}
+
+impl<'a> PushBody<'a> {
+    /// Reads a push's body; `None` when it names more than the mailbox holds.
+    pub fn parse(body: &'a [u8]) -> Option<Self> {
+        let Some(len) = body.strip_prefix(MAILBOX_NOTE) else {
+            return Some(Self::Inline(body));
+        };
+        let len = core::str::from_utf8(len).ok()?.parse().ok()?;
+        (len <= MAILBOX_LEN).then_some(Self::Mailbox(len))
+    }
+
+    /// The bytes of the body.
+    pub fn encode(self) -> Vec<u8> {
+        match self {
+            Self::Inline(archive) => archive.to_vec(),
+            Self::Mailbox(len) => {
+                let mut text = String::new();
+                // Writing to a string cannot fail.
+                let _ = write!(text, "{len}");
+                [MAILBOX_NOTE, text.as_bytes()].concat()
+            }
+        }
+    }
 }
 
 /// A kind of frame: how its header line reads.
@@ -311,6 +356,15 @@ mod tests {
         reader.reset();
         let next = request(Verb::Shell, 2, b"cells");
         assert_eq!(read_all(&mut reader, &next.encode()), [next]);
+    }
+
+    #[test]
+    fn a_push_points_to_the_mailbox_or_not() {
+        for body in [PushBody::Inline(b"MITOSCEL..."), PushBody::Mailbox(12345)] {
+            assert_eq!(PushBody::parse(&body.encode()), Some(body));
+        }
+        assert_eq!(PushBody::parse(b"MAILBOX 99999999999"), None);
+        assert_eq!(PushBody::parse(b"MAILBOX x"), None);
     }
 
     #[test]
