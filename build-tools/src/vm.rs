@@ -236,7 +236,13 @@ fn command(paths: &Paths, config: &Config, instance: &Instance) -> Command {
     // QEMU must not outlive this tool, even when the tool is killed.
     let mut command = if Path::new("/usr/bin/setpriv").exists() {
         let mut command = Command::new("/usr/bin/setpriv");
-        command.args(["--pdeathsig", "KILL", PROGRAM]);
+        // On a terminal QEMU must get to restore its settings.
+        let signal = if config.console == Console::Terminal {
+            "TERM"
+        } else {
+            "KILL"
+        };
+        command.args(["--pdeathsig", signal, PROGRAM]);
         command
     } else {
         Command::new(PROGRAM)

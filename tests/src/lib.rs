@@ -16,6 +16,20 @@ use std::sync::OnceLock;
 
 use mitos::paths::Paths;
 
+/// Runs one of the tests that the system has within itself (`test=NAME`).
+///
+/// # Panics
+/// When the system leaves with anything but success.
+pub fn run_in_guest(name: &str) {
+    let mut guest = Guest::start(|config| config.append.push(format!("test={name}")));
+    let end = guest.wait_for_end();
+    assert_eq!(
+        end,
+        mitos::vm::End::Success,
+        "test {name} within the system"
+    );
+}
+
 /// Builds the image, once per test program.
 ///
 /// # Panics
