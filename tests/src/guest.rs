@@ -1,6 +1,6 @@
 //! [`Guest`]: a booted system that belongs to one test.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -208,9 +208,15 @@ impl Guest {
         }
     }
 
+    /// Keeps what was said, gives up the rest.
     fn remember(&mut self) {
         self.console = self.console();
-        self.vm = None;
+        if let Some(vm) = self.vm.take() {
+            let folder = vm.instance().folder().clone();
+            drop(vm);
+            // Left-overs are no reason to fail a test.
+            let _ = std::fs::remove_dir_all(folder);
+        }
     }
 
     fn vm(&self) -> &Vm {
@@ -230,12 +236,8 @@ impl Drop for Guest {
                 self.console().trim_end()
             );
         }
-        let folder: Option<PathBuf> = self.vm.as_ref().map(|vm| vm.instance().folder().clone());
-        self.vm = None;
+        self.remember();
         // Left-overs are no reason to fail a test.
         let _ = std::fs::remove_file(&self.config.disk);
-        if let Some(folder) = folder {
-            let _ = std::fs::remove_dir_all(folder);
-        }
     }
 }
