@@ -21,6 +21,7 @@ pub mod coercion;
 pub mod context;
 mod func;
 pub mod function;
+mod json;
 pub mod operator;
 mod operators;
 pub mod resolve;

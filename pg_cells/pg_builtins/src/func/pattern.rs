@@ -7,8 +7,8 @@
 //! PostgreSQL takes the longest.
 
 use alloc::format;
-use alloc::sync::Arc;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use pg_types::{SqlError, SqlResult, SqlState};

@@ -147,10 +147,22 @@ impl Numeric {
             1 - (1 - weight * 4) / 2
         };
         let out = display_scale(before, i64::from(scale));
+        Ok(Numeric::root(coef, scale, out))
+    }
+
+    /// Square root of a value that is not negative, at a scale of the caller's.
+    pub fn sqrt_at(&self, out: u16) -> Numeric {
+        match self.to_big() {
+            Some((coef, scale)) => Numeric::root(coef, scale, u32::from(out)),
+            None => self.clone(),
+        }
+    }
+
+    fn root(coef: BigInt, scale: u16, out: u32) -> Numeric {
         // sqrt(c / 10^s) = sqrt(c * 10^(2w - s)) / 10^w, with one digit to round by.
         let w = out + 1 + u32::from(scale);
         let root = (coef * pow10(2 * w - u32::from(scale))).sqrt();
-        Ok(Numeric::from_big(rescaled(&root, w, out), out as u16))
+        Numeric::from_big(rescaled(&root, w, out), out as u16)
     }
 
     /// e to the power of the value. 22003 when it overflows.
