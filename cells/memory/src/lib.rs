@@ -8,8 +8,14 @@
 
 extern crate alloc;
 
+#[cfg(mitos)]
+mod contiguous;
+mod device;
 mod dma;
 
+pub use device::DeviceMemory;
+#[cfg(not(mitos))]
+pub use device::fake_device;
 pub use dma::{DmaRegion, DmaSlice};
 
 /// Bytes of a page of the machine.
