@@ -69,7 +69,7 @@ impl DeviceMemory {
     fn at(&self, offset: usize, size: usize) -> Option<NonNull<u8>> {
         let inside = offset.checked_add(size).is_some_and(|end| end <= self.len);
         debug_assert!(inside, "device register {offset:#x} is outside the mapping");
-        if !inside || offset % size != 0 {
+        if !inside || !offset.is_multiple_of(size) {
             return None;
         }
         // SAFETY: offset lies inside the mapping.
