@@ -99,3 +99,13 @@ impl ConfigAccess for FakeConfig {
         }
     }
 }
+
+/// The address of `size` bytes (a power of two) of memory that stands for a
+/// device's registers, aligned as a window is.
+///
+/// # Errors
+/// When there is no memory.
+pub fn registers(size: u64) -> Result<u64, memory::OutOfMemory> {
+    let physical = memory::fake_device(2 * size as usize)?;
+    Ok(physical.next_multiple_of(size))
+}
