@@ -5,7 +5,7 @@ use crate::bring_up::{self, Progress, Scene};
 use crate::{complete, issue};
 use core::sync::atomic::Ordering;
 use nvme_port::registers::{CSTS, CSTS_FATAL};
-use nvme_port::{NvmeState, Queue, Step, deliver};
+use nvme_port::{Mode, NvmeState, Queue, Step, deliver};
 
 /// How often a queue's health is looked at, and how long its loop sleeps when
 /// nothing interrupts.
@@ -121,6 +121,11 @@ pub(crate) fn try_again_if_lost(state: &NvmeState) {
             control.step = Step::Halt;
             control.failures = 0;
             state.resetting.store(true, Ordering::Release);
+            for queue in &state.queues {
+                // From now on jobs wait again instead of ending at once.
+                queue.rings.with(|rings| rings.mode = Mode::Halted);
+                queue.line.raise();
+            }
         }
     });
 }
