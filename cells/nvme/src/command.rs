@@ -87,12 +87,31 @@ pub(crate) fn build(
 /// takes more than two addresses. Gives the bytes.
 #[inline]
 fn pages(command: &Command, list: usize, lists: &mut DmaWords, entry: &mut [u64; 8]) -> u64 {
+    let Some(data) = &command.first.request.data else {
+        return 0;
+    };
+    let at = data.physical();
+    let bytes = data.len() as u64;
+    let second = next_page(at);
+    if command.more.is_empty() && at + bytes <= next_page(second) {
+        entry[3] = at;
+        entry[4] = if at + bytes > second { second } else { 0 };
+        return bytes;
+    }
+    listed(command, list, lists, entry)
+}
+
+/// The start of the page after the one of `at`.
+#[inline]
+fn next_page(at: u64) -> u64 {
+    (at & !(PAGE_SIZE as u64 - 1)) + PAGE_SIZE as u64
+}
+
+/// The general case of [`pages`].
+fn listed(command: &Command, list: usize, lists: &mut DmaWords, entry: &mut [u64; 8]) -> u64 {
     let mut count = 0;
     let mut bytes = 0;
-    for job in command.jobs() {
-        let Some(data) = &job.request.data else {
-            continue;
-        };
+    for data in command.jobs().filter_map(|j| j.request.data.as_ref()) {
         let mut at = data.physical();
         let end = at + data.len() as u64;
         bytes += data.len() as u64;
@@ -107,7 +126,7 @@ fn pages(command: &Command, list: usize, lists: &mut DmaWords, entry: &mut [u64;
                 }
             }
             count += 1;
-            at = (at & !(PAGE_SIZE as u64 - 1)) + PAGE_SIZE as u64;
+            at = next_page(at);
         }
     }
     if count > 2 {

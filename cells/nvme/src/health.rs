@@ -29,14 +29,13 @@ enum Reason {
 /// Looks after `queue` and gives the time (ns) at which that is due again.
 pub(crate) fn round(state: &NvmeState, queue: &Queue) -> u64 {
     let now = task_port::now();
-    let reaped = queue
-        .rings
-        .with(|rings| (complete::reap(state, queue, rings), rings.has_finished()));
-    if reaped.1 {
-        deliver(queue);
-    }
+    let (reaped, ended) = queue.rings.with(|rings| {
+        let reaped = complete::reap(state, queue, rings);
+        (reaped, rings.next_finished())
+    });
+    deliver(queue, ended);
     if !state.is_resetting() {
-        let trouble = match reaped.0 {
+        let trouble = match reaped {
             Err(complete::Senseless { id }) => Some(Reason::Senseless(id)),
             Ok(()) => examine(state, queue, now),
         };
@@ -56,11 +55,12 @@ fn examine(state: &NvmeState, queue: &Queue, now: u64) -> Option<Reason> {
     if queue.rings.is_torn() || state.control.is_torn() {
         return Some(Reason::Torn);
     }
-    let pause = CHECK_NS.min(state.timeout_ns / 4);
+    let pause = CHECK_NS.min(state.timeout_ns / 4).max(1);
     if now < queue.checked.load(Ordering::Relaxed).saturating_add(pause) {
         return None;
     }
     queue.checked.store(now, Ordering::Relaxed);
+    let round = queue.rounds.fetch_add(1, Ordering::Relaxed) + 1;
     // Also all ones, as a device that has gone reads.
     if state.device.registers.read32(CSTS) & CSTS_FATAL != 0 {
         return Some(Reason::Fatal);
@@ -69,7 +69,7 @@ fn examine(state: &NvmeState, queue: &Queue, now: u64) -> Option<Reason> {
         // Jobs that wait are handed over by whoever makes room; this is for the
         // case that nobody does.
         issue::pump(state, queue, rings);
-        let late = |since: u64| now.saturating_sub(since) > state.timeout_ns;
+        let late = |since: u64| round - since > state.timeout_ns.div_ceil(pause);
         rings.oldest().is_some_and(late).then_some(Reason::Late)
     })
 }
@@ -108,7 +108,7 @@ pub(crate) fn reset(state: &NvmeState, now: u64) -> Progress {
         progress
     });
     for queue in &state.queues {
-        deliver(queue);
+        deliver(queue, (None, true));
     }
     progress.unwrap_or(Progress::Working)
 }

@@ -5,6 +5,7 @@
 //! however much a checkpoint writes.
 
 use crate::{command, ring};
+use core::sync::atomic::Ordering;
 use nvme_port::{DEVICE_LOST, Mode, NvmeState, Op, Queue, Rings, Urgency};
 
 /// The most bytes that adjoining jobs are merged to: beyond that one command
@@ -31,10 +32,10 @@ pub(crate) fn pump(state: &NvmeState, queue: &Queue, rings: &mut Rings) {
     let Some(mut urgency) = rings.most_urgent() else {
         return;
     };
-    let now = task_port::now();
+    let round = queue.rounds.load(Ordering::Relaxed);
     let mut rung = false;
     while rings.in_flight() < room(urgency, rings.capacity()) {
-        let Some(id) = rings.begin(urgency, now) else {
+        let Some(id) = rings.begin(urgency, round) else {
             break;
         };
         merge(state, rings, id, urgency);

@@ -109,11 +109,9 @@ impl BlockDevice for Driver {
         let ended = queue.rings.with(|rings| {
             rings.accept(urgency, requests);
             issue::pump(&self.state, queue, rings);
-            rings.has_finished()
+            rings.next_finished()
         });
-        if ended {
-            deliver(queue);
-        }
+        deliver(queue, ended);
     }
 
     fn poll(&self) {
@@ -121,10 +119,10 @@ impl BlockDevice for Driver {
             let ended = queue.rings.try_with(|rings| {
                 // A reply that makes no sense is the loop's to find again.
                 let _ = complete::reap(&self.state, queue, rings);
-                rings.has_finished()
+                rings.next_finished()
             });
-            if ended == Some(true) {
-                deliver(queue);
+            if let Some(ended) = ended {
+                deliver(queue, ended);
             }
         }
     }

@@ -181,6 +181,7 @@ fn make_queues(device: &Device, facts: &Facts) -> Result<Box<[Queue]>, OpenError
             vector,
             rings: Guarded::new(Rings::allocate(facts.depth, facts.list_bytes)?),
             checked: AtomicU64::new(0),
+            rounds: AtomicU64::new(0),
         });
     }
     Ok(queues.into_boxed_slice())

@@ -71,8 +71,14 @@ impl DmaWords {
     #[inline]
     pub fn write_entry(&mut self, index: u16, entry: &[u64; 8]) {
         let offset = usize::from(index) * SUBMISSION_BYTES;
-        for (word, value) in entry.iter().enumerate() {
-            self.write64(offset + 8 * word, *value);
+        if offset + SUBMISSION_BYTES > self.0.len() {
+            return;
+        }
+        // SAFETY: the whole entry lies inside, and the region starts on a page;
+        // otherwise as in `write64`.
+        unsafe {
+            let place = self.0.as_ptr().add(offset).cast::<[u64; 8]>();
+            place.write_volatile(*entry);
         }
     }
 
@@ -144,12 +150,14 @@ pub struct Command {
     pub first: Job,
     /// Those after it.
     pub more: Vec<Job>,
-    /// When it was handed over (ns).
-    pub since: u64,
+    /// The round of health checks in which it was handed over
+    /// ([`crate::Queue::rounds`]).
+    pub round: u64,
 }
 
 impl Command {
     /// All its jobs, by offset.
+    #[inline]
     pub fn jobs(&self) -> impl Iterator<Item = &Job> {
         core::iter::once(&self.first).chain(&self.more)
     }
@@ -193,12 +201,14 @@ impl Rings {
     /// Takes jobs in; they wait.
     #[inline]
     pub fn accept(&mut self, urgency: Urgency, requests: Vec<Request>) {
-        let jobs = requests.into_iter().map(|request| Job {
-            request,
-            urgency,
-            attempts: 0,
-        });
-        self.waiting[urgency as usize].extend(jobs);
+        let queue = &mut self.waiting[urgency as usize];
+        for request in requests {
+            queue.push_back(Job {
+                request,
+                urgency,
+                attempts: 0,
+            });
+        }
     }
 
     /// The urgency of the most urgent job that waits.
@@ -221,17 +231,18 @@ impl Rings {
     /// Makes the next waiting job a command and gives its number; `None` when
     /// no job waits or no number is free.
     #[inline]
-    pub fn begin(&mut self, urgency: Urgency, now: u64) -> Option<u16> {
+    pub fn begin(&mut self, urgency: Urgency, round: u64) -> Option<u16> {
         let queue = &mut self.waiting[urgency as usize];
-        if queue.is_empty() {
-            return None;
-        }
-        let id = self.free.pop()?;
-        self.commands[usize::from(id)] = queue.pop_front().map(|first| Command {
+        let id = *self.free.last()?;
+        let slot = self.commands.get_mut(usize::from(id))?;
+        let first = queue.pop_front()?;
+        debug_assert!(slot.is_none());
+        *slot = Some(Command {
             first,
             more: Vec::new(),
-            since: now,
+            round,
         });
+        self.free.pop();
         Some(id)
     }
 
@@ -279,12 +290,13 @@ impl Rings {
         self.waiting.iter().map(VecDeque::len).sum()
     }
 
-    /// When the oldest command was handed over.
+    /// The round in which the oldest command was handed over.
     #[must_use]
     pub fn oldest(&self) -> Option<u64> {
-        self.commands.iter().flatten().map(|c| c.since).min()
+        self.commands.iter().flatten().map(|c| c.round).min()
     }
 
+    #[inline]
     fn take(&mut self, id: u16) -> Option<Command> {
         let command = self.commands.get_mut(usize::from(id))?.take()?;
         self.free.push(id);
@@ -302,12 +314,13 @@ impl Rings {
             outcome,
             status,
         });
-        for job in command.more {
-            self.finished.push_back(Finished {
+        if !command.more.is_empty() {
+            let jobs = command.more.into_iter().map(|job| Finished {
                 request: job.request,
                 outcome,
                 status,
             });
+            self.finished.extend(jobs);
         }
     }
 
@@ -347,7 +360,7 @@ impl Rings {
     pub fn collect(&mut self, limit: u8, outcome: Outcome) {
         let mut ids: Vec<(u64, u16)> = Vec::with_capacity(self.commands.len());
         for (id, command) in self.commands.iter().enumerate() {
-            ids.extend(command.as_ref().map(|c| (c.since, id as u16)));
+            ids.extend(command.as_ref().map(|c| (c.round, id as u16)));
         }
         // The oldest is put back last and so stands first.
         ids.sort_unstable_by(|a, b| b.cmp(a));
@@ -373,16 +386,11 @@ impl Rings {
         }
     }
 
-    /// Whether ended jobs are still to be told.
+    /// The next ended job to be told ([`crate::deliver`]), and whether there are
+    /// more.
     #[inline]
-    #[must_use]
-    pub fn has_finished(&self) -> bool {
-        !self.finished.is_empty()
-    }
-
-    /// The next ended job to be told.
-    #[inline]
-    pub(crate) fn next_finished(&mut self) -> Option<Finished> {
-        self.finished.pop_front()
+    pub fn next_finished(&mut self) -> (Option<Finished>, bool) {
+        let next = self.finished.pop_front();
+        (next, !self.finished.is_empty())
     }
 }

@@ -204,6 +204,10 @@ pub struct Queue {
     pub rings: Guarded<Rings>,
     /// When its health was looked at last (ns).
     pub checked: AtomicU64,
+    /// How often that was. Commands are stamped with it instead of the time:
+    /// reading the clock would cost more than handing over a command, and a
+    /// loop that was kept from running for long finds no command late.
+    pub rounds: AtomicU64,
 }
 
 /// What a swap hands over.
@@ -269,18 +273,27 @@ impl Drop for NvmeState {
         for queue in &mut self.queues {
             let rings = queue.rings.get_mut();
             rings.fail_all(DEVICE_LOST);
-            while let Some(finished) = rings.next_finished() {
+            while let (Some(finished), _) = rings.next_finished() {
                 tell(&finished);
             }
         }
     }
 }
 
-/// Tells the ended jobs of `queue` to those who wait for them. Called without
-/// the queue's lock: waking takes a while.
-pub fn deliver(queue: &Queue) {
-    while let Some(finished) = queue.rings.with(Rings::next_finished) {
-        tell(&finished);
+/// Tells the ended jobs of `queue` to those who wait for them: first `next`, as
+/// [`Rings::next_finished`] gave it, then the others. Called without the queue's
+/// lock: waking takes a while.
+#[inline]
+pub fn deliver(queue: &Queue, next: (Option<Finished>, bool)) {
+    let (mut finished, mut more) = next;
+    loop {
+        if let Some(finished) = finished {
+            tell(&finished);
+        }
+        if !more {
+            return;
+        }
+        (finished, more) = queue.rings.with(Rings::next_finished);
     }
 }
 
