@@ -195,6 +195,8 @@ impl Fake {
             return;
         }
         if self.knobs.dead.load(SeqCst) {
+            // Not yet: it is looked at again with the next step.
+            self.running = false;
             return;
         }
         assert_eq!(
