@@ -5,7 +5,7 @@ use crate::{Fault, Ledger, SpawnOptions, TaskId};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 
 /// The part of a task that this crate knows; the `task` cell keeps the rest in
 /// a structure that starts with this one.
@@ -17,8 +17,8 @@ pub struct TaskHeader {
     pub name: String,
     /// What it holds.
     pub ledger: Ledger,
-    /// The cell whose code it runs, for reports; an index kept by `port`.
-    pub cell: AtomicU32,
+    /// How many gates it is behind; without one a fault is fatal.
+    pub gates: AtomicU32,
     /// Nanoseconds of CPU time used.
     pub cpu_time: AtomicU64,
     /// The `task` cell's own data about it.
@@ -106,8 +106,10 @@ impl TaskRef {
     }
 }
 
+/// The running task's header.
 #[inline]
-fn header() -> &'static TaskHeader {
+#[must_use]
+pub fn header() -> &'static TaskHeader {
     let raw = cpu::current_raw().cast::<TaskHeader>();
     assert!(!raw.is_null(), "no task runs yet");
     // SAFETY: the `task` cell stores the header of the running task here, inside
