@@ -113,8 +113,12 @@ pub(crate) fn reset(state: &NvmeState, now: u64) -> Progress {
     progress.unwrap_or(Progress::Working)
 }
 
-/// A new driver tries again what the former one has given up.
-pub(crate) fn try_again_if_lost(state: &NvmeState) {
+/// A new driver takes the state up: it tries again what the former one has given
+/// up, and has a look at what that one left half done.
+pub(crate) fn take_up(state: &NvmeState) {
+    for queue in state.queues.iter().filter(|q| q.rings.is_torn()) {
+        queue.line.raise();
+    }
     state.control.with(|control| {
         if control.step == Step::Failed {
             state.device.claim.enable();

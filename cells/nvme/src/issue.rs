@@ -21,12 +21,13 @@ fn room(urgency: Urgency, capacity: usize) -> usize {
     }
 }
 
-/// Hands waiting jobs to the device while there is room, and rings once.
+/// Hands waiting jobs to the device while there is room, and rings once. A queue
+/// that was left half done gets nothing; its loop is woken to see to that.
 pub(crate) fn pump(state: &NvmeState, queue: &Queue, rings: &mut Rings) {
     match rings.mode {
         Mode::Lost => return rings.fail_all(DEVICE_LOST),
         Mode::Halted => return,
-        Mode::Live if queue.rings.is_torn() => return,
+        Mode::Live if queue.rings.is_torn() => return queue.line.raise(),
         Mode::Live => {}
     }
     let Some(mut urgency) = rings.most_urgent() else {

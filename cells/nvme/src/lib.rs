@@ -62,7 +62,7 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
             open(claim, &settings).map_err(|e| BirthError::Missing(format!("nvme: {e}")))?
         }
     };
-    health::try_again_if_lost(&state);
+    health::take_up(&state);
     birth.provide(&DISK, Box::new(Driver::new(state)));
     Ok(())
 }
