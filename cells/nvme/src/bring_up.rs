@@ -11,14 +11,15 @@
 //! A step that fails begins again at Halt; the third time in a row is Failed.
 
 use crate::admin::{self, About, Answer, Entry};
-use crate::complete::ATTEMPTS;
-use crate::issue;
+use crate::complete::{FAILED, PRESENT};
+use crate::{health, issue};
 use memory::PAGE_SIZE;
 use nvme_port::registers::{
     ACQ, AQA, ASQ, CAP, CC, CC_ENABLE, CC_SIZES, CSTS, CSTS_FATAL, CSTS_READY, DOORBELLS, GONE,
 };
 use nvme_port::{
-    ADMIN_DEPTH, Control, DEVICE_LOST, Device, Facts, IO_ERROR, Mode, NvmeState, Queue, Step,
+    ADMIN_DEPTH, Command, Control, DEVICE_LOST, Device, Facts, IO_ERROR, Mode, NvmeState, Queue,
+    Step,
 };
 
 /// How long an admin command may take.
@@ -175,7 +176,13 @@ fn step(scene: &Scene<'_>, control: &mut Control) -> Result<Done, Trouble> {
 /// The controller has stopped: what it had waits again, the rings are as new.
 fn collect(scene: &Scene<'_>, control: &mut Control) {
     for queue in scene.queues {
-        queue.rings.with(|rings| rings.collect(ATTEMPTS, IO_ERROR));
+        let late = |c: &Command| {
+            scene
+                .state
+                .is_some_and(|s| health::is_late(s, queue, c.round))
+        };
+        let weigh = |c: &Command| if late(c) { FAILED } else { PRESENT };
+        queue.rings.with(|rings| rings.collect(weigh, IO_ERROR));
         queue.rings.mend();
     }
     control.admin.ring.reset();

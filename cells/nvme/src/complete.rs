@@ -1,11 +1,13 @@
 //! Replies: what ended, what is tried again, and what a failure means.
 
 use crate::{issue, ring};
-use nvme_port::{BAD_REQUEST, IO_ERROR, NvmeState, OK, Queue, Rings};
+use nvme_port::{BAD_REQUEST, IO_ERROR, NvmeState, OK, Queue, Rings, STRIKES_OUT};
 use sync::Outcome;
 
-/// How often a job is tried before its error is told.
-pub(crate) const ATTEMPTS: u8 = 4;
+/// Strikes for a failure, and for a command that was late: four tries in all.
+pub(crate) const FAILED: u8 = STRIKES_OUT / 4;
+/// Strikes for having been in the device when it was reset for another reason.
+pub(crate) const PRESENT: u8 = 1;
 
 /// "Do not retry", in a status.
 const FINAL: u16 = 1 << 14;
@@ -49,11 +51,13 @@ pub(crate) fn reap(state: &NvmeState, queue: &Queue, rings: &mut Rings) -> Resul
 #[cold]
 fn failed(rings: &mut Rings, id: u16, status: u16) {
     let merged = rings.command(id).is_some_and(|c| !c.more.is_empty());
-    let limit = match status & FINAL == 0 || merged {
-        true => ATTEMPTS,
-        false => 0,
+    let strikes = match (merged, status & FINAL) {
+        // Nobody knows yet whose fault it was.
+        (true, _) => PRESENT,
+        (false, 0) => FAILED,
+        (false, _) => STRIKES_OUT,
     };
-    rings.again(id, limit, outcome(status), status);
+    rings.again(id, strikes, outcome(status), status);
 }
 
 /// What a status means for who asked. Status type (bits 8 to 10) and code (0 to

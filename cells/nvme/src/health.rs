@@ -55,12 +55,16 @@ fn examine(state: &NvmeState, queue: &Queue, now: u64) -> Option<Reason> {
     if queue.rings.is_torn() || state.control.is_torn() {
         return Some(Reason::Torn);
     }
-    let pause = CHECK_NS.min(state.timeout_ns / 4).max(1);
-    if now < queue.checked.load(Ordering::Relaxed).saturating_add(pause) {
+    if now
+        < queue
+            .checked
+            .load(Ordering::Relaxed)
+            .saturating_add(pause(state))
+    {
         return None;
     }
     queue.checked.store(now, Ordering::Relaxed);
-    let round = queue.rounds.fetch_add(1, Ordering::Relaxed) + 1;
+    queue.rounds.fetch_add(1, Ordering::Relaxed);
     // Also all ones, as a device that has gone reads.
     if state.device.registers.read32(CSTS) & CSTS_FATAL != 0 {
         return Some(Reason::Fatal);
@@ -69,9 +73,20 @@ fn examine(state: &NvmeState, queue: &Queue, now: u64) -> Option<Reason> {
         // Jobs that wait are handed over by whoever makes room; this is for the
         // case that nobody does.
         issue::pump(state, queue, rings);
-        let late = |since: u64| round - since > state.timeout_ns.div_ceil(pause);
+        let late = |round: u64| is_late(state, queue, round);
         rings.oldest().is_some_and(late).then_some(Reason::Late)
     })
+}
+
+/// The time between two looks at a queue's health (ns).
+fn pause(state: &NvmeState) -> u64 {
+    CHECK_NS.min(state.timeout_ns / 4).max(1)
+}
+
+/// Whether a command handed over in `round` has taken too long.
+pub(crate) fn is_late(state: &NvmeState, queue: &Queue, round: u64) -> bool {
+    let rounds = queue.rounds.load(Ordering::Relaxed);
+    rounds.saturating_sub(round) > state.timeout_ns.div_ceil(pause(state))
 }
 
 #[cold]

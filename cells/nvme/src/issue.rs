@@ -79,8 +79,8 @@ fn merge(state: &NvmeState, rings: &mut Rings, id: u16, urgency: Urgency) {
         };
         let last = command.more.last().unwrap_or(&command.first);
         let fits = next.request.op != Op::Flush
-            && next.attempts == 0
-            && command.first.attempts == 0
+            && next.strikes == 0
+            && command.first.strikes == 0
             && command::adjoins(&last.request, &next.request)
             && command::check(&command.first.request, &state.facts).is_ok()
             && command::check(&next.request, &state.facts).is_ok();

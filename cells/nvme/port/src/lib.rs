@@ -17,7 +17,7 @@ mod run;
 mod state;
 
 pub use guarded::Guarded;
-pub use rings::{Command, DmaWords, Mode, RingPair, Rings};
+pub use rings::{Command, DmaWords, Mode, RingPair, Rings, STRIKES_OUT};
 pub use run::{run, shut_down, start_loops};
 pub use state::{
     ADMIN_DEPTH, Admin, Control, Device, Facts, NvmeState, Queue, SCHEMA, Step, deliver,
@@ -107,8 +107,8 @@ pub struct Job {
     pub request: Request,
     /// How urgent it is.
     pub urgency: Urgency,
-    /// How often it was tried in vain.
-    pub attempts: u8,
+    /// What speaks against it: failures and resets, weighed by the driver.
+    pub strikes: u8,
 }
 
 /// A request that has ended and is still to be told so.

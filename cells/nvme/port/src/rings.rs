@@ -13,6 +13,8 @@ use memory::{DmaRegion, OutOfMemory};
 
 /// Bytes of a submission entry.
 pub const SUBMISSION_BYTES: usize = 64;
+/// Strikes at which a job is given up.
+pub const STRIKES_OUT: u8 = 16;
 /// Bytes of a completion entry.
 pub const COMPLETION_BYTES: usize = 16;
 
@@ -206,7 +208,7 @@ impl Rings {
             queue.push_back(Job {
                 request,
                 urgency,
-                attempts: 0,
+                strikes: 0,
             });
         }
     }
@@ -325,8 +327,9 @@ impl Rings {
     }
 
     /// Lets the jobs of command `id` wait again, before all others of their
-    /// urgency; those that were tried `limit` times end with `outcome`.
-    pub fn again(&mut self, id: u16, limit: u8, outcome: Outcome, status: u16) {
+    /// urgency, each with so many more strikes; those that reach
+    /// [`STRIKES_OUT`] end with `outcome`.
+    pub fn again(&mut self, id: u16, strikes: u8, outcome: Outcome, status: u16) {
         let Some(command) = self.take(id) else {
             return;
         };
@@ -337,13 +340,13 @@ impl Rings {
             .rev()
             .chain(core::iter::once(command.first))
         {
-            job.attempts += 1;
+            job.strikes = job.strikes.saturating_add(strikes);
             // Ended already when a fault struck between that and forgetting it:
             // its memory may serve something else by now.
             if job.request.done.poll().is_some() {
                 continue;
             }
-            if job.attempts >= limit {
+            if job.strikes >= STRIKES_OUT {
                 self.finished.push_back(Finished {
                     request: job.request,
                     outcome,
@@ -355,17 +358,17 @@ impl Rings {
         }
     }
 
-    /// Takes all commands back: the device has forgotten them. The rings are as
-    /// new.
-    pub fn collect(&mut self, limit: u8, outcome: Outcome) {
-        let mut ids: Vec<(u64, u16)> = Vec::with_capacity(self.commands.len());
+    /// Takes all commands back, each with the strikes that `weigh` gives it: the
+    /// device has forgotten them. The rings are as new.
+    pub fn collect(&mut self, weigh: impl Fn(&Command) -> u8, outcome: Outcome) {
+        let mut ids: Vec<(u64, u16, u8)> = Vec::with_capacity(self.commands.len());
         for (id, command) in self.commands.iter().enumerate() {
-            ids.extend(command.as_ref().map(|c| (c.round, id as u16)));
+            ids.extend(command.as_ref().map(|c| (c.round, id as u16, weigh(c))));
         }
         // The oldest is put back last and so stands first.
         ids.sort_unstable_by(|a, b| b.cmp(a));
-        for (_, id) in ids {
-            self.again(id, limit, outcome, 0);
+        for (_, id, strikes) in ids {
+            self.again(id, strikes, outcome, 0);
         }
         self.free.clear();
         self.free.extend((0..self.commands.len() as u16).rev());
