@@ -1,7 +1,7 @@
 //! Replies: what ended, what is tried again, and what a failure means.
 
 use crate::{issue, ring};
-use nvme_port::{BAD_REQUEST, IO_ERROR, NvmeState, OK, Queue, Rings, STRIKES_OUT};
+use nvme_port::{BAD_REQUEST, IO_ERROR, Mode, NvmeState, OK, Queue, Rings, STRIKES_OUT};
 use sync::Outcome;
 
 /// Strikes for a failure, and for a command that was late: four tries in all.
@@ -22,7 +22,8 @@ pub(crate) struct Senseless {
 /// Takes all replies of `queue` and fills the room they leave.
 #[inline]
 pub(crate) fn reap(state: &NvmeState, queue: &Queue, rings: &mut Rings) -> Result<(), Senseless> {
-    if queue.rings.is_torn() {
+    // Halted: the controller may have been stopped, and no doorbell be written.
+    if rings.mode != Mode::Live || queue.rings.is_torn() {
         return Ok(());
     }
     let head = rings.ring.head;

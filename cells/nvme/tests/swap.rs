@@ -91,8 +91,14 @@ fn replaced_under_load() {
         let workers: Vec<_> = (0..5u64)
             .map(|w| scope.spawn(move || work(w + 1, w * (2 << 20), stop, batches)))
             .collect();
-        for round in 0..300 {
-            if round % 50 == 25 {
+        let enough =
+            |n: usize| n > 50 && batches.load(SeqCst) > 300 && state.resets.load(SeqCst) >= 1;
+        for round in 0..10_000 {
+            if round >= 300 && enough(with_commands) {
+                break;
+            }
+            // Not into a reset: a device that fails again and again is given up.
+            if round % 250 == 125 && !state.is_resetting() {
                 rig.knobs.fatal.store(true, SeqCst);
             }
             // With the device held, commands are in it for sure.
@@ -115,7 +121,8 @@ fn replaced_under_load() {
         with_commands > 50,
         "{with_commands} swaps with commands in the device"
     );
-    assert!(batches.load(SeqCst) > 300);
+    let batches = batches.load(SeqCst);
+    assert!(batches > 300, "{batches} batches");
     assert!(state.resets.load(SeqCst) >= 1);
     for load in loads {
         load.compare(&rig.medium.lock().unwrap().cached);

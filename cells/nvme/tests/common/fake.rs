@@ -161,12 +161,14 @@ impl Fake {
             self.switch(enabled);
             return true;
         }
-        if !self.running || self.registers.read32(0x1c) & 2 != 0 {
+        if !self.running {
             return false;
         }
         if self.knobs.fatal.swap(false, SeqCst) {
             self.registers.write32(0x1c, 3);
-            return true;
+        }
+        if self.registers.read32(0x1c) & 2 != 0 {
+            return false;
         }
         if self.registers.read32(0x14) >> 14 & 3 == 1 {
             let mut medium = self.medium.lock().unwrap();

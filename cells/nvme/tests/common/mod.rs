@@ -22,9 +22,25 @@ pub struct Rig {
     controller: Option<JoinHandle<()>>,
 }
 
+/// Shows the log of a test that fails.
+struct Log;
+
+impl log::Log for Log {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+    fn log(&self, record: &log::Record<'_>) {
+        println!("{}: {}", record.level(), record.args());
+    }
+    fn flush(&self) {}
+}
+
 impl Rig {
     /// Starts the controller.
     pub fn new(model: Model) -> Self {
+        if log::set_logger(&Log).is_ok() {
+            log::set_max_level(log::LevelFilter::Info);
+        }
         let physical = pci::fake::registers(WINDOW as u64).unwrap();
         let knobs = Arc::new(Knobs::default());
         let controller = Fake::new(model, physical, Arc::clone(&knobs));
