@@ -1,0 +1,1 @@
+//! Echo service on TCP port 7: the smallest user of sockets.

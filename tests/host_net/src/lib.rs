@@ -1,0 +1,1 @@
+//! The socket port on the host: standard library sockets, and a network interface in memory.
