@@ -17,7 +17,7 @@ mod timers;
 
 pub use conns::{Conn, Conns, Flow, Phase};
 pub use lock::StateLock;
-pub use stack::{Address, Listener, Plan4, Plan6, Stack};
+pub use stack::{Address, Autoconf, Listener, Plan4, Plan6, Stack};
 pub use timers::Timers;
 
 use alloc::boxed::Box;

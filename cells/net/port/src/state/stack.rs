@@ -55,6 +55,22 @@ pub struct Listener {
     pub half_open: usize,
 }
 
+/// What the routers of the link have said (IPv6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Autoconf {
+    /// Whether to listen to routers at all.
+    pub enabled: bool,
+    /// Solicitations still to be sent.
+    pub solicitations: u8,
+    /// When to send the next one (µs).
+    pub solicit_at: i64,
+    /// The address made from an advertised prefix, and until when it is valid
+    /// (µs).
+    pub address: Option<(Ipv6Cidr, i64)>,
+    /// The router and until when it is one (µs).
+    pub router: Option<(Ipv6Address, i64)>,
+}
+
 /// Everything the stack knows.
 pub struct Stack {
     /// Addresses, routes, neighbours.
@@ -66,6 +82,10 @@ pub struct Stack {
     pub dhcp: Option<SocketHandle>,
     /// The IPv4 router, for people.
     pub gateway: Option<Ipv4Address>,
+    /// IPv6 autoconfiguration.
+    pub autoconf: Autoconf,
+    /// When the interface's own business is due (µs).
+    pub system_due: i64,
     /// The connections.
     pub conns: Conns,
     /// The listening sockets.
