@@ -44,6 +44,7 @@ pub struct Cable {
     inward: Mutex<Lane>,
     outward: Mutex<Lane>,
     arrived: Condvar,
+    tap: Mutex<Option<Vec<Vec<u8>>>>,
 }
 
 /// The cable of this process.
@@ -53,6 +54,7 @@ pub fn cable() -> &'static Cable {
         inward: Mutex::new(Lane::new(1)),
         outward: Mutex::new(Lane::new(2)),
         arrived: Condvar::new(),
+        tap: Mutex::new(None),
     })
 }
 
@@ -114,10 +116,24 @@ impl Cable {
 
     /// The other end sends a frame.
     pub fn send(&self, frame: Vec<u8>) {
+        if let Some(copies) = &mut *held(&self.tap) {
+            copies.push(frame.clone());
+        }
         held(&self.inward).carry(frame);
         if let Ok(line) = virtio_net_port::line() {
             line.raise();
         }
+    }
+
+    /// Starts to keep copies of what the other end sends; gives those kept
+    /// until now.
+    pub fn tap(&self) -> Vec<Vec<u8>> {
+        held(&self.tap).replace(Vec::new()).unwrap_or_default()
+    }
+
+    /// Stops keeping copies.
+    pub fn untap(&self) {
+        *held(&self.tap) = None;
     }
 
     /// The other end takes a frame.
