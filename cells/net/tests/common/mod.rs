@@ -1,4 +1,6 @@
 //! The stack on a fake interface, and its replacement step by step.
+// Every test file uses a part of it.
+#![allow(dead_code)]
 
 use host_net::fake::{self, Trouble, cable};
 use host_net::peer::Peer;
