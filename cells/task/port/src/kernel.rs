@@ -5,7 +5,7 @@ use crate::{Fault, Ledger, SpawnOptions, TaskId};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize};
 
 /// The part of a task that this crate knows; the `task` cell keeps the rest in
 /// a structure that starts with this one.

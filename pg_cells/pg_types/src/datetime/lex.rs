@@ -1,0 +1,1 @@
+//! Tokens of date and time texts.
