@@ -21,6 +21,9 @@ const FREE_PORTS: core::ops::RangeInclusive<u16> = 49_152..=65_535;
 /// The least and the most bytes of a socket's buffer.
 const BUFFER: core::ops::RangeInclusive<usize> = 2_048..=(1 << 20);
 
+/// When to look again for a driver that is not there.
+const ABSENT_NS: u64 = 10_000_000;
+
 /// The clock as `smoltcp` wants it.
 pub(crate) fn now() -> Instant {
     Instant::from_micros(i64::try_from(task_port::now() / 1_000).unwrap_or(i64::MAX))
@@ -291,13 +294,16 @@ impl Network for Net {
     }
 
     fn poll(&self) -> Round {
-        let Ok(nic) = NIC.enter() else {
-            return Round {
-                due: task_port::now() + 10_000_000,
+        // The lock first, then the driver, as all others do: the other way
+        // round, a driver that is being replaced would wait for us to leave,
+        // we for a sender's lock, and the sender for the driver to open.
+        self.state.with(|stack| match NIC.enter() {
+            Ok(nic) => round::round(stack, &*nic),
+            Err(_) => Round {
+                due: task_port::now() + ABSENT_NS,
                 more: false,
-            };
-        };
-        self.state.with(|stack| round::round(stack, &*nic))
+            },
+        })
     }
 }
 

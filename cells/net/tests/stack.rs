@@ -220,7 +220,8 @@ fn closed_connections_leave_nothing_behind() {
     loop {
         let now = NET.enter().unwrap().status();
         assert_eq!(now.counters.accepted, before.counters.accepted + 20);
-        if now.streams + now.lingering == before.streams + before.lingering {
+        // Those of earlier tests may end too.
+        if now.streams + now.lingering <= before.streams + before.lingering {
             break;
         }
         assert!(std::time::Instant::now() < end, "{now:?}");

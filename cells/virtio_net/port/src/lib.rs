@@ -5,9 +5,15 @@
 //! the device wrote them, [`Nic::transmit`] lets the caller write where the
 //! device will read. Nothing here sleeps; who wants to wait for frames waits
 //! for [`line`], which belongs to this crate and so outlives the driver.
+//!
+//! [`ring`] is the memory shared with the device, [`state`] what a replacement
+//! of the driver passes on.
 #![cfg_attr(mitos, no_std)]
 
 extern crate alloc;
+
+pub mod ring;
+pub mod state;
 
 use alloc::sync::Arc;
 use interrupts::{IrqError, IrqLine};
