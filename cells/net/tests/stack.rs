@@ -46,6 +46,8 @@ fn transfer(port: u16, len: usize, mut meanwhile: impl FnMut()) {
     assert!(done, "{} of {len} bytes echoed", exchange.got.len());
     assert!(exchange.got == exchange.to_send, "the echo differs");
     server.join().unwrap();
+    // The peer stays to acknowledge the end.
+    peer.run(Duration::from_millis(15), |_| false);
 }
 
 #[test]
