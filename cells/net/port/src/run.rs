@@ -2,7 +2,7 @@
 
 use crate::NET;
 use core::sync::atomic::{AtomicBool, Ordering};
-use task_port::{Priority, SpawnError, SpawnOptions, TaskRef};
+use task_port::{Priority, SpawnError, SpawnOptions};
 
 /// The longest nap, so that a lost edge costs a second and not the system.
 const NAP_NS: u64 = 1_000_000_000;
@@ -10,6 +10,7 @@ const NAP_NS: u64 = 1_000_000_000;
 const ABSENT_NS: u64 = 1_000_000;
 
 static STOP: AtomicBool = AtomicBool::new(false);
+static RUNS: AtomicBool = AtomicBool::new(false);
 
 /// Makes the loop do another round now. The stack calls it when a socket's
 /// timer is due before the loop would wake.
@@ -19,13 +20,25 @@ pub fn kick() {
     }
 }
 
-/// Starts [`run`] as a task.
+/// Starts [`run`] as a task, unless it runs already. Called once after boot;
+/// the stack need not be there yet.
 ///
 /// # Errors
 /// When there is no memory for it.
-pub fn start() -> Result<TaskRef, SpawnError> {
+pub fn start() -> Result<(), SpawnError> {
     STOP.store(false, Ordering::SeqCst);
-    task_port::spawn(SpawnOptions::new("net").priority(Priority::High), run)
+    if RUNS.swap(true, Ordering::SeqCst) {
+        return Ok(());
+    }
+    let options = SpawnOptions::new("net").priority(Priority::High);
+    let started = task_port::spawn(options, || {
+        run();
+        RUNS.store(false, Ordering::SeqCst);
+    });
+    if started.is_err() {
+        RUNS.store(false, Ordering::SeqCst);
+    }
+    started.map(|_| ())
 }
 
 /// Ends [`run`]: at shutdown, and in tests.
