@@ -25,6 +25,8 @@ pub struct Base {
     pub table: Vec<u8>,
     /// Names that cells may link to.
     pub linkable: BTreeSet<String>,
+    /// The linked ELF file, in the cache.
+    pub image: PathBuf,
 }
 
 /// Links `rlibs` into the boot image.
@@ -41,7 +43,6 @@ pub fn link(paths: &Paths, rlibs: &[PathBuf]) -> Result<Base> {
     if !image.exists() || !symbols.exists() {
         write_if_changed(&symbols, &link_now(&script, rlibs, &image)?)?;
     }
-    write_if_changed(&paths.nano_core(), &std::fs::read(&image)?)?;
     let table = std::fs::read(&symbols)?;
     let parsed = cell_archive::SymbolTable::parse(&table).context("unreadable symbol table")?;
     let linkable = parsed
@@ -49,7 +50,11 @@ pub fn link(paths: &Paths, rlibs: &[PathBuf]) -> Result<Base> {
         .filter(|symbol| symbol.is_linkable)
         .map(|symbol| symbol.name.to_string())
         .collect();
-    Ok(Base { table, linkable })
+    Ok(Base {
+        table,
+        linkable,
+        image,
+    })
 }
 
 fn link_now(script: &Path, rlibs: &[PathBuf], image: &Path) -> Result<Vec<u8>> {

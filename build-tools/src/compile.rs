@@ -17,17 +17,17 @@ use crate::progress::Progress;
 use crate::toolchain::{TARGET, Toolchain, cargo};
 
 #[derive(Deserialize)]
-#[serde(tag = "reason", rename_all = "kebab-case")]
+#[serde(tag = "reason")]
 enum Message {
-    CompilerArtifact {
+    #[serde(rename = "compiler-artifact")]
+    Artifact {
         package_id: PackageId,
         target: ArtifactTarget,
         filenames: Vec<PathBuf>,
         fresh: bool,
     },
-    CompilerMessage {
-        message: Diagnostic,
-    },
+    #[serde(rename = "compiler-message")]
+    Diagnostic { message: Diagnostic },
     #[serde(other)]
     Other,
 }
@@ -78,7 +78,7 @@ pub fn compile(
     let mut compiled = 0;
     for line in BufReader::new(stdout).lines() {
         match serde_json::from_str(&line?) {
-            Ok(Message::CompilerArtifact {
+            Ok(Message::Artifact {
                 package_id,
                 target,
                 filenames,
@@ -95,7 +95,7 @@ pub fn compile(
                     rlibs.insert(package_id, rlib);
                 }
             }
-            Ok(Message::CompilerMessage { message }) if message.level != "note" => {
+            Ok(Message::Diagnostic { message }) if message.level != "note" => {
                 progress.wipe();
                 eprint!("{}", message.rendered.unwrap_or_default());
             }

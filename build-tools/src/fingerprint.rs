@@ -2,8 +2,9 @@
 //!
 //! A crate's fingerprint covers its sources, its manifest, the compiler, and
 //! the fingerprints of the workspace crates it depends on; an external crate
-//! counts with its name and version. It is deliberately coarse: a changed
-//! comment in a port changes it, a changed layout can never escape it.
+//! counts with its name and version. Comments, layout and unit tests do not
+//! count; apart from these it is deliberately coarse: a changed body in a port
+//! changes it, a changed type can never escape it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use cell_archive::UseKind;
 use cell_archive::write::NewUse;
 
 use crate::graph::{Graph, Package, PackageId};
+use crate::tokens::normalize;
 use crate::toolchain::Toolchain;
 
 /// The fingerprints of all packages.
@@ -91,7 +93,13 @@ fn add_sources(folder: &Path, text: &mut Vec<u8>) -> Result<()> {
     files.sort();
     for file in files {
         let name = file.strip_prefix(folder).unwrap_or(&file);
-        let content = std::fs::read(&file)?;
+        let mut content = std::fs::read(&file)?;
+        if let (Some("rs"), Ok(source)) = (
+            file.extension().and_then(|end| end.to_str()),
+            std::str::from_utf8(&content),
+        ) {
+            content = normalize(source).into_bytes();
+        }
         text.extend_from_slice(name.to_string_lossy().as_bytes());
         text.extend_from_slice(&(content.len() as u64).to_le_bytes());
         text.extend_from_slice(&content);

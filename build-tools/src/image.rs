@@ -19,20 +19,17 @@ pub struct Cell {
     pub fingerprint: u64,
     /// What it was compiled against.
     pub uses: Vec<NewUse>,
-    /// Its object; a crate of the boot image has none.
+    /// What it is in the archive.
+    pub kind: EntryKind,
+    /// Its object, if it is a cell.
     pub object: Option<Object>,
 }
 
 impl Cell {
     /// This crate as an archive entry.
     pub fn entry(&self) -> NewEntry {
-        let kind = if self.object.is_some() {
-            EntryKind::Cell
-        } else {
-            EntryKind::BaseCrate
-        };
         NewEntry {
-            kind,
+            kind: self.kind,
             name: self.name.clone(),
             version: self.version.clone(),
             fingerprint: self.fingerprint,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
+use cell_archive::EntryKind;
 
 use crate::base::{self, Base};
 use crate::compile::compile;
@@ -55,6 +56,7 @@ pub fn prepare(paths: &Paths) -> Result<Parts> {
             version: package.version.clone(),
             fingerprint: fingerprints.own(package),
             uses: fingerprints.uses(&graph, package),
+            kind: EntryKind::BaseCrate,
             object: None,
         };
         progress.update(&cell.name);
@@ -65,16 +67,21 @@ pub fn prepare(paths: &Paths) -> Result<Parts> {
         }
         cell.object = object::make(paths, rlib)?;
         if cell.object.is_some() {
-            cells.push(cell);
+            cell.kind = EntryKind::Cell;
+        } else if package.is_member {
+            cell.kind = EntryKind::CodelessCrate;
+        } else {
+            continue;
         }
+        cells.push(cell);
     }
     progress.update("nano_core");
     let base = base::link(paths, &base_rlibs)?;
     let cells = image::order(&base, cells)?;
+    let count = cells.iter().filter(|cell| cell.object.is_some()).count();
     progress.done(&format!(
-        "{} crates into the boot image, {} cells",
-        base_crates.len(),
-        cells.len()
+        "{} crates into the boot image, {count} cells",
+        base_crates.len()
     ));
     Ok(Parts {
         base,
@@ -87,6 +94,7 @@ pub fn prepare(paths: &Paths) -> Result<Parts> {
 /// Builds the whole image: `target/image/nano_core.elf` and `mitos.img`.
 pub fn build(paths: &Paths) -> Result<Parts> {
     let parts = prepare(paths)?;
+    write_if_changed(&paths.nano_core(), &std::fs::read(&parts.base.image)?)?;
     let mut entries = vec![image::base_entry(&parts.base)];
     entries.extend(
         parts
@@ -98,23 +106,6 @@ pub fn build(paths: &Paths) -> Result<Parts> {
     let archive = cell_archive::write::archive(&entries, &parts.keys.secret);
     write_if_changed(&paths.archive(), &archive)?;
     Ok(parts)
-}
-
-/// Builds an archive of the named cells, to be pushed as one set.
-pub fn build_push(paths: &Paths, names: &[String]) -> Result<Vec<u8>> {
-    let parts = prepare(paths)?;
-    for name in names {
-        if parts.base_crates.iter().any(|cell| cell.name == *name) {
-            bail!("{name} is part of the boot image and cannot be replaced while it runs");
-        }
-        if !parts.cells.iter().any(|cell| cell.name == *name) {
-            let known: Vec<&str> = parts.cells.iter().map(|cell| cell.name.as_str()).collect();
-            bail!("there is no cell `{name}`; cells are: {}", known.join(" "));
-        }
-    }
-    let chosen = parts.cells.iter().filter(|cell| names.contains(&cell.name));
-    let entries: Vec<_> = chosen.map(Cell::entry).collect();
-    Ok(cell_archive::write::archive(&entries, &parts.keys.secret))
 }
 
 /// Crate names; with the version appended where several versions are built.

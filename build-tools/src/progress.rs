@@ -2,7 +2,10 @@
 //! lines otherwise.
 
 use std::io::{IsTerminal, Write, stderr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// The line changes no more often.
+const REDRAW: Duration = Duration::from_millis(40);
 
 /// A step under way. Finish it with [`Progress::done`]; dropped unfinished, it
 /// leaves its last line standing.
@@ -10,8 +13,8 @@ pub struct Progress {
     title: &'static str,
     start: Instant,
     terminal: bool,
-    /// Length of the line now shown, to wipe it.
-    shown: usize,
+    is_shown: bool,
+    shown_at: Option<Instant>,
 }
 
 impl Progress {
@@ -22,7 +25,8 @@ impl Progress {
             title,
             start: Instant::now(),
             terminal,
-            shown: 0,
+            is_shown: false,
+            shown_at: None,
         };
         if terminal {
             progress.show("");
@@ -32,8 +36,9 @@ impl Progress {
 
     /// Shows where the step stands; silent when not on a terminal.
     pub fn update(&mut self, what: &str) {
-        if self.terminal {
+        if self.terminal && self.shown_at.is_none_or(|at| at.elapsed() > REDRAW) {
             self.show(what);
+            self.shown_at = Some(Instant::now());
         }
     }
 
@@ -42,14 +47,13 @@ impl Progress {
         let seconds = self.start.elapsed().as_secs_f32();
         self.wipe();
         eprintln!("{:>10} {what} ({seconds:.1} s)", self.title);
-        self.shown = 0;
     }
 
     /// Clears the line so that something else may be printed.
     pub fn wipe(&mut self) {
-        if self.terminal && self.shown > 0 {
-            eprint!("\r{:1$}\r", "", self.shown);
-            self.shown = 0;
+        if self.terminal && self.is_shown {
+            eprint!("\r\x1b[K");
+            self.is_shown = false;
         }
     }
 
@@ -61,6 +65,6 @@ impl Progress {
         self.wipe();
         eprint!("{line}");
         let _ = stderr().flush();
-        self.shown = line.chars().count();
+        self.is_shown = true;
     }
 }

@@ -11,7 +11,12 @@ pub fn output(command: &mut Command) -> Result<Vec<u8>> {
     let out = command
         .stdin(Stdio::null())
         .output()
-        .with_context(|| format!("cannot start `{name}`"))?;
+        .with_context(|| match name.as_str() {
+            "ld" | "as" | "objcopy" => {
+                format!("`{name}` is missing; install it with: sudo apt-get install -y binutils")
+            }
+            _ => format!("cannot start `{name}`"),
+        })?;
     if !out.status.success() {
         let said = String::from_utf8_lossy(&out.stderr);
         bail!("`{name}` failed ({}):\n{}", out.status, said.trim_end());

@@ -100,18 +100,27 @@ impl BootInfo {
         };
         // SAFETY: as above; the loader wrote that many entries there.
         let map = unsafe {
-            slice::from_raw_parts((window + info.memory_map) as *const MemoryMapEntry, info.memory_map_entries as usize)
+            slice::from_raw_parts(
+                (window + info.memory_map) as *const MemoryMapEntry,
+                info.memory_map_entries as usize,
+            )
         };
         for entry in map.iter().filter(|e| e.kind == 1) {
             if boot.usable_count < MAX_REGIONS {
-                boot.usable[boot.usable_count] = Region { start: entry.start, end: entry.start + entry.size };
+                boot.usable[boot.usable_count] = Region {
+                    start: entry.start,
+                    end: entry.start + entry.size,
+                };
                 boot.usable_count += 1;
             }
         }
         if info.modules > 0 {
             // SAFETY: as above.
             let module = unsafe { *((window + info.module_list) as *const Module) };
-            boot.archive = Some(Region { start: module.start, end: module.start + module.size });
+            boot.archive = Some(Region {
+                start: module.start,
+                end: module.start + module.size,
+            });
         }
         if info.command_line != 0 {
             // SAFETY: a zero-terminated string below 4 GiB; the copy stops at

@@ -108,18 +108,35 @@ boot_high:
 boot_stack: .skip 262144
 boot_stack_top:
 
+    # Copied to 0x8000. The parameters lie at fixed places behind the first jump.
     .section .rodata.ap, "a"
     .global ap_trampoline_start
     .global ap_trampoline_end
+    .global ap_parameters
     .code16
 ap_trampoline_start:
+    .byte 0xeb, 0x5e
+    .balign 8
+ap_parameters:
+    .quad 0
+    .quad 0
+    .quad 0
+    .quad 0
+    .balign 16
+    # At 0x8030: the descriptor table; at 0x8048: the pointer to it.
+    .quad 0
+    .quad 0x00af9b000000ffff
+    .quad 0x00cf93000000ffff
+    .word 23
+    .long 0x8030
+    .org ap_trampoline_start + 0x60
     cli
     cld
     xor ax, ax
     mov ds, ax
     mov eax, 0x6a0
     mov cr4, eax
-    mov eax, [0x8000 + (ap_cr3 - ap_trampoline_start)]
+    mov eax, [0x8008]
     mov cr3, eax
     mov ecx, 0xc0000080
     rdmsr
@@ -128,12 +145,12 @@ ap_trampoline_start:
     mov eax, 0x80010033
     mov cr0, eax
     .byte 0x66
-    lgdt [0x8000 + (ap_gdt_ptr - ap_trampoline_start)]
+    lgdt [0x8048]
     .byte 0x66, 0xea
-    .long 0x8000 + (ap_entry64 - ap_trampoline_start)
+    .long 0x80c0
     .word 8
+    .org ap_trampoline_start + 0xc0
     .code64
-ap_entry64:
     mov ax, 16
     mov ss, ax
     mov ds, ax
@@ -141,27 +158,12 @@ ap_entry64:
     xor eax, eax
     mov fs, ax
     mov gs, ax
-    mov rsp, [0x8000 + (ap_stack - ap_trampoline_start)]
-    mov rdi, [0x8000 + (ap_argument - ap_trampoline_start)]
-    mov rax, [0x8000 + (ap_target - ap_trampoline_start)]
+    mov rsp, [0x8010]
+    mov rdi, [0x8018]
+    mov rax, [0x8020]
     xor ebp, ebp
     call rax
     ud2
-    .balign 16
-ap_gdt:
-    .quad 0
-    .quad 0x00af9b000000ffff
-    .quad 0x00cf93000000ffff
-ap_gdt_ptr:
-    .word 23
-    .long 0x8000 + (ap_gdt - ap_trampoline_start)
-    .balign 8
-    .global ap_parameters
-ap_parameters:
-ap_cr3: .quad 0
-ap_stack: .quad 0
-ap_argument: .quad 0
-ap_target: .quad 0
 ap_trampoline_end:
     .text
     .code64

@@ -8,8 +8,9 @@ use sync::IrqLock;
 static FRAMES: IrqLock<Option<Buddy>> = IrqLock::new(None);
 static TOTAL: AtomicU64 = AtomicU64::new(0);
 
-/// Sets the allocator up over the usable pieces of memory, less the reserved
-/// ones. Both are `(first byte, end)` in physical addresses.
+/// Sets the allocator up for memory below `limit` bytes, and gives it the usable
+/// pieces less the reserved ones. Both are `(first byte, end)` in physical
+/// addresses.
 ///
 /// # Safety
 /// Called once; the window maps all of it; nobody uses the usable memory outside
@@ -17,13 +18,13 @@ static TOTAL: AtomicU64 = AtomicU64::new(0);
 ///
 /// # Errors
 /// When there is no room for the allocator's own state.
-pub unsafe fn init(usable: &[(u64, u64)], reserved: &[(u64, u64)]) -> Result<(), OutOfMemory> {
+pub unsafe fn init(
+    usable: &[(u64, u64)],
+    reserved: &[(u64, u64)],
+    limit: u64,
+) -> Result<(), OutOfMemory> {
     let page = PAGE_SIZE as u64;
-    let limit = usable
-        .iter()
-        .map(|(_, end)| end / page)
-        .max()
-        .ok_or(OutOfMemory)?;
+    let limit = limit / page;
     let (states, states_end) = place_states(usable, reserved, limit).ok_or(OutOfMemory)?;
     // SAFETY: place_states found free memory for `limit` bytes; the window maps it.
     let mut buddy = unsafe { Buddy::new((WINDOW + states) as *mut u8, limit, WINDOW as *mut u8) };
@@ -47,6 +48,24 @@ pub unsafe fn init(usable: &[(u64, u64)], reserved: &[(u64, u64)]) -> Result<(),
     TOTAL.store(total, Ordering::Relaxed);
     *FRAMES.lock() = Some(buddy);
     Ok(())
+}
+
+/// Gives more memory to the allocator.
+///
+/// # Safety
+/// The window maps the pieces, they lie below the limit, and nobody uses them.
+pub unsafe fn add(pieces: &[(u64, u64)]) {
+    let page = PAGE_SIZE as u64;
+    if let Some(buddy) = FRAMES.lock().as_mut() {
+        for (start, end) in pieces {
+            let (first, end) = (start.div_ceil(page), end / page);
+            if first < end {
+                // SAFETY: the caller's promise.
+                unsafe { buddy.add(first, end) };
+                TOTAL.fetch_add((end - first) * page, Ordering::Relaxed);
+            }
+        }
+    }
 }
 
 /// A free place for one byte per frame.

@@ -40,6 +40,9 @@ pub enum EntryKind {
     /// version and a fingerprint, so that pushed cells can be checked against
     /// it.
     BaseCrate = 3,
+    /// A crate of types and generics alone: nothing to load, but a fingerprint
+    /// that others are checked against.
+    CodelessCrate = 4,
 }
 
 impl EntryKind {
@@ -49,6 +52,7 @@ impl EntryKind {
             1 => Self::Cell,
             2 => Self::Data,
             3 => Self::BaseCrate,
+            4 => Self::CodelessCrate,
             _ => return None,
         })
     }
