@@ -17,7 +17,7 @@ use port::Options;
 use smoltcp::iface::{Config, Interface, SocketSet};
 use smoltcp::phy::{Device, DeviceCapabilities};
 use smoltcp::socket::dhcpv4;
-use smoltcp::time::Instant;
+use smoltcp::time::{Duration, Instant};
 use smoltcp::wire::{EthernetAddress, IpCidr, Ipv4Address, Ipv4Cidr, Ipv6Address, Ipv6Cidr};
 use virtio_net_port::Nic;
 
@@ -133,7 +133,7 @@ pub(crate) fn stack(nic: &dyn Nic, plan4: Plan4, plan6: Plan6) -> Stack {
     config.random_seed = seed;
     let mut shape = Shape(wire::capabilities(info.frame));
     let mut system = SocketSet::new(Vec::new());
-    let dhcp = (plan4 == Plan4::Dhcp).then(|| system.add(dhcpv4::Socket::new()));
+    let dhcp = (plan4 == Plan4::Dhcp).then(|| system.add(client()));
     let mut stack = Stack {
         interface: Interface::new(config, &mut shape, now),
         system,
@@ -170,6 +170,16 @@ pub(crate) fn stack(nic: &dyn Nic, plan4: Plan4, plan6: Plan6) -> Stack {
         Plan6::Off => {}
     }
     stack
+}
+
+/// A DHCP client that asks again soon: a boot waits for it.
+fn client() -> dhcpv4::Socket<'static> {
+    let mut retry = dhcpv4::RetryConfig::default();
+    retry.discover_timeout = Duration::from_secs(2);
+    retry.initial_request_timeout = Duration::from_secs(1);
+    let mut client = dhcpv4::Socket::new();
+    client.set_retry_config(retry);
+    client
 }
 
 /// Adds an IPv6 address.
