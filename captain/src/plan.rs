@@ -13,7 +13,7 @@ pub static CELL: port::Cell = port::Cell {
 };
 
 /// Cells with a port, in the order they start: each after those it calls.
-const CELLS: &[&str] = &["counter", "shell"];
+const CELLS: &[&str] = &["counter", "shell", "nvme", "virtio_net", "net", "echo"];
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
     let boot = nano_core::boot_data();
@@ -25,6 +25,8 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
         memory::frames::usage().total >> 20
     );
     swap::install_boot_archive(boot.archive);
+    let (ecam, first, last) = interrupts::platform::get().ecam.unwrap_or((0, 0, 255));
+    pci::init(ecam, first..=last);
     let options = birth.options().clone();
     match task::init(move || run(&options)) {
         Err(_) => Err(no_memory("the first task")),
@@ -45,10 +47,28 @@ fn run(options: &Options) {
             log::error!("{cell} does not start: {failure}");
         }
     }
+    start_loops();
     if let Some(test) = options.get("test") {
         selftest::run(test);
     }
     console::start();
-    log::info!("up after {} ms", task_port::now() / 1_000_000);
+    nano_core::serial::print(format_args!("mitos: ready after {} ms\n", task_port::now() / 1_000_000));
     watch::run();
 }
+
+/// The background loops: they belong to the ports, so that they outlive their
+/// cells.
+fn start_loops() {
+    if let Err(error) = nvme_port::start_loops() {
+        log::error!("no disk loops: {error:?}");
+    }
+    if let Err(error) = net_port::start() {
+        log::error!("no network loop: {error:?}");
+    }
+    if let Err(error) = echo_port::start(ECHO_PORT) {
+        log::warn!("no echo service: {error:?}");
+    }
+}
+
+/// RFC 862.
+const ECHO_PORT: u16 = 7;

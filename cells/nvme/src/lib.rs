@@ -44,7 +44,7 @@ use port::{Birth, BirthError, Component, CrashKind, HandoverError, State};
 pub static CELL: port::Cell = port::Cell {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
-    provides: &[&DISK],
+    provides: &[&nvme_port::DOOR],
     birth,
 };
 
@@ -82,6 +82,10 @@ impl Driver {
 }
 
 impl Component for Driver {
+    fn has_state(&self) -> bool {
+        true
+    }
+
     fn export(&self) -> Result<Option<State>, HandoverError> {
         // The port is closed and drained: nobody uses the other reference.
         Ok(Some(self.state.hand_over()))

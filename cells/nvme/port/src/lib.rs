@@ -34,6 +34,9 @@ use sync::{Completion, Outcome};
 /// The door of the disk driver.
 pub static DISK: Port<dyn BlockDevice> = Port::new("nvme");
 
+/// The same, without its type.
+pub static DOOR: &dyn port::Door = &DISK;
+
 /// Outcome: done.
 pub const OK: Outcome = 0;
 /// Outcome: the device reports a medium or device error for this request.
