@@ -7,7 +7,7 @@ use common::Rig;
 use common::fake::Model;
 use common::load::Load;
 use nvme::{CELL, Settings};
-use nvme_port::{DEVICE_LOST, DISK, OK, Op, Urgency};
+use nvme_port::{DEVICE_LOST, DISK, NvmeState, OK, Op, Queue, Urgency};
 use port::{Birth, CellCode, CellRef, Door, Options, State};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
@@ -65,6 +65,39 @@ fn work(seed: u64, base: u64, stop: &AtomicBool, done: &AtomicU64) -> Load {
     load
 }
 
+/// Swaps the driver until enough has happened; gives how many swaps found
+/// commands in the device.
+fn swap_often(rig: &Rig, state: &NvmeState, batches: &AtomicU64) -> usize {
+    let mut with_commands = 0;
+    for round in 0..10_000 {
+        let resets = state.resets.load(SeqCst);
+        if round >= 300 && with_commands > 50 && batches.load(SeqCst) > 300 && resets > 0 {
+            break;
+        }
+        // Not into a reset: a device that fails again and again is given up.
+        if round % 250 == 125 && !state.is_resetting() {
+            rig.knobs.fatal.store(true, SeqCst);
+        }
+        // With the device held, commands are in it for sure.
+        rig.knobs.pause.store(round % 3 == 0, SeqCst);
+        std::thread::sleep(Duration::from_millis(1));
+        let in_flight = |q: &Queue| q.rings.with(|r| r.in_flight());
+        let busy: usize = state.queues.iter().map(in_flight).sum();
+        let pause = swap();
+        with_commands += usize::from(busy != 0);
+        assert!(pause < Duration::from_millis(200), "{pause:?}");
+        rig.knobs.pause.store(false, SeqCst);
+    }
+    with_commands
+}
+
+fn read() -> Option<u16> {
+    let data = common::buffer(0, 512);
+    let (read, done) = common::request(Op::Read, 0, Some(&data));
+    DISK.enter().unwrap().submit(Urgency::Normal, vec![read]);
+    done.wait_deadline(soon())
+}
+
 #[test]
 fn replaced_under_load() {
     let rig = Rig::new(Model {
@@ -85,64 +118,36 @@ fn replaced_under_load() {
 
     let stop = AtomicBool::new(false);
     let batches = AtomicU64::new(0);
-    let mut with_commands = 0;
-    let loads: Vec<Load> = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let (stop, batches) = (&stop, &batches);
         let workers: Vec<_> = (0..5u64)
             .map(|w| scope.spawn(move || work(w + 1, w * (2 << 20), stop, batches)))
             .collect();
-        let enough =
-            |n: usize| n > 50 && batches.load(SeqCst) > 300 && state.resets.load(SeqCst) >= 1;
-        for round in 0..10_000 {
-            if round >= 300 && enough(with_commands) {
-                break;
-            }
-            // Not into a reset: a device that fails again and again is given up.
-            if round % 250 == 125 && !state.is_resetting() {
-                rig.knobs.fatal.store(true, SeqCst);
-            }
-            // With the device held, commands are in it for sure.
-            rig.knobs.pause.store(round % 3 == 0, SeqCst);
-            std::thread::sleep(Duration::from_millis(1));
-            let busy: usize = state
-                .queues
-                .iter()
-                .map(|q| q.rings.with(|r| r.in_flight()))
-                .sum();
-            let pause = swap();
-            with_commands += usize::from(busy != 0);
-            assert!(pause < Duration::from_millis(200), "{pause:?}");
-            rig.knobs.pause.store(false, SeqCst);
-        }
+        let with_commands = swap_often(&rig, &state, batches);
         stop.store(true, SeqCst);
-        workers.into_iter().map(|w| w.join().unwrap()).collect()
+        for worker in workers {
+            let load = worker.join().unwrap();
+            load.compare(&rig.medium.lock().unwrap().cached);
+        }
+        assert!(with_commands > 50, "{with_commands} swaps with commands");
     });
-    assert!(
-        with_commands > 50,
-        "{with_commands} swaps with commands in the device"
-    );
     let batches = batches.load(SeqCst);
     assert!(batches > 300, "{batches} batches");
     assert!(state.resets.load(SeqCst) >= 1);
-    for load in loads {
-        load.compare(&rig.medium.lock().unwrap().cached);
-    }
+    a_failed_swap_leaves_the_old_driver();
+    a_lost_device_is_tried_again_by_the_next_driver(&rig);
+}
 
-    // A swap that fails after the export: the old driver takes its state back.
+fn a_failed_swap_leaves_the_old_driver() {
     DISK.close();
     DISK.drain(soon()).unwrap();
     let exported = DISK.export().unwrap().unwrap();
     DISK.reclaim(exported).unwrap();
     DISK.open();
-    let read = || {
-        let data = common::buffer(0, 512);
-        let (read, done) = common::request(Op::Read, 0, Some(&data));
-        DISK.enter().unwrap().submit(Urgency::Normal, vec![read]);
-        done.wait_deadline(soon())
-    };
     assert_eq!(read(), Some(OK));
+}
 
-    // A lost device: the driver gives up, its successor tries again.
+fn a_lost_device_is_tried_again_by_the_next_driver(rig: &Rig) {
     rig.knobs.dead.store(true, SeqCst);
     rig.knobs.fatal.store(true, SeqCst);
     while read() != Some(DEVICE_LOST) {}
