@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mitos::client::{self, ClientError};
-use mitos::vm::{Config, End, Vm, free_port};
+use mitos::machine::Config;
+use mitos::vm::{End, Vm, free_port};
 
 use crate::slot::Slot;
 

@@ -8,10 +8,11 @@ use anyhow::Result;
 use lexopt::{Arg, Parser, ValueExt};
 
 use super::{DEFAULT_PORT, value};
+use crate::machine::{Config, Console};
 use crate::paths::Paths;
 use crate::pipeline;
 use crate::qemu::{self, Accel};
-use crate::vm::{Config, Console, End, Vm};
+use crate::vm::{End, Vm};
 
 /// The arguments of `boot` and `test-guest`.
 pub(super) struct Options {
