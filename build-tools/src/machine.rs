@@ -40,6 +40,8 @@ pub struct Config {
     pub qemu_args: Vec<String>,
     /// Discard what is written to the disk.
     pub snapshot: bool,
+    /// Log every write to the disk here, in the format of dm-log-writes.
+    pub disk_log: Option<PathBuf>,
     /// Wait for a debugger on port 1234.
     pub gdb: bool,
     /// Write every interrupt and exception to `interrupts.log`.
@@ -59,6 +61,7 @@ impl Config {
             append: Vec::new(),
             qemu_args: Vec::new(),
             snapshot: false,
+            disk_log: None,
             gdb: false,
             trace_int: false,
         }
@@ -84,6 +87,7 @@ impl Config {
             .arg(instance.archive())
             .args(["-append", &self.append.join(" ")]);
         self.add_serial_ports(&mut command, instance);
+        self.add_disk(&mut command);
         self.add_devices(&mut command, instance);
         self.add_debugging(&mut command, instance);
         command.args(&self.qemu_args);
@@ -123,15 +127,13 @@ impl Config {
     }
 
     fn add_devices(&self, command: &mut Command, instance: &Instance) {
-        let file = quoted(&self.disk);
-        let disk = format!("if=none,id=disk,format=raw,discard=unmap,file={file}");
         let network = format!("user,id=net,hostfwd=tcp:127.0.0.1:{}-:5432", self.pg_port);
         let path = quoted(&instance.mailbox());
         let size = control::MAILBOX_LEN;
         let mailbox =
             format!("memory-backend-file,id=mailbox,share=on,size={size},mem-path={path}");
         command
-            .args(["-drive", &disk, "-device", "nvme,drive=disk,serial=mitos"])
+            .args(["-device", "nvme,drive=disk,serial=mitos"])
             .args(["-netdev", &network, "-device"])
             .arg("virtio-net-pci,netdev=net,disable-legacy=on,romfile=")
             .args([
@@ -141,6 +143,22 @@ impl Config {
                 "ivshmem-plain,memdev=mailbox",
             ])
             .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
+    }
+
+    /// A block node named `disk`.
+    fn add_disk(&self, command: &mut Command) {
+        let file = quoted(&self.disk);
+        let Some(log) = &self.disk_log else {
+            let disk = format!("if=none,id=disk,format=raw,discard=unmap,file={file}");
+            command.args(["-drive", &disk]);
+            return;
+        };
+        let log = quoted(log);
+        let disk = format!(
+            "driver=blklogwrites,node-name=disk,log-sector-size=512,\
+             file.driver=file,file.filename={file},log.driver=file,log.filename={log}"
+        );
+        command.args(["-blockdev", &disk]);
     }
 
     fn add_debugging(&self, command: &mut Command, instance: &Instance) {

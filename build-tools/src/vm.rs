@@ -84,6 +84,9 @@ impl Vm {
         // A build that goes on meanwhile must not be mixed in.
         keep(&paths.nano_core(), &instance.nano_core())?;
         keep(&paths.archive(), &instance.archive())?;
+        if let Some(log) = &config.disk_log {
+            File::create(log)?;
+        }
         File::create(instance.mailbox())?.set_len(control::MAILBOX_LEN as u64)?;
         // Made here, so that it can be read before QEMU opens it.
         File::create(instance.console_log())?;
@@ -186,7 +189,8 @@ fn keep(from: &Path, to: &Path) -> Result<()> {
         .with_context(|| format!("cannot keep {}; has it been built?", from.display()))
 }
 
-fn make_disk(path: &Path) -> Result<()> {
+/// An empty disk, where there is none yet.
+pub fn make_disk(path: &Path) -> Result<()> {
     if path.exists() {
         return Ok(());
     }

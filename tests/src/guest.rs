@@ -1,14 +1,15 @@
 //! [`Guest`]: a booted system that belongs to one test.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use mitos::client::{self, ClientError};
 use mitos::machine::Config;
-use mitos::vm::{End, Vm, free_port};
+use mitos::vm::{End, Vm, free_port, make_disk};
 
+use crate::power::{self, Cut};
 use crate::slot::Slot;
 
 /// What a guest may take for anything before the test fails. Generous: the
@@ -65,8 +66,38 @@ impl Guest {
         self.wait_until_ready();
     }
 
+    /// Boots on an empty disk that records its writes, for
+    /// [`Guest::power_cut`].
+    pub fn boot_recording() -> Self {
+        let mut guest = Self::start(|config| {
+            config.disk_log = Some(config.disk.with_extension("log"));
+        });
+        guest.wait_until_ready();
+        guest
+    }
+
+    /// Cuts the power of a recording guest: what it wrote since the last flush
+    /// of its disk is there, missing or torn, as the seed has it.
+    pub fn power_cut(&mut self, seed: u64) -> Cut {
+        self.kill();
+        let log = self
+            .config
+            .disk_log
+            .as_ref()
+            .expect("the guest records its writes");
+        let disk = &self.config.disk;
+        copy_sparse(&before(disk), disk);
+        let cut = power::cut(disk, log, seed).expect("the log of writes is readable");
+        println!("power cut with seed {seed}: {cut:?}");
+        cut
+    }
+
     fn power_on(&mut self) {
         let paths = crate::image();
+        if self.config.disk_log.is_some() {
+            make_disk(&self.config.disk).expect("the disk can be made");
+            copy_sparse(&self.config.disk, &before(&self.config.disk));
+        }
         if self.slot.is_none() {
             self.slot = Some(Slot::take(paths).expect("the slots' folder is writable"));
         }
@@ -240,5 +271,23 @@ impl Drop for Guest {
         self.remember();
         // Left-overs are no reason to fail a test.
         let _ = std::fs::remove_file(&self.config.disk);
+        if let Some(log) = &self.config.disk_log {
+            let _ = std::fs::remove_file(log);
+            let _ = std::fs::remove_file(before(&self.config.disk));
+        }
     }
+}
+
+/// Where the disk's state before the boot is kept.
+fn before(disk: &Path) -> PathBuf {
+    disk.with_extension("before")
+}
+
+fn copy_sparse(from: &Path, to: &Path) {
+    let status = Command::new("cp")
+        .args(["--sparse=always", "--reflink=auto"])
+        .args([from, to])
+        .status()
+        .expect("cp starts");
+    assert!(status.success(), "cannot copy {}", from.display());
 }
