@@ -111,7 +111,13 @@ extern "C" fn gate_dispatch(frame: &mut Frame) {
     }
     // SAFETY: only `set_handler` stores here, and it takes a `Handler`.
     let handler: Handler = unsafe { core::mem::transmute(handler) };
+    if frame.vector < 32 {
+        return handler(frame);
+    }
+    let area = cpu::this();
+    area.irq_depth.fetch_add(1, Ordering::Relaxed);
     handler(frame);
+    area.irq_depth.fetch_sub(1, Ordering::Relaxed);
 }
 
 static IDT: spin::Once<InterruptDescriptorTable> = spin::Once::new();
