@@ -33,4 +33,5 @@ pub mod qemu;
 pub mod run;
 pub mod tokens;
 pub mod toolchain;
+pub mod unwind_index;
 pub mod vm;
