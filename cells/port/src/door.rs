@@ -256,6 +256,8 @@ pub trait Door: Sync {
     fn name(&self) -> &'static str;
     /// What lists show.
     fn status(&self) -> DoorStatus;
+    /// Whether the current provider has state; false without one.
+    fn has_state(&self) -> bool;
     /// New callers wait from now on.
     fn close(&self);
     /// Waits until nobody is inside.
@@ -270,6 +272,8 @@ pub trait Door: Sync {
     /// # Errors
     /// When there is no provider or it refuses.
     fn export(&self) -> Result<Option<State>, SwapError>;
+    /// The current provider serves on after [`Door::export`].
+    fn resume(&self);
     /// Gives the current provider its state back.
     ///
     /// # Errors
@@ -313,6 +317,10 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
         }
     }
 
+    fn has_state(&self) -> bool {
+        self.current().is_some_and(|p| p.object.has_state())
+    }
+
     fn close(&self) {
         self.base.word.fetch_or(CLOSED, Ordering::SeqCst);
     }
@@ -334,6 +342,12 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
             .object
             .export()
             .map_err(|e| SwapError::Handover(self.base.name, e))
+    }
+
+    fn resume(&self) {
+        if let Some(provider) = self.current() {
+            provider.object.resume();
+        }
     }
 
     fn reclaim(&self, state: State) -> Result<(), SwapError> {
