@@ -210,7 +210,8 @@ fn inspect(bytes: Vec<u8>) -> Result<Option<Object>> {
             continue;
         }
         if symbol.st_shndx == 0 {
-            if symbol.st_bind() == STB_GLOBAL {
+            // Assemblers name the table whenever an address is taken from it.
+            if symbol.st_bind() == STB_GLOBAL && name != "_GLOBAL_OFFSET_TABLE_" {
                 undefined.insert(name.to_string());
             }
         } else if matches!(symbol.st_bind(), STB_GLOBAL | STB_WEAK) {
