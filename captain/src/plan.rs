@@ -5,8 +5,12 @@ use alloc::format;
 use port::{Birth, BirthError, Options};
 
 /// The captain's description. Its birth is the boot plan and does not return.
-pub static CELL: port::Cell =
-    port::Cell { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION"), provides: &[], birth };
+pub static CELL: port::Cell = port::Cell {
+    name: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    provides: &[],
+    birth,
+};
 
 /// Cells with a port, in the order they start: each after those it calls.
 const CELLS: &[&str] = &["counter", "shell"];
@@ -16,7 +20,10 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
     interrupts::init(boot.rsdp).map_err(|_| no_memory("the interrupt controllers"))?;
     time::init();
     let cpus = task::start_other_cpus().map_err(|_| no_memory("the other CPUs"))?;
-    log::info!("{cpus} CPUs, {} MiB of memory", memory::frames::usage().total >> 20);
+    log::info!(
+        "{cpus} CPUs, {} MiB of memory",
+        memory::frames::usage().total >> 20
+    );
     swap::install_boot_archive(boot.archive);
     let options = birth.options().clone();
     match task::init(move || run(&options)) {
@@ -25,7 +32,9 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
 }
 
 fn no_memory(whom: &str) -> BirthError {
-    BirthError::Missing(format!("no memory for {whom}; give the machine 256 MiB at least"))
+    BirthError::Missing(format!(
+        "no memory for {whom}; give the machine 256 MiB at least"
+    ))
 }
 
 /// What the first task does: start the cells, then watch them.

@@ -61,7 +61,10 @@ fn act(fault: &Fault) {
         Action::Replace => match swap::fault_in(&fault.cell) {
             Ok(record) => {
                 let cells: String = record.cells.join(" ");
-                log::info!("{cells} replaced after a fault, pause {} us", record.pause / 1000);
+                log::info!(
+                    "{cells} replaced after a fault, pause {} us",
+                    record.pause / 1000
+                );
             }
             Err(swap::SwapFailure::NoPort(_)) => {}
             Err(failure) => log::error!("{} could not be replaced: {failure}", fault.cell),

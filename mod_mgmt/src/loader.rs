@@ -187,8 +187,9 @@ fn functions(object: &Object<'_>, layout: &Layout) -> (Vec<Function>, String) {
 /// the crate's name (with its length) to `4CELL`.
 fn descriptor(object: &Object<'_>, layout: &Layout, name: &str) -> Option<usize> {
     let root = format!("{}{name}", name.len());
-    let is_descriptor =
-        |s: &str| s.starts_with("_RNv") && s.ends_with("4CELL") && s.contains(&root) && !s.contains('$');
+    let is_descriptor = |s: &str| {
+        s.starts_with("_RNv") && s.ends_with("4CELL") && s.contains(&root) && !s.contains('$')
+    };
     let symbol = object
         .symbols
         .iter()

@@ -96,7 +96,9 @@ impl Editor {
     }
 
     fn recall(&mut self, wanted: Option<usize>) {
-        let Some(wanted) = wanted.filter(|w| *w <= self.history.len()) else { return };
+        let Some(wanted) = wanted.filter(|w| *w <= self.history.len()) else {
+            return;
+        };
         if self.shown == self.history.len() {
             self.draft.clone_from(&self.line);
         }
@@ -160,7 +162,10 @@ mod tests {
     #[test]
     fn keys_edit_the_line() {
         let mut e = Editor::new();
-        assert_eq!(type_all(&mut e, "swpa\x7f\x7fap net\r").unwrap(), "swap net");
+        assert_eq!(
+            type_all(&mut e, "swpa\x7f\x7fap net\r").unwrap(),
+            "swap net"
+        );
         assert_eq!(type_all(&mut e, "em\x01m\x05!\x7f\r").unwrap(), "mem");
         assert_eq!(type_all(&mut e, "ac\x1b[Db\r").unwrap(), "abc");
         assert_eq!(type_all(&mut e, "abc\x1b[H\x1b[3~\r").unwrap(), "bc");

@@ -13,7 +13,11 @@ pub(crate) fn run(uart: &Uart) {
     let mut buffer = [0; 64];
     let stale = control::STALE_MILLISECONDS * 1_000_000;
     loop {
-        let deadline = if reader.is_midway() { task_port::now() + stale } else { u64::MAX };
+        let deadline = if reader.is_midway() {
+            task_port::now() + stale
+        } else {
+            u64::MAX
+        };
         let mut bytes = uart.read(&mut buffer, deadline);
         if bytes.is_empty() {
             reader.reset();
@@ -23,7 +27,14 @@ pub(crate) fn run(uart: &Uart) {
             bytes = &bytes[taken..];
             if let Some(request) = request {
                 let (ok, text) = answer(&request);
-                uart.write(&Reply { ok, id: request.id, body: text.into_bytes() }.encode());
+                uart.write(
+                    &Reply {
+                        ok,
+                        id: request.id,
+                        body: text.into_bytes(),
+                    }
+                    .encode(),
+                );
             }
         }
     }
@@ -37,8 +48,14 @@ fn answer(request: &Request) -> (bool, String) {
         },
         Verb::Push => match PushBody::parse(&request.body) {
             Some(PushBody::Inline(archive)) => push(archive.to_vec()),
-            Some(PushBody::Mailbox(_)) => (false, String::from("the mailbox is not mapped here; send the archive\n")),
-            None => (false, String::from("the push names more than the mailbox holds\n")),
+            Some(PushBody::Mailbox(_)) => (
+                false,
+                String::from("the mailbox is not mapped here; send the archive\n"),
+            ),
+            None => (
+                false,
+                String::from("the push names more than the mailbox holds\n"),
+            ),
         },
     }
 }
@@ -47,6 +64,9 @@ fn push(archive: Vec<u8>) -> (bool, String) {
     match task_port::gate(|| SHELL.enter().map(|shell| shell.push(archive))) {
         Ok(Ok(answer)) => (answer.ok, answer.text),
         Ok(Err(error)) => (false, alloc::format!("{error}\n")),
-        Err(fault) => (false, alloc::format!("the push faulted in {}: {}\n", fault.cell, fault.message)),
+        Err(fault) => (
+            false,
+            alloc::format!("the push faulted in {}: {}\n", fault.cell, fault.message),
+        ),
     }
 }

@@ -36,6 +36,9 @@ pub(crate) fn run_line(line: &str) -> (bool, String) {
     match answer {
         Ok(Ok(answer)) => (answer.ok, answer.text),
         Ok(Err(error)) => (false, alloc::format!("{error}\n")),
-        Err(fault) => (false, alloc::format!("the command faulted in {}: {}\n", fault.cell, fault.message)),
+        Err(fault) => (
+            false,
+            alloc::format!("the command faulted in {}: {}\n", fault.cell, fault.message),
+        ),
     }
 }

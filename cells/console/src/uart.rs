@@ -19,7 +19,11 @@ impl Uart {
     /// Sets the port up and routes its interrupt; `None` when there is none.
     fn open(base: u16, irq: u8) -> Option<Arc<Self>> {
         let line = IrqLine::allocate(0).ok()?;
-        let uart = Uart { base, line, writing: Mutex::new(()) };
+        let uart = Uart {
+            base,
+            line,
+            writing: Mutex::new(()),
+        };
         // The scratch register keeps what is written, if there is a port.
         uart.out(7, 0x5a);
         if uart.input(7) != 0x5a {
@@ -82,15 +86,23 @@ impl Uart {
 
 /// Interrupts go to the boot CPU.
 fn cpu_apic() -> u32 {
-    interrupts::platform::get().cpus.first().copied().unwrap_or(0)
+    interrupts::platform::get()
+        .cpus
+        .first()
+        .copied()
+        .unwrap_or(0)
 }
 
 /// Starts the tasks behind both serial ports.
 pub fn start() {
     if let Some(uart) = Uart::open(0x3f8, 4) {
-        let _ = spawn(SpawnOptions::new("terminal").stack(64 * 1024), move || terminal::run(&uart));
+        let _ = spawn(SpawnOptions::new("terminal").stack(64 * 1024), move || {
+            terminal::run(&uart)
+        });
     }
     if let Some(uart) = Uart::open(0x2f8, 3) {
-        let _ = spawn(SpawnOptions::new("control").stack(128 * 1024), move || script::run(&uart));
+        let _ = spawn(SpawnOptions::new("control").stack(128 * 1024), move || {
+            script::run(&uart)
+        });
     }
 }

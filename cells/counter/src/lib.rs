@@ -11,8 +11,12 @@ use counter_port::{COUNTER, Counter, CounterState};
 use port::{Birth, BirthError, Component, CrashKind, HandoverError, State};
 
 /// The cell's description.
-pub static CELL: port::Cell =
-    port::Cell { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION"), provides: &[&COUNTER], birth };
+pub static CELL: port::Cell = port::Cell {
+    name: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    provides: &[&counter_port::DOOR],
+    birth,
+};
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
     let state = match birth.inherit(&COUNTER) {

@@ -19,7 +19,7 @@ mod door;
 mod entry;
 mod state;
 
-pub use cell::{Birth, BirthError, Cell, CellCode, CellRef, Options, start};
+pub use cell::{Birth, BirthError, Cell, CellCode, CellRef, DoorRef, Options, start};
 pub use crash::{CrashKind, crash_here};
 pub use door::{Door, DoorStatus, Port, PortError, SwapError};
 pub use entry::Entered;

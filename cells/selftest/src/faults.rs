@@ -9,10 +9,22 @@ use port::{CrashKind, Door};
 use task_port::{FaultKind, Held, gate};
 
 pub(crate) const TESTS: &[Test] = &[
-    Test { name: "panic_caught", run: panic_caught },
-    Test { name: "page_fault_caught", run: page_fault_caught },
-    Test { name: "wild_call_caught", run: wild_call_caught },
-    Test { name: "crash_in_cell", run: crash_in_cell },
+    Test {
+        name: "panic_caught",
+        run: panic_caught,
+    },
+    Test {
+        name: "page_fault_caught",
+        run: page_fault_caught,
+    },
+    Test {
+        name: "wild_call_caught",
+        run: wild_call_caught,
+    },
+    Test {
+        name: "crash_in_cell",
+        run: crash_in_cell,
+    },
 ];
 
 fn panic_caught() -> Verdict {
@@ -26,7 +38,10 @@ fn panic_caught() -> Verdict {
         let fault = fault.err().ok_or("a panic went unnoticed")?;
         check!(fault.kind == FaultKind::Panic, "{fault:?}");
     }
-    check!(Arc::strong_count(&witness) == 1, "unwinding did not drop what was held");
+    check!(
+        Arc::strong_count(&witness) == 1,
+        "unwinding did not drop what was held"
+    );
     Ok(())
 }
 
@@ -45,10 +60,21 @@ fn page_fault_caught() -> Verdict {
         let fault = gate(move || read_null(Held::new(copy)));
         let fault = fault.err().ok_or("a page fault went unnoticed")?;
         check!(fault.kind == FaultKind::PageFault, "{fault:?}");
-        check!(fault.cell == "selftest", "the fault was blamed on {}", fault.cell);
-        check!(fault.released == 1, "the ledger gave {} things back instead of one", fault.released);
+        check!(
+            fault.cell == "selftest",
+            "the fault was blamed on {}",
+            fault.cell
+        );
+        check!(
+            fault.released == 1,
+            "the ledger gave {} things back instead of one",
+            fault.released
+        );
     }
-    check!(Arc::strong_count(&witness) == 1, "the ledger did not drop what the faulting frame held");
+    check!(
+        Arc::strong_count(&witness) == 1,
+        "the ledger did not drop what the faulting frame held"
+    );
     Ok(())
 }
 
@@ -78,11 +104,21 @@ fn crash_in_cell() -> Verdict {
         let fault = gate(|| COUNTER.enter().map(|c| c.increment()));
         let fault = fault.err().ok_or("the cell did not crash")?;
         check!(fault.kind == expected, "{fault:?}");
-        check!(fault.cell == "counter", "the fault was blamed on {}", fault.cell);
-        check!(COUNTER.status().inflight == 0, "{kind:?} leaks a call in flight");
+        check!(
+            fault.cell == "counter",
+            "the fault was blamed on {}",
+            fault.cell
+        );
+        check!(
+            COUNTER.status().inflight == 0,
+            "{kind:?} leaks a call in flight"
+        );
         swap::fault_in(&fault.cell).map_err(|e| format!("{e}"))?;
         let next = COUNTER.enter().map_err(|e| format!("{e}"))?.increment();
-        check!(next == count + 1, "the count went from {count} to {next} over a crash");
+        check!(
+            next == count + 1,
+            "the count went from {count} to {next} over a crash"
+        );
     }
     Ok(())
 }

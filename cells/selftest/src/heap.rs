@@ -6,8 +6,16 @@ use alloc::vec;
 use alloc::vec::Vec;
 use memory::{MappedPages, Protection, frames};
 
-pub(crate) const TESTS: &[Test] =
-    &[Test { name: "heap", run: heap }, Test { name: "mapped_pages", run: mapped_pages }];
+pub(crate) const TESTS: &[Test] = &[
+    Test {
+        name: "heap",
+        run: heap,
+    },
+    Test {
+        name: "mapped_pages",
+        run: mapped_pages,
+    },
+];
 
 fn heap() -> Verdict {
     let before = frames::usage().heap;
@@ -21,13 +29,20 @@ fn heap() -> Verdict {
                 held.push(vec![number as u8; size]);
             } else {
                 let old = held.swap_remove(size % 40);
-                assert!(old.iter().all(|b| *b == number as u8), "someone else wrote into our memory");
+                assert!(
+                    old.iter().all(|b| *b == number as u8),
+                    "someone else wrote into our memory"
+                );
             }
         }
     })?;
     task_port::sleep(10_000_000);
     let after = frames::usage().heap;
-    check!(after <= before + 65_536, "{} bytes of heap did not come back", after - before);
+    check!(
+        after <= before + 65_536,
+        "{} bytes of heap did not come back",
+        after - before
+    );
     Ok(())
 }
 
@@ -39,11 +54,24 @@ fn mapped_pages() -> Verdict {
         check!(bytes.iter().all(|b| *b == 0), "fresh pages are not zero");
         bytes[0] = 1;
         pages.protect(Protection::Read);
-        check!(pages.bytes_mut().is_none(), "read-only pages gave a mutable slice");
-        check!(pages.as_type::<u64>(0) == Some(&1), "as_type reads something else");
-        check!(pages.as_type::<u64>(pages.len() - 4).is_none(), "as_type reads past the end");
+        check!(
+            pages.bytes_mut().is_none(),
+            "read-only pages gave a mutable slice"
+        );
+        check!(
+            pages.as_type::<u64>(0) == Some(&1),
+            "as_type reads something else"
+        );
+        check!(
+            pages.as_type::<u64>(pages.len() - 4).is_none(),
+            "as_type reads past the end"
+        );
     }
     let after = frames::usage();
-    check!(after.mapped == before.mapped, "{} mapped bytes leak", after.mapped - before.mapped);
+    check!(
+        after.mapped == before.mapped,
+        "{} mapped bytes leak",
+        after.mapped - before.mapped
+    );
     Ok(())
 }

@@ -28,9 +28,18 @@ const FAILED: u32 = 0x11;
 
 /// Runs the tests called `name`, or `all`, and ends the machine.
 pub fn run(name: &str) {
-    let all = [crate::tasks::TESTS, crate::heap::TESTS, crate::faults::TESTS, crate::swaps::TESTS];
+    let all = [
+        crate::tasks::TESTS,
+        crate::heap::TESTS,
+        crate::faults::TESTS,
+        crate::swaps::TESTS,
+    ];
     let (mut passed, mut failed) = (0, 0);
-    for test in all.into_iter().flatten().filter(|t| name == "all" || t.name == name) {
+    for test in all
+        .into_iter()
+        .flatten()
+        .filter(|t| name == "all" || t.name == name)
+    {
         let started = task_port::now();
         let verdict = match task_port::gate(test.run) {
             Ok(verdict) => verdict,
@@ -49,5 +58,9 @@ pub fn run(name: &str) {
         }
     }
     log::info!("{passed} passed, {failed} failed");
-    unwind::exit(if failed == 0 && passed > 0 { PASSED } else { FAILED });
+    unwind::exit(if failed == 0 && passed > 0 {
+        PASSED
+    } else {
+        FAILED
+    });
 }

@@ -12,9 +12,18 @@ use swap::Reason;
 use task_port::{SpawnOptions, spawn};
 
 pub(crate) const TESTS: &[Test] = &[
-    Test { name: "swap_under_load", run: swap_under_load },
-    Test { name: "swap_refused", run: swap_refused },
-    Test { name: "thousand_swaps", run: thousand_swaps },
+    Test {
+        name: "swap_under_load",
+        run: swap_under_load,
+    },
+    Test {
+        name: "swap_refused",
+        run: swap_refused,
+    },
+    Test {
+        name: "thousand_swaps",
+        run: thousand_swaps,
+    },
 ];
 
 fn get() -> Result<u64, alloc::string::String> {
@@ -45,7 +54,10 @@ fn swap_under_load() -> Verdict {
         }
     })?;
     let (after, calls) = (get()?, calls.load(Ordering::SeqCst));
-    check!(after == before + calls, "{calls} calls, but the count went from {before} to {after}");
+    check!(
+        after == before + calls,
+        "{calls} calls, but the count went from {before} to {after}"
+    );
     Ok(())
 }
 
@@ -57,10 +69,20 @@ fn swap_refused() -> Verdict {
         check!(result.is_err(), "a cell that never takes over took over");
         check!(get()? == before, "the old cell lost its state");
     }
-    check!(swap::swap(&["no_such_cell"], Reason::Asked).is_err(), "a cell that is not there was swapped in");
-    check!(swap::swap(&["sync"], Reason::Asked).is_err(), "a library was swapped in");
+    check!(
+        swap::swap(&["no_such_cell"], Reason::Asked).is_err(),
+        "a cell that is not there was swapped in"
+    );
+    check!(
+        swap::swap(&["sync"], Reason::Asked).is_err(),
+        "a library was swapped in"
+    );
     let now = NAMESPACE.loaded();
-    check!(now <= loaded, "{} refused cells are still loaded", now - loaded);
+    check!(
+        now <= loaded,
+        "{} refused cells are still loaded",
+        now - loaded
+    );
     Ok(())
 }
 
@@ -75,9 +97,20 @@ fn thousand_swaps() -> Verdict {
     }
     let after = frames::usage();
     check!(get()? == before, "the count changed");
-    check!(NAMESPACE.loaded() == loaded, "old generations are still loaded");
-    check!(after.mapped == memory.mapped, "{} bytes of dead cells are mapped", after.mapped - memory.mapped);
+    check!(
+        NAMESPACE.loaded() == loaded,
+        "old generations are still loaded"
+    );
+    check!(
+        after.mapped == memory.mapped,
+        "{} bytes of dead cells are mapped",
+        after.mapped - memory.mapped
+    );
     // The log of swaps grows up to its limit, and is the only thing that may.
-    check!(after.heap < memory.heap + 512 * 1024, "the heap grew by {} bytes", after.heap - memory.heap);
+    check!(
+        after.heap < memory.heap + 512 * 1024,
+        "the heap grew by {} bytes",
+        after.heap - memory.heap
+    );
     Ok(())
 }

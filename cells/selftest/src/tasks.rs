@@ -9,12 +9,30 @@ use sync::{Completion, Mutex, channel};
 use task_port::{SpawnOptions, spawn};
 
 pub(crate) const TESTS: &[Test] = &[
-    Test { name: "ping_pong", run: ping_pong },
-    Test { name: "sleep", run: sleep },
-    Test { name: "mutex", run: mutex },
-    Test { name: "preemption", run: preemption },
-    Test { name: "all_cpus", run: all_cpus },
-    Test { name: "many_tasks", run: many_tasks },
+    Test {
+        name: "ping_pong",
+        run: ping_pong,
+    },
+    Test {
+        name: "sleep",
+        run: sleep,
+    },
+    Test {
+        name: "mutex",
+        run: mutex,
+    },
+    Test {
+        name: "preemption",
+        run: preemption,
+    },
+    Test {
+        name: "all_cpus",
+        run: all_cpus,
+    },
+    Test {
+        name: "many_tasks",
+        run: many_tasks,
+    },
 ];
 
 /// Starts `count` tasks and waits until all have ended.
@@ -33,7 +51,11 @@ pub(crate) fn together(count: usize, body: impl Fn(usize) + Send + Sync + 'stati
         .map_err(|e| format!("{e:?}"))?;
     }
     let deadline = task_port::now() + 60_000_000_000;
-    check!(done.wait_deadline(deadline).is_some(), "{} of {count} tasks hang", left.load(Ordering::SeqCst));
+    check!(
+        done.wait_deadline(deadline).is_some(),
+        "{} of {count} tasks hang",
+        left.load(Ordering::SeqCst)
+    );
     Ok(())
 }
 
@@ -60,7 +82,10 @@ fn sleep() -> Verdict {
         let started = task_port::now();
         task_port::sleep(ms * 1_000_000);
         let slept = task_port::now() - started;
-        check!(slept >= ms * 1_000_000, "slept {slept} ns instead of {ms} ms");
+        check!(
+            slept >= ms * 1_000_000,
+            "slept {slept} ns instead of {ms} ms"
+        );
     }
     Ok(())
 }
@@ -107,7 +132,10 @@ fn preemption() -> Verdict {
     let wrong = wrong.load(Ordering::Relaxed);
     check!(wrong == 0, "{wrong} sums were wrong");
     for (number, rounds) in progress.iter().enumerate() {
-        check!(rounds.load(Ordering::Relaxed) > 0, "task {number} never ran");
+        check!(
+            rounds.load(Ordering::Relaxed) > 0,
+            "task {number} never ran"
+        );
     }
     Ok(())
 }
@@ -124,7 +152,10 @@ fn all_cpus() -> Verdict {
         .map_err(|e| format!("{e:?}"))?;
         let ended = done.wait_deadline(task_port::now() + 5_000_000_000);
         check!(ended.is_some(), "nothing runs on cpu{id}");
-        check!(ran.load(Ordering::SeqCst), "a task bound to cpu{id} ran elsewhere");
+        check!(
+            ran.load(Ordering::SeqCst),
+            "a task bound to cpu{id} ran elsewhere"
+        );
     }
     Ok(())
 }
@@ -138,9 +169,15 @@ fn many_tasks() -> Verdict {
             count.fetch_add(1, Ordering::Relaxed);
         })?;
     }
-    check!(count.load(Ordering::Relaxed) == 500, "some tasks did not run");
+    check!(
+        count.load(Ordering::Relaxed) == 500,
+        "some tasks did not run"
+    );
     task_port::sleep(20_000_000);
     let after = task_port::list().len();
-    check!(after <= before, "{after} tasks instead of {before}: dead ones are kept");
+    check!(
+        after <= before,
+        "{after} tasks instead of {before}: dead ones are kept"
+    );
     Ok(())
 }

@@ -5,11 +5,11 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use mod_mgmt::namespace::{Loaded, NAMESPACE};
-use port::{CrashKind, Door};
+use port::CrashKind;
 use swap::{Reason, Record, history, tally};
 
 /// The doors of a loaded cell.
-fn doors(cell: &Loaded) -> &'static [&'static dyn Door] {
+fn doors(cell: &Loaded) -> &'static [port::DoorRef] {
     cell.cell().map_or(&[], |c| c.provides)
 }
 
@@ -42,7 +42,9 @@ fn list(wanted: impl Fn(&Loaded) -> bool) -> String {
 }
 
 fn base() -> String {
-    let line = |c: &mod_mgmt::namespace::BaseCrate| format!("{:<16} {:<8} in the boot image\n", c.name, c.version);
+    let line = |c: &mod_mgmt::namespace::BaseCrate| {
+        format!("{:<16} {:<8} in the boot image\n", c.name, c.version)
+    };
     NAMESPACE.base_crates().iter().map(line).collect()
 }
 
@@ -52,7 +54,11 @@ fn line(record: &Record) -> String {
         Reason::Fault => "after a fault",
         Reason::Probation => "back after a fault in probation",
     };
-    let result = if record.failure.is_empty() { String::new() } else { format!("  refused: {}", record.failure) };
+    let result = if record.failure.is_empty() {
+        String::new()
+    } else {
+        format!("  refused: {}", record.failure)
+    };
     format!(
         "{:>12.3} s  {}  {}  pause {} us, load {} us{}\n",
         record.at as f64 / 1e9,
@@ -93,10 +99,16 @@ pub(crate) fn push(archive: Vec<u8>) -> Outcome {
 
 pub(crate) fn crash(arguments: &[&str]) -> Outcome {
     const USAGE: &str = "usage: crash CELL panic|null|wild|divide|opcode|stack|loop\n";
-    let [name, kind] = arguments else { return Err(String::from(USAGE)) };
+    let [name, kind] = arguments else {
+        return Err(String::from(USAGE));
+    };
     let kind = CrashKind::from_word(kind).ok_or_else(|| String::from(USAGE))?;
-    let cell = NAMESPACE.find(name).ok_or_else(|| format!("no cell `{name}`; `cells` lists them\n"))?;
-    let door = doors(&cell).first().ok_or_else(|| format!("{name} is a library and has no port to crash behind\n"))?;
+    let cell = NAMESPACE
+        .find(name)
+        .ok_or_else(|| format!("no cell `{name}`; `cells` lists them\n"))?;
+    let door = doors(&cell)
+        .first()
+        .ok_or_else(|| format!("{name} is a library and has no port to crash behind\n"))?;
     door.inject(kind);
     Ok(format!("the next call into {name} will fault\n"))
 }

@@ -9,8 +9,12 @@ use port::{Birth, BirthError, Component, CrashKind};
 use shell_port::{Answer, SHELL, Shell};
 
 /// The cell's description.
-pub static CELL: port::Cell =
-    port::Cell { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION"), provides: &[&SHELL], birth };
+pub static CELL: port::Cell = port::Cell {
+    name: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    provides: &[&shell_port::DOOR],
+    birth,
+};
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
     birth.provide(&SHELL, Box::new(Commands) as Box<dyn Shell>);
@@ -29,7 +33,10 @@ impl Shell for Commands {
     fn run(&self, line: &str) -> Answer {
         let words: Vec<&str> = line.split_whitespace().collect();
         let Some((name, arguments)) = words.split_first() else {
-            return Answer { ok: true, text: String::new() };
+            return Answer {
+                ok: true,
+                text: String::new(),
+            };
         };
         let result = match COMMANDS.iter().find(|c| c.name == *name) {
             Some(command) => (command.run)(arguments),
@@ -61,7 +68,12 @@ struct Command {
 }
 
 const COMMANDS: &[Command] = &[
-    Command { name: "help", usage: "help", does: "this list", run: help },
+    Command {
+        name: "help",
+        usage: "help",
+        does: "this list",
+        run: help,
+    },
     Command {
         name: "cells",
         usage: "cells [--history | --all]",
@@ -80,13 +92,41 @@ const COMMANDS: &[Command] = &[
         does: "make the next call into a cell fault",
         run: cells::crash,
     },
-    Command { name: "tasks", usage: "tasks", does: "all tasks, what they use and hold", run: system::tasks },
-    Command { name: "mem", usage: "mem", does: "memory in use", run: system::mem },
-    Command { name: "uptime", usage: "uptime", does: "time since power-on", run: system::uptime },
-    Command { name: "where", usage: "where ADDRESS", does: "the cell and function at an address", run: system::place },
-    Command { name: "stop", usage: "stop", does: "shut down cleanly", run: system::stop },
+    Command {
+        name: "tasks",
+        usage: "tasks",
+        does: "all tasks, what they use and hold",
+        run: system::tasks,
+    },
+    Command {
+        name: "mem",
+        usage: "mem",
+        does: "memory in use",
+        run: system::mem,
+    },
+    Command {
+        name: "uptime",
+        usage: "uptime",
+        does: "time since power-on",
+        run: system::uptime,
+    },
+    Command {
+        name: "where",
+        usage: "where ADDRESS",
+        does: "the cell and function at an address",
+        run: system::place,
+    },
+    Command {
+        name: "stop",
+        usage: "stop",
+        does: "shut down cleanly",
+        run: system::stop,
+    },
 ];
 
 fn help(_: &[&str]) -> Outcome {
-    Ok(COMMANDS.iter().map(|c| format!("{:<52} {}\n", c.usage, c.does)).collect())
+    Ok(COMMANDS
+        .iter()
+        .map(|c| format!("{:<52} {}\n", c.usage, c.does))
+        .collect())
 }

@@ -6,7 +6,9 @@ use alloc::string::String;
 use mod_mgmt::namespace::NAMESPACE;
 
 pub(crate) fn tasks(_: &[&str]) -> Outcome {
-    let mut text = String::from("    id name             state    cpu prio        cpu ms   switches  stack  holds\n");
+    let mut text = String::from(
+        "    id name             state    cpu prio        cpu ms   switches  stack  holds\n",
+    );
     for t in task_port::list() {
         text += &format!(
             "{:>6} {:<16} {:<8} {:>3} {:<10} {:>8.1} {:>10} {:>5}K {:>6}\n",
@@ -40,7 +42,9 @@ pub(crate) fn uptime(_: &[&str]) -> Outcome {
 }
 
 pub(crate) fn place(arguments: &[&str]) -> Outcome {
-    let address = arguments.first().and_then(|a| usize::from_str_radix(a.trim_start_matches("0x"), 16).ok());
+    let address = arguments
+        .first()
+        .and_then(|a| usize::from_str_radix(a.trim_start_matches("0x"), 16).ok());
     let address = address.ok_or_else(|| String::from("usage: where ADDRESS (hexadecimal)\n"))?;
     match NAMESPACE.describe(address) {
         Some(place) => Ok(format!("{place}\n")),
@@ -55,5 +59,7 @@ pub(crate) fn stop(_: &[&str]) -> Outcome {
         log::info!("stopped");
         unwind::exit(0);
     });
-    spawned.map(|_| String::from("stopping\n")).map_err(|_| String::from("no memory for a task; cut the power\n"))
+    spawned
+        .map(|_| String::from("stopping\n"))
+        .map_err(|_| String::from("no memory for a task; cut the power\n"))
 }

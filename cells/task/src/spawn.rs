@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use memory::MappedPages;
 use sync::IrqLock;
-use task_port::{TaskInfo, Ledger, Sched, SpawnError, SpawnOptions, TaskHeader, TaskId, TaskRef};
+use task_port::{Ledger, Sched, SpawnError, SpawnOptions, TaskHeader, TaskId, TaskInfo, TaskRef};
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 /// Every task that is not dead and buried.

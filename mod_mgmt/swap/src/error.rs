@@ -32,9 +32,16 @@ impl fmt::Display for SwapFailure {
             SwapFailure::Load(error) => write!(f, "{error}"),
             SwapFailure::Port(error) => write!(f, "{error}"),
             SwapFailure::Birth { cell, why } => write!(f, "{cell} refused to start: {why}"),
-            SwapFailure::Fault(fault) => write!(f, "{} faulted while it started: {}", fault.cell, fault.message),
+            SwapFailure::Fault(fault) => write!(
+                f,
+                "{} faulted while it started: {}",
+                fault.cell, fault.message
+            ),
             SwapFailure::NoPort(cell) => {
-                write!(f, "{cell} is a library: swap the cells that use it instead, see `cells`")
+                write!(
+                    f,
+                    "{cell} is a library: swap the cells that use it instead, see `cells`"
+                )
             }
         }
     }

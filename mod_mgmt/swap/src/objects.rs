@@ -61,6 +61,9 @@ pub fn add_archive(bytes: Vec<u8>) -> Result<Vec<alloc::string::String>, LoadErr
 /// The newest source that has the cell `name`.
 pub(crate) fn newest(name: &str) -> Result<Source, LoadError> {
     let sources = SOURCES.lock().clone();
-    let found = sources.into_iter().rev().find(|s| s.with_cell(name, |_| ()).is_some());
+    let found = sources
+        .into_iter()
+        .rev()
+        .find(|s| s.with_cell(name, |_| ()).is_some());
     found.ok_or_else(|| LoadError::NotFound(name.into()))
 }

@@ -18,13 +18,18 @@ pub(crate) fn load(name: &str) -> Result<Candidate, SwapFailure> {
     let source = objects::newest(name)?;
     let loaded = source.with_cell(name, loader::load);
     let code = loaded.unwrap_or_else(|| Err(mod_mgmt::LoadError::NotFound(name.into())))?;
-    let cell = code.cell().ok_or_else(|| SwapFailure::NoPort(name.into()))?;
+    let cell = code
+        .cell()
+        .ok_or_else(|| SwapFailure::NoPort(name.into()))?;
     Ok(Candidate { code, cell })
 }
 
 /// The doors of all candidates, in order.
 pub(crate) fn doors(candidates: &[Candidate]) -> Vec<&'static dyn Door> {
-    candidates.iter().flat_map(|c| c.cell.provides.iter().copied()).collect()
+    candidates
+        .iter()
+        .flat_map(|c| c.cell.provides.iter().map(|door| **door))
+        .collect()
 }
 
 /// Makes sure that no door still holds the generation before last.
@@ -33,7 +38,10 @@ pub(crate) fn settle(doors: &[&'static dyn Door], deadline: u64) -> Result<(), S
 }
 
 /// Closes and drains the doors, callers of others first.
-pub(crate) fn close_and_drain(doors: &[&'static dyn Door], deadline: u64) -> Result<(), SwapFailure> {
+pub(crate) fn close_and_drain(
+    doors: &[&'static dyn Door],
+    deadline: u64,
+) -> Result<(), SwapFailure> {
     for door in doors {
         door.close();
         door.drain(deadline)?;
@@ -56,7 +64,11 @@ pub(crate) fn export(
 }
 
 /// Lets a cell be born behind a gate, with the states of its predecessors.
-pub(crate) fn birth(candidate: &Candidate, options: &Options, states: Vec<(&'static str, State)>) -> Result<(), SwapFailure> {
+pub(crate) fn birth(
+    candidate: &Candidate,
+    options: &Options,
+    states: Vec<(&'static str, State)>,
+) -> Result<(), SwapFailure> {
     let code = CellRef(Arc::clone(&candidate.code) as Arc<dyn port::CellCode>);
     let born = task_port::gate(|| {
         let mut birth = Birth::new(code, options, states);
@@ -64,7 +76,10 @@ pub(crate) fn birth(candidate: &Candidate, options: &Options, states: Vec<(&'sta
     });
     match born {
         Ok(Ok(())) => Ok(()),
-        Ok(Err(why)) => Err(SwapFailure::Birth { cell: candidate.code.name.clone(), why }),
+        Ok(Err(why)) => Err(SwapFailure::Birth {
+            cell: candidate.code.name.clone(),
+            why,
+        }),
         Err(fault) => Err(SwapFailure::Fault(fault)),
     }
 }

@@ -1,8 +1,8 @@
 //! The swap as a transaction, and the ways back.
 
+use crate::SwapFailure;
 use crate::log_book::{Reason, Record, note, note_fault};
 use crate::steps::{Candidate, birth, close_and_drain, doors, export, load, settle};
-use crate::SwapFailure;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -39,9 +39,16 @@ static ENGINE: Mutex<Option<Engine>> = Mutex::new(None);
 /// # Errors
 /// When it refuses to be born.
 pub fn start(name: &str, options: &Options) -> Result<(), SwapFailure> {
-    ENGINE.lock().get_or_insert_with(|| Engine { options: options.clone(), probation: None });
-    let code = NAMESPACE.find(name).ok_or_else(|| mod_mgmt::LoadError::NotFound(name.into()))?;
-    let cell = code.cell().ok_or_else(|| SwapFailure::NoPort(name.into()))?;
+    ENGINE.lock().get_or_insert_with(|| Engine {
+        options: options.clone(),
+        probation: None,
+    });
+    let code = NAMESPACE
+        .find(name)
+        .ok_or_else(|| mod_mgmt::LoadError::NotFound(name.into()))?;
+    let cell = code
+        .cell()
+        .ok_or_else(|| SwapFailure::NoPort(name.into()))?;
     let candidate = Candidate { code, cell };
     birth(&candidate, options, Vec::new())?;
     for door in cell.provides {
@@ -76,7 +83,14 @@ fn run(pairs: &[(&str, &str)], reason: Reason) -> Result<Record, SwapFailure> {
     };
     let started = task_port::now();
     let cells: Vec<String> = pairs.iter().map(|p| p.1.to_string()).collect();
-    let mut record = Record { at: started, cells, reason, pause: 0, load: 0, failure: String::new() };
+    let mut record = Record {
+        at: started,
+        cells,
+        reason,
+        pause: 0,
+        load: 0,
+        failure: String::new(),
+    };
     let result = attempt(engine, pairs, started, &mut record);
     if let Err(failure) = &result {
         record.failure = failure.to_string();
@@ -92,17 +106,25 @@ fn attempt(
     record: &mut Record,
 ) -> Result<(), SwapFailure> {
     end_probation(engine, SETTLE_NS)?;
-    let candidates = pairs.iter().map(|p| load(p.1)).collect::<Result<Vec<_>, _>>()?;
+    let candidates = pairs
+        .iter()
+        .map(|p| load(p.1))
+        .collect::<Result<Vec<_>, _>>()?;
     let doors = doors(&candidates);
     settle(&doors, task_port::now() + SETTLE_NS)?;
-    let stateful: Vec<&'static dyn Door> = doors.iter().copied().filter(|d| d.has_state()).collect();
+    let stateful: Vec<&'static dyn Door> =
+        doors.iter().copied().filter(|d| d.has_state()).collect();
     let closing = task_port::now();
     record.load = closing - started;
     let replaced = replace(&engine.options, &candidates, &doors, &stateful);
     for door in stateful.iter().rev() {
         door.open();
     }
-    record.pause = if stateful.is_empty() { 0 } else { task_port::now() - closing };
+    record.pause = if stateful.is_empty() {
+        0
+    } else {
+        task_port::now() - closing
+    };
     replaced?;
     let mut former = Vec::new();
     for (candidate, pair) in candidates.iter().zip(pairs) {
@@ -110,7 +132,12 @@ fn attempt(
         drop(NAMESPACE.make_current(&candidate.code));
     }
     let ends = task_port::now() + PROBATION_NS;
-    engine.probation = Some(Probation { doors, former, cells: record.cells.clone(), ends });
+    engine.probation = Some(Probation {
+        doors,
+        former,
+        cells: record.cells.clone(),
+        ends,
+    });
     Ok(())
 }
 
@@ -151,7 +178,9 @@ fn bear_and_flip(
     }
     let mut flipped: Vec<&'static dyn Door> = Vec::new();
     for door in doors {
-        born = born.and_then(|()| Ok(door.flip()?)).inspect(|()| flipped.push(*door));
+        born = born
+            .and_then(|()| Ok(door.flip()?))
+            .inspect(|()| flipped.push(*door));
     }
     if born.is_err() {
         for door in &flipped {
@@ -167,7 +196,9 @@ fn bear_and_flip(
 /// Drops the former cells if the probation is over or `force` says how long (ns)
 /// to wait for those still inside.
 fn end_probation(engine: &mut Engine, patience: u64) -> Result<(), SwapFailure> {
-    let Some(probation) = engine.probation.take() else { return Ok(()) };
+    let Some(probation) = engine.probation.take() else {
+        return Ok(());
+    };
     let deadline = task_port::now() + patience;
     if let Err(error) = settle(&probation.doors, deadline) {
         engine.probation = Some(probation);
@@ -180,7 +211,10 @@ fn end_probation(engine: &mut Engine, patience: u64) -> Result<(), SwapFailure> 
 /// Ends a probation whose time is over. Called now and then by the captain.
 pub fn settle_probation() {
     if let Some(engine) = ENGINE.lock().as_mut()
-        && engine.probation.as_ref().is_some_and(|p| p.ends <= task_port::now())
+        && engine
+            .probation
+            .as_ref()
+            .is_some_and(|p| p.ends <= task_port::now())
     {
         let _ = end_probation(engine, 0);
     }
@@ -205,12 +239,23 @@ pub fn fault_in(cell: &str) -> Result<Record, SwapFailure> {
 
 /// Puts the former cells back if `cell` is on probation.
 fn revert(engine: &mut Engine, cell: &str) -> Option<Record> {
-    let probation = engine.probation.take_if(|p| p.cells.iter().any(|c| c == cell))?;
+    let probation = engine
+        .probation
+        .take_if(|p| p.cells.iter().any(|c| c == cell))?;
     let started = task_port::now();
-    let stateful: Vec<&'static dyn Door> = probation.doors.iter().copied().filter(|d| d.has_state()).collect();
+    let stateful: Vec<&'static dyn Door> = probation
+        .doors
+        .iter()
+        .copied()
+        .filter(|d| d.has_state())
+        .collect();
     let drained = close_and_drain(&stateful, started + DRAIN_NS);
     for door in &probation.doors {
-        let state = if drained.is_ok() { door.export().ok().flatten() } else { None };
+        let state = if drained.is_ok() {
+            door.export().ok().flatten()
+        } else {
+            None
+        };
         if door.flip_back().is_ok()
             && let Some(state) = state
         {

@@ -11,10 +11,12 @@ extern crate alloc;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
-use port::{Component, HandoverError, Port, State};
+use port::{Component, Door, HandoverError, Port, State};
 
 /// The door of the counter.
 pub static COUNTER: Port<dyn Counter> = Port::new("counter");
+/// The same, without its type.
+pub static DOOR: &dyn Door = &COUNTER;
 
 /// The version of [`CounterState`]'s schema.
 pub const SCHEMA: u32 = 1;
@@ -57,6 +59,9 @@ impl CounterState {
     /// When it is another schema.
     pub fn unpack(state: State) -> Result<Self, HandoverError> {
         let offered = state.schema();
-        state.take::<Self>().map(|state| *state).map_err(|_| HandoverError::Schema { offered })
+        state
+            .take::<Self>()
+            .map(|state| *state)
+            .map_err(|_| HandoverError::Schema { offered })
     }
 }

@@ -7,10 +7,12 @@ extern crate alloc;
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use port::{Component, Port};
+use port::{Component, Door, Port};
 
 /// The door of the shell.
 pub static SHELL: Port<dyn Shell> = Port::new("shell");
+/// The same, without its type.
+pub static DOOR: &dyn Door = &SHELL;
 
 /// What a command answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -22,7 +22,6 @@ fn report(fault: &Fault) {
     }
 }
 
-
 /// What kind of fault it was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FaultKind {

@@ -116,4 +116,3 @@ pub struct TaskInfo {
     /// Ledger entries: what it holds.
     pub holds: usize,
 }
-
