@@ -5,9 +5,11 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use cell_archive::Archive;
 use mitos::client::{self, ClientError};
 use mitos::machine::Config;
 use mitos::vm::{End, Vm, free_port, make_disk};
+use mitos::{pipeline, push};
 
 use crate::power::{self, Cut};
 use crate::slot::Slot;
@@ -153,6 +155,29 @@ impl Guest {
     /// What the client or the system says.
     pub fn try_shell(&self, command: &str) -> Result<String, ClientError> {
         client::shell(self.vm().instance(), command, LIMIT)
+    }
+
+    /// Pushes cells as one set, as they are in the working tree; the test fails
+    /// if the system refuses. Gives the system's answer, which names the pause.
+    pub fn push(&self, cells: &[&str]) -> String {
+        match self.try_push(cells) {
+            Ok(answer) => answer,
+            Err(error) => panic!("push of {cells:?}: {error}"),
+        }
+    }
+
+    /// Pushes cells as one set; the system may refuse.
+    ///
+    /// # Errors
+    /// What the client or the system says.
+    pub fn try_push(&self, cells: &[&str]) -> Result<String, ClientError> {
+        let parts = pipeline::prepare(crate::image()).expect("the image was built before");
+        let instance = self.vm().instance();
+        let booted = std::fs::read(instance.archive()).expect("the guest was booted from it");
+        let booted = Archive::parse(&booted).expect("the guest was booted from it");
+        let names: Vec<String> = cells.iter().map(|cell| cell.to_string()).collect();
+        let push = push::plan(&parts, &booted, &names).expect("the test names cells");
+        client::push(instance, &push.archive, LIMIT)
     }
 
     /// Runs SQL through `psql`: rows as lines, columns separated by `|`.
