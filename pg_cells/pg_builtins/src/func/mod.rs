@@ -2,16 +2,23 @@
 
 mod aggregates;
 mod args;
+mod arrays;
 mod compare;
+mod date_parts;
+mod dates;
+mod encode;
 mod float;
+mod format;
 mod int;
 mod like;
 mod numeric;
 mod pattern;
 mod regex;
+mod series;
 mod text;
 
 use crate::function::Function;
+pub(crate) use format::{quote_identifier, quote_string};
 pub use pattern::{Flags as PatternFlags, PatternCache};
 
 /// The parts that [`crate::table`] joins.
@@ -21,7 +28,13 @@ pub(crate) const TABLES: &[&[Function]] = &[
     float::TABLE,
     numeric::TABLE,
     text::TABLE,
+    format::TABLE,
     like::TABLE,
     regex::TABLE,
+    encode::TABLE,
+    dates::TABLE,
+    date_parts::TABLE,
+    arrays::TABLE,
+    series::TABLE,
     aggregates::TABLE,
 ];
