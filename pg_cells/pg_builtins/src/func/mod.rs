@@ -3,6 +3,7 @@
 mod aggregates;
 mod args;
 mod arrays;
+mod catalog;
 mod compare;
 mod date_parts;
 mod dates;
@@ -13,8 +14,10 @@ mod int;
 mod like;
 mod numeric;
 mod pattern;
+mod privileges;
 mod regex;
 mod series;
+mod session;
 mod text;
 
 use crate::function::Function;
@@ -36,5 +39,8 @@ pub(crate) const TABLES: &[&[Function]] = &[
     date_parts::TABLE,
     arrays::TABLE,
     series::TABLE,
+    session::TABLE,
+    catalog::TABLE,
+    privileges::TABLE,
     aggregates::TABLE,
 ];
