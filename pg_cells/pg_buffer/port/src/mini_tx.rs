@@ -1,7 +1,7 @@
 //! Changing pages: the mini-transaction.
 
 use crate::load;
-use crate::pool::{DIRTY, PoolState, pool};
+use crate::pool::{DIRTY, MEMORIES, PoolState, pool};
 use crate::record::{Block, How, encode_image};
 use crate::{BufferError, FileId, PageId};
 use alloc::vec::Vec;
@@ -38,12 +38,49 @@ struct Inner {
     xid: u64,
     kind: u16,
     pages: Vec<Latched>,
+    memory: Memory,
+    /// The page of a change that made no sense.
+    bad: Option<PageId>,
+}
+
+/// Memory that the next mini-transaction uses again.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
     /// The operations so far, as they go into the record.
     ops: Vec<u8>,
     /// The bytes they wrote over: bytes, slot u8, offset u16, length u16, ...
     undo: Vec<u8>,
-    /// The page of a change that made no sense.
-    bad: Option<PageId>,
+    /// The record.
+    record: Builder,
+    /// An empty list of pages.
+    pages: Vec<Latched>,
+}
+
+/// Memory larger than this is given back.
+const KEEP: usize = 64 << 10;
+
+impl Memory {
+    fn take(pool: &PoolState) -> Memory {
+        pool.memory[cpu::id() % MEMORIES]
+            .lock()
+            .pop()
+            .unwrap_or_default()
+    }
+
+    fn give(mut self, pool: &PoolState) {
+        if self.ops.capacity() > KEEP
+            || self.undo.capacity() > KEEP
+            || self.record.capacity() > KEEP
+        {
+            return;
+        }
+        self.ops.clear();
+        self.undo.clear();
+        let mut kept = pool.memory[cpu::id() % MEMORIES].lock();
+        if kept.len() < 8 {
+            kept.push(self);
+        }
+    }
 }
 
 /// The fixed part of an undo entry, behind its bytes.
@@ -74,14 +111,14 @@ impl MiniTx {
     /// The same for one within another: never waits.
     pub(crate) fn begin_now(xid: u64) -> MiniTx {
         let pool = pool().ok();
+        let mut memory = pool.map(Memory::take).unwrap_or_default();
         let inner = Inner {
             pool,
             generation: pool.map_or(0, |p| p.generation.load(Ordering::SeqCst)),
             xid,
             kind: 0,
-            pages: Vec::with_capacity(4),
-            ops: Vec::new(),
-            undo: Vec::new(),
+            pages: core::mem::take(&mut memory.pages),
+            memory,
             bad: None,
         };
         MiniTx {
@@ -286,9 +323,11 @@ impl Inner {
             return;
         };
         let (offset, len) = (target.start as u16, target.len() as u16);
-        self.undo.extend_from_slice(&page[target]);
+        self.memory.undo.extend_from_slice(&page[target]);
         let ([o0, o1], [l0, l1]) = (offset.to_le_bytes(), len.to_le_bytes());
-        self.undo.extend_from_slice(&[slot.0, o0, o1, l0, l1]);
+        self.memory
+            .undo
+            .extend_from_slice(&[slot.0, o0, o1, l0, l1]);
         if latched.how.is_none() {
             // A page that is set up anew need not be read or logged whole.
             let anew = matches!(op, Op::Init { .. });
@@ -297,23 +336,23 @@ impl Inner {
         if op.apply(page).is_err() {
             self.bad = Some(latched.page);
         }
-        op.encode(slot.0, &mut self.ops);
+        op.encode(slot.0, &mut self.memory.ops);
     }
 
     fn undo(&mut self) {
-        while let Some(at) = self.undo.len().checked_sub(UNDO) {
-            let slot = usize::from(self.undo[at]);
-            let offset = usize::from(get_u16(&self.undo, at + 1));
-            let len = usize::from(get_u16(&self.undo, at + 3));
+        while let Some(at) = self.memory.undo.len().checked_sub(UNDO) {
+            let slot = usize::from(self.memory.undo[at]);
+            let offset = usize::from(get_u16(&self.memory.undo, at + 1));
+            let len = usize::from(get_u16(&self.memory.undo, at + 3));
             let Some(start) = at.checked_sub(len) else {
                 break;
             };
             if let Some(page) = self.pages.get_mut(slot).and_then(|l| l.exclusive.as_mut())
                 && offset + len <= PAGE_SIZE
             {
-                page[offset..offset + len].copy_from_slice(&self.undo[start..at]);
+                page[offset..offset + len].copy_from_slice(&self.memory.undo[start..at]);
             }
-            self.undo.truncate(start);
+            self.memory.undo.truncate(start);
         }
     }
 
@@ -340,10 +379,12 @@ impl Inner {
                 frame.flags.fetch_or(DIRTY, Ordering::SeqCst);
             }
         }
-        let mut record = Builder::new();
-        let end = pg_wal_port::append(&mut record, |record, redo| self.build(record, redo))?;
+        let mut record = core::mem::take(&mut self.memory.record);
+        let end = pg_wal_port::append(&mut record, |record, redo| self.build(record, redo));
+        self.memory.record = record;
+        let end = end?;
         // It is in the log: nothing is undone from here on.
-        self.undo.clear();
+        self.memory.undo.clear();
         for latched in &mut self.pages {
             if let (Some(_), Some(page)) = (latched.how, &mut latched.exclusive) {
                 header::set_lsn(page, end.0);
@@ -361,7 +402,7 @@ impl Inner {
         let count = self.changed().count() as u16;
         record.start(self.xid, self.kind, count);
         let body = record.body();
-        body.reserve(self.ops.len() + usize::from(count) * 16 + 16);
+        body.reserve(self.memory.ops.len() + usize::from(count) * 16 + 16);
         let mut images = 0u32;
         for (tag, latched) in (0u8..).zip(&self.pages) {
             let (Some(mut how), Some(page)) = (latched.how, &latched.exclusive) else {
@@ -375,7 +416,7 @@ impl Inner {
             Block { page, how, tag }.encode(body);
         }
         if images == 0 {
-            body.extend_from_slice(&self.ops);
+            body.extend_from_slice(&self.memory.ops);
         } else {
             self.encode_images(images, body);
         }
@@ -389,7 +430,7 @@ impl Inner {
                 encode_image(page, body);
             }
         }
-        let mut rest = &self.ops[..];
+        let mut rest = &self.memory.ops[..];
         while let Ok((tag, _, after)) = Op::decode(rest) {
             if images & 1 << tag == 0 {
                 body.extend_from_slice(&rest[..rest.len() - after.len()]);
@@ -402,6 +443,12 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.undo();
+        self.pages.clear();
+        if let Some(pool) = self.pool {
+            let mut memory = core::mem::take(&mut self.memory);
+            memory.pages = core::mem::take(&mut self.pages);
+            memory.give(pool);
+        }
     }
 }
 

@@ -75,6 +75,12 @@ impl Builder {
         Ok(())
     }
 
+    /// Bytes of memory it keeps.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// The finished record.
     #[inline]
     #[must_use]
