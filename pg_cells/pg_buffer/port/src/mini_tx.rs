@@ -30,58 +30,29 @@ struct Latched {
     how: Option<How>,
 }
 
-/// What a mini-transaction holds; in the ledger as a whole.
-#[derive(Debug)]
-struct Inner {
+/// What a mini-transaction holds; in the ledger as a whole. The next one uses it
+/// again.
+#[derive(Debug, Default)]
+pub(crate) struct Inner {
     pool: Option<&'static PoolState>,
     generation: u64,
     xid: u64,
     kind: u16,
     pages: Vec<Latched>,
-    memory: Memory,
-    /// The page of a change that made no sense.
-    bad: Option<PageId>,
-}
-
-/// Memory that the next mini-transaction uses again.
-#[derive(Debug, Default)]
-pub(crate) struct Memory {
     /// The operations so far, as they go into the record.
     ops: Vec<u8>,
     /// The bytes they wrote over: bytes, slot u8, offset u16, length u16, ...
     undo: Vec<u8>,
     /// The record.
     record: Builder,
-    /// An empty list of pages.
-    pages: Vec<Latched>,
+    /// The page of a change that made no sense.
+    bad: Option<PageId>,
 }
 
-/// Memory larger than this is given back.
+/// One whose memory is larger than this is not used again.
 const KEEP: usize = 64 << 10;
-
-impl Memory {
-    fn take(pool: &PoolState) -> Memory {
-        pool.memory[cpu::id() % MEMORIES]
-            .lock()
-            .pop()
-            .unwrap_or_default()
-    }
-
-    fn give(mut self, pool: &PoolState) {
-        if self.ops.capacity() > KEEP
-            || self.undo.capacity() > KEEP
-            || self.record.capacity() > KEEP
-        {
-            return;
-        }
-        self.ops.clear();
-        self.undo.clear();
-        let mut kept = pool.memory[cpu::id() % MEMORIES].lock();
-        if kept.len() < 8 {
-            kept.push(self);
-        }
-    }
-}
+/// How many wait for the next use, by CPU.
+const KEPT: usize = 8;
 
 /// The fixed part of an undo entry, behind its bytes.
 const UNDO: usize = 5;
@@ -94,9 +65,7 @@ const UNDO: usize = 5;
 /// Latches are waited for without any check for cycles: take them in an order
 /// that all users of the pages share (for trees: down, and left to right). The
 /// same task must not hold a [`crate::PageRead`] of a page it latches here.
-pub struct MiniTx {
-    inner: Held<Inner>,
-}
+pub struct MiniTx(Option<Held<Inner>>);
 
 impl MiniTx {
     /// Begins one on behalf of transaction `xid` (0: of none). May wait for a
@@ -111,25 +80,34 @@ impl MiniTx {
     /// The same for one within another: never waits.
     pub(crate) fn begin_now(xid: u64) -> MiniTx {
         let pool = pool().ok();
-        let mut memory = pool.map(Memory::take).unwrap_or_default();
-        let inner = Inner {
-            pool,
-            generation: pool.map_or(0, |p| p.generation.load(Ordering::SeqCst)),
-            xid,
-            kind: 0,
-            pages: core::mem::take(&mut memory.pages),
-            memory,
-            bad: None,
-        };
-        MiniTx {
-            inner: Held::new(inner),
+        let kept = pool.and_then(|p| p.memory[cpu::id() % MEMORIES].lock().pop());
+        let mut inner = kept.unwrap_or_default();
+        inner.pool = pool;
+        inner.generation = pool.map_or(0, |p| p.generation.load(Ordering::SeqCst));
+        inner.xid = xid;
+        MiniTx(Some(Held::from_box(inner)))
+    }
+
+    #[inline]
+    fn inner(&self) -> &Inner {
+        match &self.0 {
+            Some(inner) => inner,
+            None => unreachable!("taken out by its drop only"),
+        }
+    }
+
+    #[inline]
+    fn inner_mut(&mut self) -> &mut Inner {
+        match &mut self.0 {
+            Some(inner) => inner,
+            None => unreachable!("taken out by its drop only"),
         }
     }
 
     /// The transaction's number given at the beginning.
     #[must_use]
     pub fn xid(&self) -> u64 {
-        self.inner.xid
+        self.inner().xid
     }
 
     /// Pins and exclusively latches a page until the end; the same slot again
@@ -141,9 +119,9 @@ impl MiniTx {
         if let Some(slot) = self.slot_of(id) {
             return Ok(slot);
         }
-        let pool = self.inner.roomy_pool()?;
+        let pool = self.inner().roomy_pool()?;
         let exclusive = load::exclusive(pool, id)?;
-        Ok(self.inner.add(id, exclusive, None))
+        Ok(self.inner_mut().add(id, exclusive, None))
     }
 
     /// The same if nobody else has the page latched; `None` otherwise. May read
@@ -155,9 +133,9 @@ impl MiniTx {
         if let Some(slot) = self.slot_of(id) {
             return Ok(Some(slot));
         }
-        let pool = self.inner.roomy_pool()?;
+        let pool = self.inner().roomy_pool()?;
         let exclusive = load::try_exclusive(pool, id)?;
-        Ok(exclusive.map(|e| self.inner.add(id, e, None)))
+        Ok(exclusive.map(|e| self.inner_mut().add(id, e, None)))
     }
 
     /// Appends an all-zero page to a file, latched here. The file grows at once,
@@ -168,28 +146,28 @@ impl MiniTx {
     /// [`BufferError::NoSuchPage`] when there is no such file,
     /// [`BufferError::DiskFull`], and as [`MiniTx::latch`].
     pub fn extend(&mut self, file: FileId) -> Result<(Slot, u32), BufferError> {
-        let pool = self.inner.roomy_pool()?;
-        let (page, exclusive) = crate::files::extend(pool, self.inner.xid, file)?;
-        Ok((self.inner.add(page, exclusive, None), page.block))
+        let pool = self.inner().roomy_pool()?;
+        let (page, exclusive) = crate::files::extend(pool, self.inner().xid, file)?;
+        Ok((self.inner_mut().add(page, exclusive, None), page.block))
     }
 
     /// Latches a page that is about to exist, as zeros.
     pub(crate) fn latch_blank(&mut self, id: PageId) -> Result<Slot, BufferError> {
-        let pool = self.inner.roomy_pool()?;
+        let pool = self.inner().roomy_pool()?;
         let exclusive = load::blank(pool, id)?;
-        Ok(self.inner.add(id, exclusive, Some(How::Zero)))
+        Ok(self.inner_mut().add(id, exclusive, Some(How::Zero)))
     }
 
     fn slot_of(&self, id: PageId) -> Option<Slot> {
         let at = |l: &Latched| l.page == id && l.exclusive.is_some();
-        let slot = self.inner.pages.iter().position(at)?;
+        let slot = self.inner().pages.iter().position(at)?;
         Some(Slot(slot as u8))
     }
 
     /// Gives back a page that was not changed. The slot must not be used again.
     /// Does nothing to a changed page.
     pub fn release(&mut self, slot: Slot) {
-        if let Some(latched) = self.inner.pages.get_mut(usize::from(slot.0))
+        if let Some(latched) = self.inner_mut().pages.get_mut(usize::from(slot.0))
             && latched.how.is_none()
         {
             latched.exclusive = None;
@@ -199,7 +177,7 @@ impl MiniTx {
     /// The page's address.
     #[must_use]
     pub fn page_id(&self, slot: Slot) -> PageId {
-        self.inner.pages[usize::from(slot.0)].page
+        self.inner().pages[usize::from(slot.0)].page
     }
 
     /// The page as it stands.
@@ -209,7 +187,7 @@ impl MiniTx {
     #[inline]
     #[must_use]
     pub fn page(&self, slot: Slot) -> &Page {
-        match &self.inner.pages[usize::from(slot.0)].exclusive {
+        match &self.inner().pages[usize::from(slot.0)].exclusive {
             Some(exclusive) => exclusive,
             None => panic!("the page was released"),
         }
@@ -221,7 +199,7 @@ impl MiniTx {
     /// caller's to write.
     pub fn write(&mut self, slot: Slot, offset: usize, bytes: &[u8]) {
         let op = u16::try_from(offset).map(|offset| Op::Write { offset, bytes });
-        self.inner.change(slot, op.ok());
+        self.inner_mut().change(slot, op.ok());
     }
 
     /// Copies `len` bytes from `from` to `to` within the page; the ranges may
@@ -234,7 +212,7 @@ impl MiniTx {
                 len: u16::try_from(len).ok()?,
             })
         };
-        self.inner.change(slot, op());
+        self.inner_mut().change(slot, op());
     }
 
     /// Writes `byte` over `len` bytes at `offset`.
@@ -246,26 +224,26 @@ impl MiniTx {
                 byte,
             })
         };
-        self.inner.change(slot, op());
+        self.inner_mut().change(slot, op());
     }
 
     /// Sets the page up anew: all zero but the header, see
     /// [`pg_page::header::init`].
     pub fn init(&mut self, slot: Slot, kind: u8, special_size: u16) {
-        self.inner
+        self.inner_mut()
             .change(slot, Some(Op::Init { kind, special_size }));
     }
 
     /// Notes in the record that it commits transaction `xid`.
     pub fn mark_commit(&mut self, xid: u64) {
-        self.inner.xid = xid;
-        self.inner.kind |= COMMIT;
+        self.inner_mut().xid = xid;
+        self.inner_mut().kind |= COMMIT;
     }
 
     /// Notes in the record that it aborts transaction `xid`.
     pub fn mark_abort(&mut self, xid: u64) {
-        self.inner.xid = xid;
-        self.inner.kind |= ABORT;
+        self.inner_mut().xid = xid;
+        self.inner_mut().kind |= ABORT;
     }
 
     /// Appends the record and gives the pages back, changed. The result is the
@@ -275,13 +253,13 @@ impl MiniTx {
     /// # Errors
     /// When the record could not be appended; everything is undone then.
     pub fn commit(mut self) -> Result<Lsn, BufferError> {
-        self.inner.commit()
+        self.inner_mut().commit()
     }
 
     /// Commits, and keeps the page of `slot` latched.
     pub(crate) fn commit_keeping(mut self, slot: Slot) -> Result<Exclusive, BufferError> {
-        self.inner.commit()?;
-        let latched = self.inner.pages.get_mut(usize::from(slot.0));
+        self.inner_mut().commit()?;
+        let latched = self.inner_mut().pages.get_mut(usize::from(slot.0));
         latched
             .and_then(|l| l.exclusive.take())
             .ok_or(BufferError::Stopped)
@@ -290,7 +268,7 @@ impl MiniTx {
 
 impl core::fmt::Debug for MiniTx {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let pages = self.inner.pages.iter().map(|p| p.page);
+        let pages = self.inner().pages.iter().map(|p| p.page);
         f.debug_list().entries(pages).finish()
     }
 }
@@ -323,11 +301,9 @@ impl Inner {
             return;
         };
         let (offset, len) = (target.start as u16, target.len() as u16);
-        self.memory.undo.extend_from_slice(&page[target]);
+        self.undo.extend_from_slice(&page[target]);
         let ([o0, o1], [l0, l1]) = (offset.to_le_bytes(), len.to_le_bytes());
-        self.memory
-            .undo
-            .extend_from_slice(&[slot.0, o0, o1, l0, l1]);
+        self.undo.extend_from_slice(&[slot.0, o0, o1, l0, l1]);
         if latched.how.is_none() {
             // A page that is set up anew need not be read or logged whole.
             let anew = matches!(op, Op::Init { .. });
@@ -336,23 +312,23 @@ impl Inner {
         if op.apply(page).is_err() {
             self.bad = Some(latched.page);
         }
-        op.encode(slot.0, &mut self.memory.ops);
+        op.encode(slot.0, &mut self.ops);
     }
 
     fn undo(&mut self) {
-        while let Some(at) = self.memory.undo.len().checked_sub(UNDO) {
-            let slot = usize::from(self.memory.undo[at]);
-            let offset = usize::from(get_u16(&self.memory.undo, at + 1));
-            let len = usize::from(get_u16(&self.memory.undo, at + 3));
+        while let Some(at) = self.undo.len().checked_sub(UNDO) {
+            let slot = usize::from(self.undo[at]);
+            let offset = usize::from(get_u16(&self.undo, at + 1));
+            let len = usize::from(get_u16(&self.undo, at + 3));
             let Some(start) = at.checked_sub(len) else {
                 break;
             };
             if let Some(page) = self.pages.get_mut(slot).and_then(|l| l.exclusive.as_mut())
                 && offset + len <= PAGE_SIZE
             {
-                page[offset..offset + len].copy_from_slice(&self.memory.undo[start..at]);
+                page[offset..offset + len].copy_from_slice(&self.undo[start..at]);
             }
-            self.memory.undo.truncate(start);
+            self.undo.truncate(start);
         }
     }
 
@@ -379,12 +355,12 @@ impl Inner {
                 frame.flags.fetch_or(DIRTY, Ordering::SeqCst);
             }
         }
-        let mut record = core::mem::take(&mut self.memory.record);
+        let mut record = core::mem::take(&mut self.record);
         let end = pg_wal_port::append(&mut record, |record, redo| self.build(record, redo));
-        self.memory.record = record;
+        self.record = record;
         let end = end?;
         // It is in the log: nothing is undone from here on.
-        self.memory.undo.clear();
+        self.undo.clear();
         for latched in &mut self.pages {
             if let (Some(_), Some(page)) = (latched.how, &mut latched.exclusive) {
                 header::set_lsn(page, end.0);
@@ -402,7 +378,7 @@ impl Inner {
         let count = self.changed().count() as u16;
         record.start(self.xid, self.kind, count);
         let body = record.body();
-        body.reserve(self.memory.ops.len() + usize::from(count) * 16 + 16);
+        body.reserve(self.ops.len() + usize::from(count) * 16 + 16);
         let mut images = 0u32;
         for (tag, latched) in (0u8..).zip(&self.pages) {
             let (Some(mut how), Some(page)) = (latched.how, &latched.exclusive) else {
@@ -416,7 +392,7 @@ impl Inner {
             Block { page, how, tag }.encode(body);
         }
         if images == 0 {
-            body.extend_from_slice(&self.memory.ops);
+            body.extend_from_slice(&self.ops);
         } else {
             self.encode_images(images, body);
         }
@@ -430,7 +406,7 @@ impl Inner {
                 encode_image(page, body);
             }
         }
-        let mut rest = &self.memory.ops[..];
+        let mut rest = &self.ops[..];
         while let Ok((tag, _, after)) = Op::decode(rest) {
             if images & 1 << tag == 0 {
                 body.extend_from_slice(&rest[..rest.len() - after.len()]);
@@ -443,11 +419,25 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.undo();
-        self.pages.clear();
-        if let Some(pool) = self.pool {
-            let mut memory = core::mem::take(&mut self.memory);
-            memory.pages = core::mem::take(&mut self.pages);
-            memory.give(pool);
+    }
+}
+
+impl Drop for MiniTx {
+    fn drop(&mut self) {
+        let Some(mut inner) = self.0.take().map(Held::into_box) else {
+            return;
+        };
+        inner.undo();
+        inner.pages.clear();
+        inner.ops.clear();
+        inner.kind = 0;
+        inner.bad = None;
+        let size = inner.ops.capacity() + inner.undo.capacity() + inner.record.capacity();
+        if let (Some(pool), true) = (inner.pool, size <= KEEP) {
+            let mut kept = pool.memory[cpu::id() % MEMORIES].lock();
+            if kept.len() < KEPT {
+                kept.push(inner);
+            }
         }
     }
 }

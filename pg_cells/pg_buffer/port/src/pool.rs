@@ -1,6 +1,6 @@
 //! The pool's state: what a swap hands over.
 
-use crate::mini_tx::Memory;
+use crate::mini_tx::Inner;
 use crate::space::Space;
 use crate::table::PageTable;
 use crate::{BufferError, PageId};
@@ -73,8 +73,10 @@ pub struct PoolState {
     pub(crate) generation: AtomicU64,
     /// Bytes of the log region of a disk to be formatted; 0: by default.
     pub log_size: AtomicU64,
-    /// Memory of mini-transactions that have ended, by CPU.
-    pub(crate) memory: [SpinLock<Vec<Memory>>; MEMORIES],
+    /// Mini-transactions that have ended and whose memory can be used again, by
+    /// CPU. In boxes, because that is how they are entered in a ledger.
+    #[allow(clippy::vec_box)]
+    pub(crate) memory: [SpinLock<Vec<Box<Inner>>>; MEMORIES],
     /// Counters.
     pub counters: Counters,
 }
