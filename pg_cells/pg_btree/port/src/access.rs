@@ -1,8 +1,6 @@
 //! The trait behind the port.
 
-use crate::{
-    CheckReport, Cursor, DeadTids, EntryBatch, FileId, IndexError, Inserted, MiniTx, Tid,
-};
+use crate::{CheckReport, Cursor, DeadTids, EntryBatch, FileId, IndexError, Inserted, MiniTx, Tid};
 use alloc::vec::Vec;
 use pg_txn_port::Transaction;
 use port::{Component, Port};

@@ -182,7 +182,10 @@ pub fn prune(file: FileId, block: u32) -> Result<bool, HeapError> {
 ///
 /// # Errors
 /// When a page cannot be read; when cancelled.
-pub fn vacuum_collect(tx: &Transaction, file: FileId) -> Result<(DeadTids, VacuumReport), HeapError> {
+pub fn vacuum_collect(
+    tx: &Transaction,
+    file: FileId,
+) -> Result<(DeadTids, VacuumReport), HeapError> {
     HEAP.enter()?.vacuum_collect(tx, file)
 }
 
