@@ -31,6 +31,7 @@ extern crate alloc;
 pub mod header;
 pub mod ops;
 pub mod slots;
+pub mod tuple_header;
 
 /// Bytes of a page.
 pub const PAGE_SIZE: usize = 8192;
