@@ -10,7 +10,7 @@
 //! which waits for transactions that are about to decide.
 //!
 //! The cell is stateless: a swap lets running calls end in the old code.
-#![cfg_attr(mitos, no_std)]
+#![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;

@@ -11,7 +11,7 @@
 //! of index pages around [`liveness`], which waits for no transaction.
 //!
 //! The cell is stateless: a swap lets running calls end in the old code.
-#![cfg_attr(mitos, no_std)]
+#![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;

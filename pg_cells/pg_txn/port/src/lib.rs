@@ -16,7 +16,7 @@
 //! the transaction leaves the set of running ones. Whoever looks sees it running
 //! until it is durable. An abort writes nothing: an id that does not run and is
 //! not marked committed never happened.
-#![cfg_attr(mitos, no_std)]
+#![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
