@@ -8,7 +8,7 @@ use pg_txn_port::{Isolation, Snapshot, Transaction};
 use port::{Birth, Cell, CellCode, CellRef, Door, Options};
 use sim_disk::SimDisk;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 pub use sim_disk::Random;
 
@@ -50,6 +50,8 @@ impl Db {
             Err(_) if disk.is_dead() => return None,
             Err(error) => panic!("the database does not open: {error}"),
         }
+        static BACKGROUND: Once = Once::new();
+        BACKGROUND.call_once(|| pg_buffer_port::run_background().expect("background tasks"));
         for cell in CELLS {
             match start(cell) {
                 Ok(()) => {}
