@@ -55,16 +55,22 @@ impl Utility {
     pub fn tag(&self, rows: u64) -> String {
         let fixed = match self {
             Utility::Ddl(ddl) => ddl.tag(),
-            Utility::CreateTableAs { with_data: false, .. } => "CREATE TABLE AS",
+            Utility::CreateTableAs {
+                with_data: false, ..
+            } => "CREATE TABLE AS",
             Utility::CreateTableAs { .. } => return alloc::format!("SELECT {rows}"),
             Utility::Copy(_) => return alloc::format!("COPY {rows}"),
-            Utility::Fetch { move_only: false, .. } => return alloc::format!("FETCH {rows}"),
+            Utility::Fetch {
+                move_only: false, ..
+            } => return alloc::format!("FETCH {rows}"),
             Utility::Fetch { .. } => return alloc::format!("MOVE {rows}"),
             Utility::Transaction(command) => match command {
                 TransactionCommand::Begin { start: true, .. } => "START TRANSACTION",
                 TransactionCommand::Begin { .. } => "BEGIN",
                 TransactionCommand::Commit { .. } => "COMMIT",
-                TransactionCommand::Rollback { .. } | TransactionCommand::RollbackTo(_) => "ROLLBACK",
+                TransactionCommand::Rollback { .. } | TransactionCommand::RollbackTo(_) => {
+                    "ROLLBACK"
+                }
                 TransactionCommand::Savepoint(_) => "SAVEPOINT",
                 TransactionCommand::Release(_) => "RELEASE",
             },
