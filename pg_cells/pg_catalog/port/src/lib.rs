@@ -129,6 +129,9 @@ pub trait Catalog: Component {
 /// The catalog's door.
 pub static CATALOG: Port<dyn Catalog> = Port::new("pg_catalog");
 
+/// The same, without its type.
+pub static DOOR: &dyn port::Door = &CATALOG;
+
 /// What a change of the schema needs to know of the session.
 #[derive(Clone, Copy)]
 pub struct DdlSession<'a> {
