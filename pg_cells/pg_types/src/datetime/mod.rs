@@ -6,6 +6,7 @@
 //! intervals, `ops` the arithmetic that SQL operators need.
 
 mod calendar;
+mod fields;
 mod format;
 mod interval;
 mod interval_format;
