@@ -97,6 +97,30 @@ impl RwLatch {
         self.queue.wake_all();
     }
 
+    /// Turns the caller's read latch into the write latch if nobody else reads.
+    #[inline]
+    pub fn try_upgrade(&self) -> bool {
+        let state = self.state.load(Ordering::Relaxed);
+        state & READERS == 1
+            && self
+                .state
+                .compare_exchange(
+                    state,
+                    WRITER | (state & WRITER_WAITS),
+                    Ordering::SeqCst,
+                    Ordering::Relaxed,
+                )
+                .is_ok()
+    }
+
+    /// Turns the caller's write latch into a read latch.
+    #[inline]
+    pub fn downgrade(&self) {
+        let before = self.state.swap(1, Ordering::SeqCst);
+        debug_assert!(before & WRITER != 0);
+        self.queue.wake_all();
+    }
+
     /// Whether anyone holds it.
     #[must_use]
     pub fn is_held(&self) -> bool {
