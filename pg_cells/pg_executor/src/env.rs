@@ -4,12 +4,12 @@
 
 use crate::builtins::EvalContext;
 use crate::op::cte::CteSlot;
-use crate::op::instrument::Measure;
 use crate::rows::RowBuffer;
 use crate::store::RowStore;
 use alloc::format;
 use alloc::vec::Vec;
-use pg_executor_port::{SpillStore, VirtualRows};
+use pg_executor_port::{Measure, SpillStore, VirtualRows};
+use pg_txn_port::CancelToken;
 use pg_types::{Datum, SqlError, SqlResult, SqlState};
 
 /// How many rows an operator may handle between two looks at the cancel flag.
@@ -28,7 +28,7 @@ pub struct Env<'a> {
     /// Disk space for sorts, if there is any.
     pub spill: Option<&'a dyn SpillStore>,
     /// Tells that the statement is to be stopped.
-    pub cancelled: &'a dyn Fn() -> bool,
+    pub cancel: &'a CancelToken,
     /// Values of the enclosing row ([`pg_plan::Expr::Outer`]).
     pub outer: Vec<Datum>,
     /// The operand of the innermost simple CASE.
@@ -45,7 +45,7 @@ impl<'a> Env<'a> {
         params: &'a [Datum],
         session: &'a dyn EvalContext,
         views: &'a dyn VirtualRows,
-        cancelled: &'a dyn Fn() -> bool,
+        cancel: &'a CancelToken,
         run: &'a mut RunState,
     ) -> Self {
         Env {
@@ -54,7 +54,7 @@ impl<'a> Env<'a> {
             session,
             views,
             spill: None,
-            cancelled,
+            cancel,
             outer: Vec::new(),
             operand: Datum::Null,
             run,
@@ -78,7 +78,7 @@ impl<'a> Env<'a> {
 
     #[cold]
     fn look(&self) -> SqlResult<()> {
-        if (self.cancelled)() {
+        if self.cancel.is_cancelled() {
             return Err(SqlError::new(SqlState::QUERY_CANCELED, "canceling statement due to user request"));
         }
         Ok(())
@@ -95,6 +95,8 @@ pub struct RunState {
     pub ctes: Vec<CteSlot>,
     /// The working tables of recursive unions.
     pub working: Vec<RowBuffer>,
+    /// The operators hold what an earlier execution left: reset them first.
+    pub stale: bool,
     /// Memory in use.
     pub memory: Memory,
     /// One per operator, when they are measured.

@@ -200,10 +200,12 @@ impl Operator for IndexScan {
             env.tick()?;
             let Some(id) = env.store.fetch(self.table, root, &mut self.fetched)? else { continue };
             self.decoder.decode(&self.fetched.bytes, id, &mut self.row)?;
-            match &mut self.filter {
-                Some(filter) if !filter.is_true(&self.row, env)? => {}
-                _ => return Ok(true),
+            if let Some(filter) = &mut self.filter
+                && !filter.is_true(&self.row, env)?
+            {
+                continue;
             }
+            return Ok(true);
         }
     }
 

@@ -4,19 +4,6 @@ use super::{Input, Operator};
 use crate::env::Env;
 use pg_types::{Datum, SqlResult};
 
-/// What was measured of one operator.
-#[derive(Clone, Copy, Default, Debug)]
-pub struct Measure {
-    /// Rows it gave, in all loops.
-    pub rows: u64,
-    /// How often it was run.
-    pub loops: u64,
-    /// Nanoseconds up to the first row, in all loops.
-    pub first: u64,
-    /// Nanoseconds in it and below.
-    pub total: u64,
-}
-
 /// Counts rows and time of the operator inside; its number is the place of its
 /// node in a walk that visits parents before children.
 pub struct Measured {

@@ -93,7 +93,7 @@ impl NestedLoop {
     }
 
     /// Tries right rows; true when the row is to be given.
-    fn pairs(&mut self, mut matched: bool, env: &mut Env<'_>) -> SqlResult<bool> {
+    fn pairs(&mut self, matched: bool, env: &mut Env<'_>) -> SqlResult<bool> {
         loop {
             env.tick()?;
             self.row.truncate(self.left_width);
@@ -111,7 +111,6 @@ impl NestedLoop {
             if !self.holds(env)? {
                 continue;
             }
-            matched = true;
             self.inner.mark();
             match self.kind {
                 JoinKind::Semi => {

@@ -69,10 +69,12 @@ impl Operator for SeqScan {
             self.at += 1;
             env.tick()?;
             self.decoder.decode(bytes, id, &mut self.row)?;
-            match &mut self.filter {
-                Some(filter) if !filter.is_true(&self.row, env)? => {}
-                _ => return Ok(true),
+            if let Some(filter) = &mut self.filter
+                && !filter.is_true(&self.row, env)?
+            {
+                continue;
             }
+            return Ok(true);
         }
     }
 

@@ -32,10 +32,12 @@ impl Operator for VirtualScan {
         }
         while let Some(row) = self.rows.as_ref().and_then(|r| r.get(self.at)) {
             self.at += 1;
-            match &mut self.filter {
-                Some(filter) if !filter.is_true(row, env)? => {}
-                _ => return Ok(true),
+            if let Some(filter) = &mut self.filter
+                && !filter.is_true(row, env)?
+            {
+                continue;
             }
+            return Ok(true);
         }
         Ok(false)
     }
