@@ -79,7 +79,10 @@ impl<'a> Env<'a> {
     #[cold]
     fn look(&self) -> SqlResult<()> {
         if self.cancel.is_cancelled() {
-            return Err(SqlError::new(SqlState::QUERY_CANCELED, "canceling statement due to user request"));
+            return Err(SqlError::new(
+                SqlState::QUERY_CANCELED,
+                "canceling statement due to user request",
+            ));
         }
         Ok(())
     }
@@ -115,7 +118,11 @@ pub struct Memory {
 
 impl Default for Memory {
     fn default() -> Self {
-        Memory { used: 0, work: 4 << 20, limit: usize::MAX }
+        Memory {
+            used: 0,
+            work: 4 << 20,
+            limit: usize::MAX,
+        }
     }
 }
 
@@ -127,7 +134,11 @@ impl Memory {
     #[inline]
     pub fn take(&mut self, bytes: usize) -> SqlResult<()> {
         self.used += bytes;
-        if self.used > self.limit { Err(self.exhausted()) } else { Ok(()) }
+        if self.used > self.limit {
+            Err(self.exhausted())
+        } else {
+            Ok(())
+        }
     }
 
     /// Gives `bytes` back.
@@ -144,7 +155,9 @@ impl Memory {
 
     #[cold]
     fn exhausted(&self) -> SqlError {
-        SqlError::new(SqlState::OUT_OF_MEMORY, "out of memory")
-            .with_detail(format!("The statement holds more than its limit of {} kB.", self.limit / 1024))
+        SqlError::new(SqlState::OUT_OF_MEMORY, "out of memory").with_detail(format!(
+            "The statement holds more than its limit of {} kB.",
+            self.limit / 1024
+        ))
     }
 }

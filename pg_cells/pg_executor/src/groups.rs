@@ -34,14 +34,21 @@ impl Groups {
     /// # Errors
     /// 53200 when the statement is out of memory.
     pub fn enter(&mut self, row: &[Datum], memory: &mut Memory) -> SqlResult<(usize, bool)> {
-        let Groups { types, keys, table, hasher } = self;
+        let Groups {
+            types,
+            keys,
+            table,
+            hasher,
+        } = self;
         let hash = hash_row(hasher, types, row);
         if let Some(at) = table.find(hash, |i| same_group(types, keys.row(*i as usize), row)) {
             return Ok((*at as usize, false));
         }
         let at = keys.len();
         keys.push(row, memory)?;
-        table.insert_unique(hash, at as u32, |i| hash_row(hasher, types, keys.row(*i as usize)));
+        table.insert_unique(hash, at as u32, |i| {
+            hash_row(hasher, types, keys.row(*i as usize))
+        });
         Ok((at, true))
     }
 

@@ -36,7 +36,11 @@ impl Compiled {
     /// As [`Builder::build`].
     pub fn new(plan: Arc<Plan>, measure: bool) -> SqlResult<Self> {
         let first = Running::compile(&plan, measure)?;
-        Ok(Compiled { plan, measure, spare: SpinLock::new(Some(first)) })
+        Ok(Compiled {
+            plan,
+            measure,
+            spare: SpinLock::new(Some(first)),
+        })
     }
 }
 
@@ -76,7 +80,10 @@ impl Running {
     /// # Errors
     /// As [`Builder::build`].
     pub fn compile(plan: &Plan, measure: bool) -> SqlResult<Box<Self>> {
-        let mut builder = Builder { instrument: measure, ..Builder::default() };
+        let mut builder = Builder {
+            instrument: measure,
+            ..Builder::default()
+        };
         let root = builder.build(plan)?;
         let run = RunState {
             epoch: 0,
@@ -107,7 +114,11 @@ impl Running {
         max_rows: u64,
         sink: &mut dyn RowSink,
     ) -> SqlResult<Progress> {
-        let mut progress = Progress { rows: 0, affected: self.root.affected(), done: self.done };
+        let mut progress = Progress {
+            rows: 0,
+            affected: self.root.affected(),
+            done: self.done,
+        };
         if self.done {
             return Ok(progress);
         }
@@ -165,7 +176,14 @@ impl<'a> Surroundings<'a> {
     where
         'a: 'b,
     {
-        let mut env = Env::new(self.store, self.params, self.session, self.views, self.cancel, run);
+        let mut env = Env::new(
+            self.store,
+            self.params,
+            self.session,
+            self.views,
+            self.cancel,
+            run,
+        );
         env.spill = self.spill;
         env
     }
@@ -189,9 +207,23 @@ impl Query for Running {
         let mut store = PortStore::new(ctx.tx, snapshot);
         if self.used && self.run.stale {
             self.run.stale = false;
-            self.rewind(Surroundings { store: &mut store, params, session, views, cancel: &cancel, spill })?;
+            self.rewind(Surroundings {
+                store: &mut store,
+                params,
+                session,
+                views,
+                cancel: &cancel,
+                spill,
+            })?;
         }
-        let surroundings = Surroundings { store: &mut store, params, session, views, cancel: &cancel, spill };
+        let surroundings = Surroundings {
+            store: &mut store,
+            params,
+            session,
+            views,
+            cancel: &cancel,
+            spill,
+        };
         let result = self.advance(surroundings, max_rows, sink);
         if !self.done && result.is_ok() {
             self.snapshot = Some(store.snapshot().clone());

@@ -18,7 +18,12 @@ impl RowBuffer {
     /// An empty buffer for rows of `width` columns.
     #[must_use]
     pub fn new(width: usize) -> Self {
-        RowBuffer { width, count: 0, data: Vec::new(), bytes: 0 }
+        RowBuffer {
+            width,
+            count: 0,
+            data: Vec::new(),
+            bytes: 0,
+        }
     }
 
     /// Columns per row.
@@ -101,8 +106,9 @@ impl RowBuffer {
         if count >= self.count {
             return;
         }
-        let dropped: usize =
-            (count..self.count).map(|i| self.row(i).iter().map(datum_size).sum::<usize>() + 8).sum();
+        let dropped: usize = (count..self.count)
+            .map(|i| self.row(i).iter().map(datum_size).sum::<usize>() + 8)
+            .sum();
         memory.give(dropped);
         self.bytes = self.bytes.saturating_sub(dropped);
         self.count = count;
@@ -118,7 +124,11 @@ pub fn datum_size(datum: &Datum) -> usize {
         + match datum {
             Datum::Text(s) => {
                 let len = s.as_bytes().len();
-                if len > pg_types::text::INLINE { len + 16 } else { 0 }
+                if len > pg_types::text::INLINE {
+                    len + 16
+                } else {
+                    0
+                }
             }
             Datum::Bytea(b) => b.len() + 16,
             Datum::Array(a) => 64 + a.items.iter().map(datum_size).sum::<usize>(),

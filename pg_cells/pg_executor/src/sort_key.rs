@@ -29,7 +29,11 @@ impl KeyOrder {
         match (a.is_null(), b.is_null()) {
             (false, false) => {
                 let order = compare_typed(a, b, self.type_oid);
-                if self.descending { order.reverse() } else { order }
+                if self.descending {
+                    order.reverse()
+                } else {
+                    order
+                }
             }
             (true, true) => Ordering::Equal,
             (true, false) if self.nulls_first => Ordering::Less,
@@ -71,7 +75,12 @@ impl Keys {
     ///
     /// # Errors
     /// As evaluation.
-    pub fn eval(&mut self, row: &[Datum], env: &mut Env<'_>, out: &mut Vec<Datum>) -> SqlResult<()> {
+    pub fn eval(
+        &mut self,
+        row: &[Datum],
+        env: &mut Env<'_>,
+        out: &mut Vec<Datum>,
+    ) -> SqlResult<()> {
         crate::expr::eval_all(&mut self.codes, row, env, out)
     }
 }
@@ -102,7 +111,11 @@ pub fn compare_typed(a: &Datum, b: &Datum, type_oid: Oid) -> Ordering {
 /// Whether two rows are the same group: NULL equals NULL.
 #[inline]
 pub fn same_group(types: &[Oid], a: &[Datum], b: &[Datum]) -> bool {
-    types.iter().zip(a).zip(b).all(|((ty, a), b)| compare_typed(a, b, *ty) == Ordering::Equal)
+    types
+        .iter()
+        .zip(a)
+        .zip(b)
+        .all(|((ty, a), b)| compare_typed(a, b, *ty) == Ordering::Equal)
 }
 
 /// A hash of a row that agrees with [`same_group`].

@@ -57,7 +57,10 @@ pub struct NoViews;
 
 impl VirtualRows for NoViews {
     fn rows(&self, relation: &Relation) -> Result<Vec<Vec<Datum>>, SqlError> {
-        Err(SqlError::unsupported(alloc::format!("the view \"{}\"", relation.name)))
+        Err(SqlError::unsupported(alloc::format!(
+            "the view \"{}\"",
+            relation.name
+        )))
     }
 }
 

@@ -105,7 +105,11 @@ impl CopyOutHandle {
     ///
     /// # Errors
     /// As there.
-    pub fn run(&mut self, ctx: &mut ExecContext<'_>, sink: &mut dyn CopySink) -> Result<u64, SqlError> {
+    pub fn run(
+        &mut self,
+        ctx: &mut ExecContext<'_>,
+        sink: &mut dyn CopySink,
+    ) -> Result<u64, SqlError> {
         self.object.run(ctx, sink)
     }
 

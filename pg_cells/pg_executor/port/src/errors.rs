@@ -13,7 +13,10 @@ use port::PortError;
 /// 57P03: a part of the database is not there right now.
 #[cold]
 fn not_running() -> SqlError {
-    SqlError::new(SqlState::CANNOT_CONNECT_NOW, "the database system is starting up")
+    SqlError::new(
+        SqlState::CANNOT_CONNECT_NOW,
+        "the database system is starting up",
+    )
 }
 
 /// Nobody stands behind a port.
@@ -34,13 +37,17 @@ pub fn txn_error(error: TxnError) -> SqlError {
             SqlState::T_R_SERIALIZATION_FAILURE,
             "could not serialize access due to concurrent update",
         ),
-        TxnError::LockTimeout => {
-            SqlError::new(SqlState::LOCK_NOT_AVAILABLE, "canceling statement due to lock timeout")
+        TxnError::LockTimeout => SqlError::new(
+            SqlState::LOCK_NOT_AVAILABLE,
+            "canceling statement due to lock timeout",
+        ),
+        TxnError::LockNotAvailable => {
+            SqlError::new(SqlState::LOCK_NOT_AVAILABLE, "could not obtain lock")
         }
-        TxnError::LockNotAvailable => SqlError::new(SqlState::LOCK_NOT_AVAILABLE, "could not obtain lock"),
-        TxnError::Cancelled => {
-            SqlError::new(SqlState::QUERY_CANCELED, "canceling statement due to user request")
-        }
+        TxnError::Cancelled => SqlError::new(
+            SqlState::QUERY_CANCELED,
+            "canceling statement due to user request",
+        ),
         TxnError::ReadOnly => SqlError::new(
             SqlState::READ_ONLY_SQL_TRANSACTION,
             "cannot execute a statement that writes in a read-only transaction",
@@ -68,24 +75,30 @@ pub fn wal_error(error: WalError) -> SqlError {
 #[must_use]
 pub fn buffer_error(error: BufferError) -> SqlError {
     match error {
-        BufferError::Io { page } => {
-            SqlError::new(SqlState::IO_ERROR, format!("could not read or write page {page:?}"))
-        }
+        BufferError::Io { page } => SqlError::new(
+            SqlState::IO_ERROR,
+            format!("could not read or write page {page:?}"),
+        ),
         BufferError::Corrupt { page } => {
             SqlError::new(SqlState::DATA_CORRUPTED, format!("invalid page {page:?}"))
         }
-        BufferError::NoSuchPage { page } => {
-            SqlError::new(SqlState::DATA_CORRUPTED, format!("there is no page {page:?}"))
+        BufferError::NoSuchPage { page } => SqlError::new(
+            SqlState::DATA_CORRUPTED,
+            format!("there is no page {page:?}"),
+        ),
+        BufferError::FileExists { file } => {
+            SqlError::internal(format!("file {file:?} exists already"))
         }
-        BufferError::FileExists { file } => SqlError::internal(format!("file {file:?} exists already")),
         BufferError::DiskFull => SqlError::new(SqlState::DISK_FULL, "no space left on device"),
         BufferError::OutOfMemory => SqlError::new(SqlState::OUT_OF_MEMORY, "no free buffer"),
-        BufferError::TooLarge => {
-            SqlError::new(SqlState::PROGRAM_LIMIT_EXCEEDED, "one change of pages is too large")
-        }
-        BufferError::Stopped => {
-            SqlError::new(SqlState::ADMIN_SHUTDOWN, "the database system is shutting down")
-        }
+        BufferError::TooLarge => SqlError::new(
+            SqlState::PROGRAM_LIMIT_EXCEEDED,
+            "one change of pages is too large",
+        ),
+        BufferError::Stopped => SqlError::new(
+            SqlState::ADMIN_SHUTDOWN,
+            "the database system is shutting down",
+        ),
         BufferError::NotRunning => not_running(),
     }
 }
@@ -99,11 +112,15 @@ pub fn heap_error(error: HeapError) -> SqlError {
         HeapError::Storage(error) => buffer_error(error),
         HeapError::RowTooLarge { len } => SqlError::new(
             SqlState::PROGRAM_LIMIT_EXCEEDED,
-            format!("row is too big: size {len}, maximum size {}", pg_heap_port::MAX_ROW),
+            format!(
+                "row is too big: size {len}, maximum size {}",
+                pg_heap_port::MAX_ROW
+            ),
         ),
-        HeapError::NoSuchRow(tid) => {
-            SqlError::new(SqlState::DATA_CORRUPTED, format!("there is no row at {tid}"))
-        }
+        HeapError::NoSuchRow(tid) => SqlError::new(
+            SqlState::DATA_CORRUPTED,
+            format!("there is no row at {tid}"),
+        ),
         HeapError::NotRunning => not_running(),
     }
 }
@@ -117,7 +134,10 @@ pub fn index_error(error: IndexError) -> SqlError {
         IndexError::Storage(error) => buffer_error(error),
         IndexError::KeyTooLong { len } => SqlError::new(
             SqlState::PROGRAM_LIMIT_EXCEEDED,
-            format!("index row size {len} exceeds maximum {}", pg_btree_port::MAX_KEY),
+            format!(
+                "index row size {len} exceeds maximum {}",
+                pg_btree_port::MAX_KEY
+            ),
         ),
         IndexError::OutOfOrder => SqlError::internal("index entries came out of order"),
         IndexError::NotRunning => not_running(),

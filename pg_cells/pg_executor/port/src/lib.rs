@@ -63,14 +63,22 @@ pub trait Executor: Component {
     ///
     /// # Errors
     /// 23505 when a unique index finds equal keys.
-    fn build_index(&self, build: &IndexBuild<'_>, ctx: &mut ExecContext<'_>) -> Result<u64, SqlError>;
+    fn build_index(
+        &self,
+        build: &IndexBuild<'_>,
+        ctx: &mut ExecContext<'_>,
+    ) -> Result<u64, SqlError>;
 
     /// Checks conditions over all rows of a table, or writes all of them anew
     /// into another file: ALTER TABLE. Gives the number of rows.
     ///
     /// # Errors
     /// 23502, 23514 when a row violates the change.
-    fn change_rows(&self, change: &TableChangeRows<'_>, ctx: &mut ExecContext<'_>) -> Result<u64, SqlError>;
+    fn change_rows(
+        &self,
+        change: &TableChangeRows<'_>,
+        ctx: &mut ExecContext<'_>,
+    ) -> Result<u64, SqlError>;
 
     /// Removes what no one can see any more from a table and its indexes.
     ///
@@ -104,5 +112,8 @@ pub fn generation() -> u64 {
 /// # Errors
 /// As [`Executor::prepare`]; 57P03 when there is none.
 pub fn prepare(plan: Arc<Plan>) -> Result<PreparedPlan, SqlError> {
-    EXECUTOR.enter().map_err(errors::port_error)?.prepare(plan, false)
+    EXECUTOR
+        .enter()
+        .map_err(errors::port_error)?
+        .prepare(plan, false)
 }

@@ -83,7 +83,11 @@ impl PreparedPlan {
     /// Wraps what a cell made. `keep` keeps the cell loaded.
     #[must_use]
     pub fn new(object: Arc<dyn Prepared>, keep: CellRef) -> Self {
-        PreparedPlan { object, keep, generation: crate::generation() }
+        PreparedPlan {
+            object,
+            keep,
+            generation: crate::generation(),
+        }
     }
 
     /// Starts it.
@@ -92,7 +96,10 @@ impl PreparedPlan {
     /// As compiling.
     pub fn start(&self) -> Result<RunningQuery, SqlError> {
         let object = Arc::clone(&self.object).start()?;
-        Ok(RunningQuery { object: Some(object), keep: self.keep.clone() })
+        Ok(RunningQuery {
+            object: Some(object),
+            keep: self.keep.clone(),
+        })
     }
 
     /// The plan.
@@ -142,14 +149,20 @@ impl RunningQuery {
     ) -> Result<Progress, SqlError> {
         match &mut self.object {
             Some(object) => object.next_batch(ctx, max_rows, sink),
-            None => Ok(Progress { done: true, ..Progress::default() }),
+            None => Ok(Progress {
+                done: true,
+                ..Progress::default()
+            }),
         }
     }
 
     /// See [`Query::measures`].
     #[must_use]
     pub fn measures(&self) -> Vec<Measure> {
-        self.object.as_ref().map(|o| o.measures()).unwrap_or_default()
+        self.object
+            .as_ref()
+            .map(|o| o.measures())
+            .unwrap_or_default()
     }
 }
 

@@ -20,45 +20,74 @@ pub fn compile(expr: &Expr, builder: &mut Builder) -> SqlResult<Code> {
         Expr::Param { number, .. } => Code::Param(number.saturating_sub(1)),
         Expr::Outer { index, .. } => Code::Outer(*index),
         Expr::CaseOperand { .. } => Code::Operand,
-        Expr::Call { function, args, type_oid } => compile_call(*function, args, *type_oid, builder)?,
+        Expr::Call {
+            function,
+            args,
+            type_oid,
+        } => compile_call(*function, args, *type_oid, builder)?,
         Expr::Relabel { input, .. } => compile(input, builder)?,
         Expr::And(all) => Code::And(compile_all(all, builder)?.into()),
         Expr::Or(all) => Code::Or(compile_all(all, builder)?.into()),
         Expr::Not(one) => Code::Not(boxed(one, builder)?),
         Expr::IsNull { input, negated } => Code::IsNull(boxed(input, builder)?, *negated),
-        Expr::IsBool { input, value, negated } => Code::IsBool(boxed(input, builder)?, *value, *negated),
-        Expr::IsDistinct { left, right, equal, negated } => {
-            Code::IsDistinct(Box::new(pair(*equal, left, right, oid::BOOL, builder)?), *negated)
-        }
-        Expr::NullIf { left, right, equal, .. } => {
-            Code::NullIf(Box::new(pair(*equal, left, right, oid::BOOL, builder)?))
-        }
+        Expr::IsBool {
+            input,
+            value,
+            negated,
+        } => Code::IsBool(boxed(input, builder)?, *value, *negated),
+        Expr::IsDistinct {
+            left,
+            right,
+            equal,
+            negated,
+        } => Code::IsDistinct(
+            Box::new(pair(*equal, left, right, oid::BOOL, builder)?),
+            *negated,
+        ),
+        Expr::NullIf {
+            left, right, equal, ..
+        } => Code::NullIf(Box::new(pair(*equal, left, right, oid::BOOL, builder)?)),
         Expr::Coalesce { args, .. } => Code::Coalesce(compile_all(args, builder)?.into()),
-        Expr::MinMax { args, greatest, type_oid } => {
-            Code::MinMax(compile_all(args, builder)?.into(), *greatest, *type_oid)
-        }
-        Expr::Row(fields) => {
-            Code::Row(compile_all(fields, builder)?.into(), fields.iter().map(type_of).collect())
-        }
+        Expr::MinMax {
+            args,
+            greatest,
+            type_oid,
+        } => Code::MinMax(compile_all(args, builder)?.into(), *greatest, *type_oid),
+        Expr::Row(fields) => Code::Row(
+            compile_all(fields, builder)?.into(),
+            fields.iter().map(type_of).collect(),
+        ),
         Expr::Field { record, index, .. } => Code::Field(boxed(record, builder)?, *index),
         Expr::SubLink(link) => Code::SubPlan(Box::new(SubPlan::compile(link, builder)?)),
         Expr::NextValue { sequence, type_oid } => Code::NextValue(*sequence, *type_oid),
         Expr::Session { name, type_oid } => Code::Session(name.clone(), *type_oid),
-        Expr::CastViaText { input, from, type_oid, typmod } => {
-            Code::ViaText(boxed(input, builder)?, *from, *type_oid, *typmod)
-        }
-        Expr::ApplyTypmod { input, type_oid, typmod, explicit } => {
-            Code::Typmod(boxed(input, builder)?, *type_oid, *typmod, *explicit)
-        }
-        Expr::Case { .. } | Expr::Quantified { .. } | Expr::Array { .. } | Expr::Subscript { .. } => {
-            compile_form(expr, builder)?
-        }
+        Expr::CastViaText {
+            input,
+            from,
+            type_oid,
+            typmod,
+        } => Code::ViaText(boxed(input, builder)?, *from, *type_oid, *typmod),
+        Expr::ApplyTypmod {
+            input,
+            type_oid,
+            typmod,
+            explicit,
+        } => Code::Typmod(boxed(input, builder)?, *type_oid, *typmod, *explicit),
+        Expr::Case { .. }
+        | Expr::Quantified { .. }
+        | Expr::Array { .. }
+        | Expr::Subscript { .. } => compile_form(expr, builder)?,
     })
 }
 
 fn compile_form(expr: &Expr, builder: &mut Builder) -> SqlResult<Code> {
     Ok(match expr {
-        Expr::Case { operand, arms, otherwise, .. } => {
+        Expr::Case {
+            operand,
+            arms,
+            otherwise,
+            ..
+        } => {
             let mut compiled = Vec::with_capacity(arms.len());
             for arm in arms {
                 compiled.push((compile(&arm.when, builder)?, compile(&arm.then, builder)?));
@@ -69,7 +98,12 @@ fn compile_form(expr: &Expr, builder: &mut Builder) -> SqlResult<Code> {
                 otherwise: compile_option(otherwise.as_deref(), builder)?,
             }))
         }
-        Expr::Quantified { left, array, function, quantifier } => {
+        Expr::Quantified {
+            left,
+            array,
+            function,
+            quantifier,
+        } => {
             let element = element_of(type_of(array)).unwrap_or(oid::UNKNOWN);
             Code::Quantified(Box::new(Quantified {
                 call: bare_call(*function, &[type_of(left), element], oid::BOOL)?,
@@ -79,13 +113,22 @@ fn compile_form(expr: &Expr, builder: &mut Builder) -> SqlResult<Code> {
                 plain_equal: builtins::is_hashable_equality(*function),
             }))
         }
-        Expr::Array { elements, element, type_oid } => {
-            let nested = elements.iter().any(|e| type_of(e) == *type_oid && *element != *type_oid);
+        Expr::Array {
+            elements,
+            element,
+            type_oid,
+        } => {
+            let nested = elements
+                .iter()
+                .any(|e| type_of(e) == *type_oid && *element != *type_oid);
             Code::Array(compile_all(elements, builder)?.into(), *element, nested)
         }
-        Expr::Subscript { array, subscripts, .. } => {
-            Code::Subscript(boxed(array, builder)?, compile_all(subscripts, builder)?.into())
-        }
+        Expr::Subscript {
+            array, subscripts, ..
+        } => Code::Subscript(
+            boxed(array, builder)?,
+            compile_all(subscripts, builder)?.into(),
+        ),
         other => compile(other, builder)?,
     })
 }
@@ -114,7 +157,10 @@ fn compile_call(id: Oid, args: &[Expr], ret: Oid, builder: &mut Builder) -> SqlR
     let (body, function) = builtins::scalar(id)?;
     if let [left, right] = args {
         let sides = |builder: &mut Builder| -> SqlResult<Box<(Code, Code)>> {
-            Ok(Box::new((compile(left, builder)?, compile(right, builder)?)))
+            Ok(Box::new((
+                compile(left, builder)?,
+                compile(right, builder)?,
+            )))
         };
         if let Some(op) = Compare::of(function.name) {
             return Ok(Code::Compare(op, sides(builder)?));
@@ -129,11 +175,25 @@ fn compile_call(id: Oid, args: &[Expr], ret: Oid, builder: &mut Builder) -> SqlR
         args: compile_all(args, builder)?.into(),
         types: args.iter().map(type_of).collect(),
         ret,
+        spread: spreads(function, args),
         buffer: Vec::with_capacity(args.len()),
     })))
 }
 
-fn pair(function: Oid, left: &Expr, right: &Expr, ret: Oid, builder: &mut Builder) -> SqlResult<CallCode> {
+/// Whether a variadic function got its array as such: then the last argument is
+/// an array of what it takes one by one otherwise.
+fn spreads(function: &builtins::Function, args: &[Expr]) -> bool {
+    let element = args.last().map(type_of).and_then(element_of);
+    function.variadic && element.is_some() && function.args.last().copied() == element
+}
+
+fn pair(
+    function: Oid,
+    left: &Expr,
+    right: &Expr,
+    ret: Oid,
+    builder: &mut Builder,
+) -> SqlResult<CallCode> {
     let mut call = bare_call(function, &[type_of(left), type_of(right)], ret)?;
     call.args = Box::new([compile(left, builder)?, compile(right, builder)?]);
     Ok(call)
@@ -148,6 +208,7 @@ pub(super) fn bare_call(function: Oid, types: &[Oid], ret: Oid) -> SqlResult<Cal
         args: Box::new([]),
         types: types.into(),
         ret,
+        spread: false,
         buffer: Vec::with_capacity(types.len()),
     })
 }

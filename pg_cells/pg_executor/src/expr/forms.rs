@@ -93,7 +93,7 @@ impl Code {
             Code::Session(name, type_oid) => session_value(name, *type_oid, env.session),
             Code::ViaText(input, from, to, typmod) => {
                 let value = input.eval(row, env)?;
-                via_text(&value, *from, *to, *typmod, env)
+                pg_builtins::via_text(value, *from, *to, *typmod, env.session)
             }
             Code::Typmod(input, type_oid, typmod, explicit) => {
                 let value = input.eval(row, env)?;
@@ -159,7 +159,11 @@ fn min_max(
     row: &[Datum],
     env: &mut Env<'_>,
 ) -> SqlResult<Datum> {
-    let wanted = if greatest { Ordering::Greater } else { Ordering::Less };
+    let wanted = if greatest {
+        Ordering::Greater
+    } else {
+        Ordering::Less
+    };
     let mut best = Datum::Null;
     for arg in args {
         let value = arg.eval(row, env)?;
@@ -176,7 +180,9 @@ fn min_max(
 impl Quantified {
     fn eval(&mut self, row: &[Datum], env: &mut Env<'_>) -> SqlResult<Datum> {
         let array = self.array.eval(row, env)?;
-        let Datum::Array(array) = array else { return Ok(Datum::Null) };
+        let Datum::Array(array) = array else {
+            return Ok(Datum::Null);
+        };
         let left = self.left.eval(row, env)?;
         let any = self.quantifier == Quantifier::Any;
         if array.items.is_empty() {
@@ -205,7 +211,11 @@ impl Quantified {
                 None => unknown = true,
             }
         }
-        Ok(if unknown { Datum::Null } else { Datum::Bool(!any) })
+        Ok(if unknown {
+            Datum::Null
+        } else {
+            Datum::Bool(!any)
+        })
     }
 }
 
@@ -218,7 +228,11 @@ fn array(
 ) -> SqlResult<Datum> {
     let mut values = Vec::with_capacity(elements.len());
     eval_all(elements, row, env, &mut values)?;
-    if nested { nest(element, &values) } else { Ok(Datum::array(element, values)) }
+    if nested {
+        nest(element, &values)
+    } else {
+        Ok(Datum::array(element, values))
+    }
 }
 
 /// One array of more dimensions from arrays of equal shape.
@@ -243,21 +257,37 @@ fn nest(element: Oid, parts: &[Datum]) -> SqlResult<Datum> {
     }
     let mut shape = Vec::new();
     if !items.is_empty() {
-        shape.push(Dim { len: count, lower: 1 });
+        shape.push(Dim {
+            len: count,
+            lower: 1,
+        });
         shape.extend(dims.unwrap_or_default());
     }
-    Ok(Datum::Array(Arc::new(ArrayValue { elem: element, dims: shape, items })))
+    Ok(Datum::Array(Arc::new(ArrayValue {
+        elem: element,
+        dims: shape,
+        items,
+    })))
 }
 
-fn subscript(input: &mut Code, subscripts: &mut [Code], row: &[Datum], env: &mut Env<'_>) -> SqlResult<Datum> {
+fn subscript(
+    input: &mut Code,
+    subscripts: &mut [Code],
+    row: &[Datum],
+    env: &mut Env<'_>,
+) -> SqlResult<Datum> {
     let array = input.eval(row, env)?;
-    let Datum::Array(array) = array else { return Ok(Datum::Null) };
+    let Datum::Array(array) = array else {
+        return Ok(Datum::Null);
+    };
     if subscripts.len() != array.dims.len() {
         return Ok(Datum::Null);
     }
     let mut at: usize = 0;
     for (code, dim) in subscripts.iter_mut().zip(&array.dims) {
-        let Some(value) = code.eval_int(row, env)? else { return Ok(Datum::Null) };
+        let Some(value) = code.eval_int(row, env)? else {
+            return Ok(Datum::Null);
+        };
         let offset = value - i64::from(dim.lower);
         if offset < 0 || offset >= i64::from(dim.len) {
             return Ok(Datum::Null);
@@ -270,20 +300,13 @@ fn subscript(input: &mut Code, subscripts: &mut [Code], row: &[Datum], env: &mut
 /// An integer of a type.
 fn int_of_type(value: i64, type_oid: Oid) -> SqlResult<Datum> {
     match type_oid {
-        oid::INT2 => {
-            i16::try_from(value).map(Datum::Int2).map_err(|_| SqlError::out_of_range("smallint"))
-        }
-        oid::INT4 => i32::try_from(value).map(Datum::Int4).map_err(|_| SqlError::out_of_range("integer")),
+        oid::INT2 => i16::try_from(value)
+            .map(Datum::Int2)
+            .map_err(|_| SqlError::out_of_range("smallint")),
+        oid::INT4 => i32::try_from(value)
+            .map(Datum::Int4)
+            .map_err(|_| SqlError::out_of_range("integer")),
         _ => Ok(Datum::Int8(value)),
-    }
-}
-
-/// A cast through the text forms of both types.
-pub(crate) fn via_text(value: &Datum, from: Oid, to: Oid, typmod: i32, env: &Env<'_>) -> SqlResult<Datum> {
-    let settings = env.session.format();
-    match pg_types::to_text(value, from, settings) {
-        None => Ok(Datum::Null),
-        Some(text) => pg_types::input(to, typmod, &text, settings),
     }
 }
 
@@ -296,9 +319,11 @@ fn session_value(name: &str, type_oid: Oid, session: &dyn EvalContext) -> SqlRes
         "current_user" | "user" | "current_role" => Datum::Text(session.current_user()),
         "session_user" => Datum::Text(session.session_user()),
         "current_catalog" | "current_database" => Datum::Text(session.current_database()),
-        "current_schema" => {
-            session.search_path(false).into_iter().next().map_or(Datum::Null, Datum::Text)
-        }
+        "current_schema" => session
+            .search_path(false)
+            .into_iter()
+            .next()
+            .map_or(Datum::Null, Datum::Text),
         "current_timestamp" | "now" => Datum::TimestampTz(now),
         "localtimestamp" => Datum::Timestamp(local()),
         "current_date" => Datum::Date(local().div_euclid(DAY) as i32),

@@ -143,8 +143,14 @@ mod tests {
     fn overflow_is_an_error_of_the_type() {
         let add = Arith::of("int4pl", oid::INT4).unwrap();
         assert_eq!(add.apply(1, 2).unwrap(), Datum::Int4(3));
-        assert_eq!(add.apply(i64::from(i32::MAX), 1).unwrap_err().message(), "integer out of range");
+        assert_eq!(
+            add.apply(i64::from(i32::MAX), 1).unwrap_err().message(),
+            "integer out of range"
+        );
         let mul = Arith::of("int8mul", oid::INT8).unwrap();
-        assert_eq!(mul.apply(i64::MAX, 2).unwrap_err().message(), "bigint out of range");
+        assert_eq!(
+            mul.apply(i64::MAX, 2).unwrap_err().message(),
+            "bigint out of range"
+        );
     }
 }

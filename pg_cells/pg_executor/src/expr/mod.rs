@@ -99,6 +99,8 @@ pub struct CallCode {
     pub types: Box<[Oid]>,
     /// The result's type.
     pub ret: Oid,
+    /// The last argument is the array of a variadic function.
+    pub spread: bool,
     /// The arguments' values.
     pub buffer: Vec<Datum>,
 }
@@ -122,11 +124,23 @@ impl CallCode {
     /// Calls the function with what is in the buffer.
     #[inline]
     pub fn call(&self, env: &Env<'_>) -> SqlResult<Datum> {
-        (self.function)(&self.buffer, &Call { ctx: env.session, args: &self.types, ret: self.ret })
+        (self.function)(
+            &self.buffer,
+            &Call {
+                ctx: env.session,
+                args: &self.types,
+                ret: self.ret,
+                spread: self.spread,
+            },
+        )
     }
 
     fn eval(&mut self, row: &[Datum], env: &mut Env<'_>) -> SqlResult<Datum> {
-        if self.arguments(row, env)? { self.call(env) } else { Ok(Datum::Null) }
+        if self.arguments(row, env)? {
+            self.call(env)
+        } else {
+            Ok(Datum::Null)
+        }
     }
 }
 
@@ -146,7 +160,8 @@ impl Code {
                 Ok(self.eval_bool(row, env)?.map_or(Datum::Null, Datum::Bool))
             }
             Code::Arith(op, sides) => {
-                let (Some(a), Some(b)) = (sides.0.eval_int(row, env)?, sides.1.eval_int(row, env)?) else {
+                let (Some(a), Some(b)) = (sides.0.eval_int(row, env)?, sides.1.eval_int(row, env)?)
+                else {
                     return Ok(Datum::Null);
                 };
                 op.apply(a, b)
@@ -162,8 +177,12 @@ impl Code {
     pub fn eval_bool(&mut self, row: &[Datum], env: &mut Env<'_>) -> SqlResult<Option<bool>> {
         match self {
             Code::Compare(op, sides) => {
-                let Some(a) = sides.0.eval_int(row, env)? else { return Ok(None) };
-                let Some(b) = sides.1.eval_int(row, env)? else { return Ok(None) };
+                let Some(a) = sides.0.eval_int(row, env)? else {
+                    return Ok(None);
+                };
+                let Some(b) = sides.1.eval_int(row, env)? else {
+                    return Ok(None);
+                };
                 Ok(Some(op.holds(a.cmp(&b))))
             }
             Code::And(all) => {
@@ -233,7 +252,12 @@ impl Code {
 /// # Errors
 /// As [`Code::eval`].
 #[inline]
-pub fn eval_all(codes: &mut [Code], row: &[Datum], env: &mut Env<'_>, out: &mut Vec<Datum>) -> SqlResult<()> {
+pub fn eval_all(
+    codes: &mut [Code],
+    row: &[Datum],
+    env: &mut Env<'_>,
+    out: &mut Vec<Datum>,
+) -> SqlResult<()> {
     out.clear();
     for code in codes {
         out.push(code.eval(row, env)?);

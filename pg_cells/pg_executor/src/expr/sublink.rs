@@ -71,7 +71,11 @@ impl SubPlan {
             SubLinkKind::Scalar => Kind::Scalar,
             SubLinkKind::Exists => Kind::Exists,
             SubLinkKind::Array => Kind::Array(element_of(link.type_oid).unwrap_or(oid::UNKNOWN)),
-            SubLinkKind::Quantified { left, functions, quantifier } => {
+            SubLinkKind::Quantified {
+                left,
+                functions,
+                quantifier,
+            } => {
                 let types: Vec<Oid> = left.iter().map(type_of).collect();
                 let mut calls = Vec::with_capacity(functions.len());
                 for (i, function) in functions.iter().enumerate() {
@@ -84,9 +88,12 @@ impl SubPlan {
                     calls,
                     quantifier: *quantifier,
                     conjunction: functions.len() == 1
-                        || !functions.iter().all(|f| builtins::is_hashable_inequality(*f)),
+                        || !functions
+                            .iter()
+                            .all(|f| builtins::is_hashable_inequality(*f)),
                     rows: RowBuffer::new(functions.len()),
-                    hashed: hashed_type(functions, &types, *quantifier).filter(|_| outer.is_empty()),
+                    hashed: hashed_type(functions, &types, *quantifier)
+                        .filter(|_| outer.is_empty()),
                     state: DefaultHashBuilder::default(),
                     table: HashTable::new(),
                     any_null: false,
@@ -164,7 +171,9 @@ impl SubPlan {
 /// The type by which values can be looked up: for `= ANY` the function must be
 /// an equality, for `<> ALL` its negation.
 fn hashed_type(functions: &[Oid], types: &[Oid], quantifier: Quantifier) -> Option<Oid> {
-    let ([function], [type_oid]) = (functions, types) else { return None };
+    let ([function], [type_oid]) = (functions, types) else {
+        return None;
+    };
     let fits = match quantifier {
         Quantifier::Any => builtins::is_hashable_equality(*function),
         Quantifier::All => builtins::is_hashable_inequality(*function),
@@ -195,7 +204,9 @@ impl Comparison {
                 let at = self.rows.len() as u32;
                 self.rows.push(values, &mut env.run.memory)?;
                 let (rows, state) = (&self.rows, &self.state);
-                self.table.insert_unique(hash, at, |i| hash_row(state, &[type_oid], rows.row(*i as usize)));
+                self.table.insert_unique(hash, at, |i| {
+                    hash_row(state, &[type_oid], rows.row(*i as usize))
+                });
             }
         }
         Ok(())
@@ -213,7 +224,9 @@ impl Comparison {
                 return Ok(Datum::Null);
             }
             let hash = hash_row(&self.state, &[type_oid], &self.scratch);
-            let found = self.table.find(hash, |at| same(&self.rows.row(*at as usize)[0], value, type_oid));
+            let found = self.table.find(hash, |at| {
+                same(&self.rows.row(*at as usize)[0], value, type_oid)
+            });
             return Ok(match (found.is_some(), self.any_null) {
                 (true, _) => Datum::Bool(any),
                 (false, true) => Datum::Null,
@@ -229,7 +242,11 @@ impl Comparison {
                 None => unknown = true,
             }
         }
-        Ok(if unknown { Datum::Null } else { Datum::Bool(!any) })
+        Ok(if unknown {
+            Datum::Null
+        } else {
+            Datum::Bool(!any)
+        })
     }
 
     /// One row against the left side.

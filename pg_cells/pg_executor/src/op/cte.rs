@@ -46,13 +46,23 @@ pub struct CteNames {
 /// XX000 when `id` is not known.
 pub fn scan(id: CteId, builder: &mut Builder) -> SqlResult<Input> {
     if let Some((_, table, width)) = builder.names.recursive.iter().rev().find(|r| r.0 == id) {
-        return Ok(Box::new(WorkScan { table: *table, width: *width, at: 0, row: Vec::new() }));
+        return Ok(Box::new(WorkScan {
+            table: *table,
+            width: *width,
+            at: 0,
+            row: Vec::new(),
+        }));
     }
     match builder.names.slots.iter().rev().find(|s| s.0 == id) {
-        Some((_, slot, width)) => {
-            Ok(Box::new(CteScan { slot: *slot, width: *width, at: 0, row: Vec::new() }))
-        }
-        None => Err(SqlError::internal(format!("the plan scans an unknown common table expression {id}"))),
+        Some((_, slot, width)) => Ok(Box::new(CteScan {
+            slot: *slot,
+            width: *width,
+            at: 0,
+            row: Vec::new(),
+        })),
+        None => Err(SqlError::internal(format!(
+            "the plan scans an unknown common table expression {id}"
+        ))),
     }
 }
 
@@ -93,7 +103,12 @@ impl With {
             builder.names.slots.push((*id, slot, width));
             slots.push(slot);
         }
-        Ok(With { slots, body: builder.build(body)?, opened: false, ended: false })
+        Ok(With {
+            slots,
+            body: builder.build(body)?,
+            opened: false,
+            ended: false,
+        })
     }
 
     fn open(&mut self, env: &mut Env<'_>) {
@@ -123,7 +138,9 @@ impl With {
 
 /// Runs an expression for one more row.
 fn advance(slot: usize, env: &mut Env<'_>) -> SqlResult<bool> {
-    let Some(found) = env.run.ctes.get_mut(slot) else { return Ok(false) };
+    let Some(found) = env.run.ctes.get_mut(slot) else {
+        return Ok(false);
+    };
     if found.done {
         return Ok(false);
     }
@@ -171,7 +188,9 @@ impl Operator for With {
         self.ended = false;
         for &slot in &self.slots {
             let run = &mut *env.run;
-            let Some(found) = run.ctes.get_mut(slot) else { continue };
+            let Some(found) = run.ctes.get_mut(slot) else {
+                continue;
+            };
             found.rows.clear(&mut run.memory);
             found.done = false;
             if let Some(mut operator) = found.operator.take() {
@@ -238,7 +257,12 @@ struct WorkScan {
 impl Operator for WorkScan {
     fn next(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
         env.tick()?;
-        let Some(rows) = env.run.working.get(self.table).filter(|r| self.at < r.len()) else {
+        let Some(rows) = env
+            .run
+            .working
+            .get(self.table)
+            .filter(|r| self.at < r.len())
+        else {
             return Ok(false);
         };
         self.row.clear();
@@ -294,9 +318,21 @@ impl RecursiveUnion {
         builder.names.recursive.push((id, table, width));
         let step = builder.build(step);
         builder.names.recursive.pop();
-        let seen = if all { None } else { Some(Groups::new(&fit(types, width))) };
+        let seen = if all {
+            None
+        } else {
+            Some(Groups::new(&fit(types, width)))
+        };
         let next_round = RowBuffer::new(width);
-        Ok(RecursiveUnion { initial, step: step?, table, seen, next_round, stepping: false, row: Vec::new() })
+        Ok(RecursiveUnion {
+            initial,
+            step: step?,
+            table,
+            seen,
+            next_round,
+            stepping: false,
+            row: Vec::new(),
+        })
     }
 
     /// Makes the finished round the working table; false when it gave nothing.
@@ -318,7 +354,11 @@ impl Operator for RecursiveUnion {
     fn next(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
         loop {
             env.tick()?;
-            let source = if self.stepping { &mut self.step } else { &mut self.initial };
+            let source = if self.stepping {
+                &mut self.step
+            } else {
+                &mut self.initial
+            };
             if !source.next(env)? {
                 self.stepping = true;
                 if !self.turn(env)? {

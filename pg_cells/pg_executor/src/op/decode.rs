@@ -50,7 +50,14 @@ impl Decoder {
             _ if all => How::All,
             _ => How::Some,
         };
-        Decoder { desc, columns: columns.to_vec(), row_id, how, needed, scratch: Vec::new() }
+        Decoder {
+            desc,
+            columns: columns.to_vec(),
+            row_id,
+            how,
+            needed,
+            scratch: Vec::new(),
+        }
     }
 
     /// A decoder for all columns.
@@ -107,6 +114,10 @@ impl Decoder {
 fn damaged(id: Tid) -> SqlError {
     SqlError::new(
         SqlState::DATA_CORRUPTED,
-        alloc::format!("the row ({},{}) does not have the shape of its table", id.block, id.slot),
+        alloc::format!(
+            "the row ({},{}) does not have the shape of its table",
+            id.block,
+            id.slot
+        ),
     )
 }

@@ -20,7 +20,10 @@ pub fn build(input: &Plan, keys: &[Expr], builder: &mut Builder) -> SqlResult<In
     let operator = builder.build(input)?;
     if keys.is_empty() {
         let types = fit(types, operator.width());
-        return Ok(Box::new(Unique { input: operator, seen: Groups::new(&types) }));
+        return Ok(Box::new(Unique {
+            input: operator,
+            seen: Groups::new(&types),
+        }));
     }
     Ok(Box::new(FirstOfKeys {
         input: operator,

@@ -31,12 +31,22 @@ impl SetCall {
     ///
     /// # Errors
     /// When the function does not exist or is an aggregate.
-    pub fn compile(function: Oid, args: &[Expr], ret: Oid, builder: &mut Builder) -> SqlResult<Self> {
+    pub fn compile(
+        function: Oid,
+        args: &[Expr],
+        ret: Oid,
+        builder: &mut Builder,
+    ) -> SqlResult<Self> {
         let known = builtins::function(function)?;
         let body = match known.body {
             Body::Set(set) => SetBody::Set(set),
             Body::Scalar(scalar) => SetBody::One(scalar),
-            _ => return Err(SqlError::internal(format!("function {} gives no rows", known.name))),
+            _ => {
+                return Err(SqlError::internal(format!(
+                    "function {} gives no rows",
+                    known.name
+                )));
+            }
         };
         Ok(SetCall {
             body,
@@ -55,14 +65,20 @@ impl SetCall {
     pub fn start(&mut self, row: &[Datum], env: &mut Env<'_>) -> SqlResult<Option<SetIter>> {
         eval_all(&mut self.args, row, env, &mut self.buffer)?;
         let null = self.strict && self.buffer.iter().any(Datum::is_null);
-        let call = Call { ctx: env.session, args: &self.types, ret: self.ret };
+        let call = Call {
+            ctx: env.session,
+            args: &self.types,
+            ret: self.ret,
+            spread: false,
+        };
         match self.body {
             SetBody::Set(_) if null => Ok(None),
             SetBody::Set(set) => set(&self.buffer, &call).map(Some),
             SetBody::One(_) if null => Ok(Some(Box::new(core::iter::once(Ok(Datum::Null))))),
-            SetBody::One(scalar) => {
-                Ok(Some(Box::new(core::iter::once(Ok(scalar(&self.buffer, &call)?)))))
-            }
+            SetBody::One(scalar) => Ok(Some(Box::new(core::iter::once(Ok(scalar(
+                &self.buffer,
+                &call,
+            )?))))),
         }
     }
 }
@@ -121,7 +137,8 @@ impl Operator for FunctionScan {
         self.row.clear();
         match value {
             Datum::Record(record) if self.columns != 1 => {
-                self.row.extend(record.fields.iter().take(self.columns).cloned());
+                self.row
+                    .extend(record.fields.iter().take(self.columns).cloned());
                 self.row.resize(self.columns, Datum::Null);
             }
             value => {

@@ -110,7 +110,9 @@ impl HashJoin {
                 continue;
             }
             let at = self.table.rows.len() as u32;
-            self.table.rows.push(self.right.row(), &mut env.run.memory)?;
+            self.table
+                .rows
+                .push(self.right.row(), &mut env.run.memory)?;
             self.table.keys.push(&self.keys, &mut env.run.memory)?;
             self.table.chain.push(END);
             if keep_all {
@@ -174,7 +176,8 @@ impl HashJoin {
         self.row.truncate(self.left_width);
         Ok(match self.kind {
             JoinKind::Left | JoinKind::Full if !self.matched => {
-                self.row.resize(self.left_width + self.right_width, Datum::Null);
+                self.row
+                    .resize(self.left_width + self.right_width, Datum::Null);
                 true
             }
             JoinKind::Anti => !self.matched,
@@ -198,7 +201,13 @@ impl HashJoin {
 impl Table {
     /// Puts row `at` in front of the chain of its keys.
     fn link(&mut self, at: u32, types: &[Oid]) {
-        let Table { keys, chain, heads, hasher, .. } = self;
+        let Table {
+            keys,
+            chain,
+            heads,
+            hasher,
+            ..
+        } = self;
         let key = keys.row(at as usize);
         let hash = hash_row(hasher, types, key);
         match heads.find_mut(hash, |h| same_group(types, keys.row(*h as usize), key)) {
@@ -215,7 +224,9 @@ impl Table {
 
     fn find(&self, key: &[Datum], types: &[Oid]) -> u32 {
         let hash = hash_row(&self.hasher, types, key);
-        let found = self.heads.find(hash, |h| same_group(types, self.keys.row(*h as usize), key));
+        let found = self
+            .heads
+            .find(hash, |h| same_group(types, self.keys.row(*h as usize), key));
         found.copied().unwrap_or(END)
     }
 }
@@ -230,7 +241,12 @@ impl Operator for HashJoin {
                 }
                 State::NeedLeft => {
                     let empty = self.table.rows.is_empty();
-                    if empty && matches!(self.kind, JoinKind::Inner | JoinKind::Semi | JoinKind::Right) {
+                    if empty
+                        && matches!(
+                            self.kind,
+                            JoinKind::Inner | JoinKind::Semi | JoinKind::Right
+                        )
+                    {
                         self.state = State::Done;
                     } else if self.next_left(env)? {
                         self.state = State::Pairs;

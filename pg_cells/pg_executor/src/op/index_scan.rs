@@ -49,7 +49,10 @@ impl IndexScan {
     /// As compiling expressions.
     pub fn compile(scan: &pg_plan::IndexScan, builder: &mut Builder) -> SqlResult<Self> {
         let bound = |bound: &Option<IndexBound>, builder: &mut Builder| -> SqlResult<_> {
-            bound.as_ref().map(|b| Ok((compile(&b.value, builder)?, b.kind))).transpose()
+            bound
+                .as_ref()
+                .map(|b| Ok((compile(&b.value, builder)?, b.kind)))
+                .transpose()
         };
         let order = |k: &pg_plan::IndexColumn| pg_types::KeyOrder {
             desc: k.descending,
@@ -58,7 +61,12 @@ impl IndexScan {
         Ok(IndexScan {
             table: scan.relation.file,
             index: scan.index.file,
-            keys: scan.index.keys.iter().map(|k| (k.type_oid, order(k))).collect(),
+            keys: scan
+                .index
+                .keys
+                .iter()
+                .map(|k| (k.type_oid, order(k)))
+                .collect(),
             equal: compile_all(&scan.equal, builder)?,
             any: compile_option(scan.any.as_ref(), builder)?,
             lower: bound(&scan.lower, builder)?,
@@ -94,9 +102,13 @@ impl IndexScan {
             }
             return Ok(());
         };
-        let Datum::Array(array) = any.eval(&[], env)? else { return Ok(()) };
+        let Datum::Array(array) = any.eval(&[], env)? else {
+            return Ok(());
+        };
         let column = self.equal.len();
-        let Some(&(type_oid, order)) = self.keys.get(column) else { return Ok(()) };
+        let Some(&(type_oid, order)) = self.keys.get(column) else {
+            return Ok(());
+        };
         let mut prefixes = Vec::with_capacity(array.items.len());
         for item in array.items.iter().filter(|i| !i.is_null()) {
             let mut key = prefix.clone();
@@ -131,10 +143,15 @@ impl IndexScan {
             high.push(ABOVE);
             return Ok(Some((low, high)));
         }
-        let Some(&(type_oid, order)) = self.keys.get(column) else { return Ok(None) };
+        let Some(&(type_oid, order)) = self.keys.get(column) else {
+            return Ok(None);
+        };
         // In a descending column the larger values have the smaller keys.
-        let (at_low, at_high) =
-            if order.desc { (&mut self.upper, &mut self.lower) } else { (&mut self.lower, &mut self.upper) };
+        let (at_low, at_high) = if order.desc {
+            (&mut self.upper, &mut self.lower)
+        } else {
+            (&mut self.lower, &mut self.upper)
+        };
         match at_low {
             Some((code, kind)) => {
                 let value = code.eval(&[], env)?;
@@ -171,7 +188,9 @@ impl IndexScan {
         }
         loop {
             if self.cursor.is_none() {
-                let Some((low, high)) = self.ranges.pop() else { return Ok(false) };
+                let Some((low, high)) = self.ranges.pop() else {
+                    return Ok(false);
+                };
                 let (low, high) = (Bound::Included(low), Bound::Excluded(high));
                 self.cursor = Some(Cursor::new(low, high, self.backward));
             }
@@ -198,8 +217,11 @@ impl Operator for IndexScan {
             };
             self.at += 1;
             env.tick()?;
-            let Some(id) = env.store.fetch(self.table, root, &mut self.fetched)? else { continue };
-            self.decoder.decode(&self.fetched.bytes, id, &mut self.row)?;
+            let Some(id) = env.store.fetch(self.table, root, &mut self.fetched)? else {
+                continue;
+            };
+            self.decoder
+                .decode(&self.fetched.bytes, id, &mut self.row)?;
             if let Some(filter) = &mut self.filter
                 && !filter.is_true(&self.row, env)?
             {

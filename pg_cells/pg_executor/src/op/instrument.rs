@@ -15,7 +15,11 @@ pub struct Measured {
 impl Measured {
     /// Around an operator.
     pub fn new(input: Input, number: usize) -> Self {
-        Measured { input, number, running: false }
+        Measured {
+            input,
+            number,
+            running: false,
+        }
     }
 }
 

@@ -51,9 +51,18 @@ impl Limit {
 
     /// Evaluates the counts and skips to the offset; gives the limit.
     fn start(&mut self, env: &mut Env<'_>) -> SqlResult<u64> {
-        let limit = count(self.limit.as_mut(), "LIMIT", SqlState::INVALID_ROW_COUNT_IN_LIMIT_CLAUSE, env)?;
-        let offset =
-            count(self.offset.as_mut(), "OFFSET", SqlState::INVALID_ROW_COUNT_IN_RESULT_OFFSET_CLAUSE, env)?;
+        let limit = count(
+            self.limit.as_mut(),
+            "LIMIT",
+            SqlState::INVALID_ROW_COUNT_IN_LIMIT_CLAUSE,
+            env,
+        )?;
+        let offset = count(
+            self.offset.as_mut(),
+            "OFFSET",
+            SqlState::INVALID_ROW_COUNT_IN_RESULT_OFFSET_CLAUSE,
+            env,
+        )?;
         let limit = limit.unwrap_or(u64::MAX);
         if limit > 0 {
             for _ in 0..offset.unwrap_or(0) {
@@ -68,9 +77,16 @@ impl Limit {
 }
 
 /// A count; `None` for all.
-fn count(code: Option<&mut Code>, what: &str, state: SqlState, env: &mut Env<'_>) -> SqlResult<Option<u64>> {
+fn count(
+    code: Option<&mut Code>,
+    what: &str,
+    state: SqlState,
+    env: &mut Env<'_>,
+) -> SqlResult<Option<u64>> {
     let Some(code) = code else { return Ok(None) };
-    let Some(value) = code.eval_int(&[], env)? else { return Ok(None) };
+    let Some(value) = code.eval_int(&[], env)? else {
+        return Ok(None);
+    };
     match u64::try_from(value) {
         Ok(value) => Ok(Some(value)),
         Err(_) => Err(SqlError::new(state, format!("{what} must not be negative"))),
@@ -108,7 +124,9 @@ impl Operator for Limit {
             }
             return Ok(true);
         }
-        let Some(ties) = &mut self.ties else { return Ok(false) };
+        let Some(ties) = &mut self.ties else {
+            return Ok(false);
+        };
         if self.input.next(env)? {
             ties.eval(self.input.row(), env, &mut self.keys)?;
             self.over = compare_keys(&ties.orders, &self.last, &self.keys) != Ordering::Equal;

@@ -89,7 +89,11 @@ impl LockRows {
     /// Locks the present row in all tables.
     fn lock(&mut self, env: &mut Env<'_>) -> SqlResult<Outcome> {
         // NOWAIT fails below; the error's text names the table.
-        let wait = if self.policy == Policy::Wait { WaitPolicy::Wait } else { WaitPolicy::Skip };
+        let wait = if self.policy == Policy::Wait {
+            WaitPolicy::Wait
+        } else {
+            WaitPolicy::Skip
+        };
         for (target, id) in self.targets.iter().zip(&self.ids) {
             // The outer side of a join may have no row.
             let Some(id) = *id else { continue };
@@ -101,7 +105,10 @@ impl LockRows {
                 Changed::Skipped => {
                     return Err(SqlError::new(
                         SqlState::LOCK_NOT_AVAILABLE,
-                        format!("could not obtain lock on row in relation \"{}\"", target.name),
+                        format!(
+                            "could not obtain lock on row in relation \"{}\"",
+                            target.name
+                        ),
                     ));
                 }
             }
@@ -116,7 +123,11 @@ impl Operator for LockRows {
             env.tick()?;
             let row = self.input.row();
             self.ids.clear();
-            self.ids.extend(self.targets.iter().map(|t| row.get(t.column).and_then(tid_of)));
+            self.ids.extend(
+                self.targets
+                    .iter()
+                    .map(|t| row.get(t.column).and_then(tid_of)),
+            );
             if self.given.contains(&self.ids) {
                 continue;
             }

@@ -100,7 +100,12 @@ impl Builder {
                 Box::new(values::Nothing::new(compile_option(filter.as_ref(), self)?))
             }
             Node::Values(rows) => Box::new(values::Values::compile(rows, self)?),
-            Node::SeqScan { relation, columns, row_id, filter } => {
+            Node::SeqScan {
+                relation,
+                columns,
+                row_id,
+                filter,
+            } => {
                 let filter = compile_option(filter.as_ref(), self)?;
                 Box::new(seq_scan::SeqScan::new(relation, columns, *row_id, filter))
             }
@@ -109,15 +114,27 @@ impl Builder {
                 let filter = compile_option(filter.as_ref(), self)?;
                 Box::new(virtual_scan::VirtualScan::new(relation, filter))
             }
-            Node::FunctionScan { function, args, ordinality, types } => Box::new(
-                function_scan::FunctionScan::compile(*function, args, *ordinality, types, self)?,
-            ),
+            Node::FunctionScan {
+                function,
+                args,
+                ordinality,
+                types,
+            } => Box::new(function_scan::FunctionScan::compile(
+                *function,
+                args,
+                *ordinality,
+                types,
+                self,
+            )?),
             Node::ProjectSet { input, exprs, sets } => {
                 Box::new(project_set::ProjectSet::compile(input, exprs, sets, self)?)
             }
             Node::Filter { input, condition } => {
                 let input = self.build(input)?;
-                Box::new(filter::Filter::new(input, crate::expr::compile(condition, self)?))
+                Box::new(filter::Filter::new(
+                    input,
+                    crate::expr::compile(condition, self)?,
+                ))
             }
             Node::Project { input, exprs } => {
                 let input = self.build(input)?;
@@ -127,7 +144,12 @@ impl Builder {
             Node::Sort { input, keys, bound } => {
                 Box::new(sort::Sort::compile(input, keys, bound.as_ref(), self)?)
             }
-            Node::Limit { input, limit, offset, ties } => Box::new(limit::Limit::compile(
+            Node::Limit {
+                input,
+                limit,
+                offset,
+                ties,
+            } => Box::new(limit::Limit::compile(
                 input,
                 limit.as_ref(),
                 offset.as_ref(),
@@ -135,28 +157,52 @@ impl Builder {
                 self,
             )?),
             Node::Aggregate(aggregate) => aggregate::build(aggregate, self)?,
-            Node::Window { input, calls, partition, order } => {
-                Box::new(window::Window::compile(input, calls, partition, order, self)?)
-            }
+            Node::Window {
+                input,
+                calls,
+                partition,
+                order,
+            } => Box::new(window::Window::compile(
+                input, calls, partition, order, self,
+            )?),
             Node::Distinct { input, keys } => distinct::build(input, keys, self)?,
             Node::Append(plans) => {
-                let inputs = plans.iter().map(|p| self.build(p)).collect::<SqlResult<Vec<_>>>()?;
+                let inputs = plans
+                    .iter()
+                    .map(|p| self.build(p))
+                    .collect::<SqlResult<Vec<_>>>()?;
                 Box::new(append::Append::new(inputs))
             }
-            Node::SetOp { kind, all, left, right } => {
-                Box::new(set_op::SetOp::compile(*kind, *all, left, right, self)?)
-            }
+            Node::SetOp {
+                kind,
+                all,
+                left,
+                right,
+            } => Box::new(set_op::SetOp::compile(*kind, *all, left, right, self)?),
             Node::With { ctes, body } => Box::new(cte::With::compile(ctes, body, self)?),
-            Node::RecursiveUnion { id, initial, step, all } => {
-                Box::new(cte::RecursiveUnion::compile(*id, initial, step, *all, self)?)
-            }
+            Node::RecursiveUnion {
+                id,
+                initial,
+                step,
+                all,
+            } => Box::new(cte::RecursiveUnion::compile(
+                *id, initial, step, *all, self,
+            )?),
             Node::CteScan { id } => cte::scan(*id, self)?,
-            Node::LockRows { input, targets, strength, nowait, skip_locked } => {
+            Node::LockRows {
+                input,
+                targets,
+                strength,
+                nowait,
+                skip_locked,
+            } => {
                 let input = self.build(input)?;
                 let wait = lock_rows::Policy::new(*nowait, *skip_locked);
                 Box::new(lock_rows::LockRows::new(input, targets, *strength, wait))
             }
-            Node::Insert { .. } | Node::Update { .. } | Node::Delete { .. } => modify::build(node, self)?,
+            Node::Insert { .. } | Node::Update { .. } | Node::Delete { .. } => {
+                modify::build(node, self)?
+            }
         })
     }
 

@@ -26,9 +26,19 @@ pub struct NestedLoop {
 
 enum Inner {
     /// Runs again for each left row.
-    Dependent { right: Input, outer: Vec<Code>, frame: Vec<Datum> },
+    Dependent {
+        right: Input,
+        outer: Vec<Code>,
+        frame: Vec<Datum>,
+    },
     /// Kept, with a flag for each row that found a partner.
-    Kept { right: Input, rows: RowBuffer, complete: bool, matched: Vec<bool>, at: usize },
+    Kept {
+        right: Input,
+        rows: RowBuffer,
+        complete: bool,
+        matched: Vec<bool>,
+        at: usize,
+    },
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,9 +46,13 @@ enum State {
     /// Wants a left row.
     NeedLeft,
     /// Has a left row; whether it found a partner.
-    Pairs { matched: bool },
+    Pairs {
+        matched: bool,
+    },
     /// Left rows are done; gives right rows without a partner.
-    RightRest { at: usize },
+    RightRest {
+        at: usize,
+    },
     Done,
 }
 
@@ -53,9 +67,19 @@ impl NestedLoop {
         let (left_width, right_width) = (left.width(), right.width());
         let inner = if join.outer.is_empty() {
             let rows = RowBuffer::new(right_width);
-            Inner::Kept { right, rows, complete: false, matched: Vec::new(), at: 0 }
+            Inner::Kept {
+                right,
+                rows,
+                complete: false,
+                matched: Vec::new(),
+                at: 0,
+            }
         } else {
-            Inner::Dependent { right, outer: compile_all(&join.outer, builder)?, frame: Vec::new() }
+            Inner::Dependent {
+                right,
+                outer: compile_all(&join.outer, builder)?,
+                frame: Vec::new(),
+            }
         };
         Ok(NestedLoop {
             kind: join.kind,
@@ -101,7 +125,8 @@ impl NestedLoop {
                 self.state = State::NeedLeft;
                 return Ok(match self.kind {
                     JoinKind::Left | JoinKind::Full if !matched => {
-                        self.row.resize(self.left_width + self.right_width, Datum::Null);
+                        self.row
+                            .resize(self.left_width + self.right_width, Datum::Null);
                         true
                     }
                     JoinKind::Anti => !matched,
@@ -153,7 +178,11 @@ impl NestedLoop {
 impl Inner {
     fn restart(&mut self, left: &[Datum], env: &mut Env<'_>) -> SqlResult<()> {
         match self {
-            Inner::Dependent { right, outer, frame } => {
+            Inner::Dependent {
+                right,
+                outer,
+                frame,
+            } => {
                 eval_all(outer, left, env, frame)?;
                 core::mem::swap(&mut env.outer, frame);
                 let result = right.reset(env);
@@ -180,7 +209,13 @@ impl Inner {
                 }
                 Ok(more)
             }
-            Inner::Kept { right, rows, complete, matched, at } => {
+            Inner::Kept {
+                right,
+                rows,
+                complete,
+                matched,
+                at,
+            } => {
                 if *at == rows.len() {
                     if *complete || !right.next(env)? {
                         *complete = true;
@@ -207,7 +242,14 @@ impl Inner {
 
     /// Reads the rest of the right side.
     fn complete(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
-        if let Inner::Kept { right, rows, complete, matched, .. } = self {
+        if let Inner::Kept {
+            right,
+            rows,
+            complete,
+            matched,
+            ..
+        } = self
+        {
             while !*complete {
                 env.tick()?;
                 if right.next(env)? {
@@ -260,7 +302,14 @@ impl Operator for NestedLoop {
     fn reset(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
         self.state = State::NeedLeft;
         self.left.reset(env)?;
-        if let Inner::Kept { right, rows, complete, matched, at } = &mut self.inner {
+        if let Inner::Kept {
+            right,
+            rows,
+            complete,
+            matched,
+            at,
+        } = &mut self.inner
+        {
             right.reset(env)?;
             rows.clear(&mut env.run.memory);
             matched.clear();

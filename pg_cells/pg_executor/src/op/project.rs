@@ -19,8 +19,16 @@ impl Project {
     /// Over an input.
     pub fn new(input: Input, exprs: Vec<Code>) -> Self {
         let same = exprs.len() <= input.width()
-            && exprs.iter().enumerate().all(|(i, e)| e.as_column() == Some(i));
-        Project { input, exprs, same, row: Vec::new() }
+            && exprs
+                .iter()
+                .enumerate()
+                .all(|(i, e)| e.as_column() == Some(i));
+        Project {
+            input,
+            exprs,
+            same,
+            row: Vec::new(),
+        }
     }
 }
 
@@ -36,7 +44,11 @@ impl Operator for Project {
     }
 
     fn row(&self) -> &[Datum] {
-        if self.same { self.input.row().get(..self.exprs.len()).unwrap_or_default() } else { &self.row }
+        if self.same {
+            self.input.row().get(..self.exprs.len()).unwrap_or_default()
+        } else {
+            &self.row
+        }
     }
 
     fn width(&self) -> usize {

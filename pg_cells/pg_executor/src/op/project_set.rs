@@ -29,12 +29,21 @@ impl ProjectSet {
     ///
     /// # Errors
     /// As compiling expressions.
-    pub fn compile(input: &Plan, exprs: &[Expr], sets: &[usize], builder: &mut Builder) -> SqlResult<Self> {
+    pub fn compile(
+        input: &Plan,
+        exprs: &[Expr],
+        sets: &[usize],
+        builder: &mut Builder,
+    ) -> SqlResult<Self> {
         let input = builder.build(input)?;
         let mut columns = Vec::with_capacity(exprs.len());
         for (i, expr) in exprs.iter().enumerate() {
             columns.push(match expr {
-                Expr::Call { function, args, type_oid } if sets.contains(&i) => {
+                Expr::Call {
+                    function,
+                    args,
+                    type_oid,
+                } if sets.contains(&i) => {
                     Column::Set(SetCall::compile(*function, args, *type_oid, builder)?, None)
                 }
                 _ if sets.contains(&i) => {
@@ -43,7 +52,12 @@ impl ProjectSet {
                 _ => Column::One(compile(expr, builder)?),
             });
         }
-        Ok(ProjectSet { input, columns, active: false, row: Vec::new() })
+        Ok(ProjectSet {
+            input,
+            columns,
+            active: false,
+            row: Vec::new(),
+        })
     }
 
     /// Moves each set on; false when all are exhausted.

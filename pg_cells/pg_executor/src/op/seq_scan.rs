@@ -25,7 +25,12 @@ pub struct SeqScan {
 
 impl SeqScan {
     /// A scan of `columns`, then the row id if wanted.
-    pub fn new(relation: &Arc<Relation>, columns: &[usize], row_id: bool, filter: Option<Code>) -> Self {
+    pub fn new(
+        relation: &Arc<Relation>,
+        columns: &[usize],
+        row_id: bool,
+        filter: Option<Code>,
+    ) -> Self {
         SeqScan {
             file: relation.file,
             decoder: Decoder::new(relation, columns, row_id),
@@ -46,7 +51,8 @@ impl SeqScan {
         };
         while self.block < blocks {
             env.tick()?;
-            env.store.scan_block(self.file, self.block, &mut self.batch)?;
+            env.store
+                .scan_block(self.file, self.block, &mut self.batch)?;
             self.block += 1;
             self.at = 0;
             if !self.batch.is_empty() {

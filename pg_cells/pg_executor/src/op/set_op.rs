@@ -50,7 +50,15 @@ impl SetOp {
         let types = column_types(left);
         let (left, right) = (builder.build(left)?, builder.build(right)?);
         let rows = Groups::new(&fit(types, left.width()));
-        Ok(SetOp { kind, all, left, right, rows, counts: Vec::new(), phase: Phase::Start })
+        Ok(SetOp {
+            kind,
+            all,
+            left,
+            right,
+            rows,
+            counts: Vec::new(),
+            phase: Phase::Start,
+        })
     }
 
     /// Reads and counts the right side.
@@ -68,6 +76,9 @@ impl SetOp {
 
     /// Whether a left row is given.
     fn wanted(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
+        if self.kind == SetOpKind::Union && self.all {
+            return Ok(true);
+        }
         let row = self.left.row();
         let at = match (self.kind, self.rows.find(row)) {
             (_, Some(at)) => at,
@@ -125,7 +136,11 @@ impl Operator for SetOp {
     }
 
     fn row(&self) -> &[Datum] {
-        if self.phase == Phase::Right { self.right.row() } else { self.left.row() }
+        if self.phase == Phase::Right {
+            self.right.row()
+        } else {
+            self.left.row()
+        }
     }
 
     fn width(&self) -> usize {

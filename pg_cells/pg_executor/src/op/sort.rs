@@ -94,7 +94,8 @@ impl Sorter {
         self.order.clear();
         self.order.extend(0..self.rows.len() as u32);
         let (orders, keys) = (&self.orders, &self.keys);
-        self.order.sort_by(|a, b| compare_keys(orders, keys.row(*a as usize), keys.row(*b as usize)));
+        self.order
+            .sort_by(|a, b| compare_keys(orders, keys.row(*a as usize), keys.row(*b as usize)));
         self.order.truncate(self.bound);
     }
 
@@ -142,10 +143,16 @@ impl Sort {
 
     fn read(&mut self, env: &mut Env<'_>) -> SqlResult<Sorter> {
         let bound = match &mut self.bound {
-            Some(code) => code.eval_int(&[], env)?.and_then(|b| usize::try_from(b).ok()),
+            Some(code) => code
+                .eval_int(&[], env)?
+                .and_then(|b| usize::try_from(b).ok()),
             None => None,
         };
-        let mut sorter = Sorter::new(&self.keys.orders, self.input.width(), bound.unwrap_or(usize::MAX));
+        let mut sorter = Sorter::new(
+            &self.keys.orders,
+            self.input.width(),
+            bound.unwrap_or(usize::MAX),
+        );
         while self.input.next(env)? {
             env.tick()?;
             self.keys.eval(self.input.row(), env, &mut self.scratch)?;
@@ -166,11 +173,17 @@ impl Operator for Sort {
             }
             Some(_) => self.at += 1,
         }
-        Ok(self.sorted.as_ref().is_some_and(|s| s.row(self.at).is_some()))
+        Ok(self
+            .sorted
+            .as_ref()
+            .is_some_and(|s| s.row(self.at).is_some()))
     }
 
     fn row(&self) -> &[Datum] {
-        self.sorted.as_ref().and_then(|s| s.row(self.at)).unwrap_or_default()
+        self.sorted
+            .as_ref()
+            .and_then(|s| s.row(self.at))
+            .unwrap_or_default()
     }
 
     fn width(&self) -> usize {

@@ -17,7 +17,10 @@ pub struct Nothing {
 impl Nothing {
     /// With a condition.
     pub fn new(filter: Option<Code>) -> Self {
-        Nothing { filter, done: false }
+        Nothing {
+            filter,
+            done: false,
+        }
     }
 }
 
@@ -60,14 +63,23 @@ impl Values {
     /// # Errors
     /// As compiling expressions.
     pub fn compile(rows: &[Vec<Expr>], builder: &mut Builder) -> SqlResult<Self> {
-        let rows = rows.iter().map(|r| compile_all(r, builder)).collect::<SqlResult<Vec<_>>>()?;
-        Ok(Values { rows, at: 0, row: Vec::new() })
+        let rows = rows
+            .iter()
+            .map(|r| compile_all(r, builder))
+            .collect::<SqlResult<Vec<_>>>()?;
+        Ok(Values {
+            rows,
+            at: 0,
+            row: Vec::new(),
+        })
     }
 }
 
 impl Operator for Values {
     fn next(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
-        let Some(codes) = self.rows.get_mut(self.at) else { return Ok(false) };
+        let Some(codes) = self.rows.get_mut(self.at) else {
+            return Ok(false);
+        };
         self.at += 1;
         eval_all(codes, &[], env, &mut self.row)?;
         Ok(true)

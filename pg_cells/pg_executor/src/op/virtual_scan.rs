@@ -21,7 +21,12 @@ pub struct VirtualScan {
 impl VirtualScan {
     /// A scan of all columns.
     pub fn new(relation: &Arc<Relation>, filter: Option<Code>) -> Self {
-        VirtualScan { relation: relation.clone(), filter, rows: None, at: 0 }
+        VirtualScan {
+            relation: relation.clone(),
+            filter,
+            rows: None,
+            at: 0,
+        }
     }
 }
 
@@ -43,7 +48,10 @@ impl Operator for VirtualScan {
     }
 
     fn row(&self) -> &[Datum] {
-        let row = self.rows.as_ref().and_then(|r| r.get(self.at.wrapping_sub(1)));
+        let row = self
+            .rows
+            .as_ref()
+            .and_then(|r| r.get(self.at.wrapping_sub(1)));
         row.map_or(&[], Vec::as_slice)
     }
 

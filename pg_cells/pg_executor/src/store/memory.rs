@@ -48,7 +48,9 @@ impl MemoryStore {
         let rows = self.tables.entry(file).or_default();
         rows[place(at)] = None;
         rows.push(Some(newer));
-        Some(Changed::Concurrent { newest: tid(rows.len() - 1) })
+        Some(Changed::Concurrent {
+            newest: tid(rows.len() - 1),
+        })
     }
 
     fn alive(&self, file: u32, at: Tid) -> Option<&Vec<u8>> {
@@ -58,7 +60,10 @@ impl MemoryStore {
 
 impl RowStore for MemoryStore {
     fn blocks(&mut self, file: u32) -> SqlResult<u32> {
-        Ok(self.tables.get(&file).map_or(0, |t| t.len().div_ceil(PER_PAGE)) as u32)
+        Ok(self
+            .tables
+            .get(&file)
+            .map_or(0, |t| t.len().div_ceil(PER_PAGE)) as u32)
     }
 
     fn scan_block(&mut self, file: u32, block: u32, batch: &mut RowBatch) -> SqlResult<()> {
@@ -121,7 +126,10 @@ impl RowStore for MemoryStore {
         }
         rows[place(at)] = None;
         rows.push(Some(row.to_vec()));
-        Ok(Changed::Done { tid: tid(rows.len() - 1), hot: false })
+        Ok(Changed::Done {
+            tid: tid(rows.len() - 1),
+            hot: false,
+        })
     }
 
     fn delete(&mut self, file: u32, at: Tid) -> SqlResult<Changed> {
@@ -132,7 +140,10 @@ impl RowStore for MemoryStore {
             return Ok(Changed::SelfModified);
         }
         self.tables.entry(file).or_default()[place(at)] = None;
-        Ok(Changed::Done { tid: at, hot: false })
+        Ok(Changed::Done {
+            tid: at,
+            hot: false,
+        })
     }
 
     fn lock_row(
@@ -149,10 +160,18 @@ impl RowStore for MemoryStore {
             return Ok(met);
         }
         self.locked.push(at);
-        Ok(Changed::Done { tid: at, hot: false })
+        Ok(Changed::Done {
+            tid: at,
+            hot: false,
+        })
     }
 
-    fn index_batch(&mut self, index: u32, cursor: &mut Cursor, batch: &mut EntryBatch) -> SqlResult<bool> {
+    fn index_batch(
+        &mut self,
+        index: u32,
+        cursor: &mut Cursor,
+        batch: &mut EntryBatch,
+    ) -> SqlResult<bool> {
         batch.clear();
         if cursor.place == pg_btree_port::Place::End {
             return Ok(false);
@@ -169,8 +188,11 @@ impl RowStore for MemoryStore {
             Bound::Unbounded => true,
         };
         let entries = self.indexes.entry(index).or_default();
-        let mut tids: Vec<Tid> =
-            entries.keys().filter(|(key, _)| above(key) && below(key)).map(|(_, tid)| *tid).collect();
+        let mut tids: Vec<Tid> = entries
+            .keys()
+            .filter(|(key, _)| above(key) && below(key))
+            .map(|(_, tid)| *tid)
+            .collect();
         if cursor.backward {
             tids.reverse();
         }
@@ -189,13 +211,20 @@ impl RowStore for MemoryStore {
         if unique && let Some(other) = self.index_conflict(index, table, key)? {
             return Ok(Some(other));
         }
-        self.indexes.entry(index).or_default().insert((key.to_vec(), tid), ());
+        self.indexes
+            .entry(index)
+            .or_default()
+            .insert((key.to_vec(), tid), ());
         Ok(None)
     }
 
     fn index_conflict(&mut self, index: u32, table: u32, key: &[u8]) -> SqlResult<Option<Tid>> {
         let entries = self.indexes.entry(index).or_default();
-        let known: Vec<Tid> = entries.keys().filter(|(k, _)| k == key).map(|(_, t)| *t).collect();
+        let known: Vec<Tid> = entries
+            .keys()
+            .filter(|(k, _)| k == key)
+            .map(|(_, t)| *t)
+            .collect();
         Ok(known.into_iter().find(|t| self.alive(table, *t).is_some()))
     }
 }

@@ -84,15 +84,31 @@ pub trait RowStore {
     /// Removes a row.
     fn delete(&mut self, file: u32, tid: Tid) -> SqlResult<Changed>;
     /// Locks a row.
-    fn lock_row(&mut self, file: u32, tid: Tid, strength: LockStrength, policy: WaitPolicy)
-    -> SqlResult<Changed>;
+    fn lock_row(
+        &mut self,
+        file: u32,
+        tid: Tid,
+        strength: LockStrength,
+        policy: WaitPolicy,
+    ) -> SqlResult<Changed>;
     /// The next entries of an index scan, instead of what is in the batch; false
     /// when it is over.
-    fn index_batch(&mut self, index: u32, cursor: &mut Cursor, batch: &mut EntryBatch) -> SqlResult<bool>;
+    fn index_batch(
+        &mut self,
+        index: u32,
+        cursor: &mut Cursor,
+        batch: &mut EntryBatch,
+    ) -> SqlResult<bool>;
     /// Adds an entry. With `unique`, the address of a row in the way is answered
     /// and nothing is added; waits for transactions that decide whether it is.
-    fn index_insert(&mut self, index: u32, table: u32, key: &[u8], tid: Tid, unique: bool)
-    -> SqlResult<Option<Tid>>;
+    fn index_insert(
+        &mut self,
+        index: u32,
+        table: u32,
+        key: &[u8],
+        tid: Tid,
+        unique: bool,
+    ) -> SqlResult<Option<Tid>>;
     /// A row that an index has under `key`, unless it is dead; waits as
     /// [`RowStore::index_insert`] does.
     fn index_conflict(&mut self, index: u32, table: u32, key: &[u8]) -> SqlResult<Option<Tid>>;

@@ -90,11 +90,15 @@ impl RowStore for PortStore<'_> {
     }
 
     fn update(&mut self, file: u32, tid: Tid, row: &[u8], keep_keys: bool) -> SqlResult<Changed> {
-        pg_heap_port::update(self.tx, main(file), tid, row, keep_keys).map(changed).map_err(heap_error)
+        pg_heap_port::update(self.tx, main(file), tid, row, keep_keys)
+            .map(changed)
+            .map_err(heap_error)
     }
 
     fn delete(&mut self, file: u32, tid: Tid) -> SqlResult<Changed> {
-        pg_heap_port::delete(self.tx, main(file), tid).map(changed).map_err(heap_error)
+        pg_heap_port::delete(self.tx, main(file), tid)
+            .map(changed)
+            .map_err(heap_error)
     }
 
     fn lock_row(
@@ -115,7 +119,12 @@ impl RowStore for PortStore<'_> {
         })
     }
 
-    fn index_batch(&mut self, index: u32, cursor: &mut Cursor, batch: &mut EntryBatch) -> SqlResult<bool> {
+    fn index_batch(
+        &mut self,
+        index: u32,
+        cursor: &mut Cursor,
+        batch: &mut EntryBatch,
+    ) -> SqlResult<bool> {
         pg_btree_port::next_batch(main(index), cursor, batch).map_err(index_error)
     }
 
@@ -139,7 +148,9 @@ impl RowStore for PortStore<'_> {
         let mut batch = EntryBatch::new();
         'again: loop {
             let mut cursor = Cursor::point(key.to_vec());
-            while pg_btree_port::next_batch(main(index), &mut cursor, &mut batch).map_err(index_error)? {
+            while pg_btree_port::next_batch(main(index), &mut cursor, &mut batch)
+                .map_err(index_error)?
+            {
                 for &tid in &batch.tids {
                     match pg_heap_port::liveness(self.tx, main(table), tid).map_err(heap_error)? {
                         Liveness::Live => return Ok(Some(tid)),

@@ -15,7 +15,9 @@ use crate::store::{RowStore, Tid};
 pub fn function(name: &str, args: &[Oid]) -> Oid {
     let known = pg_builtins::functions_named(name);
     let found = known.into_iter().find(|f| f.args == args);
-    found.unwrap_or_else(|| panic!("no function {name}({args:?})")).oid
+    found
+        .unwrap_or_else(|| panic!("no function {name}({args:?})"))
+        .oid
 }
 
 pub fn plan_of(node: Node, types: &[Oid]) -> Plan {
@@ -39,36 +41,54 @@ pub fn plan_of(node: Node, types: &[Oid]) -> Plan {
 }
 
 pub fn int(v: i32) -> Expr {
-    Expr::Const { value: Datum::Int4(v), type_oid: oid::INT4 }
+    Expr::Const {
+        value: Datum::Int4(v),
+        type_oid: oid::INT4,
+    }
 }
 
 pub fn null() -> Expr {
-    Expr::Const { value: Datum::Null, type_oid: oid::INT4 }
+    Expr::Const {
+        value: Datum::Null,
+        type_oid: oid::INT4,
+    }
 }
 
 pub fn boolean(v: Option<bool>) -> Expr {
-    Expr::Const { value: v.into(), type_oid: oid::BOOL }
+    Expr::Const {
+        value: v.into(),
+        type_oid: oid::BOOL,
+    }
 }
 
 pub fn string(v: &str) -> Expr {
-    Expr::Const { value: Datum::text(v), type_oid: oid::TEXT }
+    Expr::Const {
+        value: Datum::text(v),
+        type_oid: oid::TEXT,
+    }
 }
 
 pub fn col(index: usize) -> Expr {
-    Expr::Column { index, type_oid: oid::INT4 }
-}
-
-pub fn text_col(index: usize) -> Expr {
-    Expr::Column { index, type_oid: oid::TEXT }
+    Expr::Column {
+        index,
+        type_oid: oid::INT4,
+    }
 }
 
 pub fn outer(index: usize) -> Expr {
-    Expr::Outer { index, type_oid: oid::INT4 }
+    Expr::Outer {
+        index,
+        type_oid: oid::INT4,
+    }
 }
 
 pub fn call(name: &str, args: Vec<Expr>, type_oid: Oid) -> Expr {
     let types: Vec<Oid> = args.iter().map(crate::expr::type_of).collect();
-    Expr::Call { function: function(name, &types), args, type_oid }
+    Expr::Call {
+        function: function(name, &types),
+        args,
+        type_oid,
+    }
 }
 
 pub fn eq(a: Expr, b: Expr) -> Expr {
@@ -84,11 +104,19 @@ pub fn add(a: Expr, b: Expr) -> Expr {
 }
 
 pub fn asc(expr: Expr) -> SortKey {
-    SortKey { expr, descending: false, nulls_first: false }
+    SortKey {
+        expr,
+        descending: false,
+        nulls_first: false,
+    }
 }
 
 pub fn desc(expr: Expr) -> SortKey {
-    SortKey { expr, descending: true, nulls_first: true }
+    SortKey {
+        expr,
+        descending: true,
+        nulls_first: true,
+    }
 }
 
 /// Literal rows; columns are int4 unless their first value says otherwise.
@@ -99,14 +127,24 @@ pub fn values(rows: Vec<Vec<Datum>>) -> Plan {
         None => oid::INT4,
     };
     let types: Vec<Oid> = (0..width).map(type_of).collect();
-    let constant = |(value, ty): (Datum, &Oid)| Expr::Const { value, type_oid: *ty };
-    let exprs = rows.into_iter().map(|r| r.into_iter().zip(&types).map(constant).collect()).collect();
+    let constant = |(value, ty): (Datum, &Oid)| Expr::Const {
+        value,
+        type_oid: *ty,
+    };
+    let exprs = rows
+        .into_iter()
+        .map(|r| r.into_iter().zip(&types).map(constant).collect())
+        .collect();
     plan_of(Node::Values(exprs), &types)
 }
 
 /// Rows of int4; `None` is NULL.
 pub fn ints(rows: &[&[Option<i32>]]) -> Plan {
-    values(rows.iter().map(|r| r.iter().map(|v| Datum::from(*v)).collect()).collect())
+    values(
+        rows.iter()
+            .map(|r| r.iter().map(|v| Datum::from(*v)).collect())
+            .collect(),
+    )
 }
 
 /// One column with these numbers.
@@ -128,7 +166,12 @@ pub fn evaluate(expr: Expr) -> Plan {
 /// `indexed` (unique where told).
 pub fn table(columns: usize, indexed: &[(usize, bool)]) -> Arc<Relation> {
     let names = ["a", "b", "c", "d"];
-    let desc = TupleDesc::new(names[..columns].iter().map(|n| Attr::new(*n, oid::INT4, -1)).collect());
+    let desc = TupleDesc::new(
+        names[..columns]
+            .iter()
+            .map(|n| Attr::new(*n, oid::INT4, -1))
+            .collect(),
+    );
     let index = |(i, (column, unique)): (usize, &(usize, bool))| {
         Arc::new(Index {
             oid: 100 + i as u32,
@@ -182,10 +225,18 @@ pub fn fill(store: &mut MemoryStore, relation: &Relation, rows: &[&[Option<i32>]
             let mut key = Vec::new();
             for column in &index.keys {
                 let value = &row[column.attribute as usize - 1];
-                let order = pg_types::KeyOrder { desc: column.descending, nulls_first: column.nulls_first };
+                let order = pg_types::KeyOrder {
+                    desc: column.descending,
+                    nulls_first: column.nulls_first,
+                };
                 pg_types::keycode::encode(&mut key, value, column.type_oid, order);
             }
-            assert_eq!(store.index_insert(index.file, relation.file, &key, tid, false).unwrap(), None);
+            assert_eq!(
+                store
+                    .index_insert(index.file, relation.file, &key, tid, false)
+                    .unwrap(),
+                None
+            );
         }
         tids.push(tid);
     }
@@ -197,5 +248,13 @@ pub fn scan(relation: &Arc<Relation>, row_id: bool, filter: Option<Expr>) -> Pla
     let columns: Vec<usize> = (0..relation.desc.len()).collect();
     let mut types = vec![oid::INT4; columns.len()];
     types.extend(row_id.then_some(oid::TID));
-    plan_of(Node::SeqScan { relation: relation.clone(), columns, row_id, filter }, &types)
+    plan_of(
+        Node::SeqScan {
+            relation: relation.clone(),
+            columns,
+            row_id,
+            filter,
+        },
+        &types,
+    )
 }

@@ -6,15 +6,31 @@ use pg_plan::{Expr, FrameBound, WindowCall, WindowFrame};
 use pg_types::oid;
 
 fn frame(rows: bool, groups: bool, start: FrameBound, end: FrameBound) -> WindowFrame {
-    WindowFrame { rows, groups, start, end }
+    WindowFrame {
+        rows,
+        groups,
+        start,
+        end,
+    }
 }
 
 fn default_frame() -> WindowFrame {
-    frame(false, false, FrameBound::UnboundedPreceding, FrameBound::CurrentRow)
+    frame(
+        false,
+        false,
+        FrameBound::UnboundedPreceding,
+        FrameBound::CurrentRow,
+    )
 }
 
 fn window_call(name: &str, types: &[u32], args: Vec<Expr>, frame: WindowFrame) -> WindowCall {
-    WindowCall { function: function(name, types), args, filter: None, frame, type_oid: oid::INT8 }
+    WindowCall {
+        function: function(name, types),
+        args,
+        filter: None,
+        frame,
+        type_oid: oid::INT8,
+    }
 }
 
 fn sum(frame: WindowFrame) -> WindowCall {
@@ -31,7 +47,12 @@ fn window(calls: Vec<WindowCall>) -> Plan {
         &[Some(2), Some(5)],
     ]);
     let width = 2 + calls.len();
-    let node = Node::Window { input, calls, partition: vec![col(0)], order: vec![asc(col(1))] };
+    let node = Node::Window {
+        input,
+        calls,
+        partition: vec![col(0)],
+        order: vec![asc(col(1))],
+    };
     plan_of(node, &vec![oid::INT4; width])
 }
 
@@ -61,7 +82,13 @@ fn running_sums_by_frame() {
 #[test]
 fn ranks() {
     let plain = |name: &str| window_call(name, &[], vec![], default_frame());
-    let plan = window(vec![plain("row_number"), plain("rank"), plain("dense_rank"), plain("percent_rank"), plain("cume_dist")]);
+    let plan = window(vec![
+        plain("row_number"),
+        plain("rank"),
+        plain("dense_rank"),
+        plain("percent_rank"),
+        plain("cume_dist"),
+    ]);
     check(
         &plan,
         &[
@@ -78,10 +105,20 @@ fn ranks() {
 fn neighbours_and_buckets() {
     let any = oid::ANYELEMENT;
     let lag = window_call("lag", &[any], vec![col(1)], default_frame());
-    let lead = window_call("lead", &[any, oid::INT4], vec![col(1), int(2)], default_frame());
+    let lead = window_call(
+        "lead",
+        &[any, oid::INT4],
+        vec![col(1), int(2)],
+        default_frame(),
+    );
     let first = window_call("first_value", &[any], vec![col(1)], default_frame());
     let last = window_call("last_value", &[any], vec![col(1)], default_frame());
-    let second = window_call("nth_value", &[any, oid::INT4], vec![col(1), int(2)], default_frame());
+    let second = window_call(
+        "nth_value",
+        &[any, oid::INT4],
+        vec![col(1), int(2)],
+        default_frame(),
+    );
     let tile = window_call("ntile", &[oid::INT4], vec![int(3)], default_frame());
     check(
         &window(vec![lag, lead, first, last, second, tile]),
@@ -97,8 +134,24 @@ fn neighbours_and_buckets() {
 
 #[test]
 fn senseless_frames_are_refused() {
-    let negative = sum(frame(true, false, FrameBound::Preceding(int(-1)), FrameBound::CurrentRow));
-    assert_eq!(run(&window(vec![negative])).unwrap_err().code().code(), "22013");
-    let missing = sum(frame(true, false, FrameBound::Preceding(null()), FrameBound::CurrentRow));
-    assert_eq!(run(&window(vec![missing])).unwrap_err().code().code(), "22004");
+    let negative = sum(frame(
+        true,
+        false,
+        FrameBound::Preceding(int(-1)),
+        FrameBound::CurrentRow,
+    ));
+    assert_eq!(
+        run(&window(vec![negative])).unwrap_err().code().code(),
+        "22013"
+    );
+    let missing = sum(frame(
+        true,
+        false,
+        FrameBound::Preceding(null()),
+        FrameBound::CurrentRow,
+    ));
+    assert_eq!(
+        run(&window(vec![missing])).unwrap_err().code().code(),
+        "22004"
+    );
 }

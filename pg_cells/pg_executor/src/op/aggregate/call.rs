@@ -48,7 +48,13 @@ impl AggCode {
     /// # Errors
     /// As compiling expressions.
     pub fn compile(call: &AggregateCall, builder: &mut Builder) -> SqlResult<Self> {
-        let mut code = AggCode::plain(call.function, &call.args, call.filter.as_ref(), call.type_oid, builder)?;
+        let mut code = AggCode::plain(
+            call.function,
+            &call.args,
+            call.filter.as_ref(),
+            call.type_oid,
+            builder,
+        )?;
         code.distinct = call.distinct;
         code.order = Keys::compile(&call.order, builder)?;
         code.counts_rows &= !code.distinct;
@@ -74,7 +80,10 @@ impl AggCode {
             ret,
             filter: compile_option(filter, builder)?,
             distinct: false,
-            order: Keys { codes: Vec::new(), orders: Vec::new() },
+            order: Keys {
+                codes: Vec::new(),
+                orders: Vec::new(),
+            },
             counts_rows: matches!(known.body, Body::Aggregate(AggregateKind::CountStar)),
             values: Vec::new(),
             key_values: Vec::new(),
@@ -99,7 +108,11 @@ impl AggCode {
                     nulls_first: false,
                 }));
             }
-            return Ok(AggCell::Sorted(Box::new(Sorter::new(&orders, self.args.len(), usize::MAX))));
+            return Ok(AggCell::Sorted(Box::new(Sorter::new(
+                &orders,
+                self.args.len(),
+                usize::MAX,
+            ))));
         }
         let state = Box::new(AggState::new(self.function, &self.types)?);
         if self.distinct {
@@ -123,7 +136,12 @@ impl AggCode {
             return Ok(());
         }
         eval_all(&mut self.args, row, env, &mut self.values)?;
-        let call = Call { ctx: env.session, args: &self.types, ret: self.ret };
+        let call = Call {
+            ctx: env.session,
+            args: &self.types,
+            ret: self.ret,
+            spread: false,
+        };
         match cell {
             AggCell::Count(_) => Ok(()),
             AggCell::Running(state) => state.step(&self.values, &call),
@@ -148,7 +166,12 @@ impl AggCode {
     /// # Errors
     /// As the aggregate.
     pub fn finish(&self, cell: &mut AggCell, env: &mut Env<'_>) -> SqlResult<Datum> {
-        let call = Call { ctx: env.session, args: &self.types, ret: self.ret };
+        let call = Call {
+            ctx: env.session,
+            args: &self.types,
+            ret: self.ret,
+            spread: false,
+        };
         match cell {
             AggCell::Count(count) => Ok(Datum::Int8(*count)),
             AggCell::Running(state) | AggCell::Distinct(state, _) => state.finish(&call),
@@ -159,7 +182,8 @@ impl AggCode {
                 let mut at = 0;
                 while let Some(row) = sorter.row(at) {
                     at += 1;
-                    let repeated = last.is_some_and(|l| crate::sort_key::same_group(&self.types, l, row));
+                    let repeated =
+                        last.is_some_and(|l| crate::sort_key::same_group(&self.types, l, row));
                     if self.distinct && repeated {
                         continue;
                     }

@@ -54,11 +54,21 @@ impl HashAggregate {
         let several = !sets.is_empty();
         let make = |places: &[usize]| {
             let members: Vec<bool> = (0..keys.len()).map(|i| places.contains(&i)).collect();
-            let grouping = members.iter().fold(0, |bits, member| bits << 1 | i32::from(!member));
-            Set { members, grouping, groups: Groups::new(&types), cells: Vec::new() }
+            let grouping = members
+                .iter()
+                .fold(0, |bits, member| bits << 1 | i32::from(!member));
+            Set {
+                members,
+                grouping,
+                groups: Groups::new(&types),
+                cells: Vec::new(),
+            }
         };
-        let sets =
-            if several { sets.iter().map(|s| make(s)).collect() } else { alloc::vec![make(&all)] };
+        let sets = if several {
+            sets.iter().map(|s| make(s)).collect()
+        } else {
+            alloc::vec![make(&all)]
+        };
         HashAggregate {
             input,
             keys,
@@ -98,7 +108,8 @@ impl HashAggregate {
     fn feed(&mut self, at: usize, env: &mut Env<'_>) -> SqlResult<()> {
         self.masked.clear();
         let keep = |(key, member): (&Datum, &bool)| if *member { key.clone() } else { Datum::Null };
-        self.masked.extend(self.scratch.iter().zip(&self.sets[at].members).map(keep));
+        self.masked
+            .extend(self.scratch.iter().zip(&self.sets[at].members).map(keep));
         let group = self.group(at, env)?;
         let width = self.calls.len();
         let cells = &mut self.sets[at].cells[group * width..][..width];

@@ -27,7 +27,11 @@ pub fn build(node: &Aggregate, builder: &mut Builder) -> SqlResult<Input> {
         calls.push(AggCode::compile(call, builder)?);
     }
     if node.sets.is_empty() && (node.sorted || node.keys.is_empty()) {
-        return Ok(Box::new(sorted::SortedAggregate::new(input, keys, types, calls)));
+        return Ok(Box::new(sorted::SortedAggregate::new(
+            input, keys, types, calls,
+        )));
     }
-    Ok(Box::new(hash::HashAggregate::new(input, keys, types, calls, &node.sets)))
+    Ok(Box::new(hash::HashAggregate::new(
+        input, keys, types, calls, &node.sets,
+    )))
 }

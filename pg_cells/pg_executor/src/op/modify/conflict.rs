@@ -50,7 +50,11 @@ impl Conflict {
     ///
     /// # Errors
     /// As compiling expressions.
-    pub fn compile(clause: &OnConflict, relation: &Relation, builder: &mut Builder) -> SqlResult<Self> {
+    pub fn compile(
+        clause: &OnConflict,
+        relation: &Relation,
+        builder: &mut Builder,
+    ) -> SqlResult<Self> {
         let update = match &clause.update {
             Some(values) => Some(Update {
                 values: NewRow::compile(values, builder)?,
@@ -63,7 +67,10 @@ impl Conflict {
             }),
             None => None,
         };
-        Ok(Conflict { arbiter: clause.arbiter.as_ref().map(|i| i.oid), update })
+        Ok(Conflict {
+            arbiter: clause.arbiter.as_ref().map(|i| i.oid),
+            update,
+        })
     }
 
     /// Inserts the row checked last, or settles the conflict; false when nothing
@@ -84,7 +91,9 @@ impl Conflict {
                 Some(id) => id,
                 None => {
                     let id = target.insert(env)?;
-                    let Some((at, other)) = target.index_row(new, id, env)? else { return Ok(true) };
+                    let Some((at, other)) = target.index_row(new, id, env)? else {
+                        return Ok(true);
+                    };
                     if !self.arbitrates(target.indexes[at].index.oid) {
                         return Err(target.duplicate(at, env));
                     }
@@ -93,7 +102,9 @@ impl Conflict {
                     other
                 }
             };
-            let Some(update) = &mut self.update else { return Ok(false) };
+            let Some(update) = &mut self.update else {
+                return Ok(false);
+            };
             match update.settle(in_the_way, target, new, env)? {
                 Settled::Updated => return Ok(true),
                 Settled::LeftAlone => return Ok(false),
@@ -115,7 +126,9 @@ impl Conflict {
                 continue;
             }
             if writer.compute(new, env)? == Entry::Unique
-                && let Some(id) = env.store.index_conflict(writer.index.file, file, &writer.key)?
+                && let Some(id) = env
+                    .store
+                    .index_conflict(writer.index.file, file, &writer.key)?
             {
                 return Ok(Some(id));
             }
@@ -140,7 +153,10 @@ impl Update {
         }
         loop {
             env.tick()?;
-            match env.store.lock_row(file, id, LockStrength::Update, WaitPolicy::Wait)? {
+            match env
+                .store
+                .lock_row(file, id, LockStrength::Update, WaitPolicy::Wait)?
+            {
                 Changed::Done { tid, .. } => id = tid,
                 Changed::Concurrent { newest } => {
                     id = newest;

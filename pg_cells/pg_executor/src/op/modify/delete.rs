@@ -21,17 +21,33 @@ impl RowDeleter {
     /// # Errors
     /// As compiling expressions.
     pub fn compile(node: &Node, builder: &mut Builder) -> SqlResult<Self> {
-        let Node::Delete { relation, row_id, recheck, .. } = node else {
+        let Node::Delete {
+            relation,
+            row_id,
+            recheck,
+            ..
+        } = node
+        else {
             return Err(SqlError::internal("not a DELETE"));
         };
         let versions = Versions::compile(relation, *row_id, recheck.as_ref(), builder)?;
-        Ok(RowDeleter { file: relation.file, versions })
+        Ok(RowDeleter {
+            file: relation.file,
+            versions,
+        })
     }
 }
 
 impl RowChange for RowDeleter {
-    fn change(&mut self, row: &[Datum], shown: Option<&mut Vec<Datum>>, env: &mut Env<'_>) -> SqlResult<bool> {
-        let Some(mut id) = self.versions.take(row) else { return Ok(false) };
+    fn change(
+        &mut self,
+        row: &[Datum],
+        shown: Option<&mut Vec<Datum>>,
+        env: &mut Env<'_>,
+    ) -> SqlResult<bool> {
+        let Some(mut id) = self.versions.take(row) else {
+            return Ok(false);
+        };
         loop {
             match env.store.delete(self.file, id)? {
                 Changed::Done { .. } => break,

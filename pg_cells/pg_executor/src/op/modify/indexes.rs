@@ -71,14 +71,24 @@ impl IndexWriter {
                 (_, Some(expr)) => Source::Expression(compile(expr, builder)?),
                 _ => return Err(missing(index)),
             };
-            let order = KeyOrder { desc: key.descending, nulls_first: key.nulls_first };
-            columns.push(KeyColumn { source, type_oid: key.type_oid, order });
+            let order = KeyOrder {
+                desc: key.descending,
+                nulls_first: key.nulls_first,
+            };
+            columns.push(KeyColumn {
+                source,
+                type_oid: key.type_oid,
+                order,
+            });
         }
         let predicate = compile_option(exprs.and_then(|e| e.predicate.as_ref()), builder)?;
         if predicate.is_none() && index.predicate.is_some() {
             return Err(missing(index));
         }
-        let computed = predicate.is_some() || columns.iter().any(|c| matches!(c.source, Source::Expression(_)));
+        let computed = predicate.is_some()
+            || columns
+                .iter()
+                .any(|c| matches!(c.source, Source::Expression(_)));
         Ok(IndexWriter {
             index: index.clone(),
             columns,
@@ -93,9 +103,17 @@ impl IndexWriter {
     ///
     /// # Errors
     /// As [`IndexWriter::compile`].
-    pub fn compile_all(relation: &Relation, exprs: &[IndexExprs], builder: &mut Builder) -> SqlResult<Vec<Self>> {
+    pub fn compile_all(
+        relation: &Relation,
+        exprs: &[IndexExprs],
+        builder: &mut Builder,
+    ) -> SqlResult<Vec<Self>> {
         let of = |index: &Index| exprs.iter().find(|e| e.index == index.oid);
-        relation.indexes.iter().map(|i| IndexWriter::compile(relation, i, of(i), builder)).collect()
+        relation
+            .indexes
+            .iter()
+            .map(|i| IndexWriter::compile(relation, i, of(i), builder))
+            .collect()
     }
 
     /// Whether a change of these columns can change the entry.
@@ -129,14 +147,19 @@ impl IndexWriter {
             keycode::encode(&mut self.key, &value, column.type_oid, column.order);
             self.values.push(value);
         }
-        Ok(if self.index.unique && (!null || self.index.nulls_not_distinct) {
-            Entry::Unique
-        } else {
-            Entry::Plain
-        })
+        Ok(
+            if self.index.unique && (!null || self.index.nulls_not_distinct) {
+                Entry::Unique
+            } else {
+                Entry::Plain
+            },
+        )
     }
 }
 
 fn missing(index: &Index) -> SqlError {
-    SqlError::internal(format!("the plan lacks the expressions of index \"{}\"", index.name))
+    SqlError::internal(format!(
+        "the plan lacks the expressions of index \"{}\"",
+        index.name
+    ))
 }

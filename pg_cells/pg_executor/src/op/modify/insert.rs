@@ -23,24 +23,42 @@ impl RowInserter {
     /// # Errors
     /// As compiling expressions.
     pub fn compile(node: &Node, builder: &mut Builder) -> SqlResult<Self> {
-        let Node::Insert { relation, values, checks, on_conflict, index_exprs, .. } = node else {
+        let Node::Insert {
+            relation,
+            values,
+            checks,
+            on_conflict,
+            index_exprs,
+            ..
+        } = node
+        else {
             return Err(SqlError::internal("not an INSERT"));
         };
         Ok(RowInserter {
             target: Target::compile(relation, checks, index_exprs, builder)?,
             values: NewRow::compile(values, builder)?,
-            conflict: on_conflict.as_ref().map(|c| Conflict::compile(c, relation, builder)).transpose()?,
+            conflict: on_conflict
+                .as_ref()
+                .map(|c| Conflict::compile(c, relation, builder))
+                .transpose()?,
             new: Vec::new(),
         })
     }
 }
 
 impl RowChange for RowInserter {
-    fn change(&mut self, row: &[Datum], shown: Option<&mut Vec<Datum>>, env: &mut Env<'_>) -> SqlResult<bool> {
+    fn change(
+        &mut self,
+        row: &[Datum],
+        shown: Option<&mut Vec<Datum>>,
+        env: &mut Env<'_>,
+    ) -> SqlResult<bool> {
         self.values.compute(row, env, &mut self.new)?;
         self.target.check(&self.values, &self.new, env)?;
         let inserted = match &mut self.conflict {
-            Some(conflict) => conflict.insert(&mut self.target, &self.values, &mut self.new, env)?,
+            Some(conflict) => {
+                conflict.insert(&mut self.target, &self.values, &mut self.new, env)?
+            }
             None => {
                 let id = self.target.insert(env)?;
                 if let Some((at, _)) = self.target.index_row(&self.new, id, env)? {

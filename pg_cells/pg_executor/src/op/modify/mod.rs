@@ -29,22 +29,47 @@ use pg_types::{Datum, SqlResult};
 /// As compiling expressions.
 pub fn build(node: &Node, builder: &mut Builder) -> SqlResult<Input> {
     Ok(match node {
-        Node::Insert { input, returning, .. } => {
+        Node::Insert {
+            input, returning, ..
+        } => {
             let input = builder.build(input)?;
             let inserter = RowInserter::compile(node, builder)?;
-            Box::new(Modify::new(input, Box::new(inserter), returning.as_deref(), builder)?)
+            Box::new(Modify::new(
+                input,
+                Box::new(inserter),
+                returning.as_deref(),
+                builder,
+            )?)
         }
-        Node::Update { input, returning, .. } => {
+        Node::Update {
+            input, returning, ..
+        } => {
             let input = builder.build(input)?;
             let updater = update::RowUpdater::compile(node, builder)?;
-            Box::new(Modify::new(input, Box::new(updater), returning.as_deref(), builder)?)
+            Box::new(Modify::new(
+                input,
+                Box::new(updater),
+                returning.as_deref(),
+                builder,
+            )?)
         }
-        Node::Delete { input, returning, .. } => {
+        Node::Delete {
+            input, returning, ..
+        } => {
             let input = builder.build(input)?;
             let deleter = delete::RowDeleter::compile(node, builder)?;
-            Box::new(Modify::new(input, Box::new(deleter), returning.as_deref(), builder)?)
+            Box::new(Modify::new(
+                input,
+                Box::new(deleter),
+                returning.as_deref(),
+                builder,
+            )?)
         }
-        _ => return Err(pg_types::SqlError::internal("not a node that changes a table")),
+        _ => {
+            return Err(pg_types::SqlError::internal(
+                "not a node that changes a table",
+            ));
+        }
     })
 }
 
@@ -55,7 +80,12 @@ pub trait RowChange: Send {
     ///
     /// # Errors
     /// Constraint violations, and what the layers below report.
-    fn change(&mut self, row: &[Datum], shown: Option<&mut Vec<Datum>>, env: &mut Env<'_>) -> SqlResult<bool>;
+    fn change(
+        &mut self,
+        row: &[Datum],
+        shown: Option<&mut Vec<Datum>>,
+        env: &mut Env<'_>,
+    ) -> SqlResult<bool>;
 }
 
 /// Runs a change for each input row.
@@ -95,7 +125,11 @@ impl Modify {
     fn run(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
         while self.input.next(env)? {
             env.tick()?;
-            let shown = if self.returning.is_some() { Some(&mut self.shown) } else { None };
+            let shown = if self.returning.is_some() {
+                Some(&mut self.shown)
+            } else {
+                None
+            };
             if !self.change.change(self.input.row(), shown, env)? {
                 continue;
             }

@@ -41,7 +41,10 @@ impl NewRow {
     /// As compiling expressions.
     pub fn compile(values: &[TargetColumn], builder: &mut Builder) -> SqlResult<Self> {
         Ok(NewRow {
-            values: values.iter().map(|v| compile(&v.value, builder)).collect::<SqlResult<_>>()?,
+            values: values
+                .iter()
+                .map(|v| compile(&v.value, builder))
+                .collect::<SqlResult<_>>()?,
             not_null: values.iter().map(|v| v.not_null).collect(),
         })
     }
@@ -50,7 +53,12 @@ impl NewRow {
     ///
     /// # Errors
     /// As the expressions.
-    pub fn compute(&mut self, row: &[Datum], env: &mut Env<'_>, out: &mut Vec<Datum>) -> SqlResult<()> {
+    pub fn compute(
+        &mut self,
+        row: &[Datum],
+        env: &mut Env<'_>,
+        out: &mut Vec<Datum>,
+    ) -> SqlResult<()> {
         eval_all(&mut self.values, row, env, out)
     }
 }
@@ -100,7 +108,10 @@ impl Target {
         if self.bytes.len() > MAX_ROW {
             return Err(SqlError::new(
                 SqlState::PROGRAM_LIMIT_EXCEEDED,
-                format!("row is too big: size {}, maximum size {MAX_ROW}", self.bytes.len()),
+                format!(
+                    "row is too big: size {}, maximum size {MAX_ROW}",
+                    self.bytes.len()
+                ),
             ));
         }
         Ok(())
@@ -126,7 +137,12 @@ impl Target {
     ///
     /// # Errors
     /// As the trees.
-    pub fn index_row(&mut self, row: &[Datum], id: Tid, env: &mut Env<'_>) -> SqlResult<Option<(usize, Tid)>> {
+    pub fn index_row(
+        &mut self,
+        row: &[Datum],
+        id: Tid,
+        env: &mut Env<'_>,
+    ) -> SqlResult<Option<(usize, Tid)>> {
         let file = self.relation.file;
         for (at, writer) in self.indexes.iter_mut().enumerate() {
             let entry = writer.compute(row, env)?;
@@ -134,7 +150,10 @@ impl Target {
                 continue;
             }
             let unique = entry == Entry::Unique;
-            if let Some(other) = env.store.index_insert(writer.index.file, file, &writer.key, id, unique)? {
+            if let Some(other) =
+                env.store
+                    .index_insert(writer.index.file, file, &writer.key, id, unique)?
+            {
                 return Ok(Some((at, other)));
             }
         }
@@ -151,7 +170,13 @@ impl Target {
     }
 
     /// Whether all index entries of the old row serve the new one.
-    fn keeps_keys(&mut self, old: &[Datum], new: &[Datum], changed: &[usize], env: &mut Env<'_>) -> SqlResult<bool> {
+    fn keeps_keys(
+        &mut self,
+        old: &[Datum],
+        new: &[Datum],
+        changed: &[usize],
+        env: &mut Env<'_>,
+    ) -> SqlResult<bool> {
         for writer in &mut self.indexes {
             if !writer.touched_by(changed) {
                 continue;
@@ -179,7 +204,9 @@ impl Target {
         env: &mut Env<'_>,
     ) -> SqlResult<Changed> {
         let keep = self.keeps_keys(old, new, changed, env)?;
-        let outcome = env.store.update(self.relation.file, id, &self.bytes, keep)?;
+        let outcome = env
+            .store
+            .update(self.relation.file, id, &self.bytes, keep)?;
         if let Changed::Done { tid, hot: false } = outcome
             && let Some((at, _)) = self.index_row(new, tid, env)?
         {
@@ -203,7 +230,11 @@ pub fn old_columns(relation: &Relation, row_id: usize) -> SqlResult<Vec<usize>> 
     if live.len() == row_id {
         return Ok(live);
     }
-    Err(SqlError::internal(format!("the plan reads {row_id} of the {} columns of \"{}\"", live.len(), relation.name)))
+    Err(SqlError::internal(format!(
+        "the plan reads {row_id} of the {} columns of \"{}\"",
+        live.len(),
+        relation.name
+    )))
 }
 
 /// The old row in the table's order, from an update's input row.

@@ -82,10 +82,14 @@ impl Versions {
     /// # Errors
     /// As the heap and the condition.
     pub fn renew(&mut self, newest: Tid, env: &mut Env<'_>) -> SqlResult<bool> {
-        if !env.store.fetch_version(self.file, newest, &mut self.bytes)? {
+        if !env
+            .store
+            .fetch_version(self.file, newest, &mut self.bytes)?
+        {
             return Ok(false);
         }
-        self.decoder.decode(&self.bytes.bytes, newest, &mut self.version)?;
+        self.decoder
+            .decode(&self.bytes.bytes, newest, &mut self.version)?;
         for (place, column) in self.columns.iter().enumerate() {
             self.row[place] = self.version.get(*column).cloned().unwrap_or_default();
         }
@@ -103,7 +107,16 @@ impl RowUpdater {
     /// # Errors
     /// As compiling expressions.
     pub fn compile(node: &Node, builder: &mut Builder) -> SqlResult<Self> {
-        let Node::Update { relation, row_id, values, changed, recheck, checks, index_exprs, .. } = node
+        let Node::Update {
+            relation,
+            row_id,
+            values,
+            changed,
+            recheck,
+            checks,
+            index_exprs,
+            ..
+        } = node
         else {
             return Err(SqlError::internal("not an UPDATE"));
         };
@@ -119,13 +132,24 @@ impl RowUpdater {
 }
 
 impl RowChange for RowUpdater {
-    fn change(&mut self, row: &[Datum], shown: Option<&mut Vec<Datum>>, env: &mut Env<'_>) -> SqlResult<bool> {
-        let Some(mut id) = self.versions.take(row) else { return Ok(false) };
+    fn change(
+        &mut self,
+        row: &[Datum],
+        shown: Option<&mut Vec<Datum>>,
+        env: &mut Env<'_>,
+    ) -> SqlResult<bool> {
+        let Some(mut id) = self.versions.take(row) else {
+            return Ok(false);
+        };
         loop {
-            self.values.compute(&self.versions.row, env, &mut self.new)?;
+            self.values
+                .compute(&self.versions.row, env, &mut self.new)?;
             self.target.check(&self.values, &self.new, env)?;
             self.versions.old(&mut self.old);
-            match self.target.update(id, &self.old, &self.new, &self.changed, env)? {
+            match self
+                .target
+                .update(id, &self.old, &self.new, &self.changed, env)?
+            {
                 Changed::Done { .. } => break,
                 Changed::Concurrent { newest } => {
                     env.tick()?;

@@ -43,9 +43,17 @@ impl WindowCode {
                 call.type_oid,
                 builder,
             )?),
-            _ => return Err(SqlError::internal(format!("{} is not a window function", function.name))),
+            _ => {
+                return Err(SqlError::internal(format!(
+                    "{} is not a window function",
+                    function.name
+                )));
+            }
         };
-        Ok(WindowCode { what, frame: Frame::compile(&call.frame, builder)? })
+        Ok(WindowCode {
+            what,
+            frame: Frame::compile(&call.frame, builder)?,
+        })
     }
 
     /// Computes the call for all rows of a partition.
@@ -63,7 +71,13 @@ impl WindowCode {
 
 /// An aggregate over the frames. Frames that start with the partition only
 /// grow, so one state serves them all; others are computed anew.
-fn aggregate(code: &mut AggCode, frame: &Frame, part: &Partition, env: &mut Env<'_>, put: Put<'_>) -> SqlResult<()> {
+fn aggregate(
+    code: &mut AggCode,
+    frame: &Frame,
+    part: &Partition,
+    env: &mut Env<'_>,
+    put: Put<'_>,
+) -> SqlResult<()> {
     let grows = frame.from_first();
     let mut cell = code.cell()?;
     let mut fed = 0;
@@ -111,7 +125,8 @@ fn function(
         }
         WindowKind::PercentRank => {
             let others = part.len().saturating_sub(1).max(1) as f64;
-            (0..part.len()).for_each(|at| put(at, Datum::Float8(part.peers(at).start as f64 / others)));
+            (0..part.len())
+                .for_each(|at| put(at, Datum::Float8(part.peers(at).start as f64 / others)));
         }
         WindowKind::CumeDist => {
             let all = part.len() as f64;
@@ -129,8 +144,12 @@ fn function(
 
 /// Buckets of equal size; the first ones take the rows left over.
 fn ntile(args: &mut [Code], part: &Partition, env: &mut Env<'_>, put: Put<'_>) -> SqlResult<()> {
-    let Some(code) = args.first_mut() else { return Ok(()) };
-    let Some(buckets) = code.eval_int(part.rows.row(0), env)? else { return Ok(()) };
+    let Some(code) = args.first_mut() else {
+        return Ok(());
+    };
+    let Some(buckets) = code.eval_int(part.rows.row(0), env)? else {
+        return Ok(());
+    };
     if buckets <= 0 {
         return Err(SqlError::new(
             SqlState::INVALID_ARGUMENT_FOR_NTILE,
@@ -141,15 +160,27 @@ fn ntile(args: &mut [Code], part: &Partition, env: &mut Env<'_>, put: Put<'_>) -
     let (size, larger) = (rows / buckets, rows % buckets);
     for at in 0..rows {
         let in_larger = larger * (size + 1);
-        let bucket = if at < in_larger { at / (size + 1) } else { larger + (at - in_larger) / size.max(1) };
+        let bucket = if at < in_larger {
+            at / (size + 1)
+        } else {
+            larger + (at - in_larger) / size.max(1)
+        };
         put(at as usize, Datum::Int8(bucket + 1));
     }
     Ok(())
 }
 
 /// lag and lead: value, offset (1), default (NULL).
-fn shift(args: &mut [Code], part: &Partition, env: &mut Env<'_>, put: Put<'_>, sign: i64) -> SqlResult<()> {
-    let Some((value, rest)) = args.split_first_mut() else { return Ok(()) };
+fn shift(
+    args: &mut [Code],
+    part: &Partition,
+    env: &mut Env<'_>,
+    put: Put<'_>,
+    sign: i64,
+) -> SqlResult<()> {
+    let Some((value, rest)) = args.split_first_mut() else {
+        return Ok(());
+    };
     for at in 0..part.len() {
         env.tick()?;
         let row = part.rows.row(at);
@@ -158,7 +189,9 @@ fn shift(args: &mut [Code], part: &Partition, env: &mut Env<'_>, put: Put<'_>, s
             None => Some(1),
         };
         let Some(offset) = offset else { continue };
-        let other = (at as i64).checked_add(offset.saturating_mul(sign)).and_then(|i| usize::try_from(i).ok());
+        let other = (at as i64)
+            .checked_add(offset.saturating_mul(sign))
+            .and_then(|i| usize::try_from(i).ok());
         let result = match other.filter(|i| *i < part.len()) {
             Some(i) => value.eval(part.rows.row(i), env)?,
             None => match rest.get_mut(1) {
@@ -180,7 +213,9 @@ fn of_frame(
     env: &mut Env<'_>,
     put: Put<'_>,
 ) -> SqlResult<()> {
-    let Some((value, rest)) = args.split_first_mut() else { return Ok(()) };
+    let Some((value, rest)) = args.split_first_mut() else {
+        return Ok(());
+    };
     for at in 0..part.len() {
         env.tick()?;
         let rows = frame.rows(part, at, env)?;
@@ -188,7 +223,9 @@ fn of_frame(
             WindowKind::FirstValue => Some(rows.start),
             WindowKind::LastValue => rows.end.checked_sub(1),
             _ => {
-                let Some(n) = rest.first_mut() else { return Ok(()) };
+                let Some(n) = rest.first_mut() else {
+                    return Ok(());
+                };
                 match n.eval_int(part.rows.row(at), env)? {
                     Some(n) if n <= 0 => {
                         return Err(SqlError::new(

@@ -40,15 +40,24 @@ impl Bound {
             FrameBound::UnboundedPreceding => Bound::First,
             FrameBound::CurrentRow => Bound::Current,
             FrameBound::UnboundedFollowing => Bound::Last,
-            FrameBound::Preceding(e) => Bound::Preceding(compile(e, builder)?, type_of(e), Datum::Null),
-            FrameBound::Following(e) => Bound::Following(compile(e, builder)?, type_of(e), Datum::Null),
+            FrameBound::Preceding(e) => {
+                Bound::Preceding(compile(e, builder)?, type_of(e), Datum::Null)
+            }
+            FrameBound::Following(e) => {
+                Bound::Following(compile(e, builder)?, type_of(e), Datum::Null)
+            }
         })
     }
 
     fn evaluate(&mut self, what: &str, env: &mut Env<'_>) -> SqlResult<()> {
         if let Bound::Preceding(code, _, value) | Bound::Following(code, _, value) = self {
             *value = code.eval(&[], env)?;
-            let refuse = |state, text: &str| Err(SqlError::new(state, format!("frame {what} offset must not be {text}")));
+            let refuse = |state, text: &str| {
+                Err(SqlError::new(
+                    state,
+                    format!("frame {what} offset must not be {text}"),
+                ))
+            };
             if value.is_null() {
                 return refuse(SqlState::NULL_VALUE_NOT_ALLOWED, "null");
             }
@@ -114,7 +123,14 @@ impl Frame {
     }
 
     /// Where the frame starts, or (with `end`) the row behind its last.
-    fn edge(&self, bound: &Bound, part: &Partition, at: usize, end: bool, env: &Env<'_>) -> SqlResult<usize> {
+    fn edge(
+        &self,
+        bound: &Bound,
+        part: &Partition,
+        at: usize,
+        end: bool,
+        env: &Env<'_>,
+    ) -> SqlResult<usize> {
         let after = usize::from(end);
         Ok(match (bound, self.mode) {
             (Bound::First, _) => 0,
@@ -122,7 +138,9 @@ impl Frame {
             (Bound::Current, Mode::Rows) => at + after,
             (Bound::Current, _) => side(&part.peers(at), end),
             (Bound::Preceding(_, _, n), Mode::Rows) => (at + after).saturating_sub(count(n)),
-            (Bound::Following(_, _, n), Mode::Rows) => at.saturating_add(count(n)).saturating_add(after),
+            (Bound::Following(_, _, n), Mode::Rows) => {
+                at.saturating_add(count(n)).saturating_add(after)
+            }
             (Bound::Preceding(_, _, n), Mode::Groups) => {
                 match (part.group_of[at] as usize).checked_sub(count(n)) {
                     Some(group) => side(&part.group(group), end),
@@ -131,7 +149,11 @@ impl Frame {
             }
             (Bound::Following(_, _, n), Mode::Groups) => {
                 let group = (part.group_of[at] as usize).saturating_add(count(n));
-                if group >= part.groups() { part.len() } else { side(&part.group(group), end) }
+                if group >= part.groups() {
+                    part.len()
+                } else {
+                    side(&part.group(group), end)
+                }
             }
             (Bound::Preceding(_, ty, n), Mode::Range) => range(part, at, n, *ty, true, end, env)?,
             (Bound::Following(_, ty, n), Mode::Range) => range(part, at, n, *ty, false, end, env)?,
@@ -144,7 +166,10 @@ fn side(range: &Range<usize>, end: bool) -> usize {
 }
 
 fn count(value: &Datum) -> usize {
-    value.as_i64().and_then(|v| usize::try_from(v).ok()).unwrap_or(usize::MAX)
+    value
+        .as_i64()
+        .and_then(|v| usize::try_from(v).ok())
+        .unwrap_or(usize::MAX)
 }
 
 /// The edge of a RANGE frame with an offset: by the value of the only ORDER BY
@@ -183,16 +208,31 @@ fn range(
     let (mut low, mut high) = (0, part.len());
     while low < high {
         let middle = low + (high - low) / 2;
-        if before(middle) { low = middle + 1 } else { high = middle }
+        if before(middle) {
+            low = middle + 1
+        } else {
+            high = middle
+        }
     }
     Ok(low)
 }
 
 /// `key - offset` or `key + offset`, by the operator of their types.
-fn shifted(key: &Datum, key_type: Oid, offset: &Datum, offset_type: Oid, minus: bool, env: &Env<'_>) -> SqlResult<Datum> {
+fn shifted(
+    key: &Datum,
+    key_type: Oid,
+    offset: &Datum,
+    offset_type: Oid,
+    minus: bool,
+    env: &Env<'_>,
+) -> SqlResult<Datum> {
     if let (Some(a), Some(b)) = (key.as_i64(), offset.as_i64()) {
         // Beyond the type every key is within the frame.
-        return Ok(Datum::Int8(if minus { a.saturating_sub(b) } else { a.saturating_add(b) }));
+        return Ok(Datum::Int8(if minus {
+            a.saturating_sub(b)
+        } else {
+            a.saturating_add(b)
+        }));
     }
     let name = if minus { "-" } else { "+" };
     let operator = pg_builtins::operator_exact(name, key_type, offset_type).ok_or_else(|| {
@@ -204,7 +244,15 @@ fn shifted(key: &Datum, key_type: Oid, offset: &Datum, offset_type: Oid, minus: 
     })?;
     let (function, _) = crate::builtins::scalar(operator.func)?;
     let args = [key.clone(), offset.clone()];
-    let value = function(&args, &Call { ctx: env.session, args: &[key_type, offset_type], ret: operator.ret })?;
+    let value = function(
+        &args,
+        &Call {
+            ctx: env.session,
+            args: &[key_type, offset_type],
+            ret: operator.ret,
+            spread: false,
+        },
+    )?;
     // date + interval is a timestamp, which does not compare with dates.
     match (&value, key) {
         (Datum::Timestamp(micros), Datum::Date(_)) => {

@@ -83,8 +83,14 @@ impl Partition {
 
     /// The rows of a peer group.
     pub fn group(&self, group: usize) -> core::ops::Range<usize> {
-        let start = self.group_starts.get(group).map_or(self.len(), |s| *s as usize);
-        let end = self.group_starts.get(group + 1).map_or(self.len(), |s| *s as usize);
+        let start = self
+            .group_starts
+            .get(group)
+            .map_or(self.len(), |s| *s as usize);
+        let end = self
+            .group_starts
+            .get(group + 1)
+            .map_or(self.len(), |s| *s as usize);
         start..end
     }
 
@@ -117,7 +123,10 @@ impl Window {
         };
         Ok(Window {
             input,
-            calls: calls.iter().map(|c| WindowCode::compile(c, builder)).collect::<SqlResult<Vec<_>>>()?,
+            calls: calls
+                .iter()
+                .map(|c| WindowCode::compile(c, builder))
+                .collect::<SqlResult<Vec<_>>>()?,
             partition: compile_all(partition, builder)?,
             partition_types: partition.iter().map(type_of).collect(),
             order,
@@ -143,8 +152,16 @@ impl Window {
                     self.input_done = true;
                     break;
                 }
-                eval_all(&mut self.partition, self.input.row(), env, &mut self.scratch)?;
-                let same = self.keys.as_ref().is_some_and(|k| same_group(&self.partition_types, k, &self.scratch));
+                eval_all(
+                    &mut self.partition,
+                    self.input.row(),
+                    env,
+                    &mut self.scratch,
+                )?;
+                let same = self
+                    .keys
+                    .as_ref()
+                    .is_some_and(|k| same_group(&self.partition_types, k, &self.scratch));
                 if !same {
                     self.keys = Some(core::mem::take(&mut self.scratch));
                     if self.part.len() > 0 {
@@ -168,7 +185,9 @@ impl Window {
         self.values.clear();
         self.values.resize(self.part.len() * width, Datum::Null);
         for (i, call) in self.calls.iter_mut().enumerate() {
-            call.compute(&self.part, env, &mut |row, value| self.values[row * width + i] = value)?;
+            call.compute(&self.part, env, &mut |row, value| {
+                self.values[row * width + i] = value
+            })?;
         }
         Ok(())
     }
@@ -182,7 +201,8 @@ impl Operator for Window {
         let width = self.calls.len();
         self.row.clear();
         self.row.extend_from_slice(self.part.rows.row(self.at));
-        self.row.extend_from_slice(&self.values[self.at * width..][..width]);
+        self.row
+            .extend_from_slice(&self.values[self.at * width..][..width]);
         self.at += 1;
         Ok(true)
     }
