@@ -127,6 +127,16 @@ impl Default for Memory {
 }
 
 impl Memory {
+    /// Nothing used yet, with these bounds.
+    #[must_use]
+    pub fn new(work: usize, limit: usize) -> Self {
+        Memory {
+            used: 0,
+            work,
+            limit,
+        }
+    }
+
     /// Takes `bytes` more.
     ///
     /// # Errors

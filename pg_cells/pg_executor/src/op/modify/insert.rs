@@ -5,6 +5,7 @@ use super::conflict::Conflict;
 use super::target::{NewRow, Target};
 use crate::env::Env;
 use crate::op::Builder;
+use crate::store::Tid;
 use alloc::vec::Vec;
 use pg_plan::Node;
 use pg_types::{Datum, SqlError, SqlResult};
@@ -15,7 +16,21 @@ pub struct RowInserter {
     values: NewRow,
     conflict: Option<Conflict>,
     new: Vec<Datum>,
+    queue: Queue,
 }
+
+/// Rows that are checked and encoded but not stored yet.
+#[derive(Default)]
+struct Queue {
+    rows: Vec<Vec<Datum>>,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    tids: Vec<Tid>,
+}
+
+/// Rows and bytes that are queued at most.
+const QUEUE_ROWS: usize = 512;
+const QUEUE_BYTES: usize = 128 * 1024;
 
 impl RowInserter {
     /// For an Insert node; its input is the caller's business.
@@ -42,7 +57,58 @@ impl RowInserter {
                 .map(|c| Conflict::compile(c, relation, builder))
                 .transpose()?,
             new: Vec::new(),
+            queue: Queue::default(),
         })
+    }
+
+    /// Takes an input row that is to be stored together with others.
+    ///
+    /// # Errors
+    /// As [`RowChange::change`].
+    pub fn queue(&mut self, row: &[Datum], env: &mut Env<'_>) -> SqlResult<()> {
+        if self.conflict.is_some() {
+            return self.change(row, None, env).map(|_| ());
+        }
+        self.values.compute(row, env, &mut self.new)?;
+        self.target.check(&self.values, &self.new, env)?;
+        let queue = &mut self.queue;
+        queue.bytes.extend_from_slice(self.target.bytes());
+        queue.ends.push(queue.bytes.len());
+        if !self.target.indexes.is_empty() {
+            queue.rows.push(core::mem::take(&mut self.new));
+        }
+        if queue.ends.len() >= QUEUE_ROWS || queue.bytes.len() >= QUEUE_BYTES {
+            return self.flush(env);
+        }
+        Ok(())
+    }
+
+    /// Stores the queued rows.
+    ///
+    /// # Errors
+    /// 23505, and as the layers below.
+    pub fn flush(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        let queue = &mut self.queue;
+        if queue.ends.is_empty() {
+            return Ok(());
+        }
+        let starts = core::iter::once(0).chain(queue.ends.iter().copied());
+        let slice =
+            |(start, end): (usize, &usize)| queue.bytes.get(start..*end).unwrap_or_default();
+        let rows: Vec<&[u8]> = starts.zip(&queue.ends).map(slice).collect();
+        queue.tids.clear();
+        env.store
+            .insert_many(self.target.relation.file, &rows, &mut queue.tids)?;
+        for (row, tid) in queue.rows.iter().zip(&queue.tids) {
+            env.tick()?;
+            if let Some((at, _)) = self.target.index_row(row, *tid, env)? {
+                return Err(self.target.duplicate(at, env));
+            }
+        }
+        queue.rows.clear();
+        queue.bytes.clear();
+        queue.ends.clear();
+        Ok(())
     }
 }
 
