@@ -36,7 +36,7 @@ use sync::Completion;
 pub static CELL: port::Cell = port::Cell {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
-    provides: &[&TXN],
+    provides: &[&pg_txn_port::DOOR],
     birth,
 };
 
