@@ -92,7 +92,7 @@ impl PortBase {
             word: AtomicU32::new(EMPTY),
             inject: AtomicU8::new(0),
             generation: AtomicU64::new(0),
-            counts: [[Count::ZERO; MAX_CPUS], [Count::ZERO; MAX_CPUS]],
+            counts: [const { [const { Count::zero() }; MAX_CPUS] }; 2],
             closed_out: WaitQueue::new(),
             drained: WaitQueue::new(),
         }
