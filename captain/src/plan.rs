@@ -52,7 +52,10 @@ fn run(options: &Options) {
         selftest::run(test);
     }
     console::start();
-    nano_core::serial::print(format_args!("mitos: ready after {} ms\n", task_port::now() / 1_000_000));
+    nano_core::serial::print(format_args!(
+        "mitos: ready after {} ms\n",
+        task_port::now() / 1_000_000
+    ));
     watch::run();
 }
 

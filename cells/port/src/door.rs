@@ -92,7 +92,7 @@ impl PortBase {
             word: AtomicU32::new(EMPTY),
             inject: AtomicU8::new(0),
             generation: AtomicU64::new(0),
-            counts: [[Count::ZERO; MAX_CPUS], [Count::ZERO; MAX_CPUS]],
+            counts: [const { [const { Count::zero() }; MAX_CPUS] }; 2],
             closed_out: WaitQueue::new(),
             drained: WaitQueue::new(),
         }
@@ -220,6 +220,14 @@ impl<T: ?Sized + Component> Port<T> {
         if let Some(kind) = CrashKind::from_code(code) {
             entered.crash(kind);
         }
+    }
+
+    /// Counts up with each flip: whoever keeps objects of a provider compares it
+    /// with what it was to see whether they are of the present one. One load.
+    #[inline]
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.base.generation.load(Ordering::Relaxed)
     }
 
     /// Puts a provider in the wings; [`Door::flip`] brings it on stage.

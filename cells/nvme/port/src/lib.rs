@@ -25,6 +25,10 @@ pub use state::{
 
 use alloc::string::String;
 use alloc::sync::Arc;
+mod transfer;
+
+pub use transfer::{DiskError, Part, Transfer, geometry, transfer};
+
 use alloc::vec::Vec;
 use interrupts::IrqLine;
 use memory::DmaSlice;
