@@ -17,7 +17,20 @@ const DELIVERY_US: i64 = 300_000_000;
 pub(crate) fn orphan(conn: &mut Conn, now: Instant) {
     conn.phase = Phase::Orphan;
     conn.give_up = Some(now.total_micros() + DELIVERY_US);
-    conn.socket().close();
+    conn.ending = true;
+}
+
+/// Ends the sending half of a connection that is to end.
+///
+/// After the peer has ended its own half, only once all is acknowledged:
+/// `smoltcp` in LAST-ACK drops acknowledgements of nothing new, and with them
+/// the peer's word that its window has opened.
+fn end(conn: &mut Conn) {
+    let socket = conn.peek();
+    if conn.ending && (socket.state() != State::CloseWait || socket.send_queue() == 0) {
+        conn.ending = false;
+        conn.socket().close();
+    }
 }
 
 /// Notes that a connection has to be looked at in this round.
@@ -50,6 +63,7 @@ pub(crate) fn attend(stack: &mut Stack, wire: &mut Wire<'_>, now: Instant, at: u
             let _ = conn.socket().recv(|bytes| (bytes.len(), ()));
         }
     }
+    end(conn);
     let was = conn.peek().state();
     let due = transmit(stack, wire, now, at);
     if let Some(conn) = stack.conns.at(at) {

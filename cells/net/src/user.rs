@@ -223,6 +223,9 @@ impl Network for Net {
             let Some(conn) = stack.conns.at(at) else {
                 return Err(NetError::Closed);
             };
+            if conn.ending {
+                return Err(NetError::Closed);
+            }
             let mut total = 0;
             for part in parts {
                 let Ok(n) = conn.socket().send_slice(part) else {
@@ -249,7 +252,7 @@ impl Network for Net {
     fn shutdown(&self, stream: StreamId) -> Result<(), NetError> {
         self.owned(stream, |stack, at| {
             match stack.conns.at(at) {
-                Some(conn) if conn.peek().may_send() => conn.socket().close(),
+                Some(conn) if conn.peek().may_send() && !conn.ending => conn.ending = true,
                 _ => return Err(NetError::Closed),
             }
             Self::push(stack, at);
