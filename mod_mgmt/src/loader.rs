@@ -183,14 +183,17 @@ fn functions(object: &Object<'_>, layout: &Layout) -> (Vec<Function>, String) {
     (functions, names)
 }
 
-/// The offset of `pub static CELL` in the crate's root, by its v0 symbol:
-/// `_RNvC` + disambiguator + the crate's name with its length + `4CELL`.
+/// The offset of `pub static CELL`, by its v0 symbol: `_RNv`, then the path from
+/// the crate's name (with its length) to `4CELL`.
 fn descriptor(object: &Object<'_>, layout: &Layout, name: &str) -> Option<usize> {
-    let tail = format!("{}{name}4CELL", name.len());
+    let root = format!("{}{name}", name.len());
+    let is_descriptor = |s: &str| {
+        s.starts_with("_RNv") && s.ends_with("4CELL") && s.contains(&root) && !s.contains('$')
+    };
     let symbol = object
         .symbols
         .iter()
-        .position(|s| s.exported && s.name.starts_with("_RNvC") && s.name.ends_with(&tail))?;
+        .position(|s| s.exported && is_descriptor(s.name))?;
     layout.offset_of(object, symbol)
 }
 

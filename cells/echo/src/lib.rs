@@ -12,7 +12,7 @@ use port::{Birth, BirthError, Component, CrashKind};
 pub static CELL: port::Cell = port::Cell {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
-    provides: &[&ECHO],
+    provides: &[&echo_port::DOOR],
     birth,
 };
 

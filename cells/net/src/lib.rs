@@ -30,7 +30,7 @@ use virtio_net_port::NIC;
 pub static CELL: port::Cell = port::Cell {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
-    provides: &[&NET],
+    provides: &[&net_port::DOOR],
     birth,
 };
 
@@ -64,6 +64,10 @@ fn fresh(options: &port::Options) -> Result<Arc<NetState>, BirthError> {
 }
 
 impl Component for Net {
+    fn has_state(&self) -> bool {
+        true
+    }
+
     fn export(&self) -> Result<Option<State>, HandoverError> {
         // Both generations may know the state: the port lets one of them in.
         Ok(Some(state::export(Arc::clone(&self.state))))

@@ -99,3 +99,16 @@ impl ConfigAccess for FakeConfig {
         }
     }
 }
+
+/// The address of `size` bytes (a power of two) of memory that stands for a
+/// device's registers, aligned as a window is. It is never freed: mappings of it
+/// do not keep it.
+///
+/// # Errors
+/// When there is no memory.
+pub fn registers(size: u64) -> Result<u64, memory::OutOfMemory> {
+    let region = memory::DmaRegion::allocate(2 * size as usize)?;
+    let start = region.as_ptr().as_ptr().expose_provenance() as u64;
+    core::mem::forget(region);
+    Ok(start.next_multiple_of(size))
+}

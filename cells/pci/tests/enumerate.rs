@@ -110,7 +110,7 @@ fn a_device_is_claimed_once() {
 
 #[test]
 fn messages_are_programmed_into_the_table() {
-    let registers = memory::fake_device(0x4000).unwrap();
+    let registers = pci::fake::registers(0x4000).unwrap();
     let device = FakeFunction::new(1, 1, NVME)
         .bar(0, registers, 0x4000, 4)
         .msix(4, 0, 0x2010);
@@ -133,7 +133,7 @@ fn messages_are_programmed_into_the_table() {
 
 #[test]
 fn a_table_outside_its_window_is_refused() {
-    let registers = memory::fake_device(0x2000).unwrap();
+    let registers = pci::fake::registers(0x2000).unwrap();
     let device = FakeFunction::new(1, 1, NVME)
         .bar(0, registers, 0x2000, 4)
         .msix(64, 0, 0x1f00);

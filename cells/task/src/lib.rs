@@ -35,5 +35,3 @@ mod switch;
 
 #[cfg(mitos)]
 pub use cpus::{init, start_other_cpus};
-#[cfg(mitos)]
-pub use spawn::{TaskInfo, list};

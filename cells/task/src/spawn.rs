@@ -5,13 +5,12 @@ use crate::schedule::{finish_switch, schedule};
 use crate::switch::first_frame;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use memory::MappedPages;
 use sync::IrqLock;
-use task_port::{Ledger, Priority, Sched, SpawnError, SpawnOptions, TaskHeader, TaskId, TaskRef};
+use task_port::{Ledger, Sched, SpawnError, SpawnOptions, TaskHeader, TaskId, TaskInfo, TaskRef};
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 /// Every task that is not dead and buried.
@@ -118,32 +117,8 @@ pub(crate) fn bury(id: TaskId) {
     }
 }
 
-/// A task as `tasks` shows it.
-#[derive(Clone, Debug)]
-pub struct TaskInfo {
-    /// Its number.
-    pub id: u64,
-    /// Its name.
-    pub name: String,
-    /// `running`, `ready`, `parked` or `dead`.
-    pub state: &'static str,
-    /// The CPU it runs or ran on.
-    pub cpu: u32,
-    /// Its urgency.
-    pub priority: Priority,
-    /// Nanoseconds of CPU time.
-    pub cpu_time: u64,
-    /// How often it was switched in.
-    pub switches: u64,
-    /// Bytes of stack.
-    pub stack: usize,
-    /// Ledger entries: what it holds.
-    pub holds: usize,
-}
-
 /// All tasks, by number.
-#[must_use]
-pub fn list() -> Vec<TaskInfo> {
+pub(crate) fn list() -> Vec<TaskInfo> {
     let tasks: Vec<TaskRef> = TASKS.lock().values().cloned().collect();
     let info = |t: &TaskRef| {
         let sched = &t.0.sched;

@@ -34,7 +34,7 @@ use virtio_net_port::{NIC, Nic};
 pub static CELL: port::Cell = port::Cell {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
-    provides: &[&NIC],
+    provides: &[&virtio_net_port::DOOR],
     birth,
 };
 

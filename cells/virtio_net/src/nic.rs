@@ -100,6 +100,10 @@ impl VirtioNic {
 }
 
 impl Component for VirtioNic {
+    fn has_state(&self) -> bool {
+        true
+    }
+
     fn export(&self) -> Result<Option<State>, HandoverError> {
         Ok(Some(state::export(Arc::clone(&self.state))))
     }

@@ -28,11 +28,8 @@ pub fn apply(
             _ => Ok(value),
         },
         Coercion::Function(func) => {
-            let call = Call {
-                ctx,
-                args: &[from],
-                ret: to,
-            };
+            let types = [from];
+            let call = Call::new(ctx, &types, to);
             call_by_oid(func, &[value], &call)
         }
         Coercion::InOut => via_text(value, from, to, -1, ctx),

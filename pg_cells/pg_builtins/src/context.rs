@@ -18,16 +18,24 @@ pub struct Call<'a> {
     pub args: &'a [Oid],
     /// Actual type of the result.
     pub ret: Oid,
+    /// The last argument is an array that was given as `VARIADIC`.
+    pub spread: bool,
 }
 
 impl<'a> Call<'a> {
-    /// A call whose types are as declared.
-    pub fn plain(ctx: &'a dyn EvalContext) -> Call<'a> {
+    /// A call with these actual types.
+    pub fn new(ctx: &'a dyn EvalContext, args: &'a [Oid], ret: Oid) -> Call<'a> {
         Call {
             ctx,
-            args: &[],
-            ret: pg_types::oid::INVALID,
+            args,
+            ret,
+            spread: false,
         }
+    }
+
+    /// A call whose types are as declared.
+    pub fn plain(ctx: &'a dyn EvalContext) -> Call<'a> {
+        Call::new(ctx, &[], pg_types::oid::INVALID)
     }
 
     /// Actual type of argument `i`, from the plan or, failing that, from the value.

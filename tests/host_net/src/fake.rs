@@ -10,7 +10,7 @@ use virtio_net_port::{NIC, Nic, NicError, NicInfo};
 pub static CELL: port::Cell = port::Cell {
     name: "virtio_net",
     version: "0.0.0",
-    provides: &[&NIC],
+    provides: &[&virtio_net_port::DOOR],
     birth,
 };
 

@@ -20,7 +20,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 pub static CELL: port::Cell = port::Cell {
     name: "net",
     version: "0.0.0",
-    provides: &[&NET],
+    provides: &[&net_port::DOOR],
     birth,
 };
 

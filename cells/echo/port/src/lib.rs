@@ -17,6 +17,9 @@ use task_port::{SpawnError, SpawnOptions};
 /// The door of the echo cell.
 pub static ECHO: Port<dyn Echo> = Port::new("echo");
 
+/// The same, without its type.
+pub static DOOR: &dyn port::Door = &ECHO;
+
 /// The port of the service.
 pub const TCP_PORT: u16 = 7;
 /// The most bytes handled at once.

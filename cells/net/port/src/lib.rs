@@ -32,6 +32,9 @@ use port::{Component, Port};
 /// The door of the network stack.
 pub static NET: Port<dyn Network> = Port::new("net");
 
+/// The same, without its type.
+pub static DOOR: &dyn port::Door = &NET;
+
 /// A listening socket. Never used again once closed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct ListenerId(pub u64);

@@ -86,6 +86,8 @@ pub trait Tasks: Sync {
     fn now(&self) -> u64;
     /// Microseconds since 1970.
     fn wall_clock_us(&self) -> i64;
+    /// All tasks, by number.
+    fn list(&self) -> alloc::vec::Vec<crate::TaskInfo>;
     /// Runs `body`; gives the fault if it unwound.
     ///
     /// # Errors
@@ -213,6 +215,12 @@ pub fn now() -> u64 {
 #[must_use]
 pub fn wall_clock_us() -> i64 {
     tasks().wall_clock_us()
+}
+
+/// All tasks, by number.
+#[must_use]
+pub fn list() -> alloc::vec::Vec<crate::TaskInfo> {
+    tasks().list()
 }
 
 /// Sleeps for `ns` nanoseconds at least.

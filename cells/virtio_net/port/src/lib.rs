@@ -22,6 +22,9 @@ use port::{Component, Port};
 /// The door of the network driver.
 pub static NIC: Port<dyn Nic> = Port::new("virtio_net");
 
+/// The same, without its type.
+pub static DOOR: &dyn port::Door = &NIC;
+
 /// What the interface is like.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NicInfo {

@@ -7,6 +7,7 @@ use pg_types::oid::*;
 #[rustfmt::skip] // A table: one operator a line; columns are those of `op`.
 pub(super) const TABLE: &[Operator] = &[
     op(2017, "!~~", BYTEA, BYTEA, BOOL, 2006, 0, 2016),
+    op(2018, "||", BYTEA, BYTEA, BYTEA, 2011, 0, 0),
     op(2016, "~~", BYTEA, BYTEA, BOOL, 2005, 0, 2017),
     op(640, "!~", NAME, TEXT, BOOL, 1252, 0, 639),
     op(1227, "!~*", NAME, TEXT, BOOL, 1241, 0, 1226),
@@ -35,5 +36,11 @@ pub(super) const TABLE: &[Operator] = &[
     op(1234, "~*", BPCHAR, TEXT, BOOL, 1656, 0, 1235),
     op(1211, "~~", BPCHAR, TEXT, BOOL, 1631, 0, 1212),
     op(1629, "~~*", BPCHAR, TEXT, BOOL, 1660, 0, 1630),
+    op(2750, "&&", ANYARRAY, ANYARRAY, BOOL, 2747, 2750, 0),
+    op(2752, "<@", ANYARRAY, ANYARRAY, BOOL, 2749, 2751, 0),
+    op(2751, "@>", ANYARRAY, ANYARRAY, BOOL, 2748, 2752, 0),
     op(2780, "||", ANYNONARRAY, TEXT, TEXT, 2004, 0, 0),
+    op(374, "||", ANYCOMPATIBLE, ANYCOMPATIBLEARRAY, ANYCOMPATIBLEARRAY, 379, 0, 0),
+    op(349, "||", ANYCOMPATIBLEARRAY, ANYCOMPATIBLE, ANYCOMPATIBLEARRAY, 378, 0, 0),
+    op(375, "||", ANYCOMPATIBLEARRAY, ANYCOMPATIBLEARRAY, ANYCOMPATIBLEARRAY, 383, 0, 0),
 ];

@@ -1,0 +1,308 @@
+//! The handles of frames.
+//!
+//! A handle keeps its frame's pin count above zero, and an arena never frees its
+//! frames while one is pinned; that is why handles carry no reference to the
+//! arena and no count of it.
+//!
+//! In the ledger a handle is one entry: the frame's address and what is held,
+//! which is also how it is found again when the handle is dropped.
+
+use crate::{Bytes, FRAME_SIZE, Frame};
+use core::marker::PhantomData;
+use core::mem::ManuallyDrop;
+use core::ops::{Deref, DerefMut};
+use core::ptr::NonNull;
+use task_port::with_ledger;
+
+const PINNED: usize = 1;
+const READING: usize = 2;
+
+/// What the ledger calls for a handle whose frame of the stack is gone.
+fn release(frame: usize, what: usize) {
+    let frame: *const Frame = core::ptr::with_exposed_provenance(frame);
+    // SAFETY: the address was entered by a handle that was never dropped, so its
+    // pin is still counted and the frame is alive.
+    let frame = unsafe { &*frame };
+    if what == READING {
+        frame.latch.unread();
+    }
+    frame.unpin();
+}
+
+/// What came of [`crate::Arena::try_read`].
+#[derive(Debug)]
+pub enum TryRead {
+    /// Pinned and latched.
+    Done(ReadGuard),
+    /// Pinned; somebody writes.
+    Busy(Pin),
+    /// The frame holds something else.
+    Gone,
+}
+
+/// Keeps a frame from being replaced. In the task's ledger.
+#[derive(Debug)]
+pub struct Pin {
+    frame: NonNull<Frame>,
+    /// The ledger is the task's own.
+    _not_send: PhantomData<*mut Frame>,
+}
+
+impl Pin {
+    /// # Safety
+    /// The frame belongs to an arena and one pin of it is the caller's to give.
+    #[inline]
+    pub(crate) unsafe fn new(frame: NonNull<Frame>) -> Self {
+        with_ledger(|l| l.enter(frame.as_ptr().expose_provenance(), PINNED, release));
+        Pin {
+            frame,
+            _not_send: PhantomData,
+        }
+    }
+
+    /// The frame.
+    #[inline]
+    #[must_use]
+    pub fn frame(&self) -> &Frame {
+        // SAFETY: pinned, so alive.
+        unsafe { self.frame.as_ref() }
+    }
+
+    #[inline]
+    fn leave(self) -> NonNull<Frame> {
+        let this = ManuallyDrop::new(self);
+        with_ledger(|l| l.leave(this.frame.as_ptr().addr(), PINNED));
+        this.frame
+    }
+
+    /// The same pin outside the ledger, for an owner that is in it.
+    #[must_use]
+    pub fn keep(self) -> KeptPin {
+        KeptPin {
+            frame: self.leave(),
+        }
+    }
+
+    /// Waits for the latch, shared.
+    #[inline]
+    #[must_use]
+    pub fn read(self) -> ReadGuard {
+        self.frame().latch.read();
+        // SAFETY: the pin is handed over, the latch was just taken.
+        unsafe { ReadGuard::new(self.leave()) }
+    }
+
+    /// Takes the latch, shared, if no writer has it.
+    ///
+    /// # Errors
+    /// The pin itself.
+    #[inline]
+    pub fn try_read(self) -> Result<ReadGuard, Pin> {
+        if self.frame().latch.try_read() {
+            // SAFETY: as in `read`.
+            Ok(unsafe { ReadGuard::new(self.leave()) })
+        } else {
+            Err(self)
+        }
+    }
+
+    /// Waits for the latch, exclusive.
+    #[inline]
+    #[must_use]
+    pub fn exclusive(self) -> Exclusive {
+        self.frame().latch.write();
+        // SAFETY: the pin is handed over, the latch was just taken.
+        unsafe { Exclusive::new(self.leave()) }
+    }
+
+    /// Takes the latch, exclusive, if nobody has it.
+    ///
+    /// # Errors
+    /// The pin itself.
+    pub fn try_exclusive(self) -> Result<Exclusive, Pin> {
+        if self.frame().latch.try_write() {
+            // SAFETY: as in `exclusive`.
+            Ok(unsafe { Exclusive::new(self.leave()) })
+        } else {
+            Err(self)
+        }
+    }
+}
+
+impl Drop for Pin {
+    #[inline]
+    fn drop(&mut self) {
+        with_ledger(|l| l.leave(self.frame.as_ptr().addr(), PINNED));
+        self.frame().unpin();
+    }
+}
+
+/// A pin that is not in the ledger: keep it inside a `task_port::Held`.
+#[derive(Debug)]
+pub struct KeptPin {
+    frame: NonNull<Frame>,
+}
+
+// SAFETY: a pin is a count; any task may give it back.
+unsafe impl Send for KeptPin {}
+
+impl KeptPin {
+    /// The frame.
+    #[must_use]
+    pub fn frame(&self) -> &Frame {
+        // SAFETY: pinned, so alive.
+        unsafe { self.frame.as_ref() }
+    }
+}
+
+impl Drop for KeptPin {
+    fn drop(&mut self) {
+        self.frame().unpin();
+    }
+}
+
+/// A pinned frame whose bytes nobody changes meanwhile. In the task's ledger.
+#[derive(Debug)]
+pub struct ReadGuard {
+    frame: NonNull<Frame>,
+    _not_send: PhantomData<*mut Frame>,
+}
+
+impl ReadGuard {
+    /// # Safety
+    /// The frame belongs to an arena; one pin and one read latch of it are the
+    /// caller's to give.
+    #[inline]
+    pub(crate) unsafe fn new(frame: NonNull<Frame>) -> Self {
+        with_ledger(|l| l.enter(frame.as_ptr().expose_provenance(), READING, release));
+        ReadGuard {
+            frame,
+            _not_send: PhantomData,
+        }
+    }
+
+    /// The frame.
+    #[inline]
+    #[must_use]
+    pub fn frame(&self) -> &Frame {
+        // SAFETY: pinned, so alive.
+        unsafe { self.frame.as_ref() }
+    }
+
+    /// Gives the latch back and keeps the pin.
+    #[must_use]
+    pub fn unlatch(self) -> Pin {
+        let this = ManuallyDrop::new(self);
+        with_ledger(|l| l.leave(this.frame.as_ptr().addr(), READING));
+        this.frame().latch.unread();
+        // SAFETY: the guard's pin is handed over.
+        unsafe { Pin::new(this.frame) }
+    }
+
+    /// Lets `change` write the bytes if no other task reads them at this moment.
+    /// For changes that may be lost: hints.
+    pub fn change_if_alone(&mut self, change: impl FnOnce(&mut Bytes)) -> bool {
+        if !self.frame().latch.try_upgrade() {
+            return false;
+        }
+        // A guard object, so that a panic in `change` leaves the latch as the
+        // drop of this ReadGuard expects it.
+        struct Downgrade<'a>(&'a Frame);
+        impl Drop for Downgrade<'_> {
+            fn drop(&mut self) {
+                self.0.latch.downgrade();
+            }
+        }
+        let frame = self.frame();
+        let _downgrade = Downgrade(frame);
+        // SAFETY: the latch is ours alone (upgraded), and the borrow of `self`
+        // excludes this task's own references to the bytes.
+        change(unsafe { frame.bytes().cast::<Bytes>().as_mut() });
+        true
+    }
+}
+
+impl Deref for ReadGuard {
+    type Target = Bytes;
+    #[inline]
+    fn deref(&self) -> &Bytes {
+        // SAFETY: FRAME_SIZE bytes that nobody changes while the read latch is
+        // held.
+        unsafe { self.frame().bytes().cast::<Bytes>().as_ref() }
+    }
+}
+
+impl Drop for ReadGuard {
+    #[inline]
+    fn drop(&mut self) {
+        with_ledger(|l| l.leave(self.frame.as_ptr().addr(), READING));
+        let frame = self.frame();
+        frame.latch.unread();
+        frame.unpin();
+    }
+}
+
+/// A pinned frame that is this holder's alone. Not in the ledger: keep it inside
+/// a `task_port::Held`, whose drop can also put the bytes right.
+#[derive(Debug)]
+pub struct Exclusive {
+    frame: NonNull<Frame>,
+}
+
+// SAFETY: the latch knows no task, so the right may move to another one.
+unsafe impl Send for Exclusive {}
+
+impl Exclusive {
+    /// # Safety
+    /// The frame belongs to an arena; one pin and the write latch of it are the
+    /// caller's to give.
+    #[inline]
+    pub(crate) unsafe fn new(frame: NonNull<Frame>) -> Self {
+        Exclusive { frame }
+    }
+
+    /// The frame.
+    #[inline]
+    #[must_use]
+    pub fn frame(&self) -> &Frame {
+        // SAFETY: pinned, so alive.
+        unsafe { self.frame.as_ref() }
+    }
+
+    /// Gives the latch back and keeps the pin.
+    #[must_use]
+    pub fn unlatch(self) -> Pin {
+        let this = ManuallyDrop::new(self);
+        this.frame().latch.unwrite();
+        // SAFETY: the guard's pin is handed over.
+        unsafe { Pin::new(this.frame) }
+    }
+}
+
+impl Deref for Exclusive {
+    type Target = Bytes;
+    #[inline]
+    fn deref(&self) -> &Bytes {
+        // SAFETY: the latch makes the FRAME_SIZE bytes ours alone.
+        unsafe { self.frame().bytes().cast::<Bytes>().as_ref() }
+    }
+}
+
+impl DerefMut for Exclusive {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Bytes {
+        // SAFETY: as above.
+        unsafe { self.frame().bytes().cast::<Bytes>().as_mut() }
+    }
+}
+
+impl Drop for Exclusive {
+    #[inline]
+    fn drop(&mut self) {
+        let frame = self.frame();
+        frame.latch.unwrite();
+        frame.unpin();
+    }
+}
+
+const _: () = assert!(size_of::<Bytes>() == FRAME_SIZE);
