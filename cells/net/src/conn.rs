@@ -65,8 +65,15 @@ pub(crate) fn attend(stack: &mut Stack, wire: &mut Wire<'_>, now: Instant, at: u
     }
     end(conn);
     let was = conn.peek().state();
+    let frames = wire.frames.get();
     let due = transmit(stack, wire, now, at);
     if let Some(conn) = stack.conns.at(at) {
+        // Each round tries again: the frame that brings the neighbour's
+        // address is not the connection's own.
+        conn.stuck &= due.is_some() && wire.frames.get() == frames;
+        if conn.stuck {
+            stack.stalled.push(at);
+        }
         ended(conn, was);
         answer(conn);
     }
@@ -95,7 +102,7 @@ fn transmit(stack: &mut Stack, wire: &mut Wire<'_>, now: Instant, at: u32) -> Op
         if wire.frames.get() == frames {
             // Over, no buffer, or the neighbour's address is being asked for.
             let due = stack.interface.poll_at(now, &conn.set)?;
-            stack.stalled.push(at);
+            conn.stuck = true;
             return Some(due.total_micros().max(now.total_micros() + 1_000));
         }
     }

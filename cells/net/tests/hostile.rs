@@ -147,3 +147,19 @@ fn replacing_the_driver_between_packets_does_no_harm() {
     assert!(done && exchange.got == exchange.to_send);
     assert!(rounds > 50);
 }
+
+#[test]
+fn a_first_answer_waits_for_the_neighbour_no_longer_than_needed() {
+    let _turn = turn();
+    echo_service(7130);
+    assert!(exchange(7130));
+    let mut peer = peer();
+    let handle = peer.connect(OURS, 7130);
+    assert!(peer.run(LONG, |p| p.socket(handle).state() == State::Established));
+    // All addresses are forgotten, as after a minute of silence.
+    let state = net_port::state::survivor().unwrap();
+    state.with(|stack| stack.interface.update_ip_addrs(|_| {}));
+    // A connection's own timer would try again after a second.
+    let mut exchange = Exchange::new(handle, pattern(13, 5_000));
+    assert!(peer.run(Duration::from_millis(900), |p| exchange.step(p)));
+}

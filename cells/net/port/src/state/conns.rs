@@ -57,6 +57,8 @@ pub struct Conn {
     pub wants_room: bool,
     /// In the list of connections that this round has touched.
     pub dirty: bool,
+    /// It wanted to send and could not: no buffer, or no hardware address yet.
+    pub stuck: bool,
     /// Its sending half is to end when what was written is sent.
     pub ending: bool,
     /// How it ended, if not in good order.
@@ -192,6 +194,7 @@ impl Conns {
             wants_room: false,
             dirty: false,
             ending: false,
+            stuck: false,
             ended: None,
             give_up: None,
             timer: None,
