@@ -4,6 +4,7 @@
 use crate::wire::Wire;
 use net_port::NetError;
 use net_port::state::{Conn, Phase, Stack};
+use smoltcp::iface::PollResult;
 use smoltcp::socket::tcp::State;
 use smoltcp::time::Instant;
 
@@ -65,12 +66,11 @@ pub(crate) fn attend(stack: &mut Stack, wire: &mut Wire<'_>, now: Instant, at: u
     }
     end(conn);
     let was = conn.peek().state();
-    let frames = wire.frames.get();
     let due = transmit(stack, wire, now, at);
     if let Some(conn) = stack.conns.at(at) {
         // Each round tries again: the frame that brings the neighbour's
         // address is not the connection's own.
-        conn.stuck &= due.is_some() && wire.frames.get() == frames;
+        conn.stuck &= due.is_some();
         if conn.stuck {
             stack.stalled.push(at);
         }
@@ -97,12 +97,12 @@ fn transmit(stack: &mut Stack, wire: &mut Wire<'_>, now: Instant, at: u32) -> Op
             // `advance` ends it in its own way.
             return (!parked).then_some(due.total_micros());
         }
-        let frames = wire.frames.get();
-        stack.interface.poll_egress(now, wire, &mut conn.set);
-        if wire.frames.get() == frames {
+        // Frames are no measure: the question for an address is one too.
+        let sent = stack.interface.poll_egress(now, wire, &mut conn.set);
+        conn.stuck = sent == PollResult::None;
+        if conn.stuck {
             // Over, no buffer, or the neighbour's address is being asked for.
             let due = stack.interface.poll_at(now, &conn.set)?;
-            conn.stuck = true;
             return Some(due.total_micros().max(now.total_micros() + 1_000));
         }
     }

@@ -159,7 +159,10 @@ fn a_first_answer_waits_for_the_neighbour_no_longer_than_needed() {
     // All addresses are forgotten, as after a minute of silence.
     let state = net_port::state::survivor().unwrap();
     state.with(|stack| stack.interface.update_ip_addrs(|_| {}));
-    // A connection's own timer would try again after a second.
-    let mut exchange = Exchange::new(handle, pattern(13, 5_000));
-    assert!(peer.run(Duration::from_millis(900), |p| exchange.step(p)));
+    // The peer still knows ours, so its first frame is the connection's; our
+    // answer's own timer would try again after a second.
+    let second = peer.connect(OURS, 7130);
+    assert!(peer.run(Duration::from_millis(900), |p| {
+        p.socket(second).state() == State::Established
+    }));
 }
