@@ -20,11 +20,13 @@ pub(crate) fn place(pool: &'static PoolState, tag: u64) -> Result<Pin, BufferErr
         let step = BUFFER.enter()?.place(tag)?;
         match step {
             Place::Pinned(pin) => return Ok(pin),
-            Place::WriteOut(pins) => {
-                write_out(pool, pins, Urgency::Normal, Latched::Skip)?;
-            }
-            Place::Busy if attempt < 100 => task_port::yield_now(),
-            Place::Busy => task_port::sleep(500_000),
+            Place::WriteOut(pins) => write_out(pool, pins, Urgency::Normal, Latched::Skip)?,
+            Place::Busy => {}
+        }
+        match attempt {
+            0 => {}
+            1..100 => task_port::yield_now(),
+            _ => task_port::sleep(500_000),
         }
     }
     Err(BufferError::OutOfMemory)
