@@ -32,6 +32,7 @@ pub mod header;
 pub mod ops;
 pub mod slots;
 pub mod superblock;
+pub mod tuple_header;
 
 /// Bytes of a page.
 pub const PAGE_SIZE: usize = 8192;
