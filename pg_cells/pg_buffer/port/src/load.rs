@@ -64,6 +64,11 @@ pub(crate) fn load(pool: &PoolState, pin: Pin, id: PageId) -> Result<(), BufferE
     let outcome = loading.transfer.insert(transfer).wait();
     outcome.map_err(|error| disk_error(error, id))?;
     pool.counters.reads.fetch_add(1, Ordering::Relaxed);
+    if loading.exclusive.frame().tag.load(Ordering::SeqCst) != id.pack() {
+        // The page stopped existing while it was read: another one's bytes may
+        // have been in its place already.
+        return Ok(());
+    }
     if !is_intact(&loading.exclusive, id) {
         pool.counters.corrupt.fetch_add(1, Ordering::Relaxed);
         return Err(BufferError::Corrupt { page: id });
