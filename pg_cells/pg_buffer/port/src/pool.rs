@@ -100,6 +100,8 @@ impl PoolState {
             if sound && pool.arena.frames().len() == frames as usize {
                 return Ok(pool);
             }
+            // Who still has the old one can only fail.
+            pool.generation.fetch_add(1, Ordering::SeqCst);
         }
         let arena = Arena::new(frames)?;
         let pool: &'static PoolState = Box::leak(Box::new(PoolState {
