@@ -1,5 +1,6 @@
 //! What the tests of this folder share: the storage and row cells on a simulated
 //! disk, in one process, with threads for tasks.
+#![forbid(unsafe_code)]
 
 use pg_btree_port::{Cursor, EntryBatch, Inserted};
 use pg_buffer_port::{FileId, Fork, MiniTx};
