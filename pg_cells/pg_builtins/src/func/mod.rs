@@ -19,6 +19,7 @@ mod regex;
 mod series;
 mod session;
 mod text;
+mod to_char;
 
 use crate::function::Function;
 pub(crate) use format::{quote_identifier, quote_string};
@@ -39,6 +40,7 @@ pub(crate) const TABLES: &[&[Function]] = &[
     date_parts::TABLE,
     arrays::TABLE,
     series::TABLE,
+    to_char::TABLE,
     session::TABLE,
     catalog::TABLE,
     privileges::TABLE,
