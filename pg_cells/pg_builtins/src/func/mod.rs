@@ -11,6 +11,7 @@ mod encode;
 mod float;
 mod format;
 mod int;
+mod json;
 mod like;
 mod numeric;
 mod pattern;
@@ -41,6 +42,8 @@ pub(crate) const TABLES: &[&[Function]] = &[
     arrays::TABLE,
     series::TABLE,
     to_char::TABLE,
+    json::MAKE,
+    json::TAKE,
     session::TABLE,
     catalog::TABLE,
     privileges::TABLE,
