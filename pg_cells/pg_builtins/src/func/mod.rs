@@ -23,7 +23,7 @@ mod text;
 mod to_char;
 
 use crate::function::Function;
-pub(crate) use format::{quote_identifier, quote_string};
+pub use format::{quote_identifier, quote_string};
 pub use pattern::{Flags as PatternFlags, PatternCache};
 
 /// The parts that [`crate::table`] joins.

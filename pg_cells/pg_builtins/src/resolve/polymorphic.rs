@@ -168,6 +168,7 @@ pub fn solve(declared: &[Oid], ret: Oid, actual: &[Oid]) -> SqlResult<Polymorphi
             oid::ANY => Ok(*a),
             // int2vector and oidvector stay what they are.
             oid::ANYARRAY if element_of(*a).is_some() => Ok(*a),
+            oid::ANYCOMPATIBLEARRAY if element_of(*a) == Some(compatible) => Ok(*a),
             d => concrete(d),
         })
         .collect::<SqlResult<_>>()?;
