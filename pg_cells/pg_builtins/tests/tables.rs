@@ -113,9 +113,10 @@ fn common_types() {
         common_type(&[oid::UNKNOWN, oid::UNKNOWN], "CASE"),
         Ok(oid::TEXT)
     );
+    // Both convert to the other: the first stays. (CASE asks with its ELSE in front.)
     assert_eq!(
-        common_type(&[oid::VARCHAR, oid::TEXT], "CASE"),
-        Ok(oid::TEXT)
+        common_type(&[oid::VARCHAR, oid::TEXT], "COALESCE"),
+        Ok(oid::VARCHAR)
     );
     assert_eq!(
         common_type(&[oid::DATE, oid::TIMESTAMP], "CASE"),

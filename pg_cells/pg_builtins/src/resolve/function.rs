@@ -42,14 +42,14 @@ pub fn resolve_function_with(
     // An exact match among plain functions hides a variadic one; so they come first.
     for variadic in [false, true] {
         for func in functions_named(name).filter(|f| f.variadic == variadic) {
-            if let Some(args) = parameters(func, actual.len(), spread) {
-                if !candidates.iter().any(|c| c.args == args) {
-                    candidates.push(Candidate {
-                        oid: func.oid,
-                        args,
-                    });
-                    funcs.push(func);
-                }
+            if let Some(args) = parameters(func, actual.len(), spread)
+                && !candidates.iter().any(|c| c.args == args)
+            {
+                candidates.push(Candidate {
+                    oid: func.oid,
+                    args,
+                });
+                funcs.push(func);
             }
         }
     }

@@ -130,7 +130,7 @@ pub fn solve(declared: &[Oid], ret: Oid, actual: &[Oid]) -> SqlResult<Polymorphi
             .any(|(d, a)| *d == oid::ANYARRAY && *a == oid::ANYARRAY)
         {
             element = Some(oid::ANYELEMENT);
-        } else if declared.iter().any(|d| *d == oid::ANYELEMENT) || !wants(&[oid::ANYARRAY]) {
+        } else if declared.contains(&oid::ANYELEMENT) || !wants(&[oid::ANYARRAY]) {
             element = Some(oid::TEXT).filter(|_| actual.contains(&oid::UNKNOWN));
         }
         if element.is_none() {

@@ -188,11 +188,7 @@ fn field(m: &Moment, name: &str, written: &str, fill: bool) -> String {
         "YYYY" => num(m.shown_year(), 4),
         "Y,YYY" => {
             let y = m.shown_year();
-            if fill {
-                format!("{},{:03}", y / 1000, y % 1000)
-            } else {
-                format!("{},{:03}", y / 1000, y % 1000)
-            }
+            format!("{},{:03}", y / 1000, y % 1000)
         }
         "YYY" => last(m.shown_year(), 3),
         "YY" => last(m.shown_year(), 2),
@@ -209,7 +205,7 @@ fn field(m: &Moment, name: &str, written: &str, fill: bool) -> String {
         "MONTH" => name_in_case(MONTHS[m.month as usize - 1], written, 9, fill),
         "MON" if m.month == 0 => String::new(),
         "MON" => name_in_case(&MONTHS[m.month as usize - 1][..3], written, 3, fill),
-        "RM" => name_in_case(&roman_digits(m.month), &written.repeat(1), 4, fill),
+        "RM" => name_in_case(&roman_digits(m.month), written, 4, fill),
         "DAY" => name_in_case(WEEKDAYS[day_of_week(m.days) as usize], written, 9, fill),
         "DY" => name_in_case(
             &WEEKDAYS[day_of_week(m.days) as usize][..3],
