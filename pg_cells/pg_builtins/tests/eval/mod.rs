@@ -8,7 +8,7 @@ use pg_builtins::resolve::{
 };
 use pg_builtins::*;
 use pg_types::oid;
-use pg_types::{Datum, Numeric, Oid, SqlError, SqlResult, SqlState, type_name};
+use pg_types::{Datum, FormatSettings, Numeric, Oid, SqlError, SqlResult, SqlState, type_name};
 use sqlparser::ast::{
     BinaryOperator, CastKind, CeilFloorKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
     TrimWhereField, UnaryOperator, Value,
@@ -36,12 +36,18 @@ fn unknown(text: &str) -> Typed {
 }
 
 /// Type name and text form of an expression's value.
+#[allow(dead_code)] // Each test file uses one of the two.
 pub fn evaluate(text: &str) -> SqlResult<(String, String)> {
+    evaluate_with(text, FormatSettings::default())
+}
+
+/// The same under some settings.
+pub fn evaluate_with(text: &str, settings: FormatSettings) -> SqlResult<(String, String)> {
     let expr = Parser::new(&PostgreSqlDialect {})
         .try_with_sql(text)
         .and_then(|mut p| p.parse_expr())
         .map_err(|e| SqlError::new(SqlState::SYNTAX_ERROR, e.to_string()))?;
-    let ctx = BasicContext::default();
+    let ctx = BasicContext::new(settings);
     let v = Eval { ctx: &ctx }.expr(&expr)?;
     let name = type_name(v.ty);
     let text = output_text(&v.value, v.ty, &ctx)?.unwrap_or_else(|| "NULL".into());
