@@ -70,3 +70,8 @@ fn arrays() {
 fn formatting() {
     check("formatting", include_str!("golden/formatting.txt"));
 }
+
+#[test]
+fn resolution() {
+    check("resolution", include_str!("golden/resolution.txt"));
+}
