@@ -39,7 +39,7 @@ fn settings(key: &str, value: &str) -> FormatSettings {
             }
         }
         "extra_float_digits" => s.extra_float_digits = value.parse().expect("a number"),
-        "timezone" => s.time_zone = TimeZone::from_name(value).expect("a zone"),
+        "timezone" => s.time_zone = TimeZone::for_setting(value).expect("a zone"),
         _ => panic!("{key}"),
     }
     s
