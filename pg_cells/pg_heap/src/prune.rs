@@ -104,7 +104,10 @@ impl Planner<'_> {
                 // does not see the end of this one.
                 dead = members.len();
             }
-            if header.has(bits::HOT_UPDATED) {
+            // Behind a version that is not ended for good there may be one whose
+            // maker has aborted: no part of the chain.
+            let ended = matches!(fate, Fate::Dead | Fate::RecentlyDead);
+            if ended && header.has(bits::HOT_UPDATED) {
                 next = Some(header.next_slot);
                 expect = Some(header.xmax);
             }
