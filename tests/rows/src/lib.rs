@@ -218,3 +218,9 @@ pub fn swap(cell: &'static Cell) {
     door.open();
     door.retire(deadline()).expect("retired");
 }
+
+/// A disk that holds `image`.
+#[must_use]
+pub fn sim_disk(image: sim_disk::Image) -> SimDisk {
+    SimDisk::from_image(image)
+}
