@@ -1,2 +1,19 @@
-//! The boot plan and the supervision of cells: which cell starts when, and what is done about a fault.
-#![cfg_attr(not(test), no_std)]
+//! The captain: brings the system up in order, watches the cells, replaces the
+//! failed ones. Policy only: how a cell is started or replaced is `swap`'s.
+//!
+//! | file | what |
+//! |---|---|
+//! | `plan` | the order of boot, as a list |
+//! | `watch` | what is done about faults |
+#![cfg_attr(mitos, no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+#[cfg(mitos)]
+mod plan;
+#[cfg(mitos)]
+mod watch;
+
+#[cfg(mitos)]
+pub use plan::CELL;

@@ -201,7 +201,7 @@ impl CellCode for Linked {
 /// instance.
 pub fn swap(cell: &'static Cell) {
     let options = Options::default();
-    let door: &dyn Door = cell.provides[0];
+    let door: &dyn Door = *cell.provides[0];
     let deadline = || task_port::now() + 60_000_000_000;
     let stateless = door.export().expect("a provider").is_none();
     let mut states = Vec::new();

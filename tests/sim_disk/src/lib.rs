@@ -290,7 +290,7 @@ static NEXT: Mutex<Option<SimDisk>> = Mutex::new(None);
 pub static CELL: Cell = Cell {
     name: "nvme",
     version: env!("CARGO_PKG_VERSION"),
-    provides: &[&DISK],
+    provides: &[&nvme_port::DOOR],
     birth,
 };
 

@@ -1,10 +1,12 @@
 //! The pool's state: what a swap hands over.
 
+use crate::mini_tx::Inner;
 use crate::space::Space;
 use crate::table::PageTable;
 use crate::{BufferError, PageId};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use frame::{Arena, Frame, NO_TAG, StaticRef};
 use port::{HandoverError, State};
@@ -71,9 +73,16 @@ pub struct PoolState {
     pub(crate) generation: AtomicU64,
     /// Bytes of the log region of a disk to be formatted; 0: by default.
     pub log_size: AtomicU64,
+    /// Mini-transactions that have ended and whose memory can be used again, by
+    /// CPU. In boxes, because that is how they are entered in a ledger.
+    #[allow(clippy::vec_box)]
+    pub(crate) memory: [SpinLock<Vec<Box<Inner>>>; MEMORIES],
     /// Counters.
     pub counters: Counters,
 }
+
+/// CPUs beyond so many share.
+pub(crate) const MEMORIES: usize = 16;
 
 impl PoolState {
     /// The state for a cell born without one: closed, with `frames` frames. What
@@ -103,6 +112,7 @@ impl PoolState {
             background: AtomicBool::new(true),
             generation: AtomicU64::new(0),
             log_size: AtomicU64::new(0),
+            memory: core::array::from_fn(|_| SpinLock::new(Vec::new())),
             counters: Counters::default(),
         }));
         POOL.set(Some(pool));

@@ -45,8 +45,11 @@ impl Block {
     /// Appends the entry.
     #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.page.pack().to_le_bytes());
-        out.extend_from_slice(&[self.how as u8, self.tag]);
+        let mut entry = [0; BLOCK_ENTRY];
+        entry[..8].copy_from_slice(&self.page.pack().to_le_bytes());
+        entry[8] = self.how as u8;
+        entry[9] = self.tag;
+        out.extend_from_slice(&entry);
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {

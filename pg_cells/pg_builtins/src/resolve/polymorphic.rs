@@ -1,0 +1,166 @@
+//! Polymorphic pseudo-types: `anyelement`, `anyarray` and the `anycompatible` family.
+
+use super::common::common_type;
+use super::describe::describe_type;
+use alloc::format;
+use alloc::vec::Vec;
+use pg_types::oid::{self, Oid};
+use pg_types::typeinfo::{array_of, element_of};
+use pg_types::{SqlError, SqlResult, SqlState};
+
+/// True for pseudo-types whose meaning comes from the actual arguments.
+pub fn is_polymorphic(t: Oid) -> bool {
+    matches!(
+        t,
+        oid::ANYELEMENT
+            | oid::ANYARRAY
+            | oid::ANYNONARRAY
+            | oid::ANYENUM
+            | oid::ANYCOMPATIBLE
+            | oid::ANYCOMPATIBLEARRAY
+            | oid::ANYCOMPATIBLENONARRAY
+    )
+}
+
+/// Whether a polymorphic parameter can take an argument of this type at all.
+pub(super) fn accepts(param: Oid, actual: Oid) -> bool {
+    match param {
+        oid::ANYARRAY | oid::ANYCOMPATIBLEARRAY => {
+            actual == oid::UNKNOWN || actual == oid::ANYARRAY || element_of(actual).is_some()
+        }
+        oid::ANYNONARRAY | oid::ANYCOMPATIBLENONARRAY => element_of(actual).is_none(),
+        oid::ANYENUM => actual == oid::UNKNOWN || actual >= oid::FIRST_NORMAL,
+        _ => true,
+    }
+}
+
+/// Concrete argument types and result type of a polymorphic call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Polymorphic {
+    /// For each argument.
+    pub args: Vec<Oid>,
+    /// Of the result.
+    pub ret: Oid,
+}
+
+/// Replaces polymorphic types in a signature by what the actual types make them.
+///
+/// Errors: 42804 when arguments of one family disagree or nothing tells the type.
+pub fn solve(declared: &[Oid], ret: Oid, actual: &[Oid]) -> SqlResult<Polymorphic> {
+    let mut element: Option<Oid> = None;
+    let mut compatible: Vec<Oid> = Vec::new();
+    for (d, a) in declared.iter().zip(actual) {
+        if *a == oid::UNKNOWN {
+            continue;
+        }
+        let seen = match *d {
+            oid::ANYELEMENT | oid::ANYNONARRAY | oid::ANYENUM => *a,
+            oid::ANYARRAY => match element_of(*a) {
+                Some(e) => e,
+                None => continue,
+            },
+            oid::ANYCOMPATIBLE | oid::ANYCOMPATIBLENONARRAY => {
+                compatible.push(*a);
+                continue;
+            }
+            oid::ANYCOMPATIBLEARRAY => {
+                compatible.extend(element_of(*a));
+                continue;
+            }
+            _ => continue,
+        };
+        match element {
+            Some(e) if e != seen => return Err(disagree(*d, e, seen)),
+            _ => element = Some(seen),
+        }
+    }
+    let wants = |family: &[Oid]| declared.iter().chain([&ret]).any(|d| family.contains(d));
+    if element.is_none()
+        && wants(&[
+            oid::ANYELEMENT,
+            oid::ANYARRAY,
+            oid::ANYNONARRAY,
+            oid::ANYENUM,
+        ])
+    {
+        // `"any"`-typed catalog columns and bare NULLs leave nothing to go by.
+        if declared
+            .iter()
+            .zip(actual)
+            .any(|(d, a)| *d == oid::ANYARRAY && *a == oid::ANYARRAY)
+        {
+            element = Some(oid::ANYELEMENT);
+        } else if declared.iter().any(|d| *d == oid::ANYELEMENT) || !wants(&[oid::ANYARRAY]) {
+            element = Some(oid::TEXT).filter(|_| actual.contains(&oid::UNKNOWN));
+        }
+        if element.is_none() {
+            return Err(undetermined());
+        }
+    }
+    let compatible = match compatible.is_empty() {
+        true => oid::TEXT,
+        false => common_type(&compatible, "anycompatible")?,
+    };
+    let concrete = |d: Oid| -> SqlResult<Oid> {
+        let missing = |e: Oid| {
+            SqlError::new(
+                SqlState::UNDEFINED_OBJECT,
+                format!(
+                    "could not find array type for data type {}",
+                    describe_type(e)
+                ),
+            )
+        };
+        let element = element.unwrap_or(oid::TEXT);
+        match d {
+            oid::ANYELEMENT | oid::ANYNONARRAY | oid::ANYENUM => Ok(element),
+            oid::ANYARRAY if element == oid::ANYELEMENT => Ok(oid::ANYARRAY),
+            oid::ANYARRAY => array_of(element).ok_or_else(|| missing(element)),
+            oid::ANYCOMPATIBLE | oid::ANYCOMPATIBLENONARRAY => Ok(compatible),
+            oid::ANYCOMPATIBLEARRAY => array_of(compatible).ok_or_else(|| missing(compatible)),
+            other => Ok(other),
+        }
+    };
+    let args = declared
+        .iter()
+        .zip(actual)
+        .map(|(d, a)| match *d {
+            oid::ANY => Ok(if *a == oid::UNKNOWN { oid::TEXT } else { *a }),
+            // int2vector and oidvector stay what they are.
+            oid::ANYARRAY if element_of(*a).is_some() => Ok(*a),
+            d => concrete(d),
+        })
+        .collect::<SqlResult<_>>()?;
+    Ok(Polymorphic {
+        args,
+        ret: concrete(ret)?,
+    })
+}
+
+fn disagree(param: Oid, first: Oid, second: Oid) -> SqlError {
+    let (message, a, b) = if param == oid::ANYARRAY {
+        (
+            "arguments declared \"anyarray\" are not all alike",
+            first,
+            second,
+        )
+    } else {
+        (
+            "arguments declared \"anyelement\" are not all alike",
+            first,
+            second,
+        )
+    };
+    SqlError::new(SqlState::DATATYPE_MISMATCH, message).with_detail(format!(
+        "{} versus {}",
+        describe_type(a),
+        describe_type(b)
+    ))
+}
+
+fn undetermined() -> SqlError {
+    SqlError::new(
+        SqlState::DATATYPE_MISMATCH,
+        "could not determine polymorphic type because input has type unknown",
+    )
+}
