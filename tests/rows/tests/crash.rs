@@ -129,7 +129,8 @@ impl Writer {
         tx.start_command()?;
         let snapshot = tx.snapshot()?;
         let row = self.row(id);
-        if !state.contains_key(&id) {
+        let known = state.contains_key(&id);
+        if !known {
             let tid = pg_heap_port::insert(tx, files.table, &row)?;
             self.index(tx, files, id, tid)?;
             state.insert(id, row);
