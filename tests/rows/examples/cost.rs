@@ -7,8 +7,9 @@ use pg_txn_port::LockMode;
 use rows::*;
 use std::time::Instant;
 
-const ROWS: u32 = 100_000;
+const ROWS: u32 = 40_000;
 
+#[inline(never)]
 fn measure(what: &str, times: u32, mut body: impl FnMut(u32)) {
     let start = Instant::now();
     (0..times).for_each(&mut body);
@@ -70,7 +71,7 @@ fn main() {
     drop(tx);
     for (what, same) in [("hot update", false), ("hot update of one row", true)] {
         let mut tx = begin();
-        measure(&format!("{what}, lookup apart"), 50_000, |n| {
+        measure(&format!("{what}, lookup apart"), 20_000, |n| {
             let id = if same {
                 7
             } else {
