@@ -69,28 +69,26 @@ fn main() {
         assert_eq!(entries.len(), 1);
     });
     drop(tx);
-    for (what, same) in [("hot update", false), ("hot update of one row", true)] {
-        let mut tx = begin();
-        measure(&format!("{what}, lookup apart"), 20_000, |n| {
-            let id = if same {
-                7
-            } else {
-                random.below(u64::from(ROWS)) as usize
-            };
-            let snapshot = look(&mut tx);
-            let found = pg_heap_port::fetch(&snapshot, table, tids[id], &mut buf).expect("a row");
-            let Some(tid) = found else { return };
-            let done =
-                pg_heap_port::update(&mut tx, table, tid, &buf.bytes, true).expect("updated");
-            assert!(matches!(done, UpdateOutcome::Updated { .. }));
-            if n % 8 == 0 {
-                std::mem::replace(&mut tx, begin())
-                    .commit()
-                    .expect("committed");
-            }
-        });
-        tx.commit().expect("committed");
-    }
+    let mut tx = begin();
+    let mut change = |id: usize, n: u32| {
+        let snapshot = look(&mut tx);
+        let found = pg_heap_port::fetch(&snapshot, table, tids[id], &mut buf).expect("a row");
+        let Some(tid) = found else { return };
+        let done = pg_heap_port::update(&mut tx, table, tid, &buf.bytes, true).expect("updated");
+        assert!(matches!(done, UpdateOutcome::Updated { .. }));
+        if n.is_multiple_of(1024) {
+            std::mem::replace(&mut tx, begin())
+                .commit()
+                .expect("committed");
+        }
+    };
+    measure("command, fetch, update of random rows", 20_000, |n| {
+        change(random.below(u64::from(ROWS) - 80) as usize, n);
+    });
+    measure("command, fetch, update of one row", 20_000, |n| {
+        change(ROWS as usize - 1, n)
+    });
+    tx.commit().expect("committed");
     measure("begin, insert, commit", 20_000, |n| {
         let mut tx = begin();
         look(&mut tx);
