@@ -1,5 +1,11 @@
-//! The command line of Mitos: `cargo run -- COMMAND`.
+//! The command line of Mitos: `cargo run -- COMMAND`. Everything is in the
+//! library, so that the system tests use the same code.
 
-fn main() {
-    println!("mitos");
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mitos::command::main().unwrap_or_else(|error| {
+        eprintln!("mitos: {error:#}");
+        ExitCode::FAILURE
+    })
 }

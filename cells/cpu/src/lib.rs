@@ -13,7 +13,7 @@
 #[cfg(not(mitos))]
 mod host;
 #[cfg(mitos)]
-mod kernel;
+pub mod kernel;
 
 #[cfg(not(mitos))]
 pub use host::*;

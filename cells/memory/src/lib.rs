@@ -1,16 +1,39 @@
 //! Physical frames, virtual pages, MappedPages and the kernel heap.
 //!
-//! What others use: [`DmaRegion`], memory that a device can reach. In the
-//! system, frame and page allocation and the heap stand behind it; on the host
-//! it is ordinary aligned memory, so drivers and the buffer pool are tested
-//! there.
+//! | part | what it is |
+//! |---|---|
+//! | [`buddy`] | the allocator of physical frames, pure and host-tested |
+//! | `frames` | the system's one instance of it |
+//! | `paging` | the page tables: the window over all physical memory, W^X |
+//! | [`MappedPages`] | owned pages with owned frames; unmapped when dropped |
+//! | [`heap`] | size classes with a cache per CPU |
+//! | [`DmaRegion`] | physically contiguous memory for devices |
+//! | [`DeviceMemory`] | a device's registers |
+//!
+//! On the host, DMA regions and device memory are ordinary memory, so drivers
+//! and the buffer pool are tested there; the rest exists in the system only.
+//! Part of the boot image: the loader needs it for the first cell.
 #![cfg_attr(mitos, no_std)]
 
 extern crate alloc;
 
+pub mod buddy;
+#[cfg(mitos)]
+mod contiguous;
+mod device;
 mod dma;
+#[cfg(mitos)]
+pub mod frames;
+pub mod heap;
+#[cfg(mitos)]
+mod mapped;
+#[cfg(mitos)]
+pub mod paging;
 
+pub use device::DeviceMemory;
 pub use dma::{DmaRegion, DmaSlice};
+#[cfg(mitos)]
+pub use mapped::{MappedPages, Protection};
 
 /// Bytes of a page of the machine.
 pub const PAGE_SIZE: usize = 4096;
@@ -18,3 +41,20 @@ pub const PAGE_SIZE: usize = 4096;
 /// There is not enough memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct OutOfMemory;
+
+/// Where all of physical memory is mapped.
+#[cfg(mitos)]
+pub const WINDOW: u64 = 0xffff_8000_0000_0000;
+
+/// A summary for `mem`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// Bytes of usable physical memory.
+    pub total: u64,
+    /// Bytes that are free.
+    pub free: u64,
+    /// Bytes of heap objects in use.
+    pub heap: u64,
+    /// Bytes in MappedPages: cells, stacks.
+    pub mapped: u64,
+}

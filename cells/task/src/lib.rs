@@ -1,2 +1,39 @@
-//! Preemptive tasks on all CPUs: context switch, run queues, timers of sleeping tasks.
-#![cfg_attr(not(test), no_std)]
+//! Preemptive tasks on all CPUs.
+//!
+//! | file | what |
+//! |---|---|
+//! | `switch` | from one stack to another |
+//! | `queue` | each CPU's run queue; which CPU gets a woken task |
+//! | `schedule` | who runs next, and what is due after a switch |
+//! | `park` | blocking, waking, sleeping until a time |
+//! | `preempt` | taking the CPU away from a running task |
+//! | `spawn` | birth and end of tasks |
+//! | `cpus` | every CPU's start and idle loop |
+//!
+//! A task's life: ready (in one run queue), running (on one CPU), parked (in
+//! nobody's queue), dead. A woken task may be chosen by one CPU while another is
+//! still saving its registers; `on_cpu` makes the chooser wait for that. Locks
+//! are taken in the order: sleepers, then run queue; never two run queues.
+#![cfg_attr(mitos, no_std)]
+
+extern crate alloc;
+
+#[cfg(mitos)]
+mod cpus;
+#[cfg(mitos)]
+mod park;
+#[cfg(mitos)]
+mod preempt;
+#[cfg(mitos)]
+mod queue;
+#[cfg(mitos)]
+mod schedule;
+#[cfg(mitos)]
+mod spawn;
+#[cfg(mitos)]
+mod switch;
+
+#[cfg(mitos)]
+pub use cpus::{init, start_other_cpus};
+#[cfg(mitos)]
+pub use spawn::{TaskInfo, list};

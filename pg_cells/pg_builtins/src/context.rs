@@ -3,6 +3,7 @@
 //! [`EvalContext`] is implemented by the executor over the session, the catalog
 //! and the transaction; [`BasicContext`] is enough for constants and tests.
 
+use crate::func::PatternCache;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -17,16 +18,24 @@ pub struct Call<'a> {
     pub args: &'a [Oid],
     /// Actual type of the result.
     pub ret: Oid,
+    /// The last argument is an array that was given as `VARIADIC`.
+    pub spread: bool,
 }
 
 impl<'a> Call<'a> {
-    /// A call whose types are as declared.
-    pub fn plain(ctx: &'a dyn EvalContext) -> Call<'a> {
+    /// A call with these actual types.
+    pub fn new(ctx: &'a dyn EvalContext, args: &'a [Oid], ret: Oid) -> Call<'a> {
         Call {
             ctx,
-            args: &[],
-            ret: pg_types::oid::INVALID,
+            args,
+            ret,
+            spread: false,
         }
+    }
+
+    /// A call whose types are as declared.
+    pub fn plain(ctx: &'a dyn EvalContext) -> Call<'a> {
+        Call::new(ctx, &[], pg_types::oid::INVALID)
     }
 
     /// Actual type of argument `i`, from the plan or, failing that, from the value.
@@ -138,6 +147,11 @@ pub trait EvalContext {
     /// Waits so many microseconds, or fails when the statement is cancelled.
     fn sleep(&self, micros: i64) -> SqlResult<()>;
 
+    /// Compiled regular expressions of the session; without it each call compiles anew.
+    fn patterns(&self) -> Option<&PatternCache> {
+        None
+    }
+
     /// Fails with 57014 when the statement was cancelled; long loops ask now and then.
     fn check_interrupts(&self) -> SqlResult<()> {
         Ok(())
@@ -149,6 +163,7 @@ pub struct BasicContext {
     /// Text forms.
     pub format: FormatSettings,
     seed: Cell<u64>,
+    patterns: PatternCache,
 }
 
 impl Default for BasicContext {
@@ -163,6 +178,7 @@ impl BasicContext {
         BasicContext {
             format,
             seed: Cell::new(0x9e37_79b9_7f4a_7c15),
+            patterns: PatternCache::default(),
         }
     }
 
@@ -227,6 +243,10 @@ impl EvalContext for BasicContext {
 
     fn backend_pid(&self) -> i32 {
         1
+    }
+
+    fn patterns(&self) -> Option<&PatternCache> {
+        Some(&self.patterns)
     }
 
     fn transaction_id(&self, _only_if_assigned: bool) -> SqlResult<Option<u64>> {

@@ -7,6 +7,7 @@
 //! still be lost with the power, unless it was a [`Op::WriteDurable`] or a
 //! [`Op::Flush`] submitted after its completion has completed.
 #![cfg_attr(mitos, no_std)]
+#![forbid(unsafe_code)]
 
 extern crate alloc;
 

@@ -5,11 +5,10 @@ use crate::{Fault, Ledger, SpawnOptions, TaskId};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use core::any::Any;
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
 
-/// The part of a task that this crate knows; the `task` cell keeps the rest in
-/// a structure that starts with this one.
-#[derive(Debug)]
+/// A task: what everyone may look at, and the `task` cell's own fields.
 pub struct TaskHeader {
     /// Its number.
     pub id: TaskId,
@@ -17,12 +16,46 @@ pub struct TaskHeader {
     pub name: String,
     /// What it holds.
     pub ledger: Ledger,
-    /// The cell whose code it runs, for reports; an index kept by `port`.
-    pub cell: AtomicU32,
-    /// Nanoseconds of CPU time used.
+    /// How many gates it is behind; without one a fault is fatal.
+    pub gates: AtomicU32,
+    /// Nanoseconds of CPU time used up to its last switch.
     pub cpu_time: AtomicU64,
-    /// The `task` cell's own data about it.
-    pub private: AtomicUsize,
+    /// The scheduler's fields.
+    pub sched: Sched,
+}
+
+/// What the `task` cell keeps of a task.
+pub struct Sched {
+    /// Running, ready, parked or dead: the `task` cell's numbers.
+    pub state: AtomicU8,
+    /// An unpark that came before its park.
+    pub token: AtomicBool,
+    /// Its registers are not saved yet, or it runs.
+    pub on_cpu: AtomicBool,
+    /// The CPU it ran on last.
+    pub cpu: AtomicU32,
+    /// The stack pointer while it does not run.
+    pub stack_pointer: AtomicU64,
+    /// Lowest address of its stack and the address behind it, for reports.
+    pub stack_range: (usize, usize),
+    /// Its urgency.
+    pub priority: crate::Priority,
+    /// The only CPU it may run on.
+    pub pinned: Option<usize>,
+    /// When it was switched in (ns).
+    pub since: AtomicU64,
+    /// How often it was switched in.
+    pub switches: AtomicU64,
+    /// Owns the stack.
+    pub stack: spin::Mutex<Option<Box<dyn Any + Send>>>,
+    /// What it is to run.
+    pub body: spin::Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl core::fmt::Debug for TaskHeader {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "task {} ({})", self.id.0, self.name)
+    }
 }
 
 impl core::fmt::Debug for Ledger {
@@ -106,8 +139,10 @@ impl TaskRef {
     }
 }
 
+/// The running task's header.
 #[inline]
-fn header() -> &'static TaskHeader {
+#[must_use]
+pub fn header() -> &'static TaskHeader {
     let raw = cpu::current_raw().cast::<TaskHeader>();
     assert!(!raw.is_null(), "no task runs yet");
     // SAFETY: the `task` cell stores the header of the running task here, inside

@@ -1,0 +1,117 @@
+//! The commands of `cargo run -- COMMAND`, one file each, and their arguments.
+
+mod boot;
+mod build;
+mod check;
+mod push;
+mod shell;
+mod stop;
+mod test_guest;
+
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use anyhow::{Context, Result, anyhow, bail};
+use lexopt::{Arg, Parser, ValueExt};
+
+use crate::paths::Paths;
+
+/// The port of PostgreSQL, unless `--pg-port` says otherwise.
+pub const DEFAULT_PORT: u16 = 5432;
+
+const USAGE: &str = "\
+usage: cargo run -- [COMMAND]
+
+  boot [OPTIONS]             build, pack and boot (also without a command)
+      --pg-port N            forward 127.0.0.1:N to the system (5432)
+      --disk FILE            the NVMe disk, kept between runs (target/mitos-disk.img)
+      --memory SIZE          (1G)        --cpus N  (2)
+      --accel auto|kvm|tcg   (auto: KVM when it really works)
+      --headless             leave the console on a socket, not on the terminal
+      --deadline SECONDS     give up when not ready in time (180)
+      --append KEY=VALUE     boot option, may be repeated
+      --qemu-arg ARG         passed to QEMU, may be repeated
+      --snapshot             forget what is written to the disk
+      --gdb                  wait for a debugger on port 1234
+      --trace-int            log interrupts to target/run/PORT/interrupts.log
+      --no-build             boot the image as it is
+  build                      build and pack only
+  shell [--pg-port N] [--deadline SECONDS] 'COMMAND'
+                             run a shell command in the running system
+  push [--pg-port N] [--deadline SECONDS] CELL...
+                             build cells and swap them in, as one set
+  stop [--pg-port N] [--deadline SECONDS]
+                             shut the running system down
+  test-guest NAME [boot's OPTIONS]
+                             boot with test=NAME; success is the guest's
+  check                      formatting, lints and house rules
+";
+
+/// Runs the command that the process was started with.
+pub fn main() -> Result<ExitCode> {
+    let paths = Paths::new();
+    let mut parser = Parser::from_env();
+    let mut first = parser.raw_args()?;
+    let is_option = first.peek().is_some_and(|word| {
+        let word = word.to_string_lossy();
+        word.starts_with('-') && word != "-h" && word != "--help"
+    });
+    let command = if is_option {
+        "boot".to_string()
+    } else {
+        first
+            .next()
+            .map_or("boot".into(), |word| word.to_string_lossy().into_owned())
+    };
+    match command.as_str() {
+        "boot" => boot::run(&paths, &mut parser),
+        "build" => build::run(&paths, &mut parser),
+        "shell" => shell::run(&paths, &mut parser),
+        "push" => push::run(&paths, &mut parser),
+        "stop" => stop::run(&paths, &mut parser),
+        "test-guest" => test_guest::run(&paths, &mut parser),
+        "check" => check::run(&paths, &mut parser),
+        "help" | "-h" | "--help" => {
+            print!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        other => bail!("there is no command `{other}`\n{USAGE}"),
+    }
+}
+
+/// The value of an option, in the option's own type.
+fn value<T: FromStr>(parser: &mut Parser, option: &str) -> Result<T>
+where
+    T::Err: std::fmt::Display,
+{
+    let word = parser
+        .value()
+        .with_context(|| format!("--{option} wants a value"))?
+        .string()?;
+    word.parse()
+        .map_err(|error| anyhow!("--{option} {word}: {error}"))
+}
+
+/// Arguments of commands that speak to a running system.
+struct Remote {
+    port: u16,
+    deadline: Option<u64>,
+    words: Vec<String>,
+}
+
+fn parse_remote(parser: &mut Parser) -> Result<Remote> {
+    let mut remote = Remote {
+        port: DEFAULT_PORT,
+        deadline: None,
+        words: Vec::new(),
+    };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Long("pg-port") => remote.port = value(parser, "pg-port")?,
+            Arg::Long("deadline") => remote.deadline = Some(value(parser, "deadline")?),
+            Arg::Value(word) => remote.words.push(word.string()?),
+            other => return Err(other.unexpected().into()),
+        }
+    }
+    Ok(remote)
+}

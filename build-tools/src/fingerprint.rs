@@ -1,0 +1,120 @@
+//! Interface fingerprints: 64 bits that name what a cell was compiled against.
+//!
+//! A crate's fingerprint covers its sources, its manifest, the compiler, and
+//! the fingerprints of the workspace crates it depends on; an external crate
+//! counts with its name and version. Comments, layout and unit tests do not
+//! count; apart from these it is deliberately coarse: a changed body in a port
+//! changes it, a changed type can never escape it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use cell_archive::UseKind;
+use cell_archive::write::NewUse;
+
+use crate::graph::{Graph, Package, PackageId};
+use crate::tokens::normalize;
+use crate::toolchain::Toolchain;
+
+/// The fingerprints of all packages.
+pub struct Fingerprints {
+    of: BTreeMap<PackageId, u64>,
+}
+
+impl Fingerprints {
+    /// Reads the sources of every member.
+    pub fn compute(graph: &Graph, toolchain: &Toolchain) -> Result<Self> {
+        let mut of = BTreeMap::new();
+        for package in graph.in_order() {
+            let mut text = format!(
+                "{}\n{}\n{}\n",
+                toolchain.version, package.name, package.version
+            )
+            .into_bytes();
+            if package.is_member {
+                add_sources(&package.folder, &mut text)
+                    .with_context(|| package.folder.display().to_string())?;
+            }
+            for dependency in &package.dependencies {
+                let known: u64 = of.get(dependency).copied().unwrap_or_default();
+                text.extend_from_slice(&known.to_le_bytes());
+            }
+            let digest = cell_archive::digest(&text);
+            let mut short = [0; 8];
+            short.copy_from_slice(&digest[..8]);
+            // 0 means "none" in the archive.
+            of.insert(package.id.clone(), u64::from_le_bytes(short).max(1));
+        }
+        Ok(Self { of })
+    }
+
+    /// The fingerprint others must agree on: ports and libraries have one,
+    /// cells with a port do not.
+    pub fn own(&self, package: &Package) -> u64 {
+        if package.is_member && !has_port(package) {
+            self.of.get(&package.id).copied().unwrap_or_default()
+        } else {
+            0
+        }
+    }
+
+    /// The members a package was compiled against, direct or not, by name.
+    pub fn uses(&self, graph: &Graph, package: &Package) -> Vec<NewUse> {
+        let mut uses: Vec<NewUse> = graph
+            .closure(package.dependencies.iter())
+            .iter()
+            .filter_map(|id| graph.packages.get(id))
+            .filter(|used| used.is_member)
+            .map(|used| NewUse {
+                name: used.krate.clone(),
+                kind: if used.is_port() {
+                    UseKind::Port
+                } else {
+                    UseKind::Library
+                },
+                fingerprint: self.own(used),
+            })
+            .filter(|used| used.fingerprint != 0)
+            .collect();
+        uses.sort_by(|a, b| a.name.cmp(&b.name));
+        uses
+    }
+}
+
+/// True for a cell that is called through the port beside it.
+pub fn has_port(package: &Package) -> bool {
+    package.folder.join("port/Cargo.toml").exists()
+}
+
+fn add_sources(folder: &Path, text: &mut Vec<u8>) -> Result<()> {
+    let mut files = vec![folder.join("Cargo.toml")];
+    list(&folder.join("src"), &mut files)?;
+    files.sort();
+    for file in files {
+        let name = file.strip_prefix(folder).unwrap_or(&file);
+        let mut content = std::fs::read(&file)?;
+        if let (Some("rs"), Ok(source)) = (
+            file.extension().and_then(|end| end.to_str()),
+            std::str::from_utf8(&content),
+        ) {
+            content = normalize(source).into_bytes();
+        }
+        text.extend_from_slice(name.to_string_lossy().as_bytes());
+        text.extend_from_slice(&(content.len() as u64).to_le_bytes());
+        text.extend_from_slice(&content);
+    }
+    Ok(())
+}
+
+fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            list(&entry.path(), files)?;
+        } else {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! The host side of Mitos, one file per concern, so that the system tests can
+//! use the same code as the command line.
+//!
+//! From sources to an image: [`graph`] finds the crates, [`compile`] builds
+//! them with the flags of [`toolchain`], [`object`] turns each rlib into one
+//! relocatable object, [`base`] links the boot image, [`fingerprint`] names
+//! the interfaces, [`image`] packs and signs with the key of [`keys`].
+//! [`pipeline`] runs these steps in order.
+//!
+//! Running it: [`qemu`] finds the emulator, [`vm`] is one QEMU process,
+//! [`instance`] is where a running system is found, [`client`] talks to it,
+//! [`push`] chooses what a running system needs to be sent.
+//! [`command`] is the command line.
+#![forbid(unsafe_code)]
+
+pub mod base;
+pub mod client;
+pub mod command;
+pub mod compile;
+pub mod fingerprint;
+pub mod graph;
+pub mod image;
+pub mod instance;
+pub mod keys;
+pub mod object;
+pub mod paths;
+pub mod pipeline;
+pub mod progress;
+pub mod push;
+pub mod qemu;
+pub mod run;
+pub mod tokens;
+pub mod toolchain;
+pub mod vm;

@@ -1,0 +1,220 @@
+//! From an rlib to one relocatable object, and what it defines and needs.
+//!
+//! An rlib of one codegen unit holds one object with a section per function.
+//! `ld -r` gathers them into about a dozen; hidden symbols become local, so
+//! that the cell's globals are exactly what others may link to. What the
+//! loader cannot handle is refused here, with the symbol's name.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use goblin::archive::Archive;
+use goblin::elf::section_header::{SHF_ALLOC, SHF_TLS};
+use goblin::elf::sym::{STB_GLOBAL, STB_LOCAL, STB_WEAK};
+use goblin::elf::{Elf, header, reloc};
+
+use crate::paths::{Paths, write_if_changed};
+use crate::run::output;
+use crate::toolchain::{MERGE_SCRIPT, write_merge_script};
+
+/// Raised when the steps below change, so that cached objects are made anew.
+const CACHE_VERSION: &str = "1";
+
+/// Relocations the loader knows.
+const RELOCATIONS: [u32; 7] = [
+    reloc::R_X86_64_64,
+    reloc::R_X86_64_PC32,
+    reloc::R_X86_64_PLT32,
+    reloc::R_X86_64_GOTPCREL,
+    reloc::R_X86_64_GOTPCRELX,
+    reloc::R_X86_64_REX_GOTPCRELX,
+    reloc::R_X86_64_PC64,
+];
+
+/// A crate as one object.
+pub struct Object {
+    /// The ELF file.
+    pub bytes: Vec<u8>,
+    /// Global symbols it defines.
+    pub defined: BTreeSet<String>,
+    /// Symbols it needs from elsewhere; weak ones are not among them.
+    pub undefined: BTreeSet<String>,
+}
+
+/// Turns an rlib into an object; `None` when nothing in it is worth loading.
+/// The work is kept in a cache, keyed by the rlib's content.
+pub fn make(paths: &Paths, rlib: &Path) -> Result<Option<Object>> {
+    let content = std::fs::read(rlib).with_context(|| rlib.display().to_string())?;
+    let mut key = content.clone();
+    key.extend_from_slice(MERGE_SCRIPT.as_bytes());
+    key.extend_from_slice(CACHE_VERSION.as_bytes());
+    let cached = cache(paths, &cell_archive::digest(&key), "o");
+    let bytes = match std::fs::read(&cached) {
+        Ok(bytes) => bytes,
+        Err(_) => {
+            let bytes = merge(paths, rlib, &content)
+                .with_context(|| format!("cannot make an object of {}", rlib.display()))?;
+            write_if_changed(&cached, &bytes)?;
+            bytes
+        }
+    };
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    inspect(bytes).with_context(|| rlib.display().to_string())
+}
+
+/// The place of a cached result.
+pub fn cache(paths: &Paths, key: &[u8; 32], extension: &str) -> PathBuf {
+    paths
+        .image()
+        .join("cache")
+        .join(format!("{}.{extension}", hex(&key[..16])))
+}
+
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The object files within an rlib.
+pub fn members(rlib: &[u8]) -> Result<Vec<&[u8]>> {
+    let archive = Archive::parse(rlib)?;
+    let mut objects = Vec::new();
+    for index in 0..archive.len() {
+        let Some(member) = archive.get_at(index) else {
+            continue;
+        };
+        let name = member.extended_name();
+        if name.ends_with(".o") {
+            let start = usize::try_from(member.offset)?;
+            let end = start + member.size();
+            objects.push(
+                rlib.get(start..end)
+                    .context("a member lies outside of the rlib")?,
+            );
+        }
+    }
+    Ok(objects)
+}
+
+fn merge(paths: &Paths, rlib: &Path, content: &[u8]) -> Result<Vec<u8>> {
+    let script = write_merge_script(paths)?;
+    let stem = rlib
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let scratch = paths
+        .image()
+        .join("scratch")
+        .join(format!("{stem}.{}", std::process::id()));
+    std::fs::create_dir_all(&scratch)?;
+    let result = merge_in(&scratch, &script, content);
+    std::fs::remove_dir_all(&scratch)?;
+    result
+}
+
+fn merge_in(scratch: &Path, script: &Path, content: &[u8]) -> Result<Vec<u8>> {
+    let mut inputs = Vec::new();
+    for (index, member) in members(content)?.into_iter().enumerate() {
+        let path = scratch.join(format!("{index}.o"));
+        std::fs::write(&path, member)?;
+        inputs.push(path);
+    }
+    if inputs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let merged = scratch.join("merged.o");
+    output(
+        Command::new("ld")
+            .args([
+                "-m",
+                "elf_x86_64",
+                "-r",
+                "--force-group-allocation",
+                "-S",
+                "-T",
+            ])
+            .arg(script)
+            .arg("-o")
+            .arg(&merged)
+            .args(&inputs),
+    )?;
+    output(
+        Command::new("objcopy")
+            .arg("--localize-hidden")
+            .arg(&merged),
+    )?;
+    Ok(std::fs::read(&merged)?)
+}
+
+fn inspect(bytes: Vec<u8>) -> Result<Option<Object>> {
+    let elf = Elf::parse(&bytes)?;
+    if elf.header.e_type != header::ET_REL || elf.header.e_machine != header::EM_X86_64 {
+        bail!("not a relocatable x86-64 object");
+    }
+    let mut loaded = 0;
+    for section in &elf.section_headers {
+        let name = elf.shdr_strtab.get_at(section.sh_name).unwrap_or_default();
+        let flags = u32::try_from(section.sh_flags).unwrap_or(u32::MAX);
+        if flags & SHF_ALLOC == 0 || section.sh_size == 0 {
+            continue;
+        }
+        if flags & SHF_TLS != 0 {
+            bail!("thread-local storage ({name}) does not exist in the kernel");
+        }
+        if name.starts_with(".init") || name.starts_with(".fini") || name.starts_with(".ctors") {
+            bail!("constructors ({name}) are never run in the kernel");
+        }
+        if name != ".eh_frame" {
+            loaded += 1;
+        }
+    }
+    if loaded == 0 {
+        return Ok(None);
+    }
+    check_relocations(&elf)?;
+    let mut defined = BTreeSet::new();
+    let mut undefined = BTreeSet::new();
+    for symbol in &elf.syms {
+        let name = elf.strtab.get_at(symbol.st_name).unwrap_or_default();
+        if symbol.st_bind() == STB_LOCAL || name.is_empty() {
+            continue;
+        }
+        if symbol.st_shndx == 0 {
+            if symbol.st_bind() == STB_GLOBAL {
+                undefined.insert(name.to_string());
+            }
+        } else if matches!(symbol.st_bind(), STB_GLOBAL | STB_WEAK) {
+            defined.insert(name.to_string());
+        }
+    }
+    drop(elf);
+    Ok(Some(Object {
+        bytes,
+        defined,
+        undefined,
+    }))
+}
+
+fn check_relocations(elf: &Elf<'_>) -> Result<()> {
+    for (_, section) in &elf.shdr_relocs {
+        for relocation in section {
+            if RELOCATIONS.contains(&relocation.r_type) {
+                continue;
+            }
+            let symbol = elf.syms.get(relocation.r_sym);
+            let name = symbol.and_then(|symbol| elf.strtab.get_at(symbol.st_name));
+            bail!(
+                "{} at offset {:#x} against `{}` is no relocation the loader knows",
+                reloc::r_to_str(relocation.r_type, header::EM_X86_64),
+                relocation.r_offset,
+                name.unwrap_or_default(),
+            );
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! The steps from sources to a bootable image, in order.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use cell_archive::EntryKind;
+
+use crate::base::{self, Base};
+use crate::compile::compile;
+use crate::fingerprint::Fingerprints;
+use crate::graph::{Graph, Package};
+use crate::image::{self, Cell};
+use crate::keys::Keys;
+use crate::object;
+use crate::paths::{Paths, write_if_changed};
+use crate::progress::Progress;
+use crate::toolchain::Toolchain;
+
+/// Everything compiled and linked, before packing.
+pub struct Parts {
+    /// The boot image.
+    pub base: Base,
+    /// The crates within it.
+    pub base_crates: Vec<Cell>,
+    /// The others, in dependency order.
+    pub cells: Vec<Cell>,
+    /// What signs them.
+    pub keys: Keys,
+}
+
+/// Compiles all crates and links the boot image.
+pub fn prepare(paths: &Paths) -> Result<Parts> {
+    let keys = Keys::load(paths)?;
+    let toolchain = Toolchain::prepare(paths)?;
+    let graph = Graph::load(paths, &toolchain)?;
+    let rlibs = compile(paths, &toolchain, &graph, &keys.public)?;
+    let fingerprints = Fingerprints::compute(&graph, &toolchain)?;
+    let root = graph
+        .member("nano_core")
+        .context("the workspace has no nano_core")?;
+    let in_base = graph.closure([&root.id].into_iter());
+
+    let mut progress = Progress::new("Linking");
+    let built: Vec<(&Package, &PathBuf)> = graph
+        .in_order()
+        .into_iter()
+        .filter_map(|package| Some((package, rlibs.get(&package.id)?)))
+        .collect();
+    let names = unique_names(&built);
+    let mut base_rlibs = toolchain.rlibs.clone();
+    let (mut base_crates, mut cells) = (Vec::new(), Vec::new());
+    for (package, rlib) in built {
+        let mut cell = Cell {
+            name: names[&package.id].clone(),
+            version: package.version.clone(),
+            fingerprint: fingerprints.own(package),
+            uses: fingerprints.uses(&graph, package),
+            kind: EntryKind::BaseCrate,
+            object: None,
+        };
+        progress.update(&cell.name);
+        if in_base.contains(&package.id) {
+            base_rlibs.push(rlib.clone());
+            base_crates.push(cell);
+            continue;
+        }
+        cell.object = object::make(paths, rlib)?;
+        if cell.object.is_some() {
+            cell.kind = EntryKind::Cell;
+        } else if package.is_member {
+            cell.kind = EntryKind::CodelessCrate;
+        } else {
+            continue;
+        }
+        cells.push(cell);
+    }
+    progress.update("nano_core");
+    let base = base::link(paths, &base_rlibs)?;
+    let cells = image::order(&base, cells)?;
+    let count = cells.iter().filter(|cell| cell.object.is_some()).count();
+    progress.done(&format!(
+        "{} crates into the boot image, {count} cells",
+        base_crates.len()
+    ));
+    Ok(Parts {
+        base,
+        base_crates,
+        cells,
+        keys,
+    })
+}
+
+/// Builds the whole image: `target/image/nano_core.elf` and `mitos.img`.
+pub fn build(paths: &Paths) -> Result<Parts> {
+    let parts = prepare(paths)?;
+    write_if_changed(&paths.nano_core(), &std::fs::read(&parts.base.image)?)?;
+    let mut entries = vec![image::base_entry(&parts.base)];
+    entries.extend(
+        parts
+            .base_crates
+            .iter()
+            .chain(&parts.cells)
+            .map(Cell::entry),
+    );
+    let archive = cell_archive::write::archive(&entries, &parts.keys.secret);
+    write_if_changed(&paths.archive(), &archive)?;
+    Ok(parts)
+}
+
+/// Crate names; with the version appended where several versions are built.
+fn unique_names(built: &[(&Package, &PathBuf)]) -> BTreeMap<String, String> {
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    for (package, _) in built {
+        *count.entry(&package.krate).or_default() += 1;
+    }
+    let name = |package: &Package| match count[package.krate.as_str()] {
+        1 => package.krate.clone(),
+        _ => format!("{}-{}", package.krate, package.version),
+    };
+    built
+        .iter()
+        .map(|(package, _)| (package.id.clone(), name(package)))
+        .collect()
+}

@@ -1,0 +1,111 @@
+//! A Rust source without what cannot change its meaning to others: comments,
+//! layout, documentation and unit tests.
+
+use std::str::FromStr;
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+
+/// The tokens that matter, as text; the source itself when it is not Rust.
+pub fn normalize(source: &str) -> String {
+    let Ok(tokens) = TokenStream::from_str(source) else {
+        return source.to_string();
+    };
+    let mut text = String::with_capacity(source.len());
+    write(tokens, &mut text);
+    text
+}
+
+fn write(tokens: TokenStream, text: &mut String) {
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        if is_hash(&token) {
+            let mut inner = "";
+            if tokens.peek().is_some_and(is_bang) {
+                tokens.next();
+                inner = "!";
+            }
+            let Some(TokenTree::Group(attribute)) = tokens.next() else {
+                continue;
+            };
+            match attribute.stream().to_string().replace(' ', "").as_str() {
+                // The item that follows ends with its body or a semicolon.
+                "cfg(test)" if inner.is_empty() => {
+                    tokens.by_ref().find(ends_item);
+                }
+                doc if doc.starts_with("doc=") => {}
+                other => {
+                    text.push('#');
+                    text.push_str(inner);
+                    text.push_str(other);
+                    text.push('\n');
+                }
+            }
+            continue;
+        }
+        match token {
+            TokenTree::Group(group) => {
+                let (open, close) = match group.delimiter() {
+                    Delimiter::Parenthesis => ("(", ")"),
+                    Delimiter::Brace => ("{", "}"),
+                    Delimiter::Bracket => ("[", "]"),
+                    Delimiter::None => ("", ""),
+                };
+                text.push_str(open);
+                write(group.stream(), text);
+                text.push_str(close);
+            }
+            other => {
+                text.push_str(&other.to_string());
+                text.push(' ');
+            }
+        }
+    }
+}
+
+fn is_hash(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == '#')
+}
+
+fn is_bang(token: &TokenTree) -> bool {
+    matches!(token, TokenTree::Punct(punct) if punct.as_char() == '!')
+}
+
+fn ends_item(token: &TokenTree) -> bool {
+    match token {
+        TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
+        TokenTree::Punct(punct) => punct.as_char() == ';',
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalize;
+
+    const SOURCE: &str = "
+        //! A door.
+        #![no_std]
+        /// Counts.
+        pub struct Count(pub u32); // four bytes
+        #[cfg(test)]
+        mod tests { fn looks() {} }
+        pub fn twice(count: Count) -> u32 { count.0 * 2 }
+    ";
+
+    #[test]
+    fn comments_layout_and_tests_do_not_count() {
+        let other = "#![no_std] pub struct Count ( pub u32 ) ;
+            /* how */ pub fn twice(count: Count) -> u32 { count.0 * 2 } #[cfg(test)] use core::fmt;";
+        assert_eq!(normalize(SOURCE), normalize(other));
+    }
+
+    #[test]
+    fn code_and_attributes_count() {
+        let wider = SOURCE.replace("u32);", "u64);");
+        let packed = SOURCE.replace("pub struct", "#[repr(transparent)] pub struct");
+        let body = SOURCE.replace("* 2", "* 3");
+        for changed in [wider, packed, body] {
+            assert_ne!(normalize(SOURCE), normalize(&changed));
+        }
+    }
+}

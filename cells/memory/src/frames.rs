@@ -1,0 +1,124 @@
+//! The system's frames: one buddy allocator behind a lock.
+
+use crate::buddy::Buddy;
+use crate::{OutOfMemory, PAGE_SIZE, Usage, WINDOW};
+use core::sync::atomic::{AtomicU64, Ordering};
+use sync::IrqLock;
+
+static FRAMES: IrqLock<Option<Buddy>> = IrqLock::new(None);
+static TOTAL: AtomicU64 = AtomicU64::new(0);
+
+/// Sets the allocator up for memory below `limit` bytes, and gives it the usable
+/// pieces less the reserved ones. Both are `(first byte, end)` in physical
+/// addresses.
+///
+/// # Safety
+/// Called once; the window maps all of it; nobody uses the usable memory outside
+/// the reserved pieces.
+///
+/// # Errors
+/// When there is no room for the allocator's own state.
+pub unsafe fn init(
+    usable: &[(u64, u64)],
+    reserved: &[(u64, u64)],
+    limit: u64,
+) -> Result<(), OutOfMemory> {
+    let page = PAGE_SIZE as u64;
+    let limit = limit / page;
+    let (states, states_end) = place_states(usable, reserved, limit).ok_or(OutOfMemory)?;
+    // SAFETY: place_states found free memory for `limit` bytes; the window maps it.
+    let mut buddy = unsafe { Buddy::new((WINDOW + states) as *mut u8, limit, WINDOW as *mut u8) };
+    let mut total = 0;
+    for (start, end) in usable {
+        let (mut at, end) = (start.next_multiple_of(page), end / page * page);
+        total += end.saturating_sub(at);
+        while at < end {
+            let blocks = reserved.iter().copied().chain([(states, states_end)]);
+            // Up to the next reserved piece, then behind it.
+            let next = blocks.filter(|(_, e)| *e > at).min_by_key(|(s, _)| *s);
+            let stop = next.map_or(end, |(s, _)| (s / page * page).clamp(at, end));
+            // SAFETY: [at, stop) is usable and not reserved.
+            unsafe { buddy.add(at / page, stop / page) };
+            at = match next {
+                Some((_, e)) if stop < end => e.next_multiple_of(page).max(stop),
+                _ => end,
+            };
+        }
+    }
+    TOTAL.store(total, Ordering::Relaxed);
+    *FRAMES.lock() = Some(buddy);
+    Ok(())
+}
+
+/// Gives more memory to the allocator.
+///
+/// # Safety
+/// The window maps the pieces, they lie below the limit, and nobody uses them.
+pub unsafe fn add(pieces: &[(u64, u64)]) {
+    let page = PAGE_SIZE as u64;
+    if let Some(buddy) = FRAMES.lock().as_mut() {
+        for (start, end) in pieces {
+            let (first, end) = (start.div_ceil(page), end / page);
+            if first < end {
+                // SAFETY: the caller's promise.
+                unsafe { buddy.add(first, end) };
+                TOTAL.fetch_add((end - first) * page, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// A free place for one byte per frame.
+fn place_states(usable: &[(u64, u64)], reserved: &[(u64, u64)], frames: u64) -> Option<(u64, u64)> {
+    let page = PAGE_SIZE as u64;
+    for (start, end) in usable {
+        let mut at = start.next_multiple_of(page).max(page);
+        while at + frames <= *end {
+            match reserved.iter().find(|(s, e)| at < *e && *s < at + frames) {
+                Some((_, e)) => at = e.next_multiple_of(page),
+                None => return Some((at, at + frames)),
+            }
+        }
+    }
+    None
+}
+
+/// Takes `count` contiguous frames and gives their physical address.
+///
+/// # Errors
+/// When there is no such piece.
+pub fn allocate(count: usize) -> Result<u64, OutOfMemory> {
+    let mut frames = FRAMES.lock();
+    let buddy = frames.as_mut().ok_or(OutOfMemory)?;
+    let first = match count {
+        1 => buddy.allocate(0),
+        _ => buddy.allocate_exact(count as u64),
+    };
+    first
+        .map(|frame| frame * PAGE_SIZE as u64)
+        .ok_or(OutOfMemory)
+}
+
+/// Gives `count` frames from physical address `start` back.
+///
+/// # Safety
+/// They are from [`allocate`] and nobody uses them any more.
+pub unsafe fn free(start: u64, count: usize) {
+    if let Some(buddy) = FRAMES.lock().as_mut() {
+        let first = start / PAGE_SIZE as u64;
+        // SAFETY: the caller's promise.
+        unsafe { buddy.add(first, first + count as u64) };
+    }
+}
+
+/// How memory is used now.
+#[must_use]
+pub fn usage() -> Usage {
+    let free = FRAMES.lock().as_ref().map_or(0, Buddy::free_frames) * PAGE_SIZE as u64;
+    Usage {
+        total: TOTAL.load(Ordering::Relaxed),
+        free,
+        heap: crate::heap::in_use(),
+        mapped: crate::mapped::in_use(),
+    }
+}

@@ -1,0 +1,166 @@
+//! Birth and end of tasks.
+
+use crate::queue::{DEAD, READY, enqueue};
+use crate::schedule::{finish_switch, schedule};
+use crate::switch::first_frame;
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use memory::MappedPages;
+use sync::IrqLock;
+use task_port::{Ledger, Priority, Sched, SpawnError, SpawnOptions, TaskHeader, TaskId, TaskRef};
+
+static NEXT: AtomicU64 = AtomicU64::new(1);
+/// Every task that is not dead and buried.
+static TASKS: IrqLock<BTreeMap<TaskId, TaskRef>> = IrqLock::new(BTreeMap::new());
+/// Stacks of the usual size, for the next tasks.
+static STACKS: IrqLock<Vec<MappedPages>> = IrqLock::new(Vec::new());
+const KEEP_STACKS: usize = 32;
+/// No stack is smaller: an interrupt's way out and a log line need room.
+const SMALLEST_STACK: usize = 16 * 1024;
+
+pub(crate) fn header(options: SpawnOptions, stack: Option<MappedPages>) -> TaskHeader {
+    let range = stack
+        .as_ref()
+        .map_or((0, 0), |s| (s.start(), s.start() + s.len()));
+    TaskHeader {
+        id: TaskId(NEXT.fetch_add(1, Ordering::Relaxed)),
+        name: options.name,
+        ledger: Ledger::new(),
+        gates: AtomicU32::new(0),
+        cpu_time: AtomicU64::new(0),
+        sched: Sched {
+            state: AtomicU8::new(READY),
+            token: AtomicBool::new(false),
+            on_cpu: AtomicBool::new(false),
+            cpu: AtomicU32::new(cpu::id() as u32),
+            stack_pointer: AtomicU64::new(0),
+            stack_range: range,
+            priority: options.priority,
+            pinned: options.pinned,
+            since: AtomicU64::new(0),
+            switches: AtomicU64::new(0),
+            stack: spin_mutex(stack.map(|s| Box::new(s) as Box<_>)),
+            body: spin_mutex(None),
+        },
+    }
+}
+
+fn spin_mutex<T>(value: T) -> spin::Mutex<T> {
+    spin::Mutex::new(value)
+}
+
+fn stack(len: usize) -> Result<MappedPages, SpawnError> {
+    let len = len.max(SMALLEST_STACK).next_multiple_of(memory::PAGE_SIZE);
+    let mut stacks = STACKS.lock();
+    if let Some(at) = stacks.iter().position(|s| s.len() == len) {
+        return Ok(stacks.swap_remove(at));
+    }
+    drop(stacks);
+    MappedPages::allocate(len).map_err(|_| SpawnError::OutOfMemory)
+}
+
+/// Makes a task and lets it run.
+pub(crate) fn spawn(
+    options: SpawnOptions,
+    body: Box<dyn FnOnce() + Send>,
+) -> Result<TaskRef, SpawnError> {
+    let stack = stack(options.stack)?;
+    let top = stack.start() + stack.len();
+    let header = header(options, Some(stack));
+    // SAFETY: the new stack is mapped and nobody runs on it.
+    let first = unsafe { first_frame(top, task_main) };
+    header.sched.stack_pointer.store(first, Ordering::Relaxed);
+    *header.sched.body.lock() = Some(body);
+    let task = TaskRef(Arc::new(header));
+    TASKS.lock().insert(task.id(), task.clone());
+    enqueue(task.clone());
+    Ok(task)
+}
+
+/// The first code of every task.
+extern "C" fn task_main() -> ! {
+    finish_switch();
+    cpu::irq_enable();
+    let header = task_port::header();
+    let body = header.sched.body.lock().take();
+    if let Some(body) = body
+        && let Err(fault) = task_port::gate(body)
+    {
+        log::error!(
+            "task {} ended by a fault in {}: {}",
+            header.name,
+            fault.cell,
+            fault.message
+        );
+    }
+    let _ = cpu::irq_disable();
+    header.sched.state.store(DEAD, Ordering::SeqCst);
+    loop {
+        schedule();
+    }
+}
+
+/// Forgets a dead task whose stack nobody runs on any more.
+pub(crate) fn bury(id: TaskId) {
+    let Some(task) = TASKS.lock().remove(&id) else {
+        return;
+    };
+    let stack = task.0.sched.stack.lock().take();
+    if let Some(stack) = stack.and_then(|s| s.downcast::<MappedPages>().ok()) {
+        let mut stacks = STACKS.lock();
+        if stacks.len() < KEEP_STACKS {
+            stacks.push(*stack);
+        }
+    }
+}
+
+/// A task as `tasks` shows it.
+#[derive(Clone, Debug)]
+pub struct TaskInfo {
+    /// Its number.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// `running`, `ready`, `parked` or `dead`.
+    pub state: &'static str,
+    /// The CPU it runs or ran on.
+    pub cpu: u32,
+    /// Its urgency.
+    pub priority: Priority,
+    /// Nanoseconds of CPU time.
+    pub cpu_time: u64,
+    /// How often it was switched in.
+    pub switches: u64,
+    /// Bytes of stack.
+    pub stack: usize,
+    /// Ledger entries: what it holds.
+    pub holds: usize,
+}
+
+/// All tasks, by number.
+#[must_use]
+pub fn list() -> Vec<TaskInfo> {
+    let tasks: Vec<TaskRef> = TASKS.lock().values().cloned().collect();
+    let info = |t: &TaskRef| {
+        let sched = &t.0.sched;
+        TaskInfo {
+            id: t.id().0,
+            name: t.name().into(),
+            state: ["running", "ready", "parked", "dead"]
+                .get(usize::from(sched.state.load(Ordering::Relaxed)))
+                .copied()
+                .unwrap_or("?"),
+            cpu: sched.cpu.load(Ordering::Relaxed),
+            priority: sched.priority,
+            cpu_time: t.0.cpu_time.load(Ordering::Relaxed),
+            switches: sched.switches.load(Ordering::Relaxed),
+            stack: sched.stack_range.1 - sched.stack_range.0,
+            holds: t.0.ledger.len(),
+        }
+    };
+    tasks.iter().map(info).collect()
+}

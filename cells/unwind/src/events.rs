@@ -1,0 +1,73 @@
+//! A ring of recent events, printed when the system dies: what led there.
+
+use core::fmt::{self, Write};
+use sync::IrqLock;
+
+const EVENTS: usize = 64;
+const LENGTH: usize = 100;
+
+#[derive(Clone, Copy)]
+struct Event {
+    time: u64,
+    cpu: u8,
+    len: u8,
+    text: [u8; LENGTH],
+}
+
+struct Ring {
+    events: [Event; EVENTS],
+    next: usize,
+}
+
+static RING: IrqLock<Ring> = IrqLock::new(Ring {
+    events: [Event {
+        time: 0,
+        cpu: 0,
+        len: 0,
+        text: [0; LENGTH],
+    }; EVENTS],
+    next: 0,
+});
+
+impl Write for Event {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let at = usize::from(self.len);
+        let room = text.len().min(LENGTH - at);
+        self.text[at..at + room].copy_from_slice(&text.as_bytes()[..room]);
+        self.len += room as u8;
+        Ok(())
+    }
+}
+
+/// Notes an event; cut to 100 bytes. `event(format_args!(...))`.
+pub fn event(what: fmt::Arguments<'_>) {
+    // SAFETY: reading the time stamp counter has no effect.
+    let time = unsafe { core::arch::x86_64::_rdtsc() };
+    let mut event = Event {
+        time,
+        cpu: cpu::id() as u8,
+        len: 0,
+        text: [0; LENGTH],
+    };
+    let _ = event.write_fmt(what);
+    let mut ring = RING.lock();
+    let next = ring.next;
+    ring.events[next % EVENTS] = event;
+    ring.next += 1;
+}
+
+/// Prints the ring, oldest first.
+pub(crate) fn print(out: fn(fmt::Arguments<'_>)) {
+    let Some(ring) = RING.try_lock() else {
+        return out(format_args!("  (the event ring is locked)\n"));
+    };
+    let first = ring.next.saturating_sub(EVENTS);
+    for number in first..ring.next {
+        let event = &ring.events[number % EVENTS];
+        let text = core::str::from_utf8(&event.text[..usize::from(event.len)]).unwrap_or("?");
+        out(format_args!(
+            "  {:>16} cpu{} {}\n",
+            event.time, event.cpu, text
+        ));
+    }
+}

@@ -1,0 +1,183 @@
+//! Panics and CPU exceptions become faults, and faults become unwinds.
+
+use crate::backtrace;
+use crate::report::fatal;
+use crate::step::{Registers, caller, read_word};
+use crate::{Frame, event};
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::any::Any;
+use core::panic::PanicInfo;
+use core::sync::atomic::Ordering;
+use mod_mgmt::namespace::NAMESPACE;
+use task_port::{Fault, FaultKind};
+
+/// Whether a fault of the running task would be caught.
+fn behind_a_gate() -> bool {
+    task_port::in_task() && task_port::header().gates.load(Ordering::Relaxed) > 0
+}
+
+/// The panic handler.
+pub fn panic(info: &PanicInfo<'_>) -> ! {
+    let trace = backtrace(3);
+    if !behind_a_gate() || !info.can_unwind() {
+        fatal(format_args!("{info}"), trace);
+    }
+    let cell = innermost_cell();
+    let message = match info.location() {
+        Some(at) => format!("{} ({}:{})", info.message(), at.file(), at.line()),
+        None => info.message().to_string(),
+    };
+    event(format_args!("panic in {cell}: {message}"));
+    log::warn!("panic in {cell}: {message}\n{trace}");
+    raise(Fault {
+        kind: FaultKind::Panic,
+        cell,
+        message,
+        released: 0,
+    })
+}
+
+/// The cell whose code is innermost on this stack, leaving out the panic
+/// machinery of the boot image.
+fn innermost_cell() -> String {
+    let mut cell = String::from("nano_core");
+    backtrace(0).each(|address| match NAMESPACE.by_address(address) {
+        Some(found) => {
+            cell.clone_from(&found.name);
+            false
+        }
+        None => true,
+    });
+    cell
+}
+
+/// Starts unwinding with `fault` as payload.
+fn raise(fault: Fault) -> ! {
+    let code = unwinding::panic::begin_panic(Box::new(fault));
+    fatal(
+        format_args!("an unwind found no gate (code {})", code.0),
+        backtrace(0),
+    );
+}
+
+/// Where a faulted task continues: called, as it were, by the caller of the
+/// function that faulted.
+extern "C-unwind" fn raise_fault(fault: *mut Fault) -> ! {
+    // SAFETY: `exception` leaked this box for us alone.
+    raise(*unsafe { Box::from_raw(fault) })
+}
+
+/// Runs `body`. A panic or fault in it comes back as a value.
+///
+/// # Errors
+/// The fault.
+pub fn catch(body: &mut dyn FnMut()) -> Result<(), Fault> {
+    let gates = &task_port::header().gates;
+    gates.fetch_add(1, Ordering::Relaxed);
+    let preempt = cpu::this().preempt_count.load(Ordering::Relaxed);
+    let result = unwinding::panic::catch_unwind(body);
+    gates.fetch_sub(1, Ordering::Relaxed);
+    result.map_err(|payload: Box<dyn Any + Send>| {
+        // The skipped frame may have had preemption or interrupts off.
+        cpu::this().preempt_count.store(preempt, Ordering::Relaxed);
+        cpu::irq_enable();
+        match payload.downcast::<Fault>() {
+            Ok(fault) => *fault,
+            Err(_) => Fault {
+                kind: FaultKind::Panic,
+                cell: String::new(),
+                message: String::from("a foreign panic"),
+                released: 0,
+            },
+        }
+    })
+}
+
+fn kind_of(frame: &Frame) -> FaultKind {
+    match frame.vector {
+        0 => FaultKind::Divide,
+        6 => FaultKind::InvalidOpcode,
+        13 => FaultKind::Protection,
+        14 => FaultKind::PageFault,
+        other => FaultKind::Other(other as u8),
+    }
+}
+
+fn describe(frame: &Frame) -> (String, String) {
+    let place = NAMESPACE.describe(frame.rip as usize);
+    let cell = place
+        .as_ref()
+        .map_or_else(|| String::from("?"), |p| p.cell.clone());
+    let at = place.map_or_else(|| format!("{:#x}", frame.rip), |p| p.to_string());
+    let message = match frame.vector {
+        0 => format!("divide error at {at}"),
+        6 => format!("invalid opcode at {at}"),
+        13 => format!("general protection fault (code {:#x}) at {at}", frame.error),
+        14 => {
+            let address = x86_64::registers::control::Cr2::read_raw();
+            let what = match (frame.error & 16 != 0, frame.error & 2 != 0) {
+                (true, _) => "execution of",
+                (_, true) => "write to",
+                _ => "read of",
+            };
+            format!("page fault: {what} {address:#x} at {at}")
+        }
+        other => format!("exception {other} (code {:#x}) at {at}", frame.error),
+    };
+    (cell, message)
+}
+
+/// The handler of CPU exceptions: turns the fault into an unwind of the running
+/// task, or ends the system.
+pub fn exception(frame: &mut Frame) {
+    let registers = Registers::of(frame);
+    if !behind_a_gate() || cpu::this().irq_depth.load(Ordering::Relaxed) > 0 || frame.vector == 8 {
+        let (_, message) = describe(frame);
+        fatal(format_args!("{message}"), backtrace::of(registers));
+    }
+    let (cell, message) = describe(frame);
+    event(format_args!("fault in {cell}: {message}"));
+    log::warn!("fault in {cell}: {message}\n{}", backtrace::of(registers));
+    let above = caller(&registers, false).or_else(|| after_wild_call(&registers));
+    let Some(above) = above else {
+        fatal(
+            format_args!("{message}; the stack cannot be unwound"),
+            backtrace::of(registers),
+        );
+    };
+    let fault = Box::new(Fault {
+        kind: kind_of(frame),
+        cell,
+        message,
+        released: 0,
+    });
+    let r = above.0;
+    (frame.rbx, frame.rbp) = (r[3], r[6]);
+    (frame.r12, frame.r13, frame.r14, frame.r15) = (r[12], r[13], r[14], r[15]);
+    frame.rdi = Box::into_raw(fault) as u64;
+    // The return address is in place just below the caller's frame.
+    frame.rsp = above.sp() - 8;
+    frame.rip = raise_fault as *const () as u64;
+}
+
+/// A jump through a bad pointer: no table covers the address, but the call has
+/// pushed where it came from.
+fn after_wild_call(registers: &Registers) -> Option<Registers> {
+    let mut above = *registers;
+    above.0[16] = read_word(registers.sp())?;
+    above.0[7] = registers.sp() + 8;
+    crate::finder::tables(above.ip() as usize)
+        .is_some()
+        .then_some(above)
+}
+
+/// A vector that nobody handles.
+pub fn unexpected(frame: &mut Frame) {
+    if frame.vector < 32 {
+        exception(frame);
+    } else {
+        log::warn!("interrupt {} has no handler", frame.vector);
+    }
+}

@@ -1,0 +1,77 @@
+//! Why a cell was refused. Every variant names the check that failed.
+
+use alloc::string::String;
+use cell_archive::ArchiveError;
+use core::fmt;
+
+/// Why a cell was not loaded. The system runs on as if nothing had happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum LoadError {
+    /// The archive that holds it is damaged or not signed by us.
+    Archive(ArchiveError),
+    /// The archive has no cell of that name.
+    NotFound(String),
+    /// The object's bytes are not those that were signed.
+    Digest(String),
+    /// Not an ELF relocatable object for x86-64; says what is wrong.
+    Format(&'static str),
+    /// A section, symbol or relocation lies outside the object.
+    Truncated(&'static str),
+    /// A relocation type the loader does not know.
+    Relocation(u32),
+    /// A relocation's value does not fit its field, by symbol name.
+    Overflow(String),
+    /// An import that nobody exports.
+    MissingSymbol(String),
+    /// The cell was compiled against another version of a port or library.
+    Fingerprint {
+        /// The cell.
+        cell: String,
+        /// The port or library.
+        interface: String,
+    },
+    /// No memory for it.
+    OutOfMemory,
+    /// It has no descriptor (`pub static CELL`), but one was asked for.
+    NoDescriptor(String),
+    /// Others still depend on it.
+    InUse(String),
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            LoadError::Archive(error) => write!(f, "{error}"),
+            LoadError::NotFound(name) => write!(f, "there is no cell `{name}` in the archive"),
+            LoadError::Digest(name) => {
+                write!(f, "{name}: the object is not the one that was signed")
+            }
+            LoadError::Format(what) => write!(f, "not a cell object: {what}"),
+            LoadError::Truncated(what) => write!(f, "the object is truncated: {what}"),
+            LoadError::Relocation(kind) => write!(f, "relocation type {kind} is not supported"),
+            LoadError::Overflow(name) => write!(f, "a relocation against `{name}` does not fit"),
+            LoadError::MissingSymbol(name) => {
+                write!(f, "nobody exports `{:#}`", rustc_demangle::demangle(name))
+            }
+            LoadError::Fingerprint { cell, interface } => write!(
+                f,
+                "{cell} was compiled against another version of {interface}; swap every cell that uses {interface} as one set"
+            ),
+            LoadError::OutOfMemory => f.write_str("not enough memory for the cell"),
+            LoadError::NoDescriptor(name) => write!(f, "{name} has no cell descriptor"),
+            LoadError::InUse(name) => write!(f, "{name} is still in use"),
+        }
+    }
+}
+
+impl From<ArchiveError> for LoadError {
+    fn from(error: ArchiveError) -> Self {
+        LoadError::Archive(error)
+    }
+}
+
+impl From<memory::OutOfMemory> for LoadError {
+    fn from(_: memory::OutOfMemory) -> Self {
+        LoadError::OutOfMemory
+    }
+}

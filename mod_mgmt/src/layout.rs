@@ -1,0 +1,143 @@
+//! Places a cell's sections, stubs and slots in one contiguous piece of memory:
+//!
+//! ```text
+//! execute: .text, stubs (8 bytes each)
+//! read:    .rodata, .eh_frame, .gcc_except_table
+//! write:   .data.rel.ro, .data, .bss, slots (8 bytes each)
+//! ```
+//!
+//! Each of the three starts on a page of its own. Everything lies within 2 GiB,
+//! so that all relative references inside a cell fit.
+
+use crate::LoadError;
+use crate::object::{Access, Definition, Object};
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use goblin::elf::reloc::{
+    R_X86_64_64, R_X86_64_GOTPCREL, R_X86_64_GOTPCRELX, R_X86_64_PC32, R_X86_64_PC64,
+    R_X86_64_PLT32, R_X86_64_REX_GOTPCRELX,
+};
+use memory::PAGE_SIZE;
+
+/// Bytes of a stub: `jmp *slot(%rip)` and two bytes of padding.
+pub const STUB: usize = 8;
+
+/// Where everything goes, as offsets from the start of the cell's memory.
+#[derive(Debug)]
+pub struct Layout {
+    /// Per section, in the object's order.
+    pub sections: Vec<usize>,
+    /// Symbols that have a slot: index to slot number.
+    pub slots: BTreeMap<usize, usize>,
+    /// Symbols that have a stub: index to stub number.
+    pub stubs: BTreeMap<usize, usize>,
+    /// Where the stubs start.
+    pub stubs_at: usize,
+    /// Where the slots start.
+    pub slots_at: usize,
+    /// Where reading pages start.
+    pub read_at: usize,
+    /// Where writable pages start.
+    pub write_at: usize,
+    /// Bytes in all, a multiple of the page size.
+    pub size: usize,
+}
+
+impl Layout {
+    /// Places an object.
+    ///
+    /// # Errors
+    /// When a relocation is of an unknown type, or the cell is too large.
+    pub fn of(object: &Object<'_>) -> Result<Self, LoadError> {
+        let (slots, stubs) = needed(object)?;
+        let mut layout = Layout {
+            sections: alloc::vec![0; object.sections.len()],
+            slots,
+            stubs,
+            stubs_at: 0,
+            slots_at: 0,
+            read_at: 0,
+            write_at: 0,
+            size: 0,
+        };
+        let mut end = layout.place(object, Access::Execute, 0);
+        layout.stubs_at = end.next_multiple_of(STUB);
+        end = layout.stubs_at + layout.stubs.len() * STUB;
+        layout.read_at = end.next_multiple_of(PAGE_SIZE);
+        end = layout.place(object, Access::Read, layout.read_at);
+        layout.write_at = end.next_multiple_of(PAGE_SIZE);
+        end = layout.place(object, Access::Write, layout.write_at);
+        layout.slots_at = end.next_multiple_of(8);
+        end = layout.slots_at + layout.slots.len() * 8;
+        layout.size = end.next_multiple_of(PAGE_SIZE).max(PAGE_SIZE);
+        if layout.size > 1 << 30 {
+            return Err(LoadError::Format("the cell is larger than 1 GiB"));
+        }
+        Ok(layout)
+    }
+
+    fn place(&mut self, object: &Object<'_>, access: Access, mut at: usize) -> usize {
+        for (place, section) in object
+            .sections
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| s.access == access)
+        {
+            at = at.next_multiple_of(section.align);
+            self.sections[place] = at;
+            at += section.size;
+        }
+        at
+    }
+
+    /// A symbol's offset from the start, if the object defines it in a section.
+    #[must_use]
+    pub fn offset_of(&self, object: &Object<'_>, symbol: usize) -> Option<usize> {
+        match object.symbols.get(symbol)?.definition {
+            Definition::Section(place, offset) => Some(self.sections[place] + offset as usize),
+            _ => None,
+        }
+    }
+
+    /// Where symbol's slot is, as an offset.
+    #[must_use]
+    pub fn slot_of(&self, symbol: usize) -> Option<usize> {
+        Some(self.slots_at + self.slots.get(&symbol)? * 8)
+    }
+
+    /// Where symbol's stub is, as an offset.
+    #[must_use]
+    pub fn stub_of(&self, symbol: usize) -> Option<usize> {
+        Some(self.stubs_at + self.stubs.get(&symbol)? * STUB)
+    }
+}
+
+type Numbered = BTreeMap<usize, usize>;
+
+/// Which symbols need a slot, and which of them a stub too.
+fn needed(object: &Object<'_>) -> Result<(Numbered, Numbered), LoadError> {
+    let (mut slots, mut stubs) = (Numbered::new(), Numbered::new());
+    for relocation in &object.relocations {
+        let undefined = matches!(
+            object.symbols[relocation.symbol].definition,
+            Definition::Undefined { .. }
+        );
+        match relocation.kind {
+            R_X86_64_GOTPCREL | R_X86_64_GOTPCRELX | R_X86_64_REX_GOTPCRELX => {
+                number(&mut slots, relocation.symbol)
+            }
+            R_X86_64_PLT32 | R_X86_64_PC32 if undefined => {
+                number(&mut slots, relocation.symbol);
+                number(&mut stubs, relocation.symbol);
+            }
+            R_X86_64_PLT32 | R_X86_64_PC32 | R_X86_64_PC64 | R_X86_64_64 => {}
+            other => return Err(LoadError::Relocation(other)),
+        }
+    }
+    Ok((slots, stubs))
+}
+
+fn number(numbers: &mut Numbered, symbol: usize) {
+    let next = numbers.len();
+    numbers.entry(symbol).or_insert(next);
+}

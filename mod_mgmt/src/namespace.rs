@@ -1,0 +1,297 @@
+//! The namespace: which cells are loaded, what they export, and what lies at an
+//! address.
+//!
+//! One namespace serves the whole system. A name maps to the *current*
+//! generation of a cell; older generations stay loaded while someone holds them
+//! (a port's provider, a suspended query, a cell that imports from them) and are
+//! still found by address, so that backtraces and unwinding work in them.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::sync::{Arc, Weak};
+use alloc::vec::Vec;
+use cell_archive::SymbolTable;
+use hashbrown::HashMap;
+use port::CellCode;
+use sync::IrqLock;
+
+use crate::relocate::Import;
+
+/// The number of the boot image among exporters.
+pub const BASE: usize = 0;
+
+/// A function of a cell, for reports.
+#[derive(Clone, Copy, Debug)]
+pub struct Function {
+    /// Offset from the cell's start.
+    pub offset: u32,
+    /// Bytes.
+    pub size: u32,
+    /// Where the name starts in [`Loaded::names`].
+    pub name: u32,
+    /// The name's length.
+    pub name_len: u32,
+}
+
+/// A loaded cell: one generation of one crate.
+#[derive(Debug)]
+pub struct Loaded {
+    /// Never used again.
+    pub number: usize,
+    /// The crate's name.
+    pub name: String,
+    /// The crate's version.
+    pub version: String,
+    /// Its interface fingerprint.
+    pub fingerprint: u64,
+    /// How many cells of this name were loaded before.
+    pub generation: u64,
+    /// First address.
+    pub start: usize,
+    /// Bytes.
+    pub size: usize,
+    /// Address of `.eh_frame`, zero if there is none.
+    pub eh_frame: usize,
+    /// Its functions, by offset.
+    pub functions: Vec<Function>,
+    /// Their mangled names, one after the other.
+    pub names: String,
+    /// What it exports: hash of the name and address.
+    pub exports: Vec<(u64, u64)>,
+    /// What it imports.
+    pub imports: Vec<Import>,
+    /// The cells it imports from; they stay loaded as long as it does.
+    pub dependencies: Vec<Arc<Loaded>>,
+    /// Address of its descriptor, if it has one.
+    pub descriptor: Option<usize>,
+    /// Its memory; the executable, readable and writable pages.
+    #[cfg(mitos)]
+    pub memory: [memory::MappedPages; 3],
+}
+
+impl CellCode for Loaded {
+    fn name(&self) -> &str {
+        &self.name
+    }
+    fn version(&self) -> &str {
+        &self.version
+    }
+    fn size(&self) -> usize {
+        self.size
+    }
+}
+
+impl Loaded {
+    /// The function that covers `address`: its mangled name and its start.
+    #[must_use]
+    pub fn function(&self, address: usize) -> Option<(&str, usize)> {
+        let offset = u32::try_from(address.checked_sub(self.start)?).ok()?;
+        let after = self.functions.partition_point(|f| f.offset <= offset);
+        let function = self.functions.get(after.checked_sub(1)?)?;
+        let name = self
+            .names
+            .get(function.name as usize..(function.name + function.name_len) as usize)?;
+        Some((name, self.start + function.offset as usize))
+    }
+}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        let mut inner = NAMESPACE.inner.lock();
+        inner.by_address.remove(&self.start);
+        inner.by_number.remove(&self.number);
+        for (name, _) in &self.exports {
+            if inner.exports.get(name).is_some_and(|e| e.1 == self.number) {
+                inner.exports.remove(name);
+            }
+        }
+    }
+}
+
+/// A crate of the boot image.
+#[derive(Clone, Debug)]
+pub struct BaseCrate {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its interface fingerprint.
+    pub fingerprint: u64,
+}
+
+#[derive(Default)]
+struct Inner {
+    base: Option<SymbolTable<'static>>,
+    base_crates: BTreeMap<String, BaseCrate>,
+    /// Hash of an exported name to address and exporter.
+    exports: HashMap<u64, (u64, usize)>,
+    current: BTreeMap<String, Arc<Loaded>>,
+    by_number: BTreeMap<usize, Weak<Loaded>>,
+    /// Start address to end address and cell.
+    by_address: BTreeMap<usize, (usize, Weak<Loaded>)>,
+    generations: BTreeMap<String, u64>,
+    next: usize,
+}
+
+/// All loaded cells.
+#[derive(Default)]
+pub struct Namespace {
+    inner: IrqLock<Inner>,
+}
+
+/// The system's namespace.
+pub static NAMESPACE: spin::LazyLock<Namespace> = spin::LazyLock::new(Namespace::default);
+
+/// What lies at an address.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The cell, or `nano_core` for the boot image.
+    pub cell: String,
+    /// Its generation.
+    pub generation: u64,
+    /// The function's readable name.
+    pub function: String,
+    /// Bytes from the function's start.
+    pub offset: usize,
+}
+
+impl core::fmt::Display for Place {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}: {} + {:#x}", self.cell, self.function, self.offset)
+    }
+}
+
+impl Namespace {
+    /// Tells the namespace what the boot image exports.
+    pub fn set_base(&self, symbols: SymbolTable<'static>, crates: impl Iterator<Item = BaseCrate>) {
+        let mut inner = self.inner.lock();
+        inner.base = Some(symbols);
+        inner.base_crates = crates.map(|c| (c.name.clone(), c)).collect();
+        inner.next = BASE + 1;
+    }
+
+    /// A new cell's number and generation.
+    pub fn number(&self, name: &str) -> (usize, u64) {
+        let mut inner = self.inner.lock();
+        let number = inner.next;
+        inner.next += 1;
+        let generation = inner.generations.entry(name.to_string()).or_insert(0);
+        *generation += 1;
+        (number, *generation)
+    }
+
+    /// The address of an exported symbol, and who exports it.
+    #[must_use]
+    pub fn resolve(&self, name: &str) -> Option<(u64, usize)> {
+        let inner = self.inner.lock();
+        let hash = cell_archive::hash_name(name);
+        if let Some(found) = inner.exports.get(&hash) {
+            return Some(*found);
+        }
+        inner
+            .base
+            .as_ref()?
+            .find(name)
+            .map(|symbol| (symbol.address, BASE))
+    }
+
+    /// The fingerprint of a loaded port or library.
+    #[must_use]
+    pub fn fingerprint(&self, name: &str) -> Option<u64> {
+        let inner = self.inner.lock();
+        match inner.current.get(name) {
+            Some(cell) => Some(cell.fingerprint),
+            None => inner.base_crates.get(name).map(|c| c.fingerprint),
+        }
+    }
+
+    /// Enters a cell, so that it is found by address, and by name if `current`:
+    /// its exports then go before older ones.
+    pub fn enter(&self, cell: &Arc<Loaded>) {
+        let mut inner = self.inner.lock();
+        inner.by_number.insert(cell.number, Arc::downgrade(cell));
+        inner
+            .by_address
+            .insert(cell.start, (cell.start + cell.size, Arc::downgrade(cell)));
+    }
+
+    /// Makes `cell` the current one of its name. Gives the former one, which the
+    /// caller drops or keeps for a rollback.
+    pub fn make_current(&self, cell: &Arc<Loaded>) -> Option<Arc<Loaded>> {
+        let mut inner = self.inner.lock();
+        for (name, address) in &cell.exports {
+            inner.exports.insert(*name, (*address, cell.number));
+        }
+        inner.current.insert(cell.name.clone(), Arc::clone(cell))
+    }
+
+    /// The current cell of this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Arc<Loaded>> {
+        self.inner.lock().current.get(name).cloned()
+    }
+
+    /// The cell of this number, if it is still loaded.
+    #[must_use]
+    pub fn by_number(&self, number: usize) -> Option<Arc<Loaded>> {
+        self.inner.lock().by_number.get(&number)?.upgrade()
+    }
+
+    /// The cell whose memory covers `address`.
+    #[must_use]
+    pub fn by_address(&self, address: usize) -> Option<Arc<Loaded>> {
+        let inner = self.inner.lock();
+        let (_, (end, cell)) = inner.by_address.range(..=address).next_back()?;
+        if address < *end { cell.upgrade() } else { None }
+    }
+
+    /// All current cells, by name.
+    #[must_use]
+    pub fn cells(&self) -> Vec<Arc<Loaded>> {
+        self.inner.lock().current.values().cloned().collect()
+    }
+
+    /// The crates of the boot image.
+    #[must_use]
+    pub fn base_crates(&self) -> Vec<BaseCrate> {
+        self.inner.lock().base_crates.values().cloned().collect()
+    }
+
+    /// How many cells are loaded, older generations included.
+    #[must_use]
+    pub fn loaded(&self) -> usize {
+        self.inner.lock().by_number.len()
+    }
+
+    /// What lies at `address`, for reports.
+    #[must_use]
+    pub fn describe(&self, address: usize) -> Option<Place> {
+        if let Some(cell) = self.by_address(address) {
+            let (function, start) = cell.function(address).unwrap_or(("?", cell.start));
+            return Some(place(
+                &cell.name,
+                cell.generation,
+                function,
+                address - start,
+            ));
+        }
+        let inner = self.inner.lock();
+        let symbol = inner.base.as_ref()?.covering(address as u64)?;
+        Some(place(
+            "nano_core",
+            1,
+            symbol.name,
+            address - symbol.address as usize,
+        ))
+    }
+}
+
+fn place(cell: &str, generation: u64, function: &str, offset: usize) -> Place {
+    let function = alloc::format!("{:#}", rustc_demangle::demangle(function));
+    Place {
+        cell: cell.to_string(),
+        generation,
+        function,
+        offset,
+    }
+}

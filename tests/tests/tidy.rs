@@ -1,0 +1,10 @@
+//! The house rules, as tests. What they mean is in docs/contributing.md.
+
+#[path = "tidy/layers.rs"]
+mod layers;
+#[path = "tidy/sources.rs"]
+mod sources;
+#[path = "tidy/text.rs"]
+mod text;
+#[path = "tidy/tree.rs"]
+mod tree;
