@@ -294,13 +294,3 @@ fn compatible(attr: &pg_types::Attr, type_oid: pg_types::Oid, typmod: i32) -> bo
         || attr.typmod == typmod && attr.type_oid == type_oid;
     same_bits && grows && type_oid != oid::BPCHAR
 }
-
-/// A name of several parts, joined.
-pub fn joined(name: &ast::ObjectName) -> SqlResult<String> {
-    Ok(parts(name)?.join("."))
-}
-
-/// Whether an expression is a plain column.
-pub fn is_column(expr: &Expr) -> bool {
-    matches!(expr, Expr::Column { .. })
-}

@@ -199,7 +199,7 @@ impl Analyzer<'_> {
                 }
                 let values: Vec<Datum> = args.iter().map(value).collect::<Option<_>>()?;
                 let types: Vec<Oid> = args.iter().map(type_of).collect();
-                let call = Call { ctx: self.ctx.eval, args: &types, ret: *type_oid };
+                let call = Call { ctx: self.ctx.eval, args: &types, ret: *type_oid, spread: false };
                 Some(pg_builtins::call_by_oid(*function, &values, &call))
             }
             Expr::CastViaText { input, from, type_oid, typmod } if pg_types::typeinfo::element_of(*from).is_none() => {

@@ -37,7 +37,7 @@ impl Analyzer<'_> {
         let mut columns: Vec<NewColumn> = Vec::new();
         let mut pending = Vec::new();
         if let Some(like) = &create.like {
-            self.like(like, &mut columns)?;
+            self.like_table(like, &mut columns)?;
         }
         for definition in &create.columns {
             let (column, constraints) = self.column(definition)?;
@@ -110,7 +110,7 @@ impl Analyzer<'_> {
         })
     }
 
-    fn like(&mut self, like: &ast::CreateTableLikeKind, columns: &mut Vec<NewColumn>) -> SqlResult<()> {
+    fn like_table(&mut self, like: &ast::CreateTableLikeKind, columns: &mut Vec<NewColumn>) -> SqlResult<()> {
         let (ast::CreateTableLikeKind::Parenthesized(like) | ast::CreateTableLikeKind::Plain(like)) = like;
         if like.defaults.is_some() {
             return Err(SqlError::unsupported("INCLUDING or EXCLUDING in LIKE"));

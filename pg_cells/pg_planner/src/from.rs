@@ -326,7 +326,7 @@ impl Analyzer<'_> {
     ) -> SqlResult<Tree> {
         let shown = alias.map_or_else(|| name.clone(), |a| fold(&a.name));
         let schema = if alias.is_some() { None } else { schema };
-        self.leaves.push(Leaf { kind, alias: shown.clone(), vars });
+        self.leaves.push(Leaf { kind, vars });
         let leaf = self.leaves.len() - 1;
         let (relation, row_id) = table.map_or((None, None), |(r, v)| (Some(r), Some(v)));
         self.push_item(Some(shown), schema, columns, alias, relation, row_id, false)?;
@@ -421,7 +421,7 @@ impl Analyzer<'_> {
         }
         let (vars, names) = self.column_vars(&columns, &shown);
         let kind = LeafKind::Function { function: resolved.func.oid, args, ordinality, types };
-        self.leaves.push(Leaf { kind, alias: shown.clone(), vars });
+        self.leaves.push(Leaf { kind, vars });
         let leaf = self.leaves.len() - 1;
         self.push_item(Some(shown), None, names, alias, None, None, single && !ordinality)?;
         Ok(Tree::Leaf(leaf))

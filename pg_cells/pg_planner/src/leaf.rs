@@ -3,7 +3,6 @@
 
 use crate::analyzer::Var;
 use alloc::boxed::Box;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_plan::{Expr, JoinKind, Plan, Relation};
@@ -52,8 +51,6 @@ pub enum LeafKind {
 pub struct Leaf {
     /// What it reads.
     pub kind: LeafKind,
-    /// Its name in EXPLAIN.
-    pub alias: String,
     /// The variables of its columns, in order.
     pub vars: Vec<Var>,
 }

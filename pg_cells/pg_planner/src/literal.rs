@@ -125,11 +125,3 @@ fn range(first: i32, last: i32) -> i32 {
     let at = |f: i32| ORDER.iter().position(|o| *o == f).unwrap_or(0);
     ORDER[at(first)..=at(last).max(at(first))].iter().sum()
 }
-
-/// The text of a constant of a string type.
-pub fn const_text(expr: &Expr) -> Option<String> {
-    match expr {
-        Expr::Const { value: Datum::Text(text), type_oid } if is_string(*type_oid) => Some(text.as_str().to_string()),
-        _ => None,
-    }
-}

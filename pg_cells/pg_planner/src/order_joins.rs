@@ -124,7 +124,7 @@ impl Analyzer<'_> {
         }
         let mut pending = Vec::new();
         for semi in semis {
-            pending.push(self.pending(semi, uses, bits)?);
+            pending.push(self.pending_join(semi, uses, bits)?);
         }
         let mut path = self.run(items, &mut loose, pending, uses)?;
         let rest: Vec<Expr> = loose.into_iter().map(|(_, c)| c).collect();
@@ -309,7 +309,7 @@ impl Analyzer<'_> {
         }
     }
 
-    fn pending(&mut self, semi: Semi, uses: &Uses, bits: &Bits) -> SqlResult<Pending> {
+    fn pending_join(&mut self, semi: Semi, uses: &Uses, bits: &Bits) -> SqlResult<Pending> {
         let Semi { kind, mut trees, mut conditions } = semi;
         let mask = trees.iter().fold(0, |mask, tree| mask | bits.of_tree(tree));
         let own: Vec<Expr> = conditions

@@ -37,11 +37,6 @@ pub struct Path {
 }
 
 impl Path {
-    /// The place of a variable.
-    pub fn place(&self, var: Var) -> Option<usize> {
-        self.layout.iter().position(|have| *have == var)
-    }
-
     /// An expression over the path's rows.
     pub fn bind(&self, expr: Expr) -> SqlResult<Expr> {
         bind(expr, &self.layout)

@@ -322,16 +322,3 @@ fn set_node(kind: SetOpKind, all: bool, left: Plan, right: Plan, columns: Vec<Ou
     plan.startup_cost = if append { 0.0 } else { plan.total_cost };
     plan
 }
-
-/// A projection that only renames is none.
-pub fn renamed(plan: Plan, columns: Vec<OutputColumn>) -> Plan {
-    if plan.columns.len() == columns.len() {
-        return Plan { columns, ..plan };
-    }
-    let exprs = columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| Expr::Column { index, type_oid: column.type_oid })
-        .collect();
-    project(plan, exprs, columns)
-}

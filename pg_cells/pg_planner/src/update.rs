@@ -293,8 +293,3 @@ impl Analyzer<'_> {
         Ok((Some(exprs), columns))
     }
 }
-
-/// The alias of a table, folded.
-pub fn alias_name(alias: Option<&ast::TableAlias>, name: &str) -> alloc::string::String {
-    alias.map_or_else(|| name.into(), |a| fold(&a.name))
-}
