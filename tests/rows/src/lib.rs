@@ -2,7 +2,7 @@
 //! disk, in one process, with threads for tasks.
 
 use pg_btree_port::{Cursor, EntryBatch, Inserted};
-use pg_buffer_port::{FileId, Fork, MiniTx};
+use pg_buffer_port::MiniTx;
 use pg_heap_port::{RowBatch, RowBuf, Tid};
 use pg_txn_port::{Isolation, Snapshot, Transaction};
 use port::{Birth, Cell, CellCode, CellRef, Door, Options};
@@ -10,6 +10,7 @@ use sim_disk::SimDisk;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use pg_buffer_port::{FileId, Fork};
 pub use sim_disk::Random;
 
 /// The ports are one per process: one test at a time.
