@@ -148,6 +148,13 @@ impl Frame {
         }
     }
 
+    /// Whether nobody has it pinned and the next visit of the clock's hand would
+    /// find it worth claiming.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == 0
+    }
+
     /// Takes an unpinned frame out of use: no pin succeeds until
     /// [`Arena::install`] or [`Frame::unclaim`].
     pub fn claim(&self) -> bool {

@@ -75,6 +75,14 @@ impl Pin {
         this.frame
     }
 
+    /// The same pin outside the ledger, for an owner that is in it.
+    #[must_use]
+    pub fn keep(self) -> KeptPin {
+        KeptPin {
+            frame: self.leave(),
+        }
+    }
+
     /// Waits for the latch, shared.
     #[inline]
     #[must_use]
@@ -125,6 +133,30 @@ impl Drop for Pin {
     #[inline]
     fn drop(&mut self) {
         with_ledger(|l| l.leave(self.frame.as_ptr().addr(), PINNED));
+        self.frame().unpin();
+    }
+}
+
+/// A pin that is not in the ledger: keep it inside a `task_port::Held`.
+#[derive(Debug)]
+pub struct KeptPin {
+    frame: NonNull<Frame>,
+}
+
+// SAFETY: a pin is a count; any task may give it back.
+unsafe impl Send for KeptPin {}
+
+impl KeptPin {
+    /// The frame.
+    #[must_use]
+    pub fn frame(&self) -> &Frame {
+        // SAFETY: pinned, so alive.
+        unsafe { self.frame.as_ref() }
+    }
+}
+
+impl Drop for KeptPin {
+    fn drop(&mut self) {
         self.frame().unpin();
     }
 }

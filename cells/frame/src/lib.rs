@@ -5,7 +5,7 @@
 //! |---|---|
 //! | [`Arena`] | the frames of a buffer pool: page bytes, a pin count, a latch, words for the pool |
 //! | [`Pin`], [`ReadGuard`] | handles of running tasks, in the task's ledger: a fault gives them back |
-//! | [`Exclusive`] | the right to change a page; not in the ledger, so keep it inside a `task_port::Held` |
+//! | [`Exclusive`], [`KeptPin`] | the right to change a page, and a pin; not in the ledger, so keep them inside a `task_port::Held` |
 //! | [`IoBuffer`] | a piece of memory for one transfer |
 //! | [`Ring`] | the log's memory: appended at one end, written out and released at the other |
 //! | [`StaticRef`] | a replaceable reference to something that lives for ever |
@@ -24,7 +24,7 @@ mod ring;
 mod static_ref;
 
 pub use arena::{Arena, FRAME_SIZE, Frame, NO_TAG};
-pub use handle::{Exclusive, Pin, ReadGuard, TryRead};
+pub use handle::{Exclusive, KeptPin, Pin, ReadGuard, TryRead};
 pub use io::IoBuffer;
 pub use ring::Ring;
 pub use static_ref::StaticRef;

@@ -222,6 +222,14 @@ impl<T: ?Sized + Component> Port<T> {
         }
     }
 
+    /// Counts up with each flip: whoever keeps objects of a provider compares it
+    /// with what it was to see whether they are of the present one. One load.
+    #[inline]
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.base.generation.load(Ordering::Relaxed)
+    }
+
     /// Puts a provider in the wings; [`Door::flip`] brings it on stage.
     pub(crate) fn stage(&self, object: Box<T>, cell: CellRef) {
         *self.staged.lock() = Some(Box::new(Provider { object, cell }));

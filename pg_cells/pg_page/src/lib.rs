@@ -31,6 +31,7 @@ extern crate alloc;
 pub mod header;
 pub mod ops;
 pub mod slots;
+pub mod superblock;
 pub mod tuple_header;
 
 /// Bytes of a page.

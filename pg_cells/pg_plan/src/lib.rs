@@ -29,9 +29,9 @@ pub use ddl::{
 };
 pub use expr::{CaseArm, Expr, Quantifier, SubLink, SubLinkKind};
 pub use node::{
-    Aggregate, AggregateCall, BoundKind, CteId, FrameBound, IndexBound, IndexScan, Join, JoinKind,
-    LockStrength, Node, OnConflict, Rows, ScanDirection, SetOpKind, SortKey, TargetColumn,
-    WindowCall, WindowFrame,
+    Aggregate, AggregateCall, BoundKind, CteId, FrameBound, IndexBound, IndexExprs, IndexScan,
+    Join, JoinKind, LockStrength, Node, OnConflict, Rows, ScanDirection, SetOpKind, SortKey,
+    TargetColumn, WindowCall, WindowFrame,
 };
 pub use relation::{
     CheckConstraint, Column, ForeignKey, Index, IndexColumn, Relation, RelationKind, SequenceInfo,

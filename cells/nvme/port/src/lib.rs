@@ -11,6 +11,10 @@
 
 extern crate alloc;
 
+mod transfer;
+
+pub use transfer::{DiskError, Part, Transfer, geometry, transfer};
+
 use alloc::vec::Vec;
 use memory::DmaSlice;
 use port::{Component, Port};

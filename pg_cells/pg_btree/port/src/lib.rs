@@ -28,7 +28,7 @@ pub use pg_heap_port::{CheckReport, DeadTids, Tid};
 use pg_txn_port::Transaction;
 
 /// The most bytes of a key: three entries must fit a page.
-pub const MAX_KEY: usize = 2600;
+pub const MAX_KEY: usize = 2500;
 
 /// Makes an empty tree in the file, which must be new.
 ///

@@ -32,7 +32,7 @@ use alloc::vec::Vec;
 use pg_txn_port::{Snapshot, Transaction};
 
 /// The most bytes of a row's content.
-pub const MAX_ROW: usize = 8192 - 24 - 4 - 32;
+pub const MAX_ROW: usize = 8192 - 24 - 8 - 4 - 32;
 
 /// Adds a row.
 ///

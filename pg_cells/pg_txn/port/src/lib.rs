@@ -40,7 +40,7 @@ pub use manager::{Assigned, ProcId, StatusReply, TXN, TransactionManager, WaitRe
 pub use snapshot::{ActiveSet, Snapshot};
 pub use state::TxnState;
 pub use transaction::{Isolation, Transaction};
-pub use wait::WaitPolicy;
+pub use wait::{CANCELLED, GRANTED, WaitPolicy};
 pub use xid::{CommandId, Xid, XidStatus};
 
 /// How the transaction `xid` ended, or that it still runs. Answers from memory

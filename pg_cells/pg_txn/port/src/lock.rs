@@ -75,6 +75,7 @@ pub struct LockTarget(pub u64);
 
 impl LockTarget {
     const ADVISORY: u64 = 1 << 63;
+    const ROW: u64 = 1 << 62;
 
     /// A relation, by its object id.
     #[must_use]
@@ -87,6 +88,15 @@ impl LockTarget {
     #[must_use]
     pub fn advisory(key: u64) -> Self {
         LockTarget(key | LockTarget::ADVISORY)
+    }
+
+    /// The queue of those who wait for a row. Two rows may share one, which
+    /// makes some wait longer, but rarely.
+    #[must_use]
+    pub fn row(row: RowKey) -> Self {
+        let place = u64::from(row.block) << 16 | u64::from(row.slot);
+        let mixed = place ^ u64::from(row.file).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        LockTarget(mixed & (LockTarget::ROW - 1) | LockTarget::ROW)
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Shared {
     pub serial: u64,
     /// The set of running ones, until one of them ends.
     pub active: Option<Arc<ActiveSet>>,
+    /// The set before, whose memory may be used again.
+    pub spare: Option<Arc<ActiveSet>>,
     /// Locks that are not noted in their holders' places alone.
     pub locks: BTreeMap<LockTarget, Lock>,
     /// Rows with more holders than their headers name.
@@ -71,8 +73,19 @@ pub struct Proc {
     pub held: Vec<LockTarget>,
     /// What it waits for.
     pub waiting: Option<Waiting>,
-    /// Tokens of those who wait for one of its ids to end.
-    pub waiters: Vec<(u64, Completion)>,
+    /// Those who wait for one of its ids to end.
+    pub waiters: Vec<Waiter>,
+}
+
+/// One who waits for an id to end.
+#[derive(Clone, Debug)]
+pub struct Waiter {
+    /// The id.
+    pub xid: u64,
+    /// The place of who waits.
+    pub slot: u32,
+    /// Ended with the id.
+    pub done: Completion,
 }
 
 /// What a transaction waits for.

@@ -44,3 +44,16 @@ impl core::fmt::Display for WalError {
         })
     }
 }
+
+/// What the log has done and holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct WalStats {
+    /// Records appended since the start.
+    pub records: u64,
+    /// Writes that made them durable.
+    pub flushes: u64,
+    /// Bytes of the region in use.
+    pub used: u64,
+    /// Bytes of the region.
+    pub size: u64,
+}
