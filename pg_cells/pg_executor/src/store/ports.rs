@@ -1,20 +1,24 @@
 //! [`PortStore`]: the row store of the running system.
 
 use super::{Changed, Cursor, EntryBatch, RowBatch, RowBuf, RowStore, Tid, WaitPolicy};
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_btree_port::{FileId, Inserted};
 use pg_buffer_port::Fork;
-use pg_executor_port::errors::{heap_error, index_error, txn_error};
+use pg_catalog_port::CATALOG;
+use pg_executor_port::errors::{heap_error, index_error, port_error, txn_error};
 use pg_heap_port::{Liveness, LockOutcome, RowLock, UpdateOutcome};
-use pg_plan::LockStrength;
+use pg_plan::{LockStrength, Relation};
 use pg_txn_port::{Snapshot, Transaction};
-use pg_types::SqlResult;
+use pg_types::{Oid, SqlError, SqlResult};
 
 /// Tables and indexes through their ports, for one statement of a transaction.
 pub struct PortStore<'a> {
     tx: &'a mut Transaction,
     snapshot: Arc<Snapshot>,
+    /// The statement's snapshot while another one is in use.
+    put_aside: Option<Arc<Snapshot>>,
 }
 
 fn main(file: u32) -> FileId {
@@ -43,7 +47,11 @@ impl<'a> PortStore<'a> {
     /// A store that reads under `snapshot`.
     #[must_use]
     pub fn new(tx: &'a mut Transaction, snapshot: Arc<Snapshot>) -> Self {
-        PortStore { tx, snapshot }
+        PortStore {
+            tx,
+            snapshot,
+            put_aside: None,
+        }
     }
 
     /// The snapshot it reads under now.
@@ -79,6 +87,23 @@ impl RowStore for PortStore<'_> {
         self.tx.start_command().map_err(txn_error)?;
         self.snapshot = self.tx.snapshot().map_err(txn_error)?;
         Ok(())
+    }
+
+    fn look_now(&mut self, on: bool) -> SqlResult<()> {
+        if on {
+            let latest = self.tx.latest_snapshot().map_err(txn_error)?;
+            let own = core::mem::replace(&mut self.snapshot, latest);
+            self.put_aside.get_or_insert(own);
+        } else if let Some(own) = self.put_aside.take() {
+            self.snapshot = own;
+        }
+        Ok(())
+    }
+
+    fn relation(&mut self, oid: Oid) -> SqlResult<Arc<Relation>> {
+        let catalog = CATALOG.enter().map_err(port_error)?;
+        let found = catalog.relation_by_oid(self.tx, oid)?;
+        found.ok_or_else(|| SqlError::internal(format!("there is no relation {oid}")))
     }
 
     fn insert(&mut self, file: u32, row: &[u8]) -> SqlResult<Tid> {
