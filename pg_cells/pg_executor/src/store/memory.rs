@@ -7,7 +7,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Bound;
 use pg_plan::{LockStrength, Relation};
-use pg_types::{Oid, SqlResult};
+use pg_types::{Datum, Oid, SqlResult};
 
 /// Rows of a page.
 const PER_PAGE: usize = 4;
@@ -107,6 +107,10 @@ impl RowStore for MemoryStore {
     fn relation(&mut self, oid: Oid) -> SqlResult<Arc<Relation>> {
         let found = self.relations.iter().find(|r| r.oid == oid).cloned();
         found.ok_or_else(|| pg_types::SqlError::internal("no such relation"))
+    }
+
+    fn virtual_rows(&mut self, relation: &Relation) -> SqlResult<Vec<Vec<Datum>>> {
+        Err(pg_types::SqlError::unsupported(relation.name.as_str()))
     }
 
     fn insert(&mut self, file: u32, row: &[u8]) -> SqlResult<Tid> {

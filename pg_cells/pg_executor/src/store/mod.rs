@@ -81,6 +81,8 @@ pub trait RowStore {
     fn look_now(&mut self, on: bool) -> SqlResult<()>;
     /// A table's descriptor, for foreign keys.
     fn relation(&mut self, oid: Oid) -> SqlResult<Arc<Relation>>;
+    /// The rows of a built-in view that shows the catalog.
+    fn virtual_rows(&mut self, relation: &Relation) -> SqlResult<Vec<Vec<Datum>>>;
     /// Adds a row.
     fn insert(&mut self, file: u32, row: &[u8]) -> SqlResult<Tid>;
     /// Adds rows; their addresses are appended to `tids`.
