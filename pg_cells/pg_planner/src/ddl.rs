@@ -578,6 +578,7 @@ fn draft(name: &str, columns: &[NewColumn]) -> Arc<Relation> {
         indexes: Vec::new(),
         checks: Vec::new(),
         foreign_keys: Vec::new(),
+        referenced_by: Vec::new(),
         view: None,
         sequence: None,
         reltuples: -1.0,
