@@ -89,6 +89,16 @@ impl DmaSlice {
         })
     }
 
+    /// `len` bytes of the slice from `offset` on, if they lie inside.
+    #[must_use]
+    pub fn part(&self, offset: usize, len: usize) -> Option<Self> {
+        (offset.checked_add(len)? <= self.len).then(|| DmaSlice {
+            region: self.region.clone(),
+            offset: self.offset + offset,
+            len,
+        })
+    }
+
     /// The first byte.
     #[must_use]
     pub fn as_ptr(&self) -> NonNull<u8> {

@@ -84,7 +84,8 @@ impl RwLatch {
     pub fn unread(&self) {
         let before = self.state.fetch_sub(1, Ordering::SeqCst);
         debug_assert!(before & READERS > 0);
-        if before & READERS == 1 {
+        // Readers wait for writers only; a writer says that it waits.
+        if before & (READERS | WRITER_WAITS) == WRITER_WAITS | 1 {
             self.queue.wake_all();
         }
     }
@@ -93,6 +94,30 @@ impl RwLatch {
     #[inline]
     pub fn unwrite(&self) {
         let before = self.state.swap(0, Ordering::SeqCst);
+        debug_assert!(before & WRITER != 0);
+        self.queue.wake_all();
+    }
+
+    /// Turns the caller's read latch into the write latch if nobody else reads.
+    #[inline]
+    pub fn try_upgrade(&self) -> bool {
+        let state = self.state.load(Ordering::Relaxed);
+        state & READERS == 1
+            && self
+                .state
+                .compare_exchange(
+                    state,
+                    WRITER | (state & WRITER_WAITS),
+                    Ordering::SeqCst,
+                    Ordering::Relaxed,
+                )
+                .is_ok()
+    }
+
+    /// Turns the caller's write latch into a read latch.
+    #[inline]
+    pub fn downgrade(&self) {
+        let before = self.state.swap(1, Ordering::SeqCst);
         debug_assert!(before & WRITER != 0);
         self.queue.wake_all();
     }

@@ -1,2 +1,175 @@
-//! Heap tables: tuples, versions, visibility, free space.
+//! The row store: versions of rows on slotted pages, after PostgreSQL's heap.
+//! `README.md` beside it tells the rules that no single file shows.
+//!
+//! - `visibility`: which version a snapshot sees
+//! - `page`: a heap page's layout, and the changes of one
+//! - `read`: fetch, scan, liveness
+//! - `insert`, `modify`, `lock`: changes of rows
+//! - `verdict`: whether a row may be changed, or who is in the way
+//! - `prune`, `vacuum`: getting rid of versions that nobody sees
+//! - `space`: where the next row goes
+//! - `check`: what must hold on every page
+//!
+//! Stateless: [`space`] is a memory of where room was, which a new version
+//! builds again.
 #![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod check;
+mod insert;
+mod lock;
+mod modify;
+mod page;
+mod prune;
+mod read;
+mod space;
+mod vacuum;
+mod verdict;
+mod visibility;
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use pg_heap_port::{
+    CheckReport, DeadTids, FileId, HEAP, HeapAccess, HeapError, Liveness, LockOutcome, RowBatch,
+    RowBuf, RowLock, Tid, UpdateOutcome, VacuumReport, WaitPolicy,
+};
+use pg_txn_port::{Snapshot, Transaction};
+use port::{Birth, BirthError, Component, CrashKind};
+use space::Space;
+
+/// What this cell says of itself.
+pub static CELL: port::Cell = port::Cell {
+    name: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    provides: &[&pg_heap_port::DOOR],
+    birth,
+};
+
+fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
+    birth.provide(&HEAP, Box::new(Heap::default()));
+    Ok(())
+}
+
+/// The provider.
+#[derive(Default)]
+struct Heap {
+    space: Space,
+}
+
+impl Component for Heap {
+    fn crash(&self, kind: CrashKind) {
+        port::crash_here(kind);
+    }
+}
+
+impl HeapAccess for Heap {
+    fn insert(&self, tx: &mut Transaction, file: FileId, row: &[u8]) -> Result<Tid, HeapError> {
+        insert::insert(&self.space, tx, file, row)
+    }
+
+    fn insert_many(
+        &self,
+        tx: &mut Transaction,
+        file: FileId,
+        rows: &[&[u8]],
+        tids: &mut Vec<Tid>,
+    ) -> Result<(), HeapError> {
+        insert::insert_many(&self.space, tx, file, rows, tids)
+    }
+
+    fn fetch(
+        &self,
+        snapshot: &Snapshot,
+        file: FileId,
+        tid: Tid,
+        row: &mut RowBuf,
+    ) -> Result<Option<Tid>, HeapError> {
+        read::fetch(snapshot, file, tid, row)
+    }
+
+    fn fetch_exact(
+        &self,
+        snapshot: &Snapshot,
+        file: FileId,
+        tid: Tid,
+        row: &mut RowBuf,
+    ) -> Result<bool, HeapError> {
+        read::fetch_exact(snapshot, file, tid, row)
+    }
+
+    fn fetch_any(&self, file: FileId, tid: Tid, row: &mut RowBuf) -> Result<bool, HeapError> {
+        read::fetch_any(file, tid, row)
+    }
+
+    fn scan_block(
+        &self,
+        snapshot: &Snapshot,
+        file: FileId,
+        block: u32,
+        rows: &mut RowBatch,
+    ) -> Result<(), HeapError> {
+        read::scan_block(snapshot, file, block, rows)
+    }
+
+    fn update(
+        &self,
+        tx: &mut Transaction,
+        file: FileId,
+        tid: Tid,
+        row: &[u8],
+        keep_index_keys: bool,
+    ) -> Result<UpdateOutcome, HeapError> {
+        modify::update(&self.space, tx, file, tid, row, keep_index_keys)
+    }
+
+    fn delete(
+        &self,
+        tx: &mut Transaction,
+        file: FileId,
+        tid: Tid,
+    ) -> Result<UpdateOutcome, HeapError> {
+        modify::delete(tx, file, tid)
+    }
+
+    fn lock_row(
+        &self,
+        tx: &mut Transaction,
+        file: FileId,
+        tid: Tid,
+        lock: RowLock,
+        policy: WaitPolicy,
+    ) -> Result<LockOutcome, HeapError> {
+        lock::lock_row(tx, file, tid, lock, policy)
+    }
+
+    fn liveness(&self, tx: &Transaction, file: FileId, tid: Tid) -> Result<Liveness, HeapError> {
+        read::liveness(tx, file, tid)
+    }
+
+    fn prune(&self, file: FileId, block: u32) -> Result<bool, HeapError> {
+        vacuum::prune_block(&self.space, file, block)
+    }
+
+    fn vacuum_collect(
+        &self,
+        tx: &Transaction,
+        file: FileId,
+    ) -> Result<(DeadTids, VacuumReport), HeapError> {
+        vacuum::collect(&self.space, tx, file)
+    }
+
+    fn vacuum_finish(
+        &self,
+        tx: &Transaction,
+        file: FileId,
+        dead: &DeadTids,
+    ) -> Result<(), HeapError> {
+        vacuum::finish(&self.space, tx, file, dead)
+    }
+
+    fn check(&self, file: FileId) -> Result<CheckReport, HeapError> {
+        check::file(file)
+    }
+}

@@ -14,18 +14,32 @@
 
 extern crate alloc;
 
+mod ddl;
 mod expr;
 mod node;
 mod relation;
 mod statement;
+mod tag;
+mod utility;
 
+pub use ddl::{
+    AlterSequence, AlterTable, CommentTarget, ConstraintKind, CreateIndex, CreateSequence,
+    CreateTable, CreateView, Ddl, Drop, DropKind, NewColumn, NewConstraint, NewIndexKey,
+    QualifiedName, TableChange,
+};
 pub use expr::{CaseArm, Expr, Quantifier, SubLink, SubLinkKind};
 pub use node::{
-    Aggregate, AggregateCall, BoundKind, CteId, FrameBound, IndexBound, IndexScan, Join, JoinKind,
-    LockStrength, Node, OnConflict, Rows, ScanDirection, SetOpKind, SortKey, TargetColumn,
-    WindowCall, WindowFrame,
+    Aggregate, AggregateCall, BoundKind, CteId, FrameBound, IndexBound, IndexExprs, IndexScan,
+    Join, JoinKind, LockStrength, Node, OnConflict, Rows, ScanDirection, SetOpKind, SortKey,
+    TargetColumn, WindowCall, WindowFrame,
 };
 pub use relation::{
     CheckConstraint, Column, ForeignKey, Index, IndexColumn, Relation, RelationKind, SequenceInfo,
 };
 pub use statement::{OutputColumn, Plan};
+pub use tag::Verb;
+pub use utility::{
+    Copy, CopyFormat, CopyHeader, CopyOptions, CopySource, Discard, ExplainFormat, ExplainOptions,
+    FetchDirection, IsolationLevel, Planned, TableLock, TableNames, TransactionCommand,
+    TransactionModes, Utility,
+};

@@ -185,6 +185,9 @@ pub enum Node {
         values: Vec<TargetColumn>,
         /// CHECK conditions over the stored row, with their names.
         checks: Vec<(String, Expr)>,
+        /// Computed keys and conditions of the table's indexes, for those that
+        /// have any.
+        index_exprs: Vec<IndexExprs>,
         /// ON CONFLICT.
         on_conflict: Option<OnConflict>,
         /// RETURNING, over the stored row.
@@ -203,6 +206,9 @@ pub enum Node {
         values: Vec<TargetColumn>,
         /// Places of the columns that SET names.
         changed: Vec<usize>,
+        /// Computed keys and conditions of the table's indexes, for those that
+        /// have any.
+        index_exprs: Vec<IndexExprs>,
         /// The condition on the input row, for a recheck after a concurrent
         /// update (READ COMMITTED).
         recheck: Option<Expr>,
@@ -224,6 +230,19 @@ pub enum Node {
         /// RETURNING, over the deleted row followed by the input row.
         returning: Option<Vec<Expr>>,
     },
+}
+
+/// What the executor needs to maintain an index whose keys are expressions or
+/// whose entries depend on a condition. An index over plain columns has none.
+#[derive(Clone, Debug)]
+pub struct IndexExprs {
+    /// The index's id.
+    pub index: Oid,
+    /// One per key column, over the table's row in descriptor order; `None`
+    /// where the key is the column itself.
+    pub keys: Vec<Option<Expr>>,
+    /// A partial index's condition, over the same row.
+    pub predicate: Option<Expr>,
 }
 
 /// A column of a row to be stored.

@@ -1,2 +1,237 @@
-//! Transaction ids, snapshots, commit log, locks.
+//! The transaction manager: ids, snapshots, table locks, and who waits for whom.
+//!
+//! Everything it knows is in one [`TxnState`] of the port crate, which goes from
+//! version to version at a swap; without one (at the start, or when a fault left
+//! it locked) a fresh state begins behind the ids reserved on disk, and what ran
+//! before counts as aborted. No call here sleeps or touches a page; see the
+//! port crate for who does.
+//!
+//! - `running`: ids, snapshots, ends
+//! - `locks`: table locks and their queues
+//! - `deadlock`: the search for a cycle of waits
 #![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod deadlock;
+mod locks;
+mod running;
+#[cfg(test)]
+mod tests;
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use pg_txn_port::state::{Proc, Shared};
+use pg_txn_port::{
+    ActiveSet, Assigned, LockMode, LockTarget, ProcId, RowHolder, RowKey, StatusReply, TXN,
+    TransactionManager, TxnError, TxnState, WaitReply, Xid, commit_log,
+};
+use port::{Birth, BirthError, Component, CrashKind, HandoverError, State};
+use sync::Completion;
+
+/// What this cell says of itself.
+pub static CELL: port::Cell = port::Cell {
+    name: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    provides: &[&pg_txn_port::DOOR],
+    birth,
+};
+
+fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
+    let state = match birth.inherit(&TXN) {
+        Some(state) => takeover(state)?,
+        None => fresh()?,
+    };
+    birth.provide(&TXN, Box::new(Manager { state }));
+    Ok(())
+}
+
+fn takeover(state: State) -> Result<Arc<TxnState>, BirthError> {
+    let state = TxnState::from_state(state).map_err(|other| {
+        BirthError::Handover(HandoverError::Schema {
+            offered: other.schema(),
+        })
+    })?;
+    // A state that a fault left locked may be half changed.
+    if state.shared.try_lock().is_none() {
+        return fresh();
+    }
+    Ok(state)
+}
+
+fn fresh() -> Result<Arc<TxnState>, BirthError> {
+    let first = commit_log::open()
+        .map_err(|e| BirthError::Missing(format!("the commit log cannot be opened: {e:?}")))?;
+    Ok(TxnState::new(first))
+}
+
+/// The provider.
+struct Manager {
+    state: Arc<TxnState>,
+}
+
+impl Component for Manager {
+    fn has_state(&self) -> bool {
+        true
+    }
+
+    fn export(&self) -> Result<Option<State>, HandoverError> {
+        Ok(Some(Arc::clone(&self.state).into_state()))
+    }
+
+    fn reclaim(&self, _state: State) -> Result<(), HandoverError> {
+        // Export gave a second reference to the same state.
+        Ok(())
+    }
+
+    fn crash(&self, kind: CrashKind) {
+        port::crash_here(kind);
+    }
+}
+
+impl Manager {
+    /// Runs `f` under the lock, if the place is still the caller's, and then
+    /// ends the tokens that `f` collects.
+    fn with<R>(
+        &self,
+        proc: ProcId,
+        f: impl FnOnce(&mut Shared, u32, &mut Vec<Completion>) -> Result<R, TxnError>,
+    ) -> Result<R, TxnError> {
+        let mut granted = Vec::new();
+        let result = {
+            let mut shared = self.state.shared.lock();
+            let place = shared.procs.get(proc.slot as usize);
+            let ours = place.is_some_and(|p| p.serial == proc.serial);
+            if !ours || proc.instance != self.state.instance {
+                return Err(TxnError::Serialization);
+            }
+            f(&mut shared, proc.slot, &mut granted)
+        };
+        for done in granted {
+            done.complete(pg_txn_port::GRANTED);
+        }
+        result
+    }
+}
+
+/// The place `slot`, which the caller knows to be there.
+fn place(shared: &mut Shared, slot: u32) -> &mut Proc {
+    &mut shared.procs[slot as usize]
+}
+
+impl TransactionManager for Manager {
+    fn begin(&self) -> ProcId {
+        let (slot, serial) = running::begin(&mut self.state.shared.lock());
+        ProcId {
+            instance: self.state.instance,
+            slot,
+            serial,
+        }
+    }
+
+    fn active_set(&self, proc: ProcId, keep: Xid) -> Result<Arc<ActiveSet>, TxnError> {
+        self.with(proc, |shared, slot, _| {
+            let set = running::active_set(shared);
+            place(shared, slot).xmin = keep.0.min(set.xmin.0);
+            Ok(set)
+        })
+    }
+
+    fn advertise(&self, proc: ProcId, keep: Xid) -> Result<(), TxnError> {
+        self.with(proc, |shared, slot, _| {
+            place(shared, slot).xmin = keep.0;
+            Ok(())
+        })
+    }
+
+    fn assign(&self, proc: ProcId) -> Result<Assigned, TxnError> {
+        self.with(proc, |shared, slot, _| {
+            Ok(running::assign(&self.state, shared, slot))
+        })
+    }
+
+    fn reserved(&self, limit: Xid) {
+        let mut shared = self.state.shared.lock();
+        shared.reserved = shared.reserved.max(limit.0);
+    }
+
+    fn status(&self, xid: Xid) -> StatusReply {
+        running::status(&self.state, xid)
+    }
+
+    fn may_commit(&self, proc: ProcId) -> Result<(), TxnError> {
+        self.with(proc, |_, _, _| Ok(()))
+    }
+
+    fn end(&self, proc: ProcId, committed: bool) {
+        // A lost place has nothing left to end.
+        let _ = self.with(proc, |shared, slot, woken| {
+            running::end(&self.state, shared, slot, committed, woken);
+            Ok(())
+        });
+    }
+
+    fn abort_ids(&self, proc: ProcId, xids: &[Xid]) -> Result<(), TxnError> {
+        self.with(proc, |shared, slot, woken| {
+            running::abort_ids(&self.state, shared, slot, xids, woken);
+            Ok(())
+        })
+    }
+
+    fn wait_for(&self, proc: ProcId, xid: Xid) -> Result<WaitReply, TxnError> {
+        self.with(proc, |shared, slot, _| {
+            Ok(running::wait_for(shared, slot, xid))
+        })
+    }
+
+    fn lock(
+        &self,
+        proc: ProcId,
+        target: LockTarget,
+        mode: LockMode,
+        nowait: bool,
+    ) -> Result<WaitReply, TxnError> {
+        self.with(proc, |shared, slot, _| {
+            locks::lock(shared, slot, target, mode, nowait)
+        })
+    }
+
+    fn unlock(&self, proc: ProcId, target: LockTarget, mode: LockMode) -> Result<(), TxnError> {
+        self.with(proc, |shared, slot, woken| {
+            locks::unlock(shared, slot, target, mode, woken);
+            Ok(())
+        })
+    }
+
+    fn stop_waiting(&self, proc: ProcId) -> Result<bool, TxnError> {
+        self.with(proc, |shared, slot, woken| {
+            Ok(locks::stop_waiting(shared, slot, woken))
+        })
+    }
+
+    fn is_deadlocked(&self, proc: ProcId) -> Result<bool, TxnError> {
+        self.with(proc, |shared, slot, _| {
+            Ok(deadlock::waits_for_itself(shared, slot))
+        })
+    }
+
+    fn row_holders(&self, row: RowKey) -> Vec<RowHolder> {
+        running::row_holders(&self.state, row)
+    }
+
+    fn add_row_holder(&self, row: RowKey, holder: RowHolder) -> Result<(), TxnError> {
+        running::add_row_holder(&self.state, row, holder);
+        Ok(())
+    }
+
+    fn horizon(&self) -> Xid {
+        running::horizon(&self.state.shared.lock())
+    }
+
+    fn next_xid(&self) -> Xid {
+        Xid(self.state.shared.lock().next)
+    }
+}

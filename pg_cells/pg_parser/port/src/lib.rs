@@ -1,2 +1,87 @@
-//! Port of pg_parser: SQL text to syntax tree, over sqlparser.
+//! The door of the parser: SQL text to statements.
+//!
+//! Statements are sqlparser's trees where a grammar is needed (queries, data
+//! changes, CREATE TABLE ...), and [`Command`] for what PostgreSQL spells its own
+//! way. Names are folded but not looked up: that is the planner's work.
 #![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod statement;
+
+pub use sqlparser::ast;
+pub use statement::{
+    AlterAction, AlterObject, Command, CommentKind, CopyCommand, ObjectKind, Parsed, SequenceSpec,
+    Statement,
+};
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use pg_types::SqlError;
+use port::{Component, Port};
+
+/// What the parser does. Stateless: a call never waits.
+pub trait Parser: Component {
+    /// Parses a text of any number of statements separated by semicolons. Empty
+    /// statements are left out.
+    ///
+    /// # Errors
+    /// 42601 with PostgreSQL's wording and the position, 54001 when the text is
+    /// nested too deeply.
+    fn parse(&self, sql: &str) -> Result<Vec<Parsed>, SqlError>;
+
+    /// Parses one scalar expression, as stored for defaults and checks.
+    ///
+    /// # Errors
+    /// As [`Parser::parse`].
+    fn parse_expr(&self, sql: &str) -> Result<ast::Expr, SqlError>;
+
+    /// Lifts the literals out of a single SELECT, INSERT, UPDATE or DELETE, so
+    /// that a session can cache its plan under the key. `None` when the text is
+    /// something else or a literal might mean more than its value.
+    fn normalize(&self, sql: &str) -> Option<Normalized>;
+}
+
+/// The parser's door.
+pub static PARSER: Port<dyn Parser> = Port::new("pg_parser");
+
+/// The same, without its type.
+pub static DOOR: &dyn port::Door = &PARSER;
+
+/// A statement with its literals lifted out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Normalized {
+    /// The statement with `$1`, `$2` ... in the literals' places, one blank
+    /// between tokens: both the cache's key and a text that can be parsed.
+    pub key: String,
+    /// The literals, in order.
+    pub literals: Vec<Literal>,
+}
+
+/// A literal that was lifted out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Literal {
+    /// A number that fits int4.
+    Int4(i32),
+    /// A number that fits int8.
+    Int8(i64),
+    /// Any other number, as written: a numeric.
+    Numeric(String),
+    /// A quoted text of unknown type.
+    Text(String),
+}
+
+impl Literal {
+    /// The type the statement's parameter has: like PostgreSQL's own literals,
+    /// a text is `unknown` (0: to be inferred).
+    #[must_use]
+    pub fn type_oid(&self) -> pg_types::Oid {
+        match self {
+            Literal::Int4(_) => pg_types::oid::INT4,
+            Literal::Int8(_) => pg_types::oid::INT8,
+            Literal::Numeric(_) => pg_types::oid::NUMERIC,
+            Literal::Text(_) => 0,
+        }
+    }
+}

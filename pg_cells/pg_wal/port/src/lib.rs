@@ -1,2 +1,192 @@
-//! Port of pg_wal: Write-ahead log: records, group commit, checkpoint position, redo.
+//! Port of pg_wal: appending log records, waiting for durability, reading the
+//! log back, and the superblock that says where recovery starts.
+//!
+//! The log is an endless stream of bytes. A record lies at a stream position (its
+//! [`Lsn`]); the byte at position `p` lies in the log region at `p` modulo the
+//! region's size. Appending copies a record into memory; [`flush`] makes
+//! everything appended so far durable with one write for all who wait.
+//!
+//! Order of a start: [`open_disk`], read with a [`LogReader`] from the
+//! superblock's redo position, bring the pages up to date, [`start_log`].
 #![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod disk;
+mod flush;
+mod reader;
+pub mod record;
+mod state;
+mod types;
+
+pub use disk::{DiskOpenError, begin_checkpoint, finish_checkpoint, open_disk, start_log};
+pub use flush::{FlushBatch, FlushStep, flush};
+pub use pg_page::superblock::Superblock;
+pub use reader::{LogReader, ReadError};
+pub use state::{Insert, SCHEMA, WalState};
+pub use types::{Lsn, WalError, WalStats};
+
+use core::sync::atomic::Ordering;
+use port::{Component, Port};
+use record::Builder;
+
+/// The log's door.
+pub static WAL: Port<dyn WriteAheadLog> = Port::new("pg_wal");
+
+/// The same, without its type.
+pub static DOOR: &dyn port::Door = &WAL;
+
+/// What came of appending a record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Append {
+    /// It is in the log; this is its end.
+    Done(Lsn),
+    /// A checkpoint has begun since `redo_seen`: look again which pages to log
+    /// whole.
+    RedoMoved(Lsn),
+    /// The memory is full: flush up to here, then try again.
+    Flush(Lsn),
+}
+
+/// What stands behind the log's door.
+pub trait WriteAheadLog: Component {
+    /// Appends a finished record whose author has seen `redo_seen` as
+    /// [`redo_position`].
+    ///
+    /// # Errors
+    /// When the log takes no records, or this one is too long.
+    fn append(&self, record: &mut Builder, redo_seen: Lsn) -> Result<Append, WalError>;
+    /// What to do to have the log durable up to `to`. Use [`flush`].
+    ///
+    /// # Errors
+    /// When the log takes no records.
+    fn flush(&self, to: Lsn) -> Result<FlushStep, WalError>;
+}
+
+/// Appends a record; `build` makes it, given the redo position, and is called
+/// again when that has moved. Waits for log memory if need be, not for the disk
+/// region: see [`wait_for_space`].
+///
+/// # Errors
+/// When it could not be appended.
+pub fn append(
+    record: &mut Builder,
+    mut build: impl FnMut(&mut Builder, Lsn) -> Result<(), WalError>,
+) -> Result<Lsn, WalError> {
+    let mut redo = redo_position();
+    build(record, redo)?;
+    loop {
+        let step = WAL
+            .enter()
+            .map_err(|_| WalError::NotRunning)?
+            .append(record, redo)?;
+        match step {
+            Append::Done(end) => return Ok(end),
+            Append::Flush(to) => flush(to)?,
+            Append::RedoMoved(to) => {
+                redo = to;
+                build(record, redo)?;
+            }
+        }
+    }
+}
+
+/// Everything before this position is durable.
+#[inline]
+#[must_use]
+pub fn flushed() -> Lsn {
+    state::position(|s| &s.flushed)
+}
+
+/// Where the next record will start.
+#[inline]
+#[must_use]
+pub fn insert_position() -> Lsn {
+    state::position(|s| &s.inserted)
+}
+
+/// A page whose last change ended at or before this is logged whole at its next
+/// change.
+#[inline]
+#[must_use]
+pub fn redo_position() -> Lsn {
+    state::position(|s| &s.redo)
+}
+
+/// Whether the log takes records.
+#[must_use]
+pub fn is_open() -> bool {
+    state::open_state().is_ok()
+}
+
+/// The share of the region from which on new work waits for a checkpoint: three
+/// quarters. The rest is for work under way, which holds latches and must not
+/// wait.
+fn soft_limit(size: u64) -> u64 {
+    size / 4 * 3
+}
+
+/// Waits while the log region is nearly full. Hold no latch: the checkpoint that
+/// frees the log needs them.
+///
+/// # Errors
+/// When the log takes no records.
+#[inline]
+pub fn wait_for_space() -> Result<(), WalError> {
+    let state = state::state()?;
+    let room = || state.used() <= soft_limit(state.size.load(Ordering::Relaxed));
+    if room() {
+        return state.check();
+    }
+    wait_slowly(state)
+}
+
+#[cold]
+fn wait_slowly(state: &'static WalState) -> Result<(), WalError> {
+    state.space.wait_until(|| {
+        if let Err(error) = state.check() {
+            return Some(Err(error));
+        }
+        if state.used() <= soft_limit(state.size.load(Ordering::Relaxed)) {
+            return Some(Ok(()));
+        }
+        state.pressure.wake_all();
+        None
+    })
+}
+
+/// For the loop that makes checkpoints: waits until a third of the log region is
+/// in use or the clock shows `deadline` (ns). True when the log asks for one.
+#[must_use]
+pub fn wait_for_pressure(deadline: u64) -> bool {
+    let Ok(state) = state::state() else {
+        task_port::park_until(deadline);
+        return false;
+    };
+    let third = || {
+        let size = state.size.load(Ordering::Relaxed);
+        (size > 0 && state.used() > size / 3).then_some(())
+    };
+    state.pressure.wait_deadline(deadline, third).is_some()
+}
+
+/// The superblock as last read or written.
+#[must_use]
+pub fn superblock() -> Option<Superblock> {
+    *state::STATE.get()?.superblock.lock()
+}
+
+/// What the log has done.
+#[must_use]
+pub fn stats() -> WalStats {
+    let Some(state) = state::STATE.get() else {
+        return WalStats::default();
+    };
+    WalStats {
+        records: state.records.load(Ordering::Relaxed),
+        flushes: state.flushes.load(Ordering::Relaxed),
+        used: state.used(),
+        size: state.size.load(Ordering::Relaxed),
+    }
+}

@@ -1,0 +1,171 @@
+//! Where a scan stands, and the entries it brings.
+
+use crate::Tid;
+use alloc::vec::Vec;
+use core::ops::Bound;
+
+/// A scan over a range of keys. Plain data: it may be kept, cloned and dropped
+/// at will.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Cursor {
+    /// Where the range begins.
+    pub lower: Bound<Vec<u8>>,
+    /// Where it ends.
+    pub upper: Bound<Vec<u8>>,
+    /// From the end to the beginning.
+    pub backward: bool,
+    /// Whether batches carry the keys too (for index-only scans and merges).
+    pub want_keys: bool,
+    /// Where it stands; the cell's.
+    pub place: Place,
+}
+
+/// Where a scan stands.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum Place {
+    /// Before its first entry.
+    #[default]
+    Start,
+    /// Forward: all entries of pages left of this one have been given.
+    Page(u32),
+    /// Backward: all entries from this one on have been given.
+    Before {
+        /// Its key.
+        key: Vec<u8>,
+        /// Its tid; packed.
+        tid: u64,
+    },
+    /// Behind its last entry.
+    End,
+}
+
+impl Cursor {
+    /// A scan of the keys between two bounds.
+    #[must_use]
+    pub fn new(lower: Bound<Vec<u8>>, upper: Bound<Vec<u8>>, backward: bool) -> Self {
+        Cursor {
+            lower,
+            upper,
+            backward,
+            want_keys: false,
+            place: Place::Start,
+        }
+    }
+
+    /// A scan of one key.
+    #[must_use]
+    pub fn point(key: Vec<u8>) -> Self {
+        Cursor::new(Bound::Included(key.clone()), Bound::Included(key), false)
+    }
+
+    /// A scan of all keys that begin with `prefix`.
+    #[must_use]
+    pub fn prefix(prefix: Vec<u8>, backward: bool) -> Self {
+        let upper = match after_prefix(&prefix) {
+            Some(after) => Bound::Excluded(after),
+            None => Bound::Unbounded,
+        };
+        Cursor::new(Bound::Included(prefix), upper, backward)
+    }
+
+    /// The same with keys in its batches.
+    #[must_use]
+    pub fn with_keys(mut self) -> Self {
+        self.want_keys = true;
+        self
+    }
+
+    /// Back to the start.
+    pub fn rewind(&mut self) {
+        self.place = Place::Start;
+    }
+}
+
+/// The least key above all keys that begin with `prefix`.
+fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
+    let keep = prefix.iter().rposition(|b| *b != 0xFF)?;
+    let mut after = prefix[..=keep].to_vec();
+    after[keep] += 1;
+    Some(after)
+}
+
+/// Entries of an index. Reuse it: its memory stays.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct EntryBatch {
+    /// The tids, in the scan's order.
+    pub tids: Vec<Tid>,
+    bytes: Vec<u8>,
+    /// The ends of the keys in `bytes`; empty when keys are not wanted.
+    ends: Vec<u32>,
+}
+
+impl EntryBatch {
+    /// An empty one.
+    #[must_use]
+    pub const fn new() -> Self {
+        EntryBatch {
+            tids: Vec::new(),
+            bytes: Vec::new(),
+            ends: Vec::new(),
+        }
+    }
+
+    /// How many entries.
+    #[inline]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tids.len()
+    }
+
+    /// Whether there are none.
+    #[inline]
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tids.is_empty()
+    }
+
+    /// The key of the entry at `at`, if the cursor wants keys.
+    #[must_use]
+    pub fn key(&self, at: usize) -> Option<&[u8]> {
+        let end = *self.ends.get(at)?;
+        let start = match at {
+            0 => 0,
+            _ => self.ends[at - 1],
+        };
+        self.bytes.get(start as usize..end as usize)
+    }
+
+    /// Forgets all entries.
+    pub fn clear(&mut self) {
+        self.tids.clear();
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Adds an entry without its key.
+    #[inline]
+    pub fn push(&mut self, tid: Tid) {
+        self.tids.push(tid);
+    }
+
+    /// Adds an entry with its key.
+    #[inline]
+    pub fn push_with_key(&mut self, tid: Tid, key: &[u8]) {
+        self.tids.push(tid);
+        self.bytes.extend_from_slice(key);
+        self.ends.push(self.bytes.len() as u32);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_where_the_next_one_begins() {
+        assert_eq!(after_prefix(b"ab"), Some(b"ac".to_vec()));
+        assert_eq!(after_prefix(&[1, 0xFF, 0xFF]), Some(alloc::vec![2]));
+        assert_eq!(after_prefix(&[0xFF]), None);
+        assert_eq!(after_prefix(&[]), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! What must hold in every tree. [`tree`] reads pages through a closure, so it
+//! also serves tools that read a disk without the system.
+
+use crate::descend::open;
+use crate::node::{Bound, Node, Position, ROOT};
+use alloc::boxed::Box;
+use alloc::vec;
+use alloc::vec::Vec;
+use pg_btree_port::{CheckReport, FileId, IndexError};
+use pg_heap_port::Fault;
+use pg_page::{Page, header};
+
+/// Checks a file.
+///
+/// # Errors
+/// When a page cannot be read.
+pub fn file(file: FileId) -> Result<CheckReport, IndexError> {
+    tree(|block| open(file, block).map(|page| Box::new(*page)))
+}
+
+/// A page to look at, and what its parent says of it.
+struct Task {
+    block: u32,
+    /// None for the root, which may have any.
+    level: Option<u16>,
+    low: Bound,
+    high: Option<Bound>,
+}
+
+/// Checks a tree whose pages `read` gives.
+///
+/// # Errors
+/// What `read` gives.
+pub fn tree<E>(mut read: impl FnMut(u32) -> Result<Box<Page>, E>) -> Result<CheckReport, E> {
+    let mut report = CheckReport::default();
+    let mut tasks = vec![Task {
+        block: ROOT,
+        level: None,
+        low: Bound::default(),
+        high: None,
+    }];
+    // The right link that the page last seen on each level had.
+    let mut links: Vec<Option<Option<u32>>> = Vec::new();
+    while let Some(task) = tasks.pop() {
+        let bytes = read(task.block)?;
+        report.pages += 1;
+        let Some(node) = Node::new(&bytes).filter(|_| header::is_sane(&bytes)) else {
+            report.add(task.block, 0, Fault::Kind);
+            continue;
+        };
+        if task.level.is_some_and(|level| level != node.level()) {
+            report.add(task.block, 0, Fault::Parent);
+            continue;
+        }
+        let level = usize::from(node.level());
+        links.resize(links.len().max(level + 1), None);
+        if links[level]
+            .replace(node.right())
+            .is_some_and(|link| link != Some(task.block))
+        {
+            report.add(task.block, 0, Fault::Link);
+        }
+        bounds(&task, &node, &mut report);
+        children(&task, &node, &mut tasks, &mut report);
+    }
+    for (level, link) in links.iter().enumerate() {
+        if *link != Some(None) {
+            report.add(ROOT, level as u16, Fault::Link);
+        }
+    }
+    Ok(report)
+}
+
+/// Positions ascend, within the bounds that the parent gives.
+fn bounds(task: &Task, node: &Node<'_>, report: &mut CheckReport) {
+    if node.high() != task.high.as_ref().map(Bound::position) {
+        report.add(task.block, 0, Fault::Parent);
+    }
+    let mut last: Option<Position<'_>> = None;
+    for index in 0..node.len() {
+        let at = node.position(index);
+        let in_order = last.is_none_or(|last| last < at);
+        let inside = at >= task.low.position() && node.high().is_none_or(|high| at < high);
+        if !in_order || !inside {
+            report.add(task.block, index + 1, Fault::Order);
+        }
+        last = Some(at);
+    }
+    if node.is_leaf() {
+        report.items += u64::from(node.len());
+    } else if node.len() == 0 || node.position(0) != task.low.position() {
+        report.add(task.block, 1, Fault::Parent);
+    }
+}
+
+/// Queues the pages below, so that the leftmost is looked at first.
+fn children(task: &Task, node: &Node<'_>, tasks: &mut Vec<Task>, report: &mut CheckReport) {
+    if node.is_leaf() {
+        return;
+    }
+    for index in (0..node.len()).rev() {
+        let high = match index + 1 {
+            next if next < node.len() => Some(node.position(next).to_owned()),
+            _ => task.high.clone(),
+        };
+        match node.child(index) {
+            Some(block) if block != ROOT => tasks.push(Task {
+                block,
+                level: Some(node.level() - 1),
+                low: node.position(index).to_owned(),
+                high,
+            }),
+            _ => report.add(task.block, index + 1, Fault::Link),
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! A tree page's layout.
+//!
+//! ```text
+//! header | pointers, in the order of the entries ... free ... items | special
+//!
+//! leaf item       tid u48 | key                 an entry
+//! inner item      tid u48 | child u32 | key     the least (key, tid) below child
+//! special         right u32 | level u16 | high_len u16 | high: tid u48 | key
+//! ```
+//! - The *position* of an entry is (key, tid): keys compare as bytes, then tids
+//!   as numbers (block, then slot).
+//! - `high` is above every position on the page and at most every position to
+//!   its right; absent (`high_len` 0) on the rightmost page of a level. It never
+//!   changes but by a split.
+//! - `right` is the next page of the level, 0 for none: page 0 is the root, and
+//!   stays where it is when the tree grows.
+//! - The first item of the leftmost inner page of a level has the least position
+//!   there is: the empty key and tid 0.
+
+use alloc::vec::Vec;
+use core::cmp::Ordering;
+use pg_buffer_port::{MiniTx, Slot};
+use pg_page::slots::{self, ItemPointer, POINTER_SIZE};
+use pg_page::{HEADER_SIZE, PAGE_SIZE, Page, get_u16, get_u32, header};
+
+/// The kind of tree pages.
+pub const KIND: u8 = 17;
+/// The page that is always the root.
+pub const ROOT: u32 = 0;
+/// Bytes of an inner or leaf item before the key.
+const TID: usize = 6;
+const CHILD: usize = 4;
+const SPECIAL: usize = 8;
+/// Bytes for pointers, items and special space.
+pub const CAPACITY: usize = PAGE_SIZE - HEADER_SIZE;
+
+/// Where an entry stands in the tree's order.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Position<'a> {
+    /// Its key.
+    pub key: &'a [u8],
+    /// Its tid, packed; above all of them for what stands behind a key.
+    pub tid: u64,
+}
+
+impl<'a> Position<'a> {
+    /// Before everything.
+    pub const LEAST: Position<'static> = Position { key: &[], tid: 0 };
+
+    /// Before all entries of `key`.
+    pub fn before(key: &'a [u8]) -> Self {
+        Position { key, tid: 0 }
+    }
+
+    /// Behind all entries of `key`.
+    pub fn behind(key: &'a [u8]) -> Self {
+        Position { key, tid: u64::MAX }
+    }
+
+    /// The same, on its own memory.
+    pub fn to_owned(self) -> Bound {
+        Bound {
+            key: self.key.to_vec(),
+            tid: self.tid,
+        }
+    }
+}
+
+impl PartialOrd for Position<'_> {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Position<'_> {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key.cmp(other.key).then(self.tid.cmp(&other.tid))
+    }
+}
+
+/// A position on its own memory.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Bound {
+    /// The key.
+    pub key: Vec<u8>,
+    /// The tid, packed.
+    pub tid: u64,
+}
+
+impl Bound {
+    /// As a position.
+    pub fn position(&self) -> Position<'_> {
+        Position {
+            key: &self.key,
+            tid: self.tid,
+        }
+    }
+}
+
+/// An item, of a leaf or (with a child) of an inner page.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Item {
+    /// Its position.
+    pub at: Bound,
+    /// The page below, for an inner item.
+    pub child: Option<u32>,
+}
+
+impl Item {
+    /// Its bytes on a page, without the pointer.
+    pub fn size(&self) -> usize {
+        TID + self.child.map_or(0, |_| CHILD) + self.at.key.len()
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.at.tid.to_le_bytes()[..TID]);
+        if let Some(child) = self.child {
+            out.extend_from_slice(&child.to_le_bytes());
+        }
+        out.extend_from_slice(&self.at.key);
+    }
+}
+
+/// A page of the tree, for reading.
+#[derive(Clone, Copy)]
+pub struct Node<'a> {
+    page: &'a Page,
+    special: &'a [u8],
+    level: u16,
+    len: u16,
+}
+
+impl<'a> Node<'a> {
+    /// The page as a tree page; none when it is not one.
+    #[inline]
+    pub fn new(page: &'a Page) -> Option<Self> {
+        let special = header::special_space(page);
+        if header::kind(page) != KIND || special.len() < SPECIAL {
+            return None;
+        }
+        Some(Node {
+            page,
+            special,
+            level: get_u16(special, 4),
+            len: slots::count(page),
+        })
+    }
+
+    /// 0 for leaves.
+    #[inline]
+    pub fn level(&self) -> u16 {
+        self.level
+    }
+
+    /// Whether it is a leaf.
+    #[inline]
+    pub fn is_leaf(&self) -> bool {
+        self.level == 0
+    }
+
+    /// The next page of the level.
+    #[inline]
+    pub fn right(&self) -> Option<u32> {
+        Some(get_u32(self.special, 0)).filter(|r| *r != ROOT)
+    }
+
+    /// The bound of its positions; none on the rightmost page.
+    #[inline]
+    pub fn high(&self) -> Option<Position<'a>> {
+        let len = usize::from(get_u16(self.special, 6));
+        let bytes = self.special.get(SPECIAL..SPECIAL + len)?;
+        let (tid, key) = bytes.split_at_checked(TID)?;
+        Some(Position {
+            key,
+            tid: tid_of(tid),
+        })
+    }
+
+    /// Whether `at` belongs on a page to the right.
+    #[inline]
+    pub fn is_left_of(&self, at: Position<'_>) -> bool {
+        self.high().is_some_and(|high| at >= high)
+    }
+
+    /// How many items there are.
+    #[inline]
+    pub fn len(&self) -> u16 {
+        self.len
+    }
+
+    /// The position of item `index` (from 0); the least one when there is no
+    /// such item.
+    #[inline]
+    pub fn position(&self, index: u16) -> Position<'a> {
+        let Some((tid, rest)) = self.item_bytes(index) else {
+            return Position::LEAST;
+        };
+        let key = if self.is_leaf() {
+            rest
+        } else {
+            rest.get(CHILD..).unwrap_or(&[])
+        };
+        Position { key, tid }
+    }
+
+    #[inline]
+    fn item_bytes(&self, index: u16) -> Option<(u64, &'a [u8])> {
+        // Every slot of a tree page points to an item.
+        let word = get_u32(self.page, HEADER_SIZE + usize::from(index) * POINTER_SIZE);
+        let (start, len) = ((word & 0x7FFF) as usize, (word >> 17) as usize);
+        let (tid, rest) = self.page.get(start..start + len)?.split_at_checked(TID)?;
+        Some((tid_of(tid), rest))
+    }
+
+    /// The page below item `index`, on an inner page.
+    #[inline]
+    pub fn child(&self, index: u16) -> Option<u32> {
+        let (_, rest) = self.item_bytes(index)?;
+        rest.first_chunk().map(|c| u32::from_le_bytes(*c))
+    }
+
+    /// How many items stand before `at`.
+    #[inline]
+    pub fn count_before(&self, at: Position<'_>) -> u16 {
+        let wanted = prefix(at.key);
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let before = match self.prefix(middle) {
+                Some(found) if found != wanted => found < wanted,
+                _ => self.position(middle) < at,
+            };
+            if before {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        low
+    }
+
+    /// The [`prefix`] of an item's key; none when it lies too near the page's
+    /// end to be read in one access.
+    #[inline]
+    fn prefix(&self, index: u16) -> Option<u64> {
+        let head = TID + if self.is_leaf() { 0 } else { CHILD };
+        let word = get_u32(self.page, HEADER_SIZE + usize::from(index) * POINTER_SIZE);
+        let (start, len) = ((word & 0x7FFF) as usize, (word >> 17) as usize);
+        let bytes = self.page.get(start + head..)?.first_chunk()?;
+        let len = len.saturating_sub(head);
+        let beyond = if len < 8 { u64::MAX >> (8 * len) } else { 0 };
+        Some(u64::from_be_bytes(*bytes) & !beyond)
+    }
+
+    /// The item of an inner page below which `at` is found, or (`strictly`)
+    /// below which the last position before `at` is.
+    #[inline]
+    pub fn branch(&self, at: Position<'_>, strictly: bool) -> u16 {
+        let before = self.count_before(at);
+        if !strictly && before < self.len() && self.position(before) == at {
+            return before;
+        }
+        before.saturating_sub(1)
+    }
+
+    /// All items, on their own memory.
+    pub fn items(&self) -> Vec<Item> {
+        let own = |index| Item {
+            at: self.position(index).to_owned(),
+            child: if self.is_leaf() {
+                None
+            } else {
+                self.child(index)
+            },
+        };
+        (0..self.len()).map(own).collect()
+    }
+
+    /// Whether `item` fits as one more.
+    pub fn has_room(&self, item: &Item) -> bool {
+        item.size() + POINTER_SIZE <= header::free_space(self.page)
+    }
+}
+
+/// The first eight bytes of a key, with zeros behind a shorter one. Two of them
+/// that differ are in the order of their keys: where they first differ, one byte
+/// is greater than zero, and the other key has a lesser one there or has ended.
+fn prefix(key: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    let len = key.len().min(8);
+    bytes[..len].copy_from_slice(&key[..len]);
+    u64::from_be_bytes(bytes)
+}
+
+#[inline]
+fn tid_of(bytes: &[u8]) -> u64 {
+    let low = get_u32(bytes, 0);
+    let high = get_u16(bytes, 4);
+    u64::from(low) | u64::from(high) << 32
+}
+
+/// Everything of a page but its items.
+#[derive(Clone, Debug, Default)]
+pub struct Frame {
+    /// 0 for leaves.
+    pub level: u16,
+    /// The next page of the level.
+    pub right: Option<u32>,
+    /// The bound, if there is one.
+    pub high: Option<Bound>,
+}
+
+impl Frame {
+    /// A page's own.
+    pub fn of(node: &Node<'_>) -> Self {
+        Frame {
+            level: node.level(),
+            right: node.right(),
+            high: node.high().map(Position::to_owned),
+        }
+    }
+
+    fn special(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.extend_from_slice(&self.right.unwrap_or(ROOT).to_le_bytes());
+        out.extend_from_slice(&self.level.to_le_bytes());
+        let len = self.high.as_ref().map_or(0, |h| TID + h.key.len());
+        out.extend_from_slice(&(len as u16).to_le_bytes());
+        if let Some(high) = &self.high {
+            out.extend_from_slice(&high.tid.to_le_bytes()[..TID]);
+            out.extend_from_slice(&high.key);
+        }
+        out
+    }
+}
+
+/// Bytes that a bound with `key_len` bytes of key takes in the special space.
+pub fn special_size(key_len: Option<usize>) -> usize {
+    (SPECIAL + key_len.map_or(0, |len| TID + len)).next_multiple_of(8)
+}
+
+/// Writes a page anew. The items must fit.
+pub fn write(mtx: &mut MiniTx, page: Slot, frame: &Frame, items: &[Item]) {
+    let special = frame.special();
+    mtx.init(page, KIND, special.len() as u16);
+    let start = usize::from(header::special(mtx.page(page)));
+    mtx.write(page, start, &special);
+    let mut bytes = Vec::new();
+    let mut pointers = Vec::with_capacity(items.len() * POINTER_SIZE);
+    let total: usize = items.iter().map(Item::size).sum();
+    let upper = start - total;
+    for item in items {
+        let offset = upper + bytes.len();
+        item.encode(&mut bytes);
+        let pointer = ItemPointer::normal(offset as u16, item.size() as u16);
+        pointers.extend_from_slice(&pointer.encode());
+    }
+    if !items.is_empty() {
+        mtx.write(page, upper, &bytes);
+        mtx.write(page, HEADER_SIZE, &pointers);
+        set_bounds(mtx, page, HEADER_SIZE + pointers.len(), upper);
+    }
+}
+
+fn set_bounds(mtx: &mut MiniTx, page: Slot, lower: usize, upper: usize) {
+    let ([l0, l1], [u0, u1]) = ((lower as u16).to_le_bytes(), (upper as u16).to_le_bytes());
+    mtx.write(page, header::at::LOWER, &[l0, l1, u0, u1]);
+}
+
+/// Adds an item as number `index` (from 0) of a page that has room for it.
+pub fn insert(mtx: &mut MiniTx, page: Slot, index: u16, item: &Item) {
+    let bytes = mtx.page(page);
+    let (count, lower) = (slots::count(bytes), usize::from(header::lower(bytes)));
+    let upper = usize::from(header::upper(bytes)) - item.size();
+    let mut encoded = Vec::with_capacity(item.size());
+    item.encode(&mut encoded);
+    mtx.write(page, upper, &encoded);
+    let at = slots::pointer_offset(index + 1);
+    let behind = usize::from(count.saturating_sub(index)) * POINTER_SIZE;
+    if behind > 0 {
+        mtx.shift(page, at, at + POINTER_SIZE, behind);
+    }
+    let pointer = ItemPointer::normal(upper as u16, item.size() as u16);
+    mtx.write(page, at, &pointer.encode());
+    set_bounds(mtx, page, lower + POINTER_SIZE, upper);
+}

@@ -1,0 +1,120 @@
+//! Cursors.
+//!
+//! Forward, a scan goes along the right links: what splits after we have read a
+//! page goes to its right, and is met there only if it was not on the page when
+//! we read it. Backward there is no link to follow: the scan goes down from the
+//! root again, to the last page before the bound it has reached. That is also
+//! right whatever has split meanwhile, and costs one descent a page.
+
+use crate::descend::{corrupt, descend, open};
+use crate::node::{Node, Position};
+use core::ops::Bound;
+use pg_btree_port::{Cursor, EntryBatch, FileId, IndexError, Place, Tid};
+
+/// See [`pg_btree_port::next_batch`].
+pub fn next_batch(
+    file: FileId,
+    cursor: &mut Cursor,
+    batch: &mut EntryBatch,
+) -> Result<bool, IndexError> {
+    batch.clear();
+    // A page may have nothing for us: emptied by a vacuum.
+    while batch.is_empty() {
+        if cursor.place == Place::End {
+            return Ok(false);
+        }
+        cursor.place = if cursor.backward {
+            backward(file, cursor, batch)?
+        } else {
+            forward(file, cursor, batch)?
+        };
+    }
+    Ok(true)
+}
+
+/// The position at which a scan of the range begins.
+fn lower(cursor: &Cursor) -> Position<'_> {
+    match &cursor.lower {
+        Bound::Included(key) => Position::before(key),
+        Bound::Excluded(key) => Position::behind(key),
+        Bound::Unbounded => Position::LEAST,
+    }
+}
+
+/// The position before which it ends; none for the end of the tree.
+fn upper(cursor: &Cursor) -> Option<Position<'_>> {
+    match &cursor.upper {
+        Bound::Included(key) => Some(Position::behind(key)),
+        Bound::Excluded(key) => Some(Position::before(key)),
+        Bound::Unbounded => None,
+    }
+}
+
+fn give(batch: &mut EntryBatch, at: Position<'_>, want_keys: bool) {
+    let tid = Tid::unpack(at.tid);
+    if want_keys {
+        batch.push_with_key(tid, at.key);
+    } else {
+        batch.push(tid);
+    }
+}
+
+fn forward(file: FileId, cursor: &Cursor, batch: &mut EntryBatch) -> Result<Place, IndexError> {
+    let from = lower(cursor);
+    let (page, block) = match cursor.place {
+        Place::Page(block) => (open(file, block)?, block),
+        _ => {
+            let (page, path) = descend(file, from, false, 0)?;
+            (page, path.block)
+        }
+    };
+    let node = Node::new(&page).ok_or_else(|| corrupt(file, block))?;
+    let first = match cursor.place {
+        Place::Page(_) => 0,
+        _ => node.count_before(from),
+    };
+    let to = upper(cursor);
+    for index in first..node.len() {
+        let at = node.position(index);
+        if to.is_some_and(|to| at >= to) {
+            return Ok(Place::End);
+        }
+        give(batch, at, cursor.want_keys);
+    }
+    let done = match (node.high(), to) {
+        (Some(high), Some(to)) => high >= to,
+        (Some(_), None) => false,
+        (None, _) => true,
+    };
+    Ok(match node.right() {
+        Some(right) if !done => Place::Page(right),
+        _ => Place::End,
+    })
+}
+
+fn backward(file: FileId, cursor: &Cursor, batch: &mut EntryBatch) -> Result<Place, IndexError> {
+    // No key is longer than a page, so this is behind all of them.
+    let last = [0xFF; 2 * pg_btree_port::MAX_KEY];
+    let to = match &cursor.place {
+        Place::Before { key, tid } => Position { key, tid: *tid },
+        _ => upper(cursor).unwrap_or(Position::behind(&last)),
+    };
+    let (page, path) = descend(file, to, true, 0)?;
+    let node = Node::new(&page).ok_or_else(|| corrupt(file, path.block))?;
+    let from = lower(cursor);
+    for index in (0..node.count_before(to)).rev() {
+        let at = node.position(index);
+        if at < from {
+            return Ok(Place::End);
+        }
+        give(batch, at, cursor.want_keys);
+    }
+    let low = path.low.position();
+    if low <= from || low == Position::LEAST {
+        return Ok(Place::End);
+    }
+    Ok(Place::Before {
+        key: path.low.key,
+        tid: path.low.tid,
+    })
+}

@@ -1,0 +1,64 @@
+//! The unique check: whether a live row has the key already.
+
+use crate::descend::{corrupt, open};
+use crate::node::{Node, Position};
+use pg_btree_port::{FileId, IndexError, Tid};
+use pg_buffer_port::{MiniTx, Slot};
+use pg_heap_port::{Liveness, liveness};
+use pg_txn_port::{Transaction, Xid};
+
+/// What forbids an insert.
+pub enum Conflict {
+    /// This row has the key.
+    Row(Tid),
+    /// A row has it, or will not, depending on how this transaction ends.
+    Undecided(Xid),
+}
+
+/// Looks at all entries with the key of `new`, beginning on the latched page
+/// `first`. Rows are looked at with that page latched: latches go from the
+/// index to the heap, never back.
+pub fn conflict(
+    tx: &Transaction,
+    mtx: &MiniTx,
+    first: Slot,
+    file: FileId,
+    heap: FileId,
+    new: Position<'_>,
+) -> Result<Option<Conflict>, IndexError> {
+    let block = mtx.page_id(first).block;
+    let node = Node::new(mtx.page(first)).ok_or_else(|| corrupt(file, block))?;
+    let (mut found, mut next) = on_page(tx, &node, heap, new)?;
+    while let (None, Some(block)) = (&found, next) {
+        let page = open(file, block)?;
+        let node = Node::new(&page).ok_or_else(|| corrupt(file, block))?;
+        (found, next) = on_page(tx, &node, heap, new)?;
+    }
+    Ok(found)
+}
+
+/// Looks at one page; gives the next one if the key may go on there.
+fn on_page(
+    tx: &Transaction,
+    node: &Node<'_>,
+    heap: FileId,
+    new: Position<'_>,
+) -> Result<(Option<Conflict>, Option<u32>), IndexError> {
+    for index in node.count_before(Position::before(new.key))..node.len() {
+        let at = node.position(index);
+        if at.key != new.key {
+            return Ok((None, None));
+        }
+        if at.tid == new.tid {
+            continue;
+        }
+        let row = Tid::unpack(at.tid);
+        match liveness(tx, heap, row)? {
+            Liveness::Dead => {}
+            Liveness::Live => return Ok((Some(Conflict::Row(row)), None)),
+            Liveness::InProgress(xid) => return Ok((Some(Conflict::Undecided(xid)), None)),
+        }
+    }
+    let goes_on = node.is_left_of(Position::behind(new.key));
+    Ok((None, node.right().filter(|_| goes_on)))
+}

@@ -1,0 +1,102 @@
+//! The loops that look after the pool: checkpoints, writing ahead of the clock's
+//! hand, making the log durable without being asked, and reading ahead. Each
+//! enters the port anew on each round, so the cell can be replaced.
+
+use crate::pool::{PoolState, any_pool, pool};
+use crate::write::{BATCH, Latched, write_out};
+use crate::{BUFFER, BufferError};
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+use nvme_port::Urgency;
+use task_port::{Priority, SpawnError, SpawnOptions};
+
+const MS: u64 = 1_000_000;
+/// Without pressure from the log, a checkpoint every so often.
+const CHECKPOINT_EVERY: u64 = 60_000 * MS;
+/// A round of the writer.
+const WRITER_EVERY: u64 = 50 * MS;
+/// After an error, before the next try.
+const PAUSE: u64 = 500 * MS;
+
+/// Starts the pool's background tasks. They end with [`crate::shut_down`].
+///
+/// # Errors
+/// When there is no memory for them.
+pub fn run_background() -> Result<(), SpawnError> {
+    let tasks: [(&str, fn()); 3] = [
+        ("checkpointer", checkpointer),
+        ("page writer", writer),
+        ("page reader", reader),
+    ];
+    for (name, body) in tasks {
+        task_port::spawn(SpawnOptions::new(name).priority(Priority::Background), body)?;
+    }
+    Ok(())
+}
+
+fn goes_on() -> bool {
+    any_pool().is_ok_and(|p| p.background.load(Ordering::SeqCst))
+}
+
+fn checkpointer() {
+    let mut last = (task_port::now(), pg_wal_port::insert_position());
+    while goes_on() {
+        // In short steps, so that an orderly end is not held up.
+        let pressed = pg_wal_port::wait_for_pressure(task_port::now() + 100 * MS);
+        let idle = pg_wal_port::insert_position() == last.1;
+        let due = !idle && task_port::now() >= last.0 + CHECKPOINT_EVERY;
+        if !pressed && !due {
+            continue;
+        }
+        let before = pg_wal_port::insert_position();
+        match behind_a_gate(crate::checkpoint) {
+            true => last = (task_port::now(), before),
+            false => task_port::sleep(PAUSE),
+        }
+    }
+}
+
+fn writer() {
+    while goes_on() {
+        task_port::sleep(WRITER_EVERY);
+        behind_a_gate(|| {
+            let pool = pool()?;
+            pg_wal_port::flush(pg_wal_port::insert_position())?;
+            write_ahead(pool)
+        });
+    }
+}
+
+/// Writes pages that the clock's hand will meet soon.
+fn write_ahead(pool: &'static PoolState) -> Result<(), BufferError> {
+    let pins = BUFFER.enter()?.ahead(BATCH);
+    if pins.is_empty() {
+        return Ok(());
+    }
+    write_out(pool, pins, Urgency::Background, Latched::Skip)
+}
+
+fn reader() {
+    while goes_on() {
+        let Ok(pool) = any_pool() else {
+            return;
+        };
+        let until = task_port::now() + 100 * MS;
+        let some = || (!pool.wanted.lock().is_empty()).then_some(());
+        if pool.wanting.wait_deadline(until, some).is_none() {
+            continue;
+        }
+        let wanted: Vec<_> = {
+            let mut wanted = pool.wanted.lock();
+            let count = wanted.len().min(BATCH);
+            wanted.drain(..count).collect()
+        };
+        behind_a_gate(|| crate::load::read_ahead(crate::pool::pool()?, &wanted));
+    }
+}
+
+/// A fault in the cell must not end the loop; the next round enters its
+/// replacement.
+fn behind_a_gate(body: impl FnOnce() -> Result<(), BufferError>) -> bool {
+    matches!(task_port::gate(body), Ok(Ok(())))
+}

@@ -1,0 +1,86 @@
+//! Checkpoints: moving the point from which recovery starts.
+//!
+//! The point is the log's end when the checkpoint begins. It moves there once
+//! every page changed before is durable; pages changed after it are logged whole
+//! first, so pages may go on changing meanwhile.
+
+use crate::pool::{DIRTY, PoolState, WRITING, pool};
+use crate::write::{BATCH, Latched, write_out};
+use crate::{BUFFER, BufferError};
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+use nvme_port::{Op, Urgency, transfer};
+use pg_wal_port::Lsn;
+
+/// Writes all changed pages and moves the point from which recovery starts.
+/// Blocks; work goes on meanwhile.
+///
+/// # Errors
+/// When a page or the log could not be written.
+pub fn checkpoint() -> Result<(), BufferError> {
+    make(pool()?, false)
+}
+
+/// Ends the background loops, and makes a last checkpoint after which the next
+/// start has nothing to replay. Nobody may change pages any more.
+///
+/// # Errors
+/// When a page or the log could not be written.
+pub fn shut_down() -> Result<(), BufferError> {
+    let pool = pool()?;
+    pool.background.store(false, Ordering::SeqCst);
+    pool.wanting.wake_all();
+    make(pool, true)?;
+    pool.open.store(false, Ordering::SeqCst);
+    Ok(())
+}
+
+fn make(pool: &'static PoolState, clean: bool) -> Result<(), BufferError> {
+    let _baton = pool.checkpoint_baton.take();
+    let redo = pg_wal_port::begin_checkpoint()?;
+    write_before(pool, redo)?;
+    flush_device()?;
+    pg_wal_port::flush(redo)?;
+    pg_wal_port::finish_checkpoint(redo, clean)?;
+    pool.counters.checkpoints.fetch_add(1, Ordering::Relaxed);
+    Ok(())
+}
+
+pub(crate) fn flush_device() -> Result<(), BufferError> {
+    let page = crate::PageId::unpack(0);
+    let flushed = transfer(Urgency::Normal, Op::Flush, 0, None);
+    flushed.map_err(|e| crate::load::disk_error(e, page))
+}
+
+/// Writes every page with changes before `lsn`, and waits for the writes of such
+/// pages that others have under way.
+pub(crate) fn write_before(pool: &'static PoolState, lsn: Lsn) -> Result<(), BufferError> {
+    loop {
+        let plan = BUFFER.enter()?.dirty_before(lsn);
+        for chunk in plan.chunks(BATCH) {
+            let pins: Vec<_> = chunk
+                .iter()
+                .filter_map(|(index, tag)| pool.arena.pin_quietly(*index, *tag))
+                .collect();
+            write_out(pool, pins, Urgency::Background, Latched::Wait)?;
+        }
+        // A write by somebody else is under way, or has failed and left the page
+        // dirty for the next round.
+        for frame in pool.arena.frames() {
+            if frame.flags.load(Ordering::SeqCst) & WRITING != 0 {
+                let ended = || (frame.flags.load(Ordering::SeqCst) & WRITING == 0).then_some(());
+                pool.written.wait_until(ended);
+            }
+        }
+        let left = |f: &frame::Frame| {
+            f.tag.load(Ordering::SeqCst) != frame::NO_TAG
+                && f.flags.load(Ordering::SeqCst) & DIRTY != 0
+                && f.word.load(Ordering::SeqCst) < lsn.0
+        };
+        if !pool.arena.frames().iter().any(left) {
+            return Ok(());
+        }
+        // Pages of a file that is being cut are skipped until they are gone.
+        task_port::yield_now();
+    }
+}

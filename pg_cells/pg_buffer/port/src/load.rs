@@ -1,0 +1,230 @@
+//! Bringing a page into memory.
+
+use crate::pool::{PoolState, VALID};
+use crate::write::{Latched, write_out};
+use crate::{BUFFER, BufferError, FileId, PageId, Place};
+use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
+use frame::{Exclusive, Pin, ReadGuard};
+use nvme_port::{DiskError, Op, Transfer, Urgency};
+use pg_page::header;
+use task_port::Held;
+
+/// How often to ask again for a frame when all are in use.
+const PATIENCE: u32 = 2_000;
+
+/// Pins the frame of a page: the one that holds it, or one to load it into.
+/// Writes changed pages out until there is one.
+pub(crate) fn place(pool: &'static PoolState, tag: u64) -> Result<Pin, BufferError> {
+    for attempt in 0..PATIENCE {
+        let step = BUFFER.enter()?.place(tag)?;
+        match step {
+            Place::Pinned(pin) => return Ok(pin),
+            Place::WriteOut(pins) => write_out(pool, pins, Urgency::Normal, Latched::Skip)?,
+            Place::Busy => {}
+        }
+        match attempt {
+            0 => {}
+            1..100 => task_port::yield_now(),
+            _ => task_port::sleep(500_000),
+        }
+    }
+    Err(BufferError::OutOfMemory)
+}
+
+/// A frame that is being filled. Dropped in this order: the device is done
+/// before the latch is given back.
+struct Loading {
+    transfer: Option<Transfer>,
+    exclusive: Exclusive,
+}
+
+/// Reads the page into its frame unless somebody else has. The frame may hold
+/// nothing afterwards: the caller looks again.
+pub(crate) fn load(pool: &PoolState, pin: Pin, id: PageId) -> Result<(), BufferError> {
+    let exclusive = pin.exclusive();
+    let frame = exclusive.frame();
+    let loaded = frame.flags.load(Ordering::SeqCst) & VALID != 0;
+    if loaded || frame.tag.load(Ordering::SeqCst) != id.pack() {
+        return Ok(());
+    }
+    // The place is looked up after the frame was entered in the table: who drops
+    // the file looks there after taking the place away.
+    let Some(offset) = pool.locate(id) else {
+        pool.table.unlink(&pool.arena, id.pack(), frame.index());
+        return Err(BufferError::NoSuchPage { page: id });
+    };
+    let data = Some(frame.dma());
+    let mut loading = Held::new(Loading {
+        transfer: None,
+        exclusive,
+    });
+    let transfer = Transfer::start(Urgency::Normal, alloc::vec![(Op::Read, offset, data)]);
+    let transfer = transfer.map_err(|error| disk_error(error, id))?;
+    let outcome = loading.transfer.insert(transfer).wait();
+    outcome.map_err(|error| disk_error(error, id))?;
+    pool.counters.reads.fetch_add(1, Ordering::Relaxed);
+    if loading.exclusive.frame().tag.load(Ordering::SeqCst) != id.pack() {
+        // The page stopped existing while it was read: another one's bytes may
+        // have been in its place already.
+        return Ok(());
+    }
+    if !is_intact(&loading.exclusive, id) {
+        pool.counters.corrupt.fetch_add(1, Ordering::Relaxed);
+        return Err(BufferError::Corrupt { page: id });
+    }
+    let flags = &loading.exclusive.frame().flags;
+    flags.fetch_or(VALID, Ordering::SeqCst);
+    Ok(())
+}
+
+/// Whether what was read is what was written. The space map starts as zeros,
+/// without checksums.
+fn is_intact(page: &pg_page::Page, id: PageId) -> bool {
+    header::is_intact(page, id.pack())
+        || (id.file == FileId::SPACE_MAP && page.iter().all(|b| *b == 0))
+}
+
+pub(crate) fn disk_error(error: DiskError, page: PageId) -> BufferError {
+    match error {
+        DiskError::NotRunning => BufferError::NotRunning,
+        DiskError::Lost => BufferError::Stopped,
+        DiskError::Io | DiskError::BadRequest => BufferError::Io { page },
+    }
+}
+
+/// The page's frame, pinned: the one that seems to hold it, or one to load it
+/// into.
+fn pinned(pool: &'static PoolState, id: PageId) -> Result<Pin, BufferError> {
+    let tag = id.pack();
+    let index = pool.table.look(&pool.arena, tag);
+    match index.and_then(|index| pool.arena.pin(index, tag)) {
+        Some(pin) => Ok(pin),
+        None => {
+            exists(pool, id)?;
+            place(pool, tag)
+        }
+    }
+}
+
+/// Latches a page exclusively, loaded. For pages that exist.
+pub(crate) fn exclusive(pool: &'static PoolState, id: PageId) -> Result<Exclusive, BufferError> {
+    let tag = id.pack();
+    if let Some(index) = pool.table.look(&pool.arena, tag)
+        && let Some(exclusive) = pool.arena.try_exclusive(index, tag)
+        && exclusive.frame().flags.load(Ordering::SeqCst) & VALID != 0
+    {
+        return Ok(exclusive);
+    }
+    loop {
+        let exclusive = pinned(pool, id)?.exclusive();
+        let frame = exclusive.frame();
+        if frame.tag.load(Ordering::SeqCst) != tag {
+            continue;
+        }
+        if frame.flags.load(Ordering::SeqCst) & VALID != 0 {
+            return Ok(exclusive);
+        }
+        load(pool, exclusive.unlatch(), id)?;
+    }
+}
+
+/// An error for a page that does not exist: before a frame is used for it.
+fn exists(pool: &PoolState, id: PageId) -> Result<(), BufferError> {
+    match pool.locate(id) {
+        Some(_) => Ok(()),
+        None => Err(BufferError::NoSuchPage { page: id }),
+    }
+}
+
+/// The same if nobody else has it latched.
+pub(crate) fn try_exclusive(
+    pool: &'static PoolState,
+    id: PageId,
+) -> Result<Option<Exclusive>, BufferError> {
+    loop {
+        let Ok(exclusive) = pinned(pool, id)?.try_exclusive() else {
+            return Ok(None);
+        };
+        let frame = exclusive.frame();
+        if frame.tag.load(Ordering::SeqCst) != id.pack() {
+            continue;
+        }
+        if frame.flags.load(Ordering::SeqCst) & VALID != 0 {
+            return Ok(Some(exclusive));
+        }
+        load(pool, exclusive.unlatch(), id)?;
+    }
+}
+
+/// Latches a page for reading, loaded.
+pub(crate) fn read(pool: &'static PoolState, id: PageId) -> Result<ReadGuard, BufferError> {
+    loop {
+        let guard = pinned(pool, id)?.read();
+        let frame = guard.frame();
+        if frame.tag.load(Ordering::SeqCst) != id.pack() {
+            continue;
+        }
+        if frame.flags.load(Ordering::SeqCst) & VALID != 0 {
+            return Ok(guard);
+        }
+        load(pool, guard.unlatch(), id)?;
+    }
+}
+
+/// Latches the frame of a page exclusively without reading it: all zero.
+pub(crate) fn blank(pool: &'static PoolState, id: PageId) -> Result<Exclusive, BufferError> {
+    loop {
+        let mut exclusive = place(pool, id.pack())?.exclusive();
+        if exclusive.frame().tag.load(Ordering::SeqCst) == id.pack() {
+            exclusive.fill(0);
+            exclusive.frame().flags.fetch_or(VALID, Ordering::SeqCst);
+            return Ok(exclusive);
+        }
+    }
+}
+
+/// Reads pages that are wanted soon, as one submission. Leaves those alone that
+/// somebody else deals with.
+pub(crate) fn read_ahead(pool: &'static PoolState, pages: &[PageId]) -> Result<(), BufferError> {
+    let mut parts = Vec::new();
+    let mut reading = Held::new(ReadingAhead {
+        transfer: None,
+        frames: Vec::with_capacity(pages.len()),
+    });
+    for page in pages {
+        if pool.locate(*page).is_none() {
+            continue;
+        }
+        let Ok(exclusive) = place(pool, page.pack())?.try_exclusive() else {
+            continue;
+        };
+        let frame = exclusive.frame();
+        let wanted = frame.tag.load(Ordering::SeqCst) == page.pack()
+            && frame.flags.load(Ordering::SeqCst) & VALID == 0;
+        // Looked up again behind the entry in the table, as in `load`.
+        if let (true, Some(offset)) = (wanted, pool.locate(*page)) {
+            parts.push((Op::Read, offset, Some(frame.dma())));
+            reading.frames.push((*page, exclusive));
+        }
+    }
+    let first = PageId::unpack(0);
+    let transfer = Transfer::start(Urgency::Background, parts);
+    let transfer = transfer.map_err(|error| disk_error(error, first))?;
+    let outcome = reading.transfer.insert(transfer).wait();
+    outcome.map_err(|error| disk_error(error, first))?;
+    for (page, exclusive) in &reading.frames {
+        // A damaged page is left to who really reads it.
+        if is_intact(exclusive, *page) {
+            exclusive.frame().flags.fetch_or(VALID, Ordering::SeqCst);
+            pool.counters.reads.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    Ok(())
+}
+
+/// Frames that are being filled together.
+struct ReadingAhead {
+    transfer: Option<Transfer>,
+    frames: Vec<(PageId, Exclusive)>,
+}

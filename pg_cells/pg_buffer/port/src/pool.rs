@@ -1,0 +1,230 @@
+//! The pool's state: what a swap hands over.
+
+use crate::mini_tx::Inner;
+use crate::space::Space;
+use crate::table::PageTable;
+use crate::{BufferError, PageId};
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use frame::{Arena, Frame, IoBuffer, NO_TAG, StaticRef};
+use port::{HandoverError, State};
+use sync::{SpinLock, WaitQueue};
+use task_port::Held;
+
+/// The schema of [`PoolState`].
+pub const SCHEMA: u32 = 1;
+
+/// Flag of a frame: its bytes are the page.
+pub const VALID: u32 = 1;
+/// Flag of a frame: its bytes are newer than the disk's.
+pub const DIRTY: u32 = 2;
+/// Flag of a frame: a copy of its bytes is on its way to the disk.
+pub const WRITING: u32 = 4;
+
+static POOL: StaticRef<PoolState> = StaticRef::new();
+
+/// Counters for people and tests.
+#[derive(Debug, Default)]
+pub struct Counters {
+    /// Pages read.
+    pub reads: AtomicU64,
+    /// Pages written.
+    pub writes: AtomicU64,
+    /// Frames given to another page.
+    pub evictions: AtomicU64,
+    /// Damaged pages met.
+    pub corrupt: AtomicU64,
+    /// Checkpoints completed.
+    pub checkpoints: AtomicU64,
+}
+
+/// The buffer pool. It lives for ever; a cell that is born without inheriting it
+/// starts it anew.
+///
+/// A frame's `word` is a log position: no change of the page that is not on the
+/// disk yet lies before it. It counts while the frame is dirty.
+#[derive(Debug)]
+pub struct PoolState {
+    /// The frames.
+    pub arena: Arena,
+    /// Which frame holds which page.
+    pub table: PageTable,
+    /// The clock's hand: how many frames it has visited.
+    pub hand: AtomicU32,
+    /// The files. Nothing is waited for under it.
+    pub space: SpinLock<Space>,
+    /// Held by the one who changes the space map.
+    pub(crate) space_baton: Baton,
+    /// Held by the one who makes a checkpoint, or opens the pool.
+    pub(crate) checkpoint_baton: Baton,
+    /// Those who wait for a frame's write to end.
+    pub(crate) written: WaitQueue,
+    /// Pages somebody will want soon.
+    pub(crate) wanted: SpinLock<VecDeque<PageId>>,
+    /// The reader of wanted pages, waiting.
+    pub(crate) wanting: WaitQueue,
+    /// Pages are given out.
+    pub(crate) open: AtomicBool,
+    /// Background loops go on.
+    pub(crate) background: AtomicBool,
+    /// Counts up when the pool is started anew.
+    pub(crate) generation: AtomicU64,
+    /// Bytes of the log region of a disk to be formatted; 0: by default.
+    pub log_size: AtomicU64,
+    /// Memory for writing pages out.
+    pub(crate) buffers: SpinLock<Vec<IoBuffer>>,
+    /// Mini-transactions that have ended and whose memory can be used again, by
+    /// CPU. In boxes, because that is how they are entered in a ledger.
+    #[allow(clippy::vec_box)]
+    pub(crate) memory: [SpinLock<Vec<Box<Inner>>>; MEMORIES],
+    /// Counters.
+    pub counters: Counters,
+}
+
+/// CPUs beyond so many share.
+pub(crate) const MEMORIES: usize = 16;
+
+impl PoolState {
+    /// The state for a cell born without one: closed, with `frames` frames. What
+    /// is there already is used again when it has that size.
+    ///
+    /// # Errors
+    /// When there is no memory.
+    pub fn obtain(frames: u32) -> Result<&'static PoolState, BufferError> {
+        if let Some(pool) = POOL.get() {
+            pool.open.store(false, Ordering::SeqCst);
+            // A fault within a spinning lock leaves it locked for ever.
+            let sound = pool.space.try_lock().is_some();
+            if sound && pool.arena.frames().len() == frames as usize {
+                return Ok(pool);
+            }
+            // Who still has the old one can only fail.
+            pool.generation.fetch_add(1, Ordering::SeqCst);
+        }
+        let arena = Arena::new(frames)?;
+        let pool: &'static PoolState = Box::leak(Box::new(PoolState {
+            table: PageTable::new(frames as usize),
+            arena,
+            hand: AtomicU32::new(0),
+            space: SpinLock::new(Space::default()),
+            space_baton: Baton::default(),
+            checkpoint_baton: Baton::default(),
+            written: WaitQueue::new(),
+            wanted: SpinLock::new(VecDeque::new()),
+            wanting: WaitQueue::new(),
+            open: AtomicBool::new(false),
+            background: AtomicBool::new(true),
+            generation: AtomicU64::new(0),
+            log_size: AtomicU64::new(0),
+            buffers: SpinLock::new(Vec::new()),
+            memory: core::array::from_fn(|_| SpinLock::new(Vec::new())),
+            counters: Counters::default(),
+        }));
+        POOL.set(Some(pool));
+        Ok(pool)
+    }
+
+    /// For the swap: the state as it is handed over.
+    #[must_use]
+    pub fn into_state(&'static self) -> State {
+        State::new(SCHEMA, Box::new(self))
+    }
+
+    /// For the swap: the state from its predecessor.
+    ///
+    /// # Errors
+    /// When it is not one this code knows.
+    pub fn from_state(state: State) -> Result<&'static PoolState, HandoverError> {
+        let offered = state.schema();
+        if offered != SCHEMA {
+            return Err(HandoverError::Schema { offered });
+        }
+        let state = state.take::<&'static PoolState>();
+        Ok(*state.map_err(|_| HandoverError::Missing)?)
+    }
+
+    /// Forgets every page. Waits for those who have one latched.
+    pub(crate) fn reset(&self) {
+        self.open.store(false, Ordering::SeqCst);
+        self.generation.fetch_add(1, Ordering::SeqCst);
+        for frame in self.arena.frames() {
+            self.discard(frame);
+            // A mini-transaction that still holds the latch can only fail now;
+            // it puts its bytes back before it lets go.
+            if let Some(pin) = self.arena.pin_quietly(frame.index(), NO_TAG) {
+                let exclusive = pin.exclusive();
+                exclusive.frame().flags.store(0, Ordering::SeqCst);
+            }
+        }
+        self.wanted.lock().clear();
+    }
+
+    /// Lets a frame hold nothing. Whoever has it pinned may still read it.
+    pub(crate) fn discard(&self, frame: &Frame) {
+        loop {
+            let tag = frame.tag.load(Ordering::SeqCst);
+            if tag == NO_TAG {
+                return;
+            }
+            // Pinned, so that it is not given to another page between the steps.
+            let Some(pin) = self.arena.pin_quietly(frame.index(), tag) else {
+                task_port::yield_now();
+                continue;
+            };
+            self.written
+                .wait_until(|| (frame.flags.load(Ordering::SeqCst) & WRITING == 0).then_some(()));
+            if self.table.unlink(&self.arena, tag, frame.index()) {
+                frame.flags.fetch_and(!(VALID | DIRTY), Ordering::SeqCst);
+            }
+            drop(pin);
+        }
+    }
+
+    /// Where a page lies on the disk.
+    pub(crate) fn locate(&self, id: PageId) -> Option<u64> {
+        self.space.lock().locate(id)
+    }
+}
+
+/// The pool, whether open or not.
+pub(crate) fn any_pool() -> Result<&'static PoolState, BufferError> {
+    POOL.get().ok_or(BufferError::NotRunning)
+}
+
+/// The open pool.
+#[inline]
+pub(crate) fn pool() -> Result<&'static PoolState, BufferError> {
+    match POOL.get() {
+        Some(pool) if pool.open.load(Ordering::Acquire) => Ok(pool),
+        _ => Err(BufferError::NotRunning),
+    }
+}
+
+/// A lock whose holder may sleep and may fault.
+#[derive(Debug, Default)]
+pub(crate) struct Baton {
+    taken: AtomicBool,
+    waiters: WaitQueue,
+}
+
+/// The right that a [`Baton`] stands for.
+#[derive(Debug)]
+pub(crate) struct BatonGuard(&'static Baton);
+
+impl Baton {
+    pub(crate) fn take(&'static self) -> Held<BatonGuard> {
+        self.waiters
+            .wait_until(|| (!self.taken.swap(true, Ordering::SeqCst)).then_some(()));
+        Held::new(BatonGuard(self))
+    }
+}
+
+impl Drop for BatonGuard {
+    fn drop(&mut self) {
+        self.0.taken.store(false, Ordering::SeqCst);
+        // All, since the one chosen may have been ended by a fault meanwhile.
+        self.0.waiters.wake_all();
+    }
+}

@@ -1,0 +1,206 @@
+//! One aggregate call: compiled once ([`AggCode`]), with a running state for
+//! each group ([`AggCell`]). FILTER, DISTINCT and ORDER BY are handled here; the
+//! aggregates themselves know nothing of them.
+
+use crate::builtins::Call;
+use crate::env::Env;
+use crate::expr::{Code, compile_all, compile_option, eval_all, type_of};
+use crate::groups::Groups;
+use crate::op::Builder;
+use crate::op::sort::Sorter;
+use crate::sort_key::{KeyOrder, Keys};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use pg_builtins::{AggState, AggregateKind, Body};
+use pg_plan::{AggregateCall, Expr};
+use pg_types::{Datum, Oid, SqlResult};
+
+/// A compiled call.
+pub struct AggCode {
+    function: Oid,
+    args: Vec<Code>,
+    types: Vec<Oid>,
+    ret: Oid,
+    filter: Option<Code>,
+    distinct: bool,
+    order: Keys,
+    /// `count(*)`: rows are counted without the function table.
+    counts_rows: bool,
+    values: Vec<Datum>,
+    key_values: Vec<Datum>,
+}
+
+/// The state of one call in one group.
+pub enum AggCell {
+    /// `count(*)`.
+    Count(i64),
+    /// Fed as rows come.
+    Running(Box<AggState>),
+    /// Distinct arguments, fed as they turn up.
+    Distinct(Box<AggState>, Groups),
+    /// Fed in order at the end; duplicates are dropped there.
+    Sorted(Box<Sorter>),
+}
+
+impl AggCode {
+    /// Compiles a call.
+    ///
+    /// # Errors
+    /// As compiling expressions.
+    pub fn compile(call: &AggregateCall, builder: &mut Builder) -> SqlResult<Self> {
+        let mut code = AggCode::plain(
+            call.function,
+            &call.args,
+            call.filter.as_ref(),
+            call.type_oid,
+            builder,
+        )?;
+        code.distinct = call.distinct;
+        code.order = Keys::compile(&call.order, builder)?;
+        code.counts_rows &= !code.distinct;
+        Ok(code)
+    }
+
+    /// Compiles a call without DISTINCT and ORDER BY.
+    ///
+    /// # Errors
+    /// As compiling expressions.
+    pub fn plain(
+        function: Oid,
+        args: &[Expr],
+        filter: Option<&Expr>,
+        ret: Oid,
+        builder: &mut Builder,
+    ) -> SqlResult<Self> {
+        let known = crate::builtins::function(function)?;
+        Ok(AggCode {
+            function,
+            args: compile_all(args, builder)?,
+            types: args.iter().map(type_of).collect(),
+            ret,
+            filter: compile_option(filter, builder)?,
+            distinct: false,
+            order: Keys {
+                codes: Vec::new(),
+                orders: Vec::new(),
+            },
+            counts_rows: matches!(known.body, Body::Aggregate(AggregateKind::CountStar)),
+            values: Vec::new(),
+            key_values: Vec::new(),
+        })
+    }
+
+    /// The state of an empty group.
+    ///
+    /// # Errors
+    /// When the function is not an aggregate.
+    pub fn cell(&self) -> SqlResult<AggCell> {
+        if self.counts_rows {
+            return Ok(AggCell::Count(0));
+        }
+        if !self.order.codes.is_empty() {
+            let mut orders = self.order.orders.clone();
+            if self.distinct {
+                // Equal arguments must come to stand side by side.
+                orders.extend(self.types.iter().map(|t| KeyOrder {
+                    type_oid: *t,
+                    descending: false,
+                    nulls_first: false,
+                }));
+            }
+            return Ok(AggCell::Sorted(Box::new(Sorter::new(
+                &orders,
+                self.args.len(),
+                usize::MAX,
+            ))));
+        }
+        let state = Box::new(AggState::new(self.function, &self.types)?);
+        if self.distinct {
+            return Ok(AggCell::Distinct(state, Groups::new(&self.types)));
+        }
+        Ok(AggCell::Running(state))
+    }
+
+    /// Feeds an input row to a group's state.
+    ///
+    /// # Errors
+    /// As the aggregate.
+    pub fn step(&mut self, cell: &mut AggCell, row: &[Datum], env: &mut Env<'_>) -> SqlResult<()> {
+        if let Some(filter) = &mut self.filter
+            && !filter.is_true(row, env)?
+        {
+            return Ok(());
+        }
+        if let AggCell::Count(count) = cell {
+            *count += 1;
+            return Ok(());
+        }
+        eval_all(&mut self.args, row, env, &mut self.values)?;
+        let call = Call {
+            ctx: env.session,
+            args: &self.types,
+            ret: self.ret,
+            spread: false,
+        };
+        match cell {
+            AggCell::Count(_) => Ok(()),
+            AggCell::Running(state) => state.step(&self.values, &call),
+            AggCell::Distinct(state, seen) => {
+                if seen.enter(&self.values, &mut env.run.memory)?.1 {
+                    state.step(&self.values, &call)?;
+                }
+                Ok(())
+            }
+            AggCell::Sorted(sorter) => {
+                self.order.eval(row, env, &mut self.key_values)?;
+                if self.distinct {
+                    self.key_values.extend_from_slice(&self.values);
+                }
+                sorter.push(&self.values, &self.key_values, &mut env.run.memory)
+            }
+        }
+    }
+
+    /// The value of a group's state.
+    ///
+    /// # Errors
+    /// As the aggregate.
+    pub fn finish(&self, cell: &mut AggCell, env: &mut Env<'_>) -> SqlResult<Datum> {
+        let call = Call {
+            ctx: env.session,
+            args: &self.types,
+            ret: self.ret,
+            spread: false,
+        };
+        match cell {
+            AggCell::Count(count) => Ok(Datum::Int8(*count)),
+            AggCell::Running(state) | AggCell::Distinct(state, _) => state.finish(&call),
+            AggCell::Sorted(sorter) => {
+                sorter.sort();
+                let mut state = AggState::new(self.function, &self.types)?;
+                let mut last: Option<&[Datum]> = None;
+                let mut at = 0;
+                while let Some(row) = sorter.row(at) {
+                    at += 1;
+                    let repeated =
+                        last.is_some_and(|l| crate::sort_key::same_group(&self.types, l, row));
+                    if self.distinct && repeated {
+                        continue;
+                    }
+                    last = Some(row);
+                    state.step(row, &call)?;
+                }
+                state.finish(&call)
+            }
+        }
+    }
+
+    /// Gives the memory of a group's state back.
+    pub fn release(cell: &mut AggCell, env: &mut Env<'_>) {
+        match cell {
+            AggCell::Distinct(_, seen) => seen.clear(&mut env.run.memory),
+            AggCell::Sorted(sorter) => sorter.clear(&mut env.run.memory),
+            _ => {}
+        }
+    }
+}

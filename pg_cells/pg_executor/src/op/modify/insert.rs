@@ -1,0 +1,154 @@
+//! [`RowInserter`]: INSERT, row by row; COPY FROM uses it too.
+
+use super::conflict::Conflict;
+use super::target::{NewRow, Target};
+use super::{ForeignKeys, RowChange};
+use crate::env::Env;
+use crate::op::Builder;
+use crate::store::Tid;
+use alloc::vec::Vec;
+use pg_plan::Node;
+use pg_types::{Datum, SqlError, SqlResult};
+
+/// Inserts rows.
+pub struct RowInserter {
+    target: Target,
+    values: NewRow,
+    conflict: Option<Conflict>,
+    new: Vec<Datum>,
+    queue: Queue,
+    keys: ForeignKeys,
+}
+
+/// Rows that are checked and encoded but not stored yet.
+#[derive(Default)]
+struct Queue {
+    rows: Vec<Vec<Datum>>,
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    tids: Vec<Tid>,
+}
+
+/// Rows and bytes that are queued at most.
+const QUEUE_ROWS: usize = 512;
+const QUEUE_BYTES: usize = 128 * 1024;
+
+impl RowInserter {
+    /// For an Insert node; its input is the caller's business.
+    ///
+    /// # Errors
+    /// As compiling expressions.
+    pub fn compile(node: &Node, builder: &mut Builder) -> SqlResult<Self> {
+        let Node::Insert {
+            relation,
+            values,
+            checks,
+            on_conflict,
+            index_exprs,
+            ..
+        } = node
+        else {
+            return Err(SqlError::internal("not an INSERT"));
+        };
+        Ok(RowInserter {
+            target: Target::compile(relation, checks, index_exprs, builder)?,
+            values: NewRow::compile(values, builder)?,
+            conflict: on_conflict
+                .as_ref()
+                .map(|c| Conflict::compile(c, relation, builder))
+                .transpose()?,
+            new: Vec::new(),
+            queue: Queue::default(),
+            keys: ForeignKeys::new(relation),
+        })
+    }
+
+    /// Takes an input row that is to be stored together with others.
+    ///
+    /// # Errors
+    /// As [`RowChange::change`].
+    pub fn queue(&mut self, row: &[Datum], env: &mut Env<'_>) -> SqlResult<()> {
+        if self.conflict.is_some() {
+            return self.change(row, None, env).map(|_| ());
+        }
+        self.values.compute(row, env, &mut self.new)?;
+        self.target.check(&self.values, &self.new, env)?;
+        self.keys.stored(None, &self.new);
+        let queue = &mut self.queue;
+        queue.bytes.extend_from_slice(self.target.bytes());
+        queue.ends.push(queue.bytes.len());
+        if !self.target.indexes.is_empty() {
+            queue.rows.push(core::mem::take(&mut self.new));
+        }
+        if queue.ends.len() >= QUEUE_ROWS || queue.bytes.len() >= QUEUE_BYTES {
+            return self.flush(env);
+        }
+        Ok(())
+    }
+
+    /// Stores the queued rows.
+    ///
+    /// # Errors
+    /// 23505, and as the layers below.
+    pub fn flush(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        let queue = &mut self.queue;
+        if queue.ends.is_empty() {
+            return Ok(());
+        }
+        let starts = core::iter::once(0).chain(queue.ends.iter().copied());
+        let slice =
+            |(start, end): (usize, &usize)| queue.bytes.get(start..*end).unwrap_or_default();
+        let rows: Vec<&[u8]> = starts.zip(&queue.ends).map(slice).collect();
+        queue.tids.clear();
+        env.store
+            .insert_many(self.target.relation.file, &rows, &mut queue.tids)?;
+        for (row, tid) in queue.rows.iter().zip(&queue.tids) {
+            env.tick()?;
+            if let Some((at, _)) = self.target.index_row(row, *tid, env)? {
+                return Err(self.target.duplicate(at, env));
+            }
+        }
+        queue.rows.clear();
+        queue.bytes.clear();
+        queue.ends.clear();
+        Ok(())
+    }
+}
+
+impl RowChange for RowInserter {
+    fn change(
+        &mut self,
+        row: &[Datum],
+        shown: Option<&mut Vec<Datum>>,
+        env: &mut Env<'_>,
+    ) -> SqlResult<bool> {
+        self.values.compute(row, env, &mut self.new)?;
+        self.target.check(&self.values, &self.new, env)?;
+        let inserted = match &mut self.conflict {
+            Some(conflict) => {
+                conflict.insert(&mut self.target, &self.values, &mut self.new, env)?
+            }
+            None => {
+                let id = self.target.insert(env)?;
+                if let Some((at, _)) = self.target.index_row(&self.new, id, env)? {
+                    return Err(self.target.duplicate(at, env));
+                }
+                true
+            }
+        };
+        if inserted {
+            let replaced = self.conflict.as_ref().and_then(Conflict::replaced);
+            self.keys.stored(replaced, &self.new);
+        }
+        if inserted && let Some(shown) = shown {
+            shown.clear();
+            shown.extend_from_slice(&self.new);
+            shown.extend_from_slice(row);
+        }
+        Ok(inserted)
+    }
+
+    fn foreign_keys(&mut self) -> &mut ForeignKeys {
+        &mut self.keys
+    }
+}

@@ -1,0 +1,185 @@
+//! INSERT, UPDATE and DELETE. A statement runs to its end before it gives its
+//! first RETURNING row, so a client that stops reading leaves no half of it.
+//!
+//! What all three share: [`target`] computes, checks and encodes rows,
+//! [`indexes`] keeps the indexes, [`foreign`] the foreign keys, [`errors`] words
+//! what can go wrong.
+
+mod conflict;
+mod delete;
+pub mod errors;
+mod foreign;
+pub mod indexes;
+mod insert;
+mod referenced;
+pub mod target;
+mod update;
+
+pub use foreign::ForeignKeys;
+pub use insert::RowInserter;
+
+use super::{Builder, Input, Operator};
+use crate::env::Env;
+use crate::expr::{Code, compile_all, eval_all};
+use crate::rows::RowBuffer;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use pg_plan::{Expr, Node};
+use pg_types::{Datum, SqlResult};
+
+/// Makes the operator for a node that changes a table.
+///
+/// # Errors
+/// As compiling expressions.
+pub fn build(node: &Node, builder: &mut Builder) -> SqlResult<Input> {
+    Ok(match node {
+        Node::Insert {
+            input, returning, ..
+        } => {
+            let input = builder.build(input)?;
+            let inserter = RowInserter::compile(node, builder)?;
+            Box::new(Modify::new(
+                input,
+                Box::new(inserter),
+                returning.as_deref(),
+                builder,
+            )?)
+        }
+        Node::Update {
+            input, returning, ..
+        } => {
+            let input = builder.build(input)?;
+            let updater = update::RowUpdater::compile(node, builder)?;
+            Box::new(Modify::new(
+                input,
+                Box::new(updater),
+                returning.as_deref(),
+                builder,
+            )?)
+        }
+        Node::Delete {
+            input, returning, ..
+        } => {
+            let input = builder.build(input)?;
+            let deleter = delete::RowDeleter::compile(node, builder)?;
+            Box::new(Modify::new(
+                input,
+                Box::new(deleter),
+                returning.as_deref(),
+                builder,
+            )?)
+        }
+        _ => {
+            return Err(pg_types::SqlError::internal(
+                "not a node that changes a table",
+            ));
+        }
+    })
+}
+
+/// Changes the table for one input row.
+pub trait RowChange: Send {
+    /// Does it; false when nothing was changed. `shown` receives the row that
+    /// RETURNING is evaluated over.
+    ///
+    /// # Errors
+    /// Constraint violations, and what the layers below report.
+    fn change(
+        &mut self,
+        row: &[Datum],
+        shown: Option<&mut Vec<Datum>>,
+        env: &mut Env<'_>,
+    ) -> SqlResult<bool>;
+
+    /// The foreign keys that its changes concern.
+    fn foreign_keys(&mut self) -> &mut ForeignKeys;
+}
+
+/// Runs a change for each input row.
+struct Modify {
+    input: Input,
+    change: Box<dyn RowChange>,
+    returning: Option<Vec<Code>>,
+    rows: RowBuffer,
+    affected: u64,
+    done: bool,
+    /// The row after the current one.
+    at: usize,
+    shown: Vec<Datum>,
+    scratch: Vec<Datum>,
+}
+
+impl Modify {
+    fn new(
+        input: Input,
+        change: Box<dyn RowChange>,
+        returning: Option<&[Expr]>,
+        builder: &mut Builder,
+    ) -> SqlResult<Self> {
+        Ok(Modify {
+            input,
+            change,
+            rows: RowBuffer::new(returning.map_or(0, <[Expr]>::len)),
+            returning: returning.map(|r| compile_all(r, builder)).transpose()?,
+            affected: 0,
+            done: false,
+            at: 0,
+            shown: Vec::new(),
+            scratch: Vec::new(),
+        })
+    }
+
+    fn run(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        while self.input.next(env)? {
+            env.tick()?;
+            let shown = if self.returning.is_some() {
+                Some(&mut self.shown)
+            } else {
+                None
+            };
+            if !self.change.change(self.input.row(), shown, env)? {
+                continue;
+            }
+            self.affected += 1;
+            if let Some(returning) = &mut self.returning {
+                eval_all(returning, &self.shown, env, &mut self.scratch)?;
+                self.rows.push(&self.scratch, &mut env.run.memory)?;
+            }
+        }
+        self.change.foreign_keys().settle(env)
+    }
+}
+
+impl Operator for Modify {
+    fn next(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
+        if !core::mem::replace(&mut self.done, true) {
+            self.run(env)?;
+        }
+        if self.at < self.rows.len() {
+            self.at += 1;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn row(&self) -> &[Datum] {
+        self.rows.row(self.at.saturating_sub(1))
+    }
+
+    fn width(&self) -> usize {
+        self.rows.width()
+    }
+
+    fn reset(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        self.rows.clear(&mut env.run.memory);
+        self.change.foreign_keys().clear();
+        self.affected = 0;
+        self.done = false;
+        self.at = 0;
+        self.input.reset(env)
+    }
+
+    fn affected(&self) -> u64 {
+        self.affected
+    }
+}

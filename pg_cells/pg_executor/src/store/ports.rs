@@ -1,0 +1,215 @@
+//! [`PortStore`]: the row store of the running system.
+
+use super::{Changed, Cursor, EntryBatch, RowBatch, RowBuf, RowStore, Tid, WaitPolicy};
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use pg_btree_port::{FileId, Inserted};
+use pg_buffer_port::Fork;
+use pg_catalog_port::CATALOG;
+use pg_executor_port::SharedTransaction;
+use pg_executor_port::errors::{heap_error, index_error, port_error, txn_error};
+use pg_heap_port::{Liveness, LockOutcome, RowLock, UpdateOutcome};
+use pg_plan::{LockStrength, Relation};
+use pg_txn_port::Snapshot;
+use pg_types::{Datum, Oid, SqlError, SqlResult};
+
+/// Tables and indexes through their ports, for one statement of a transaction.
+pub struct PortStore<'a, 't> {
+    tx: &'a SharedTransaction<'t>,
+    snapshot: Arc<Snapshot>,
+    /// The statement's snapshot while another one is in use.
+    put_aside: Option<Arc<Snapshot>>,
+}
+
+fn main(file: u32) -> FileId {
+    FileId::new(file, Fork::Main)
+}
+
+fn lock_of(strength: LockStrength) -> RowLock {
+    match strength {
+        LockStrength::KeyShare => RowLock::KeyShare,
+        LockStrength::Share => RowLock::Share,
+        LockStrength::NoKeyUpdate => RowLock::NoKeyUpdate,
+        LockStrength::Update => RowLock::Update,
+    }
+}
+
+fn changed(outcome: UpdateOutcome) -> Changed {
+    match outcome {
+        UpdateOutcome::Updated { tid, hot } => Changed::Done { tid, hot },
+        UpdateOutcome::SelfModified => Changed::SelfModified,
+        UpdateOutcome::Concurrent { newest } => Changed::Concurrent { newest },
+        UpdateOutcome::Deleted => Changed::Deleted,
+    }
+}
+
+impl<'a, 't> PortStore<'a, 't> {
+    /// A store that reads under `snapshot`.
+    #[must_use]
+    pub fn new(tx: &'a SharedTransaction<'t>, snapshot: Arc<Snapshot>) -> Self {
+        PortStore {
+            tx,
+            snapshot,
+            put_aside: None,
+        }
+    }
+
+    /// The snapshot it reads under now.
+    #[must_use]
+    pub fn snapshot(&self) -> &Arc<Snapshot> {
+        &self.snapshot
+    }
+}
+
+impl RowStore for PortStore<'_, '_> {
+    fn blocks(&mut self, file: u32) -> SqlResult<u32> {
+        pg_heap_port::blocks(main(file)).map_err(heap_error)
+    }
+
+    fn scan_block(&mut self, file: u32, block: u32, batch: &mut RowBatch) -> SqlResult<()> {
+        pg_heap_port::scan_block(&self.snapshot, main(file), block, batch).map_err(heap_error)
+    }
+
+    fn fetch(&mut self, file: u32, root: Tid, row: &mut RowBuf) -> SqlResult<Option<Tid>> {
+        pg_heap_port::fetch(&self.snapshot, main(file), root, row).map_err(heap_error)
+    }
+
+    fn fetch_latest(&mut self, file: u32, root: Tid, row: &mut RowBuf) -> SqlResult<Option<Tid>> {
+        let latest = self.tx.borrow_mut().latest_snapshot().map_err(txn_error)?;
+        pg_heap_port::fetch(&latest, main(file), root, row).map_err(heap_error)
+    }
+
+    fn fetch_version(&mut self, file: u32, tid: Tid, row: &mut RowBuf) -> SqlResult<bool> {
+        pg_heap_port::fetch_any(main(file), tid, row).map_err(heap_error)
+    }
+
+    fn refresh(&mut self) -> SqlResult<()> {
+        self.tx.borrow_mut().start_command().map_err(txn_error)?;
+        self.snapshot = self.tx.borrow_mut().snapshot().map_err(txn_error)?;
+        Ok(())
+    }
+
+    fn look_now(&mut self, on: bool) -> SqlResult<()> {
+        if on {
+            let latest = self.tx.borrow_mut().latest_snapshot().map_err(txn_error)?;
+            let own = core::mem::replace(&mut self.snapshot, latest);
+            self.put_aside.get_or_insert(own);
+        } else if let Some(own) = self.put_aside.take() {
+            self.snapshot = own;
+        }
+        Ok(())
+    }
+
+    fn relation(&mut self, oid: Oid) -> SqlResult<Arc<Relation>> {
+        let catalog = CATALOG.enter().map_err(port_error)?;
+        let found = catalog.relation_by_oid(&mut self.tx.borrow_mut(), oid)?;
+        found.ok_or_else(|| SqlError::internal(format!("there is no relation {oid}")))
+    }
+
+    fn virtual_rows(&mut self, relation: &Relation) -> SqlResult<Vec<Vec<Datum>>> {
+        let catalog = CATALOG.enter().map_err(port_error)?;
+        catalog.virtual_rows(&mut self.tx.borrow_mut(), relation)
+    }
+
+    fn insert(&mut self, file: u32, row: &[u8]) -> SqlResult<Tid> {
+        pg_heap_port::insert(&mut self.tx.borrow_mut(), main(file), row).map_err(heap_error)
+    }
+
+    fn insert_many(&mut self, file: u32, rows: &[&[u8]], tids: &mut Vec<Tid>) -> SqlResult<()> {
+        pg_heap_port::insert_many(&mut self.tx.borrow_mut(), main(file), rows, tids)
+            .map_err(heap_error)
+    }
+
+    fn update(&mut self, file: u32, tid: Tid, row: &[u8], keep_keys: bool) -> SqlResult<Changed> {
+        pg_heap_port::update(&mut self.tx.borrow_mut(), main(file), tid, row, keep_keys)
+            .map(changed)
+            .map_err(heap_error)
+    }
+
+    fn delete(&mut self, file: u32, tid: Tid) -> SqlResult<Changed> {
+        pg_heap_port::delete(&mut self.tx.borrow_mut(), main(file), tid)
+            .map(changed)
+            .map_err(heap_error)
+    }
+
+    fn lock_row(
+        &mut self,
+        file: u32,
+        tid: Tid,
+        strength: LockStrength,
+        policy: WaitPolicy,
+    ) -> SqlResult<Changed> {
+        let outcome = pg_heap_port::lock_row(
+            &mut self.tx.borrow_mut(),
+            main(file),
+            tid,
+            lock_of(strength),
+            policy,
+        )
+        .map_err(heap_error)?;
+        Ok(match outcome {
+            LockOutcome::Locked => Changed::Done { tid, hot: false },
+            LockOutcome::Skipped => Changed::Skipped,
+            LockOutcome::SelfModified => Changed::SelfModified,
+            LockOutcome::Concurrent { newest } => Changed::Concurrent { newest },
+            LockOutcome::Deleted => Changed::Deleted,
+        })
+    }
+
+    fn index_batch(
+        &mut self,
+        index: u32,
+        cursor: &mut Cursor,
+        batch: &mut EntryBatch,
+    ) -> SqlResult<bool> {
+        pg_btree_port::next_batch(main(index), cursor, batch).map_err(index_error)
+    }
+
+    fn index_insert(
+        &mut self,
+        index: u32,
+        table: u32,
+        key: &[u8],
+        tid: Tid,
+        unique: bool,
+    ) -> SqlResult<Option<Tid>> {
+        let done = pg_btree_port::insert(
+            &mut self.tx.borrow_mut(),
+            main(index),
+            main(table),
+            key,
+            tid,
+            unique,
+        )
+        .map_err(index_error)?;
+        Ok(match done {
+            Inserted::Done => None,
+            Inserted::Duplicate(other) => Some(other),
+        })
+    }
+
+    fn index_conflict(&mut self, index: u32, table: u32, key: &[u8]) -> SqlResult<Option<Tid>> {
+        let mut batch = EntryBatch::new();
+        'again: loop {
+            let mut cursor = Cursor::point(key.to_vec());
+            while pg_btree_port::next_batch(main(index), &mut cursor, &mut batch)
+                .map_err(index_error)?
+            {
+                for &tid in &batch.tids {
+                    match pg_heap_port::liveness(&self.tx.borrow(), main(table), tid)
+                        .map_err(heap_error)?
+                    {
+                        Liveness::Live => return Ok(Some(tid)),
+                        Liveness::Dead => {}
+                        Liveness::InProgress(xid) => {
+                            self.tx.borrow().wait_for(xid).map_err(txn_error)?;
+                            continue 'again;
+                        }
+                    }
+                }
+            }
+            return Ok(None);
+        }
+    }
+}

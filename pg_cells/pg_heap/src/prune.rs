@@ -1,0 +1,257 @@
+//! Pruning: versions that nobody sees leave their page, and the room is one
+//! piece again. No index is touched: where an entry may lead to a chain, a
+//! pointer stays, as a redirect to the chain's first version left, or as a dead
+//! pointer when none is.
+
+use crate::page::{self, set_free_slots, version};
+use crate::visibility::{Fate, Known};
+use alloc::vec;
+use alloc::vec::Vec;
+use pg_buffer_port::{MiniTx, Slot};
+use pg_heap_port::HeapError;
+use pg_page::slots::{self, ItemPointer, State};
+use pg_page::tuple_header::{TupleHeader, bits};
+use pg_page::{Page, header};
+use pg_txn_port::Xid;
+
+/// Whether pruning the page may bring room.
+pub fn is_worth_it(page: &Page) -> Result<bool, HeapError> {
+    let hint = page::prune_hint(page);
+    Ok(hint != 0 && Xid(hint) < pg_txn_port::horizon()?)
+}
+
+/// What a pruning is about to do.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// Pointers that change.
+    pub changes: Vec<(u16, ItemPointer)>,
+    /// Versions that go.
+    pub removed: u32,
+    /// Versions that stay though ended.
+    pub kept_dead: u32,
+    /// Versions that nobody has ended, or that are undecided.
+    pub live: u32,
+    /// The least xmax among those that stay.
+    prune_hint: u64,
+}
+
+struct Planner<'a> {
+    page: &'a Page,
+    /// By slot number; none where no version is.
+    fates: Vec<Option<Fate>>,
+    /// Versions that are dealt with.
+    reached: Vec<bool>,
+    /// The chain being looked at.
+    members: Vec<u16>,
+    plan: Plan,
+}
+
+/// Looks at all versions of a page.
+pub fn plan(page: &Page, horizon: Xid) -> Result<Plan, HeapError> {
+    let count = usize::from(slots::count(page));
+    let mut planner = Planner {
+        page,
+        fates: vec![None; count + 1],
+        reached: vec![false; count + 1],
+        members: Vec::new(),
+        plan: Plan::default(),
+    };
+    let mut known = Known::default();
+    for (number, pointer) in slots::pointers(page) {
+        if pointer.state == State::Normal
+            && let Some(found) = version(page, number)
+        {
+            let fate = known.fate(&found.header, horizon)?;
+            planner.fates[usize::from(number)] = Some(fate);
+            // Most versions are alone and alive.
+            if fate == Fate::Live && found.header.infomask & bits::IN_CHAIN == 0 {
+                planner.reached[usize::from(number)] = true;
+                planner.plan.live += 1;
+            }
+        }
+    }
+    for (number, pointer) in slots::pointers(page) {
+        if !planner.reached[usize::from(number)] {
+            planner.chain(number, pointer);
+        }
+    }
+    for number in 1..=count {
+        planner.leftover(number as u16);
+    }
+    Ok(planner.plan)
+}
+
+impl Planner<'_> {
+    fn at(&self, number: u16) -> Option<(TupleHeader, Fate)> {
+        let fate = (*self.fates.get(usize::from(number))?)?;
+        Some((version(self.page, number)?.header, fate))
+    }
+
+    /// Plans the chain that begins at `root`, if one does.
+    fn chain(&mut self, root: u16, pointer: ItemPointer) {
+        let mut next = match pointer.state {
+            State::Redirect => Some(pointer.offset),
+            State::Normal => Some(root),
+            State::Unused | State::Dead => return,
+        };
+        if self.at(root).is_some_and(|(h, _)| h.has(bits::HEAP_ONLY)) {
+            return;
+        }
+        let mut members = core::mem::take(&mut self.members);
+        members.clear();
+        let mut dead = 0;
+        let mut expect = None;
+        while let Some(number) = next.take() {
+            let Some((header, fate)) = self.at(number) else {
+                break;
+            };
+            if expect.is_some_and(|x| x != header.xmin) || members.contains(&number) {
+                break;
+            }
+            members.push(number);
+            if fate == Fate::Dead {
+                // All before it are dead as well: nobody sees an older one who
+                // does not see the end of this one.
+                dead = members.len();
+            }
+            // Behind a version that is not ended for good there may be one whose
+            // maker has aborted: no part of the chain.
+            let ended = matches!(fate, Fate::Dead | Fate::RecentlyDead);
+            if ended && header.has(bits::HOT_UPDATED) {
+                next = Some(header.next_slot);
+                expect = Some(header.xmax);
+            }
+        }
+        for number in &members {
+            self.reached[usize::from(*number)] = true;
+        }
+        self.cut(root, pointer, &members, dead);
+        self.members = members;
+    }
+
+    /// Plans to remove the first `dead` members of a chain.
+    fn cut(&mut self, root: u16, pointer: ItemPointer, members: &[u16], dead: usize) {
+        for number in &members[dead..] {
+            self.stays(*number);
+        }
+        self.plan.removed += dead as u32;
+        let redirected = pointer.state == State::Redirect;
+        if dead == 0 && !(redirected && members.is_empty()) {
+            return;
+        }
+        let changes = &mut self.plan.changes;
+        match members.get(dead) {
+            Some(first) => changes.push((root, ItemPointer::redirect(*first))),
+            None => changes.push((
+                root,
+                ItemPointer {
+                    offset: 0,
+                    len: 0,
+                    state: State::Dead,
+                },
+            )),
+        }
+        let gone = members[..dead].iter().filter(|n| **n != root);
+        changes.extend(gone.map(|n| (*n, ItemPointer::UNUSED)));
+    }
+
+    /// A version that no chain reaches: left by an update that was rolled back.
+    fn leftover(&mut self, number: u16) {
+        if self.reached[usize::from(number)] {
+            return;
+        }
+        let Some((header, fate)) = self.at(number) else {
+            return;
+        };
+        if !header.has(bits::HEAP_ONLY) {
+            return;
+        }
+        if fate == Fate::Dead {
+            self.plan.removed += 1;
+            self.plan.changes.push((number, ItemPointer::UNUSED));
+        } else {
+            self.stays(number);
+        }
+    }
+
+    fn stays(&mut self, number: u16) {
+        let Some((header, fate)) = self.at(number) else {
+            return;
+        };
+        match fate {
+            Fate::Live | Fate::Undecided => self.plan.live += 1,
+            Fate::RecentlyDead | Fate::Dead => self.plan.kept_dead += 1,
+        }
+        if fate != Fate::Live && !header.has(bits::XMAX_LOCK_ONLY) {
+            let ends = if header.xmax == 0 {
+                header.xmin
+            } else {
+                header.xmax
+            };
+            let hint = self.plan.prune_hint;
+            self.plan.prune_hint = if hint == 0 { ends } else { hint.min(ends) };
+        }
+    }
+}
+
+/// Prunes a latched page. Answers what was done.
+pub fn prune(mtx: &mut MiniTx, page: Slot) -> Result<Plan, HeapError> {
+    let horizon = pg_txn_port::horizon()?;
+    let plan = plan(mtx.page(page), horizon)?;
+    page::set_prune_hint(mtx, page, plan.prune_hint);
+    if !plan.changes.is_empty() {
+        if plan.changes.iter().any(|(_, p)| p.state == State::Unused) {
+            set_free_slots(mtx, page, true);
+        }
+        compact(mtx, page, &plan.changes);
+    }
+    Ok(plan)
+}
+
+/// Changes pointers and moves all items left to the page's end, in runs that lie
+/// together. The pointers are written in one piece.
+fn compact(mtx: &mut MiniTx, page: Slot, changes: &[(u16, ItemPointer)]) {
+    let bytes = mtx.page(page);
+    let mut pointers: Vec<ItemPointer> = slots::pointers(bytes).map(|(_, p)| p).collect();
+    for (number, pointer) in changes {
+        pointers[usize::from(*number) - 1] = *pointer;
+    }
+    // Offset and slot in one number, which sorts by the offset.
+    let mut items: Vec<u32> = Vec::with_capacity(pointers.len());
+    for (at, pointer) in (0u32..).zip(&pointers) {
+        if pointer.state == State::Normal {
+            items.push(u32::from(pointer.offset) << 16 | at);
+        }
+    }
+    items.sort_unstable();
+    let lower = usize::from(header::lower(bytes));
+    let mut upper = usize::from(header::special(bytes));
+    // The run being collected: from where, how long, to where.
+    let mut run = (upper, 0, upper);
+    for item in items.into_iter().rev() {
+        let pointer = &mut pointers[(item & 0xFFFF) as usize];
+        let size = usize::from(pointer.len).next_multiple_of(2);
+        let from = usize::from(pointer.offset);
+        upper -= size;
+        pointer.offset = upper as u16;
+        if from + size == run.0 {
+            run = (from, run.1 + size, upper);
+        } else {
+            move_run(mtx, page, run);
+            run = (from, size, upper);
+        }
+    }
+    move_run(mtx, page, run);
+    let mut encoded = Vec::with_capacity(pointers.len() * slots::POINTER_SIZE);
+    for pointer in &pointers {
+        encoded.extend_from_slice(&pointer.encode());
+    }
+    mtx.write(page, slots::pointer_offset(1), &encoded);
+    page::set_bounds(mtx, page, lower, upper);
+}
+
+fn move_run(mtx: &mut MiniTx, page: Slot, (from, len, to): (usize, usize, usize)) {
+    if from != to && len > 0 {
+        mtx.shift(page, from, to, len);
+    }
+}

@@ -1,0 +1,193 @@
+//! Reading rows: by tid, by page, and whether they count for a unique index.
+
+use crate::page::{Version, give_hints, version};
+use crate::visibility::{is_visible, xmax_status, xmin_status};
+use alloc::vec::Vec;
+use pg_buffer_port::{PageId, PageRead, read_page};
+use pg_heap_port::{FileId, HeapError, Liveness, RowBatch, RowBuf, Tid};
+use pg_page::Page;
+use pg_page::slots::{self, State};
+use pg_page::tuple_header::{bits, content};
+use pg_txn_port::{Snapshot, Transaction, Xid, XidStatus};
+
+/// A walk along a HOT chain within one page, oldest version first.
+struct Chain {
+    block: u32,
+    next: Option<u16>,
+    /// Who replaced the version before: the next one must be its work, else its
+    /// slot has been used again.
+    expect: Option<u64>,
+}
+
+impl Chain {
+    /// The chain that an index entry with `tid` leads to.
+    fn new(page: &Page, tid: Tid) -> Self {
+        let root = slots::pointer(page, tid.slot);
+        let next = match root {
+            Some(p) if p.state == State::Redirect => Some(p.offset),
+            Some(p) if p.state == State::Normal => {
+                let found = version(page, tid.slot);
+                found
+                    .filter(|v| !v.header.has(bits::HEAP_ONLY))
+                    .map(|_| tid.slot)
+            }
+            _ => None,
+        };
+        Chain {
+            block: tid.block,
+            next,
+            expect: None,
+        }
+    }
+
+    #[inline]
+    fn step(&mut self, page: &Page) -> Option<(u16, Version)> {
+        let number = self.next.take()?;
+        let found = version(page, number)?;
+        let header = &found.header;
+        if self.expect.is_some_and(|xid| xid != header.xmin) {
+            return None;
+        }
+        if header.has(bits::HOT_UPDATED) && header.next_block == self.block {
+            self.next = Some(header.next_slot).filter(|n| *n != number);
+            self.expect = Some(header.xmax);
+        }
+        Some((number, found))
+    }
+}
+
+fn open(file: FileId, block: u32) -> Result<PageRead, HeapError> {
+    Ok(read_page(PageId::new(file, block))?)
+}
+
+fn copy(page: &Page, number: u16, row: &mut RowBuf) {
+    row.set(slots::item(page, number).map_or(&[], content));
+}
+
+/// See [`pg_heap_port::fetch`].
+pub fn fetch(
+    snapshot: &Snapshot,
+    file: FileId,
+    tid: Tid,
+    row: &mut RowBuf,
+) -> Result<Option<Tid>, HeapError> {
+    let mut page = open(file, tid.block)?;
+    let mut chain = Chain::new(&page, tid);
+    while let Some((number, found)) = chain.step(&page) {
+        let mut hints = 0;
+        let visible = is_visible(&found.header, snapshot, &mut hints)?;
+        if visible {
+            copy(&page, number, row);
+        }
+        give_hints(&mut page, found.offset, hints);
+        if visible {
+            return Ok(Some(Tid::new(tid.block, number)));
+        }
+    }
+    Ok(None)
+}
+
+/// See [`pg_heap_port::fetch_exact`].
+pub fn fetch_exact(
+    snapshot: &Snapshot,
+    file: FileId,
+    tid: Tid,
+    row: &mut RowBuf,
+) -> Result<bool, HeapError> {
+    let mut page = open(file, tid.block)?;
+    let Some(found) = version(&page, tid.slot) else {
+        return Ok(false);
+    };
+    let mut hints = 0;
+    let visible = is_visible(&found.header, snapshot, &mut hints)?;
+    if visible {
+        copy(&page, tid.slot, row);
+    }
+    give_hints(&mut page, found.offset, hints);
+    Ok(visible)
+}
+
+/// See [`pg_heap_port::fetch_any`].
+pub fn fetch_any(file: FileId, tid: Tid, row: &mut RowBuf) -> Result<bool, HeapError> {
+    let page = open(file, tid.block)?;
+    let found = version(&page, tid.slot).is_some();
+    if found {
+        copy(&page, tid.slot, row);
+    }
+    Ok(found)
+}
+
+/// See [`pg_heap_port::scan_block`].
+pub fn scan_block(
+    snapshot: &Snapshot,
+    file: FileId,
+    block: u32,
+    rows: &mut RowBatch,
+) -> Result<(), HeapError> {
+    rows.clear();
+    let mut page = open(file, block)?;
+    let mut news: Vec<(usize, u16)> = Vec::new();
+    for (number, pointer) in slots::pointers(&page) {
+        if pointer.state != State::Normal {
+            continue;
+        }
+        let Some(found) = version(&page, number) else {
+            continue;
+        };
+        let mut hints = 0;
+        if is_visible(&found.header, snapshot, &mut hints)?
+            && let Some(item) = slots::item(&page, number)
+        {
+            rows.push(Tid::new(block, number), content(item));
+        }
+        if hints != 0 {
+            news.push((found.offset, hints));
+        }
+    }
+    for (offset, hints) in news {
+        give_hints(&mut page, offset, hints);
+    }
+    Ok(())
+}
+
+/// See [`pg_heap_port::liveness`].
+pub fn liveness(tx: &Transaction, file: FileId, tid: Tid) -> Result<Liveness, HeapError> {
+    let mut page = open(file, tid.block)?;
+    let mut chain = Chain::new(&page, tid);
+    while let Some((_, found)) = chain.step(&page) {
+        let mut hints = 0;
+        let state = version_liveness(tx, &found, &mut hints)?;
+        give_hints(&mut page, found.offset, hints);
+        if state != Liveness::Dead {
+            return Ok(state);
+        }
+    }
+    Ok(Liveness::Dead)
+}
+
+fn version_liveness(
+    tx: &Transaction,
+    found: &Version,
+    hints: &mut u16,
+) -> Result<Liveness, HeapError> {
+    let header = &found.header;
+    if !tx.is_own(Xid(header.xmin)) {
+        match xmin_status(header, hints)? {
+            XidStatus::Aborted => return Ok(Liveness::Dead),
+            XidStatus::InProgress => return Ok(Liveness::InProgress(Xid(header.xmin))),
+            XidStatus::Committed => {}
+        }
+    }
+    let ended = header.xmax != 0 && !header.has(bits::XMAX_INVALID);
+    if !ended || header.has(bits::XMAX_LOCK_ONLY) {
+        return Ok(Liveness::Live);
+    }
+    if tx.is_own(Xid(header.xmax)) {
+        return Ok(Liveness::Dead);
+    }
+    Ok(match xmax_status(header, hints)? {
+        XidStatus::Aborted => Liveness::Live,
+        XidStatus::InProgress => Liveness::InProgress(Xid(header.xmax)),
+        XidStatus::Committed => Liveness::Dead,
+    })
+}

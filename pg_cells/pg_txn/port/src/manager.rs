@@ -1,0 +1,136 @@
+//! The trait behind the port, and the plain types of its calls. Sessions use
+//! [`crate::Transaction`] instead, which does the waiting.
+
+use crate::{ActiveSet, LockMode, LockTarget, RowHolder, RowKey, TxnError, Xid, XidStatus};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use port::{Component, Port};
+use sync::Completion;
+
+/// The door of the transaction manager.
+pub static TXN: Port<dyn TransactionManager> = Port::new("pg_txn");
+
+/// One open transaction's place in the transaction manager.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ProcId {
+    /// Which state it is a place in: a state rebuilt after a fault is another.
+    pub instance: u64,
+    /// The place.
+    pub slot: u32,
+    /// Which use of the place.
+    pub serial: u64,
+}
+
+/// The answer to a request for an id.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Assigned {
+    /// The id.
+    Xid(Xid),
+    /// None is left of the reserved ones: reserve those below this one in the
+    /// control page and ask again.
+    Reserve(Xid),
+}
+
+/// The answer to a question for a transaction's end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StatusReply {
+    /// Known in memory.
+    Known(XidStatus),
+    /// It does not run any more; the commit log knows the rest.
+    InLog,
+}
+
+/// The answer to a request that may have to wait.
+#[derive(Clone, Debug)]
+pub enum WaitReply {
+    /// There is nothing to wait for: granted, or ended.
+    Done,
+    /// Wait for this token outside, then it is.
+    Wait(Completion),
+}
+
+/// Who runs, who holds what, who waits for whom. No call sleeps. Calls with a
+/// [`ProcId`] fail with [`TxnError::Serialization`] when the place is not theirs
+/// any more, because the state was lost in a fault.
+pub trait TransactionManager: Component {
+    /// Opens a transaction.
+    fn begin(&self) -> ProcId;
+    /// Who runs now. The transaction's horizon becomes the older of `keep` and
+    /// this snapshot's.
+    ///
+    /// # Errors
+    /// When the place is lost.
+    fn active_set(&self, proc: ProcId, keep: Xid) -> Result<Arc<ActiveSet>, TxnError>;
+    /// The transaction has no snapshot any more that is older than `keep`.
+    ///
+    /// # Errors
+    /// When the place is lost.
+    fn advertise(&self, proc: ProcId, keep: Xid) -> Result<(), TxnError>;
+    /// Gives the transaction a new id (one more, for a subtransaction).
+    ///
+    /// # Errors
+    /// When the place is lost.
+    fn assign(&self, proc: ProcId) -> Result<Assigned, TxnError>;
+    /// Ids below `limit` are reserved in the control page.
+    fn reserved(&self, limit: Xid);
+    /// What became of a transaction.
+    fn status(&self, xid: Xid) -> StatusReply;
+    /// Fails when the transaction cannot commit because its place is lost.
+    /// Called with the commit log's pages latched.
+    ///
+    /// # Errors
+    /// When the place is lost.
+    fn may_commit(&self, proc: ProcId) -> Result<(), TxnError>;
+    /// Closes a transaction: its ids end, its locks go to those who wait. Does
+    /// nothing when the place is lost.
+    fn end(&self, proc: ProcId, committed: bool);
+    /// Ends ids of a rolled back subtransaction, as aborted.
+    ///
+    /// # Errors
+    /// When the place is lost.
+    fn abort_ids(&self, proc: ProcId, xids: &[Xid]) -> Result<(), TxnError>;
+    /// Waits for the end of `xid`.
+    ///
+    /// # Errors
+    /// When the place is lost.
+    fn wait_for(&self, proc: ProcId, xid: Xid) -> Result<WaitReply, TxnError>;
+    /// Takes a lock until the transaction ends. With `nowait` it is granted at
+    /// once or not at all.
+    ///
+    /// # Errors
+    /// [`TxnError::LockNotAvailable`], or when the place is lost.
+    fn lock(
+        &self,
+        proc: ProcId,
+        target: LockTarget,
+        mode: LockMode,
+        nowait: bool,
+    ) -> Result<WaitReply, TxnError>;
+    /// Gives a lock back before the transaction ends.
+    ///
+    /// # Errors
+    /// When the place is lost.
+    fn unlock(&self, proc: ProcId, target: LockTarget, mode: LockMode) -> Result<(), TxnError>;
+    /// Stops waiting. True when what was waited for has been granted already.
+    ///
+    /// # Errors
+    /// When the place is lost.
+    fn stop_waiting(&self, proc: ProcId) -> Result<bool, TxnError>;
+    /// Whether the transaction waits for itself, through others.
+    ///
+    /// # Errors
+    /// When the place is lost.
+    fn is_deadlocked(&self, proc: ProcId) -> Result<bool, TxnError>;
+    /// The other holders of a row that has more than its header names, without
+    /// those that have ended.
+    fn row_holders(&self, row: RowKey) -> Vec<RowHolder>;
+    /// Notes one more holder of a row, or a greater strength.
+    ///
+    /// # Errors
+    /// When the place is lost.
+    fn add_row_holder(&self, row: RowKey, holder: RowHolder) -> Result<(), TxnError>;
+    /// Rows deleted before it are invisible to everyone.
+    fn horizon(&self) -> Xid;
+    /// The id that the next transaction gets.
+    fn next_xid(&self) -> Xid;
+}

@@ -1,0 +1,266 @@
+//! The transaction manager's state: what survives a swap of `pg_txn`.
+//!
+//! It lies here, in the port crate, so that the code which drops it is never
+//! unloaded; what is done with it is the cell's. One spin lock protects who runs
+//! and who waits ([`Shared`]); how recent transactions ended is readable without
+//! it ([`Recent`]).
+
+use crate::{ActiveSet, LockMode, LockTarget, RowHolder, RowKey, Xid, XidStatus};
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
+use port::State;
+use sync::{Completion, SpinLock};
+
+/// The schema of [`TxnState`].
+pub const SCHEMA: u32 = 1;
+
+/// Everything the transaction manager knows.
+#[derive(Debug)]
+pub struct TxnState {
+    /// Tells this state from one rebuilt after a fault.
+    pub instance: u64,
+    /// How recent transactions ended.
+    pub recent: Recent,
+    /// A lower bound of the ids that run.
+    pub oldest_running: AtomicU64,
+    /// Who runs, holds and waits.
+    pub shared: SpinLock<Shared>,
+}
+
+/// What the lock protects.
+#[derive(Debug, Default)]
+pub struct Shared {
+    /// The next id.
+    pub next: u64,
+    /// Ids below it are reserved in the control page.
+    pub reserved: u64,
+    /// Ids that run, ascending, each with its transaction's place.
+    pub running: Vec<(u64, u32)>,
+    /// The places of open transactions.
+    pub procs: Vec<Proc>,
+    /// Places nobody uses.
+    pub free: Vec<u32>,
+    /// Counts the uses of places.
+    pub serial: u64,
+    /// The set of running ones, until one of them ends.
+    pub active: Option<Arc<ActiveSet>>,
+    /// The set before, whose memory may be used again.
+    pub spare: Option<Arc<ActiveSet>>,
+    /// Locks that are not noted in their holders' places alone.
+    pub locks: BTreeMap<LockTarget, Lock>,
+    /// Rows with more holders than their headers name.
+    pub rows: BTreeMap<RowKey, Vec<RowHolder>>,
+    /// Rows in `rows` when its ended holders were last swept out.
+    pub rows_swept: usize,
+}
+
+/// An open transaction's place.
+#[derive(Debug, Default)]
+pub struct Proc {
+    /// Which use of the place this is; 0 when it is free.
+    pub serial: u64,
+    /// The oldest id that a snapshot of its still cares for; `u64::MAX` when it
+    /// has none.
+    pub xmin: u64,
+    /// Its ids that run, ascending.
+    pub xids: Vec<u64>,
+    /// Weak locks that are in no [`Lock`], with the set of modes.
+    pub weak: Vec<(LockTarget, u8)>,
+    /// Targets whose [`Lock`] it is a holder of.
+    pub held: Vec<LockTarget>,
+    /// What it waits for.
+    pub waiting: Option<Waiting>,
+    /// Those who wait for one of its ids to end.
+    pub waiters: Vec<Waiter>,
+}
+
+/// One who waits for an id to end.
+#[derive(Clone, Debug)]
+pub struct Waiter {
+    /// The id.
+    pub xid: u64,
+    /// The place of who waits.
+    pub slot: u32,
+    /// Ended with the id.
+    pub done: Completion,
+}
+
+/// What a transaction waits for.
+#[derive(Clone, Debug)]
+pub enum Waiting {
+    /// The end of an id.
+    Xid {
+        /// The id.
+        xid: u64,
+        /// Its transaction's place.
+        holder: u32,
+        /// Which use of that place.
+        serial: u64,
+    },
+    /// A lock.
+    Lock {
+        /// On what.
+        target: LockTarget,
+        /// In which mode.
+        mode: LockMode,
+    },
+}
+
+/// One lock: who holds it in which modes, and who waits, in order.
+#[derive(Debug, Default)]
+pub struct Lock {
+    /// Places of the holders with their sets of modes.
+    pub holders: Vec<(u32, u8)>,
+    /// The waiting requests, oldest first.
+    pub queue: VecDeque<Request>,
+}
+
+/// A waiting request.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Whose.
+    pub slot: u32,
+    /// For which mode.
+    pub mode: LockMode,
+    /// Ended when it is granted.
+    pub done: Completion,
+}
+
+impl TxnState {
+    /// The state of a system that starts with the id `first`.
+    #[must_use]
+    pub fn new(first: Xid) -> Arc<Self> {
+        Arc::new(TxnState {
+            instance: task_port::now().max(1),
+            recent: Recent::new(first),
+            oldest_running: AtomicU64::new(first.0),
+            shared: SpinLock::new(Shared {
+                next: first.0,
+                reserved: first.0,
+                ..Shared::default()
+            }),
+        })
+    }
+
+    /// Wraps the state for a swap.
+    #[must_use]
+    pub fn into_state(self: Arc<Self>) -> State {
+        State::new(SCHEMA, Box::new(self))
+    }
+
+    /// Unwraps it again.
+    ///
+    /// # Errors
+    /// The state itself when it is another one.
+    pub fn from_state(state: State) -> Result<Arc<Self>, State> {
+        if state.schema() != SCHEMA {
+            return Err(state);
+        }
+        state.take::<Arc<TxnState>>().map(|b| *b)
+    }
+}
+
+/// How the last [`Recent::WINDOW`] transactions ended: two bits each in a ring.
+/// Written under the lock of [`Shared`], read without it.
+#[derive(Debug)]
+pub struct Recent {
+    words: Box<[AtomicU64]>,
+    /// Ids before it are not in the ring.
+    first: u64,
+    /// The next id.
+    next: AtomicU64,
+}
+
+impl Recent {
+    /// How many ids the ring remembers.
+    pub const WINDOW: u64 = 1 << 16;
+    const PER_WORD: u64 = 32;
+
+    fn new(first: Xid) -> Self {
+        let words = (0..Self::WINDOW / Self::PER_WORD).map(|_| AtomicU64::new(0));
+        Recent {
+            words: words.collect(),
+            first: first.0,
+            next: AtomicU64::new(first.0),
+        }
+    }
+
+    fn place(&self, xid: u64) -> (&AtomicU64, u64) {
+        let word = (xid / Self::PER_WORD) as usize & (self.words.len() - 1);
+        (&self.words[word], (xid % Self::PER_WORD) * 2)
+    }
+
+    /// `xid` begins to run; it is the next one.
+    pub fn begin(&self, xid: u64) {
+        let (word, shift) = self.place(xid);
+        if shift == 0 {
+            word.store(0, Ordering::Release);
+        }
+        self.next.store(xid + 1, Ordering::Release);
+    }
+
+    /// `xid` has ended. Does nothing when it has left the ring.
+    pub fn end(&self, xid: u64, committed: bool) {
+        if self.covers(xid) {
+            let (word, shift) = self.place(xid);
+            let bits = if committed { 1 } else { 2 };
+            word.fetch_or(bits << shift, Ordering::Release);
+        }
+    }
+
+    fn covers(&self, xid: u64) -> bool {
+        let next = self.next.load(Ordering::Acquire);
+        // A word less, because clearing a word forgets all of its ids at once.
+        xid >= self.first && xid < next && xid + (Self::WINDOW - Self::PER_WORD) >= next
+    }
+
+    /// What became of `xid`; none when it is not in the ring.
+    #[inline]
+    pub fn get(&self, xid: u64) -> Option<XidStatus> {
+        let (word, shift) = self.place(xid);
+        let bits = (word.load(Ordering::Acquire) >> shift) & 3;
+        // Asked after the load: the word may have been cleared for newer ids.
+        self.covers(xid).then_some(match bits {
+            0 => XidStatus::InProgress,
+            1 => XidStatus::Committed,
+            _ => XidStatus::Aborted,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ring_forgets_old_ids_and_mixes_none_up() {
+        let first = 100;
+        let ring = Recent::new(Xid(first));
+        assert_eq!(ring.get(first), None);
+        let last = first + 3 * Recent::WINDOW;
+        for xid in first..last {
+            ring.begin(xid);
+            assert_eq!(ring.get(xid), Some(XidStatus::InProgress));
+            if xid % 3 != 0 {
+                ring.end(xid, xid % 3 == 1);
+            }
+        }
+        let expected = |xid: u64| match xid % 3 {
+            0 => XidStatus::InProgress,
+            1 => XidStatus::Committed,
+            _ => XidStatus::Aborted,
+        };
+        for xid in first..last {
+            match ring.get(xid) {
+                Some(status) => assert_eq!(status, expected(xid)),
+                None => assert!(xid + Recent::WINDOW - 32 < last),
+            }
+        }
+        assert_eq!(ring.get(last), None);
+        ring.end(first, true);
+        assert_eq!(ring.get(last - 1), Some(expected(last - 1)));
+    }
+}

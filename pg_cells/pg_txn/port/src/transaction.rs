@@ -1,0 +1,456 @@
+//! A session's transaction.
+
+use crate::manager::{Assigned, ProcId, TXN};
+use crate::savepoint::Level;
+use crate::wait::{self, Limits};
+use crate::{
+    ActiveSet, CancelToken, CommandId, LockMode, LockTarget, Snapshot, TxnError, Xid, commit_log,
+};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use pg_buffer_port::MiniTx;
+
+/// What a transaction sees of others that commit while it runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Isolation {
+    /// Each command sees what was committed before the command.
+    #[default]
+    ReadCommitted,
+    /// All commands see what was committed before the first of them.
+    RepeatableRead,
+    /// As if one ran after the other. Not there yet.
+    Serializable,
+}
+
+/// An open transaction, owned by its session. Dropping it rolls back.
+///
+/// ```text
+/// begin ── start_command ── rows ── start_command ── rows ── commit
+///              snapshot               snapshot (read committed: a new one)
+/// ```
+#[derive(Debug)]
+pub struct Transaction {
+    proc: ProcId,
+    isolation: Isolation,
+    read_only: bool,
+    cancel: CancelToken,
+    limits: Limits,
+    command: CommandId,
+    /// Whether the command has changed rows, so that the next one needs another
+    /// number to see them.
+    command_used: bool,
+    snapshot: Option<Arc<Snapshot>>,
+    /// Earlier snapshots that someone still reads with.
+    earlier: Vec<Arc<Snapshot>>,
+    /// The transaction itself.
+    pub(crate) outermost: Level,
+    /// Its open savepoints, outermost first.
+    pub(crate) savepoints: Vec<Level>,
+    /// Locks it holds, with the set of modes: asking again costs nothing.
+    locks: Vec<(LockTarget, u8)>,
+    ended: bool,
+}
+
+impl Transaction {
+    /// Begins. Costs no id until the first write.
+    ///
+    /// # Errors
+    /// [`TxnError::Unsupported`] for serializable; when nobody stands behind the
+    /// port.
+    pub fn begin(isolation: Isolation, read_only: bool) -> Result<Self, TxnError> {
+        Transaction::begin_with(isolation, read_only, CancelToken::new())
+    }
+
+    /// The same with the session's token that ends its waits.
+    ///
+    /// # Errors
+    /// As [`Transaction::begin`].
+    pub fn begin_with(
+        isolation: Isolation,
+        read_only: bool,
+        cancel: CancelToken,
+    ) -> Result<Self, TxnError> {
+        if isolation == Isolation::Serializable {
+            return Err(TxnError::Unsupported);
+        }
+        let proc = TXN.enter()?.begin();
+        Ok(Transaction {
+            proc,
+            isolation,
+            read_only,
+            cancel,
+            limits: Limits {
+                lock_timeout: 0,
+                deadlock_timeout: 1_000_000_000,
+            },
+            command: CommandId(0),
+            command_used: false,
+            snapshot: None,
+            earlier: Vec::new(),
+            outermost: Level::default(),
+            savepoints: Vec::new(),
+            locks: Vec::new(),
+            ended: false,
+        })
+    }
+
+    /// Lets `cancel` end its waits.
+    pub fn set_cancel(&mut self, cancel: CancelToken) {
+        self.cancel = cancel;
+    }
+
+    /// The token that ends its waits.
+    #[must_use]
+    pub fn cancel_token(&self) -> &CancelToken {
+        &self.cancel
+    }
+
+    /// Fails when the statement was cancelled. For loops that do not wait.
+    ///
+    /// # Errors
+    /// [`TxnError::Cancelled`].
+    #[inline]
+    pub fn check_cancel(&self) -> Result<(), TxnError> {
+        if self.cancel.is_cancelled() {
+            return Err(TxnError::Cancelled);
+        }
+        Ok(())
+    }
+
+    /// Ends waits for locks after `ns` nanoseconds; 0 for never.
+    pub fn set_lock_timeout(&mut self, ns: u64) {
+        self.limits.lock_timeout = ns;
+    }
+
+    /// Looks for a deadlock when a wait has lasted `ns` nanoseconds.
+    pub fn set_deadlock_timeout(&mut self, ns: u64) {
+        self.limits.deadlock_timeout = ns;
+    }
+
+    /// Its isolation level.
+    #[must_use]
+    pub fn isolation(&self) -> Isolation {
+        self.isolation
+    }
+
+    /// Whether writes are refused.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.read_only
+    }
+
+    /// Makes it read-only, or read-write again.
+    pub fn set_read_only(&mut self, read_only: bool) {
+        self.read_only = read_only;
+    }
+
+    /// Sets the isolation level. True when it was still possible: before the
+    /// first snapshot.
+    pub fn set_isolation(&mut self, isolation: Isolation) -> bool {
+        let possible = self.snapshot.is_none() && isolation != Isolation::Serializable;
+        if possible {
+            self.isolation = isolation;
+        }
+        possible
+    }
+
+    /// Its place in the transaction manager.
+    #[must_use]
+    pub fn proc(&self) -> ProcId {
+        self.proc
+    }
+
+    /// The id its writes carry now: the innermost open savepoint's, or its own.
+    /// None before the first write.
+    #[must_use]
+    pub fn xid(&self) -> Option<Xid> {
+        self.level().xid
+    }
+
+    /// The same, assigned if need be.
+    ///
+    /// # Errors
+    /// [`TxnError::ReadOnly`]; when ids cannot be reserved.
+    #[inline]
+    pub fn ensure_xid(&mut self) -> Result<Xid, TxnError> {
+        match self.xid() {
+            Some(xid) if !self.read_only => Ok(xid),
+            _ => self.assign_xid(),
+        }
+    }
+
+    #[cold]
+    fn assign_xid(&mut self) -> Result<Xid, TxnError> {
+        if self.read_only {
+            return Err(TxnError::ReadOnly);
+        }
+        loop {
+            let reply = TXN.enter()?.assign(self.proc)?;
+            match reply {
+                Assigned::Xid(xid) => {
+                    self.level_mut().xid = Some(xid);
+                    return Ok(xid);
+                }
+                Assigned::Reserve(limit) => {
+                    commit_log::reserve(limit)?;
+                    TXN.enter()?.reserved(limit);
+                }
+            }
+        }
+    }
+
+    /// Whether `xid` is one of its ids that were not rolled back.
+    #[inline]
+    #[must_use]
+    pub fn is_own(&self, xid: Xid) -> bool {
+        self.outermost.has(xid) || self.savepoints.iter().any(|l| l.has(xid))
+    }
+
+    /// All its ids that were not rolled back, ascending.
+    #[must_use]
+    pub fn own_xids(&self) -> Vec<Xid> {
+        let mut own = Vec::new();
+        self.collect_own(&mut own);
+        own
+    }
+
+    fn collect_own(&self, own: &mut Vec<Xid>) {
+        own.extend(self.outermost.ids());
+        for level in &self.savepoints {
+            own.extend(level.ids());
+        }
+        own.sort_unstable();
+    }
+
+    /// The running command's number.
+    #[inline]
+    #[must_use]
+    pub fn command(&self) -> CommandId {
+        self.command
+    }
+
+    /// Notes that the command has changed rows; the row store calls it.
+    #[inline]
+    pub fn mark_command_used(&mut self) {
+        self.command_used = true;
+    }
+
+    /// Begins a command: what earlier commands of this transaction did becomes
+    /// visible, and under read committed what others have committed since.
+    ///
+    /// # Errors
+    /// When the transaction is lost or cancelled.
+    pub fn start_command(&mut self) -> Result<(), TxnError> {
+        if self.command_used {
+            self.command.0 += 1;
+            self.command_used = false;
+        }
+        if self.isolation == Isolation::ReadCommitted || self.snapshot.is_none() {
+            return self.refresh(None);
+        }
+        let set = self.snapshot.as_ref().map(|s| Arc::clone(&s.set));
+        self.refresh(set)
+    }
+
+    /// The snapshot of the running command.
+    ///
+    /// # Errors
+    /// When none was taken yet and the transaction is lost.
+    pub fn snapshot(&mut self) -> Result<Arc<Snapshot>, TxnError> {
+        if self.snapshot.is_none() {
+            self.refresh(None)?;
+        }
+        self.snapshot
+            .as_ref()
+            .map(Arc::clone)
+            .ok_or(TxnError::Serialization)
+    }
+
+    /// Takes a fresh look even within a command or under repeatable read: for
+    /// checks that must see the newest state (foreign keys). The command's own
+    /// snapshot stays what it is.
+    ///
+    /// # Errors
+    /// When the transaction is lost.
+    pub fn latest_snapshot(&mut self) -> Result<Arc<Snapshot>, TxnError> {
+        let keep = self.oldest_held().unwrap_or(Xid::MAX);
+        let set = TXN.enter()?.active_set(self.proc, keep)?;
+        let fresh = Arc::new(Snapshot {
+            set,
+            own: self.own_xids(),
+            command: CommandId(self.command.0 + 1),
+        });
+        self.earlier.push(Arc::clone(&fresh));
+        Ok(fresh)
+    }
+
+    fn oldest_held(&mut self) -> Option<Xid> {
+        self.earlier.retain(|s| Arc::strong_count(s) > 1);
+        let current = self.snapshot.iter();
+        self.earlier.iter().chain(current).map(|s| s.xmin()).min()
+    }
+
+    /// Replaces the current snapshot by one of `set`, or of who runs now.
+    fn refresh(&mut self, set: Option<Arc<ActiveSet>>) -> Result<(), TxnError> {
+        let mut former = self.snapshot.take();
+        let unused = former.as_mut().and_then(Arc::get_mut).is_some();
+        if let (false, Some(former)) = (unused, &former) {
+            self.earlier.push(Arc::clone(former));
+        }
+        let set = match set {
+            Some(set) => set,
+            None => {
+                let keep = self.oldest_held().unwrap_or(Xid::MAX);
+                TXN.enter()?.active_set(self.proc, keep)?
+            }
+        };
+        let command = self.command;
+        let mut snapshot = match former {
+            Some(former) if unused => former,
+            _ => Arc::new(Snapshot {
+                set: Arc::clone(&set),
+                own: Vec::new(),
+                command,
+            }),
+        };
+        if let Some(fresh) = Arc::get_mut(&mut snapshot) {
+            fresh.set = set;
+            fresh.command = command;
+            fresh.own.clear();
+            self.collect_own(&mut fresh.own);
+        }
+        self.snapshot = Some(snapshot);
+        Ok(())
+    }
+
+    /// Between commands, under read committed: lets go of the snapshot, so that
+    /// an idle transaction holds up no pruning.
+    ///
+    /// # Errors
+    /// When the transaction is lost.
+    pub fn end_command(&mut self) -> Result<(), TxnError> {
+        if self.isolation != Isolation::ReadCommitted {
+            return Ok(());
+        }
+        self.earlier.extend(self.snapshot.take());
+        let keep = self.oldest_held().unwrap_or(Xid::MAX);
+        TXN.enter()?.advertise(self.proc, keep)
+    }
+
+    /// Locks a table until the transaction ends; blocks until it is granted.
+    ///
+    /// # Errors
+    /// [`TxnError::Deadlock`], [`TxnError::LockTimeout`], [`TxnError::Cancelled`].
+    pub fn lock_relation(&mut self, oid: u32, mode: LockMode) -> Result<(), TxnError> {
+        self.lock(LockTarget::relation(oid), mode, false)
+    }
+
+    /// The same, but fails with [`TxnError::LockNotAvailable`] instead of
+    /// waiting.
+    ///
+    /// # Errors
+    /// As said.
+    pub fn try_lock_relation(&mut self, oid: u32, mode: LockMode) -> Result<(), TxnError> {
+        self.lock(LockTarget::relation(oid), mode, true)
+    }
+
+    /// Locks anything until the transaction ends.
+    ///
+    /// # Errors
+    /// As for [`Transaction::lock_relation`].
+    pub fn lock(
+        &mut self,
+        target: LockTarget,
+        mode: LockMode,
+        nowait: bool,
+    ) -> Result<(), TxnError> {
+        let held = self.locks.iter().position(|(t, _)| *t == target);
+        if let Some(at) = held
+            && self.locks[at].1 & mode.bit() != 0
+        {
+            return Ok(());
+        }
+        let reply = TXN.enter()?.lock(self.proc, target, mode, nowait)?;
+        wait::finish(reply, self.proc, self.limits, &self.cancel)?;
+        match held {
+            Some(at) => self.locks[at].1 |= mode.bit(),
+            None => self.locks.push((target, mode.bit())),
+        }
+        Ok(())
+    }
+
+    /// Gives a lock back early. For locks that are not kept to the end:
+    /// queueing for a row, advisory unlock.
+    ///
+    /// # Errors
+    /// When the transaction is lost.
+    pub fn unlock(&mut self, target: LockTarget, mode: LockMode) -> Result<(), TxnError> {
+        let held = self.locks.iter().position(|(t, _)| *t == target);
+        if let Some(at) = held
+            && self.locks[at].1 & mode.bit() != 0
+        {
+            self.locks[at].1 &= !mode.bit();
+            if self.locks[at].1 == 0 {
+                self.locks.swap_remove(at);
+            }
+            TXN.enter()?.unlock(self.proc, target, mode)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until `xid` has ended. Hold no latch.
+    ///
+    /// # Errors
+    /// [`TxnError::Deadlock`], [`TxnError::LockTimeout`], [`TxnError::Cancelled`].
+    pub fn wait_for(&self, xid: Xid) -> Result<(), TxnError> {
+        let reply = TXN.enter()?.wait_for(self.proc, xid)?;
+        wait::finish(reply, self.proc, self.limits, &self.cancel)
+    }
+
+    /// Commits: durable when it returns. Nothing is written when the transaction
+    /// wrote nothing.
+    ///
+    /// # Errors
+    /// [`TxnError::Log`]: whether it is committed is known after the next start;
+    /// until then it stays running for everyone. Any other error: rolled back.
+    pub fn commit(mut self) -> Result<(), TxnError> {
+        let xids = self.own_xids();
+        if !xids.is_empty() {
+            let lsn = self.log_commit(&xids)?;
+            if let Err(error) = pg_wal_port::flush(lsn) {
+                self.ended = true;
+                return Err(error.into());
+            }
+        }
+        self.ended = true;
+        TXN.enter()?.end(self.proc, true);
+        Ok(())
+    }
+
+    fn log_commit(&self, xids: &[Xid]) -> Result<pg_wal_port::Lsn, TxnError> {
+        let top = xids.first().map_or(0, |x| x.0);
+        let mut mtx = MiniTx::begin(top);
+        commit_log::mark_committed(&mut mtx, xids)?;
+        // With the pages latched: a state rebuilt after a fault of pg_txn takes
+        // us for aborted from its first answer on, and its first look into
+        // these pages comes after ours, or we fail here.
+        TXN.enter()?.may_commit(self.proc)?;
+        mtx.mark_commit(top);
+        Ok(mtx.commit()?)
+    }
+
+    /// Rolls back. The same as dropping it.
+    pub fn rollback(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if !self.ended
+            && let Ok(manager) = TXN.enter()
+        {
+            manager.end(self.proc, false);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Waiting for durability: the leader writes for all, the others wait for it.
+
+use crate::state::WalState;
+use crate::{Lsn, WAL, WalError};
+use alloc::vec::Vec;
+use frame::IoBuffer;
+use nvme_port::{DiskError, Part, Transfer, Urgency};
+use sync::Completion;
+use task_port::Held;
+
+/// What a caller of [`crate::WriteAheadLog::flush`] is to do.
+#[derive(Debug)]
+pub enum FlushStep {
+    /// Nothing: it is durable.
+    Done,
+    /// Write this.
+    Lead(FlushBatch),
+    /// Wait for the flush under way, and ask again.
+    Wait(Completion),
+}
+
+/// A flush whose writer is this batch's owner. Dropping it ends the flush: with
+/// success only if [`FlushBatch::run`] succeeded.
+#[derive(Debug)]
+pub struct FlushBatch {
+    state: &'static WalState,
+    parts: Vec<Part>,
+    transfer: Option<Transfer>,
+    tail: Option<IoBuffer>,
+    to: u64,
+    ok: bool,
+}
+
+impl FlushBatch {
+    /// A batch that makes the log durable up to `to` by writing `parts`; `tail`
+    /// is memory that some of them use.
+    #[must_use]
+    pub fn new(
+        state: &'static WalState,
+        to: u64,
+        parts: Vec<Part>,
+        tail: Option<IoBuffer>,
+    ) -> Self {
+        FlushBatch {
+            state,
+            parts,
+            transfer: None,
+            tail,
+            to,
+            ok: false,
+        }
+    }
+
+    fn run(&mut self) -> Result<(), DiskError> {
+        let parts = core::mem::take(&mut self.parts);
+        let transfer = Transfer::start(Urgency::Log, parts)?;
+        self.transfer.insert(transfer).wait()?;
+        self.ok = true;
+        Ok(())
+    }
+}
+
+impl Drop for FlushBatch {
+    fn drop(&mut self) {
+        // Waits for the device if a fault got us here.
+        drop(self.transfer.take());
+        self.state.flush_ended(self.to, self.tail.take(), self.ok);
+    }
+}
+
+/// Waits until the log is durable up to `lsn`. Callers that arrive together are
+/// served by one write. Blocks, outside the cell.
+///
+/// # Errors
+/// [`WalError::Failed`] when the device could not write: nothing may be
+/// acknowledged any more.
+pub fn flush(lsn: Lsn) -> Result<(), WalError> {
+    let state = crate::state::state()?;
+    // More than there is cannot be waited for.
+    let lsn = lsn.min(crate::insert_position());
+    loop {
+        if crate::flushed() >= lsn {
+            return Ok(());
+        }
+        state.check()?;
+        let step = WAL.enter().map_err(|_| WalError::NotRunning)?.flush(lsn)?;
+        match step {
+            FlushStep::Done => return Ok(()),
+            FlushStep::Wait(token) => {
+                token.wait();
+            }
+            FlushStep::Lead(batch) => {
+                let mut batch = Held::new(batch);
+                // The outcome is in the batch, and through it in the state.
+                let _ = batch.run();
+            }
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! A disk in memory, for tests on the host: it tells written from durable.
+//!
+//! A completed write is in a volatile cache until a flush or until the same
+//! sectors are written with force. [`SimDisk::power_cut`] gives what such a disk
+//! may hold after the power failed: of each sector written since, some version
+//! between the durable one and the last, chosen by seed, so writes are lost,
+//! reordered and torn. [`SimDisk::fail_after`] lets the power fail in the middle
+//! of a write. Errors can be injected by place.
+//!
+//! Requests are done at once, or by a thread in an order chosen by seed.
+
+mod image;
+mod queue;
+
+pub use image::{Image, Random, SECTOR};
+
+use image::Media;
+use nvme_port::{BlockDevice, DEVICE_LOST, DISK, Geometry, IO_ERROR, OK, Op, Request, Urgency};
+use port::{Birth, BirthError, Cell, Component, CrashKind, Options};
+use queue::Queue;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// An error to be given for requests that touch a place.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// Which requests.
+    pub op: Op,
+    /// Which place, in bytes.
+    pub range: Range<u64>,
+    /// How many times; counts down.
+    pub times: u32,
+}
+
+#[derive(Debug)]
+struct Inner {
+    media: Media,
+    faults: Vec<Fault>,
+    /// Requests until the power fails.
+    fuse: Option<u64>,
+    dead: bool,
+    counts: Counts,
+}
+
+/// How many requests the disk has done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Reads.
+    pub reads: u64,
+    /// Writes into the cache.
+    pub writes: u64,
+    /// Writes with force.
+    pub durable: u64,
+    /// Flushes.
+    pub flushes: u64,
+}
+
+/// The disk. Cheap to share.
+#[derive(Clone, Debug)]
+pub struct SimDisk {
+    inner: Arc<Mutex<Inner>>,
+    queue: Option<Arc<Queue>>,
+    geometry: Geometry,
+}
+
+impl SimDisk {
+    /// A blank disk of `capacity` bytes that does requests at once.
+    #[must_use]
+    pub fn new(capacity: u64) -> Self {
+        SimDisk::from_image(Image::blank(capacity))
+    }
+
+    /// A disk that holds `image`.
+    #[must_use]
+    pub fn from_image(image: Image) -> Self {
+        let geometry = Geometry {
+            block_size: 512,
+            capacity: image.len(),
+            max_transfer: 128 << 10,
+            volatile_cache: true,
+        };
+        let inner = Inner {
+            media: Media::new(image),
+            faults: Vec::new(),
+            fuse: None,
+            dead: false,
+            counts: Counts::default(),
+        };
+        SimDisk {
+            inner: Arc::new(Mutex::new(inner)),
+            queue: None,
+            geometry,
+        }
+    }
+
+    /// The same disk, but requests are done by a thread in an order chosen by
+    /// `seed`.
+    #[must_use]
+    pub fn threaded(mut self, seed: u64) -> Self {
+        let inner = Arc::clone(&self.inner);
+        self.queue = Some(Queue::start(seed, move |request| {
+            finish(&inner, request);
+        }));
+        self
+    }
+
+    /// The same disk, but requests are done by a thread, all that have come
+    /// together after `latency`.
+    #[must_use]
+    pub fn latency(mut self, latency: std::time::Duration) -> Self {
+        let inner = Arc::clone(&self.inner);
+        self.queue = Some(Queue::start_slow(latency, move |request| {
+            finish(&inner, request);
+        }));
+        self
+    }
+
+    /// The same disk with another size of logical blocks.
+    #[must_use]
+    pub fn block_size(mut self, bytes: u32) -> Self {
+        self.geometry.block_size = bytes;
+        self
+    }
+
+    /// Puts the disk behind the port, in the place of any other.
+    ///
+    /// # Panics
+    /// When the port refuses it.
+    pub fn install(&self) {
+        *NEXT.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.clone());
+        port::start(&CELL, &Options::default()).expect("the simulated disk starts");
+    }
+
+    /// The power fails during the `requests`-th write or flush from now: it is
+    /// done in part, it and all later ones end with an error.
+    pub fn fail_after(&self, requests: u64) {
+        lock(&self.inner).fuse = Some(requests);
+    }
+
+    /// Whether the power has failed.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        lock(&self.inner).dead
+    }
+
+    /// No request is done from now on.
+    pub fn kill(&self) {
+        lock(&self.inner).dead = true;
+    }
+
+    /// Lets requests that touch a place fail.
+    pub fn inject(&self, fault: Fault) {
+        lock(&self.inner).faults.push(fault);
+    }
+
+    /// What the disk may hold after a power failure at this moment.
+    #[must_use]
+    pub fn power_cut(&self, seed: u64) -> Image {
+        lock(&self.inner).media.power_cut(seed)
+    }
+
+    /// What the disk holds when it is shut down in order.
+    #[must_use]
+    pub fn image(&self) -> Image {
+        lock(&self.inner).media.current().clone()
+    }
+
+    /// Changes bytes behind the system's back: in the cache and on the medium.
+    pub fn damage(&self, offset: u64, bytes: &[u8]) {
+        lock(&self.inner).media.damage(offset, bytes);
+    }
+
+    /// What was done.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        lock(&self.inner).counts
+    }
+}
+
+fn lock(inner: &Mutex<Inner>) -> MutexGuard<'_, Inner> {
+    inner.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Inner {
+    /// Does one request; the outcome.
+    fn perform(&mut self, request: &Request) -> u16 {
+        if self.dead {
+            return DEVICE_LOST;
+        }
+        let len = request.data.as_ref().map_or(0, DmaBytes::len_of);
+        let range = request.offset..request.offset + len;
+        let hit = |f: &&mut Fault| {
+            f.op == request.op
+                && f.times > 0
+                && f.range.start < range.end
+                && range.start < f.range.end
+        };
+        if let Some(fault) = self.faults.iter_mut().find(hit) {
+            fault.times -= 1;
+            return IO_ERROR;
+        }
+        if request.op != Op::Read && self.burn() {
+            // The last write: in the cache, some of its sectors may survive.
+            if let (Op::Write | Op::WriteDurable, Some(data)) = (request.op, &request.data) {
+                self.media.write(request.offset, &image::copy_from(data));
+            }
+            self.dead = true;
+            return DEVICE_LOST;
+        }
+        match (request.op, &request.data) {
+            (Op::Flush, _) => {
+                self.counts.flushes += 1;
+                self.media.flush();
+            }
+            (_, None) => return nvme_port::BAD_REQUEST,
+            (_, Some(_)) if range.end > self.media.current().len() => {
+                return nvme_port::BAD_REQUEST;
+            }
+            (Op::Read, Some(data)) => {
+                self.counts.reads += 1;
+                image::copy_to(self.media.current().bytes(range), data);
+            }
+            (Op::Write, Some(data)) => {
+                self.counts.writes += 1;
+                self.media.write(range.start, &image::copy_from(data));
+            }
+            (Op::WriteDurable, Some(data)) => {
+                self.counts.durable += 1;
+                self.media
+                    .write_durable(range.start, &image::copy_from(data));
+            }
+        }
+        OK
+    }
+
+    fn burn(&mut self) -> bool {
+        match &mut self.fuse {
+            Some(0 | 1) => true,
+            Some(left) => {
+                *left -= 1;
+                false
+            }
+            None => false,
+        }
+    }
+}
+
+trait DmaBytes {
+    fn len_of(&self) -> u64;
+}
+
+impl DmaBytes for memory::DmaSlice {
+    fn len_of(&self) -> u64 {
+        self.len() as u64
+    }
+}
+
+impl Component for SimDisk {
+    fn crash(&self, kind: CrashKind) {
+        port::crash_here(kind);
+    }
+}
+
+impl BlockDevice for SimDisk {
+    fn geometry(&self) -> Geometry {
+        self.geometry
+    }
+
+    fn submit(&self, _urgency: Urgency, requests: Vec<Request>) {
+        let block = u64::from(self.geometry.block_size);
+        for request in requests {
+            let len = request.data.as_ref().map_or(0, DmaBytes::len_of);
+            if !request.offset.is_multiple_of(block)
+                || !len.is_multiple_of(block)
+                || len > u64::from(self.geometry.max_transfer)
+            {
+                request.done.complete(nvme_port::BAD_REQUEST);
+                continue;
+            }
+            match &self.queue {
+                Some(queue) => queue.push(request),
+                None => finish(&self.inner, request),
+            }
+        }
+    }
+
+    fn poll(&self) {}
+}
+
+/// Does a request and ends it, memory first.
+fn finish(inner: &Mutex<Inner>, request: Request) {
+    let outcome = lock(inner).perform(&request);
+    let Request { data, done, .. } = request;
+    drop(data);
+    done.complete(outcome);
+}
+
+static NEXT: Mutex<Option<SimDisk>> = Mutex::new(None);
+
+/// The disk as a cell.
+pub static CELL: Cell = Cell {
+    name: "nvme",
+    version: env!("CARGO_PKG_VERSION"),
+    provides: &[&nvme_port::DOOR],
+    birth,
+};
+
+fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
+    let next = NEXT.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let disk = next.ok_or_else(|| BirthError::Missing("no simulated disk to install".into()))?;
+    birth.provide(&DISK, Box::new(disk));
+    Ok(())
+}
