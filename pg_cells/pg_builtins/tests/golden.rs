@@ -79,3 +79,8 @@ fn formatting() {
 fn resolution() {
     check("resolution", include_str!("golden/resolution.txt"));
 }
+
+#[test]
+fn more() {
+    check("more", include_str!("golden/more.txt"));
+}
