@@ -1,7 +1,6 @@
 //! The steps of the boot plan that are no cell: background loops, which belong to
 //! ports so that they outlive their cells, and opening the database.
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use port::Options;
 
@@ -44,6 +43,6 @@ pub(crate) fn echo(options: &Options) {
     if let Some(port) = port
         && let Err(error) = echo_port::start(port)
     {
-        log::warn!("no echo service: {}", format!("{error:?}"));
+        log::warn!("no echo service: {error:?}");
     }
 }
