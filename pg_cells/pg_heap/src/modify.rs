@@ -77,11 +77,24 @@ fn change(
     lock: RowLock,
     apply: impl Fn(&Transaction, &mut MiniTx, Target) -> Result<UpdateOutcome, HeapError>,
 ) -> Result<UpdateOutcome, HeapError> {
+    let mut queue = RowQueue::default();
+    let outcome = change_queued(tx, file, tid, lock, apply, &mut queue);
+    queue.leave(tx)?;
+    outcome
+}
+
+fn change_queued(
+    tx: &mut Transaction,
+    file: FileId,
+    tid: Tid,
+    lock: RowLock,
+    apply: impl Fn(&Transaction, &mut MiniTx, Target) -> Result<UpdateOutcome, HeapError>,
+    queue: &mut RowQueue,
+) -> Result<UpdateOutcome, HeapError> {
     let xid = tx.ensure_xid()?;
     tx.mark_command_used();
     let key = row_key(file, tid);
-    let mut queue = RowQueue::default();
-    let outcome = loop {
+    loop {
         let mut mtx = MiniTx::begin(xid.0);
         let page = mtx.latch(PageId::new(file, tid.block))?;
         let version = version(mtx.page(page), tid.slot).ok_or(HeapError::NoSuchRow(tid))?;
@@ -97,26 +110,24 @@ fn change(
                 };
                 let outcome = apply(tx, &mut mtx, target)?;
                 mtx.commit()?;
-                break outcome;
+                return Ok(outcome);
             }
             Verdict::Wait(other) => {
                 drop(mtx);
                 queue.wait(tx, key, other)?;
             }
             Verdict::Invisible => return Err(HeapError::NoSuchRow(tid)),
-            Verdict::SelfModified => break UpdateOutcome::SelfModified,
+            Verdict::SelfModified => return Ok(UpdateOutcome::SelfModified),
             Verdict::Deleted => {
                 refuse_stale(tx)?;
-                break UpdateOutcome::Deleted;
+                return Ok(UpdateOutcome::Deleted);
             }
             Verdict::Replaced(newest) => {
                 refuse_stale(tx)?;
-                break UpdateOutcome::Concurrent { newest };
+                return Ok(UpdateOutcome::Concurrent { newest });
             }
         }
-    };
-    queue.leave(tx)?;
-    Ok(outcome)
+    }
 }
 
 /// Puts the new version beside the old one if there is room, else on another

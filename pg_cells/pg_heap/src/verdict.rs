@@ -121,8 +121,8 @@ pub fn refuse_stale(tx: &Transaction) -> Result<(), HeapError> {
 }
 
 /// The wait for a row. Those who wait for one row stand in a queue, so that its
-/// end wakes one of them and not all. Leave it with [`RowQueue::leave`]; what
-/// is forgotten ends with the transaction.
+/// end wakes one of them and not all. To be left with [`RowQueue::leave`] however
+/// the wait ends.
 #[derive(Debug, Default)]
 pub struct RowQueue(Option<LockTarget>);
 

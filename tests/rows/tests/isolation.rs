@@ -550,3 +550,26 @@ fn transfers_keep_the_sum_for_everyone() {
     // Hot updates and pruning kept the table small.
     assert!(pg_heap_port::blocks(table).unwrap() < 12);
 }
+
+#[test]
+fn who_has_given_up_waiting_stands_in_nobodys_way() {
+    let _alone = alone();
+    let _db = Db::new();
+    let p = pair();
+    let (mut a, mut b, mut c) = (begin(), begin(), begin());
+    for tx in [&mut a, &mut b, &mut c] {
+        tx.set_lock_timeout(30_000_000);
+        look(tx);
+    }
+    update(&mut a, p.table, p.one, b"1=11").unwrap();
+    b.savepoint("s");
+    let gave_up = pg_heap_port::delete(&mut b, p.table, p.one);
+    assert_eq!(gave_up, Err(HeapError::Txn(TxnError::LockTimeout)));
+    b.rollback_to("s").unwrap();
+    let (table, one) = (p.table, p.one);
+    let waiting = thread::spawn(move || update(&mut c, table, one, b"1=12").map(|_| c.commit()));
+    thread::sleep(Duration::from_millis(5));
+    a.rollback();
+    assert_eq!(waiting.join().unwrap(), Ok(Ok(())));
+    assert_eq!(see(&mut b, &p), ["1=12", "2=20"]);
+}
