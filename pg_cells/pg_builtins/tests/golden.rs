@@ -8,7 +8,18 @@ mod eval;
 use eval::evaluate;
 
 /// Expressions whose answers differ from PostgreSQL's, and why that stays.
-const DIFFERS: &[(&str, &str)] = &[];
+const DIFFERS: &[(&str, &str)] = &[
+    (
+        "unnest(\'{1}\')",
+        "the server has more functions of this name",
+    ),
+    ("||/ 27", "the server's libm is off by one unit; 3 is right"),
+    ("cbrt(27)", "the same"),
+    (
+        "exp(1::float8)",
+        "our libm is off by one unit in the last place",
+    ),
+];
 
 fn check(name: &str, text: &str) {
     let mut lines = text
@@ -62,4 +73,9 @@ fn arrays() {
 #[test]
 fn formatting() {
     check("formatting", include_str!("golden/formatting.txt"));
+}
+
+#[test]
+fn resolution() {
+    check("resolution", include_str!("golden/resolution.txt"));
 }

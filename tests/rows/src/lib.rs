@@ -1,8 +1,9 @@
 //! What the tests of this folder share: the storage and row cells on a simulated
 //! disk, in one process, with threads for tasks.
+#![forbid(unsafe_code)]
 
 use pg_btree_port::{Cursor, EntryBatch, Inserted};
-use pg_buffer_port::{FileId, Fork, MiniTx};
+use pg_buffer_port::MiniTx;
 use pg_heap_port::{RowBatch, RowBuf, Tid};
 use pg_txn_port::{Isolation, Snapshot, Transaction};
 use port::{Birth, Cell, CellCode, CellRef, Door, Options};
@@ -10,6 +11,7 @@ use sim_disk::SimDisk;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
+pub use pg_buffer_port::{FileId, Fork};
 pub use sim_disk::Random;
 
 /// The ports are one per process: one test at a time.
