@@ -8,7 +8,7 @@
 
 use crate::modify::{Target, keep_xmax, row_key};
 use crate::page::{version, write_end};
-use crate::verdict::{RowQueue, Verdict, judge, refuse_stale};
+use crate::verdict::{Intent, RowQueue, Verdict, judge, refuse_stale};
 use pg_buffer_port::{MiniTx, PageId};
 use pg_heap_port::{FileId, HeapError, LockOutcome, RowLock, Tid, WaitPolicy};
 use pg_page::tuple_header::bits;
@@ -38,11 +38,15 @@ fn lock_queued(
 ) -> Result<LockOutcome, HeapError> {
     let xid = tx.ensure_xid()?;
     let key = row_key(file, tid);
+    let intent = Intent {
+        lock,
+        fresh_too: false,
+    };
     loop {
         let mut mtx = MiniTx::begin(xid.0);
         let page = mtx.latch(PageId::new(file, tid.block))?;
         let version = version(mtx.page(page), tid.slot).ok_or(HeapError::NoSuchRow(tid))?;
-        let (verdict, others) = judge(tx, key, &version, lock)?;
+        let (verdict, others) = judge(tx, key, &version, intent)?;
         match (verdict, policy) {
             (Verdict::Free, _) => {
                 let target = Target {

@@ -207,6 +207,25 @@ fn a_row_deleted_meanwhile_is_reported_as_such() {
 }
 
 #[test]
+fn a_command_can_take_back_what_it_inserted() {
+    let _alone = alone();
+    let _db = Db::new();
+    let p = pair();
+    let mut a = begin();
+    look(&mut a);
+    let tid = pg_heap_port::insert(&mut a, p.table, b"3=30").unwrap();
+    let taken = pg_heap_port::delete(&mut a, p.table, tid);
+    assert_eq!(taken, Ok(UpdateOutcome::Updated { tid, hot: false }));
+    let again = pg_heap_port::delete(&mut a, p.table, tid);
+    assert_eq!(again, Ok(UpdateOutcome::SelfModified));
+    let state = pg_heap_port::liveness(&a, p.table, tid);
+    assert_eq!(state, Ok(pg_heap_port::Liveness::Dead));
+    assert_eq!(see(&mut a, &p), ["1=10", "2=20"]);
+    a.commit().unwrap();
+    assert_eq!(see(&mut begin(), &p), ["1=10", "2=20"]);
+}
+
+#[test]
 fn a_command_does_not_change_a_row_twice() {
     let _alone = alone();
     let _db = Db::new();

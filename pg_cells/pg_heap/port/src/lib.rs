@@ -137,8 +137,8 @@ pub fn update(
     HEAP.enter()?.update(tx, file, tid, row, keep_index_keys)
 }
 
-/// Deletes the version `tid`. [`UpdateOutcome::Updated`] then carries `tid`
-/// itself.
+/// Deletes the version `tid`, also one that the running command has inserted:
+/// so a row is taken back. [`UpdateOutcome::Updated`] then carries `tid` itself.
 ///
 /// # Errors
 /// As [`update`].
