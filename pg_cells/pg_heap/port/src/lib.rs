@@ -169,6 +169,16 @@ pub fn liveness(tx: &Transaction, file: FileId, tid: Tid) -> Result<Liveness, He
     HEAP.enter()?.liveness(tx, file, tid)
 }
 
+/// Whether nobody will see any version in the chain of `tid` again, so that index
+/// entries with it are useless. True at most until a vacuum frees the slot: ask
+/// with the entry's page latched.
+///
+/// # Errors
+/// When a page cannot be read.
+pub fn is_dead(file: FileId, tid: Tid) -> Result<bool, HeapError> {
+    HEAP.enter()?.is_dead(file, tid)
+}
+
 /// Removes versions that nobody will see again from one page. Done by itself
 /// when a page is full. True when something was removed.
 ///
