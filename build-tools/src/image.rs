@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Result, bail};
 use cell_archive::EntryKind;
 use cell_archive::write::{NewEntry, NewUse};
+use rustc_demangle::demangle;
 
 use crate::base::Base;
 use crate::object::Object;
@@ -64,13 +65,16 @@ pub fn order(base: &Base, cells: Vec<Cell>) -> Result<Vec<Cell>> {
         for name in cell.object.iter().flat_map(|object| &object.defined) {
             if base.linkable.contains(name) {
                 faults.push(format!(
-                    "{name} is defined by {} and the boot image",
+                    "{:#} is defined by {} and the boot image",
+                    demangle(name),
                     cell.name
                 ));
             } else if let Some(first) = providers.insert(name, index) {
                 faults.push(format!(
-                    "{name} is defined by {} and {}",
-                    cells[first].name, cell.name
+                    "{:#} is defined by {} and {}",
+                    demangle(name),
+                    cells[first].name,
+                    cell.name
                 ));
             }
         }
@@ -85,7 +89,8 @@ pub fn order(base: &Base, cells: Vec<Cell>) -> Result<Vec<Cell>> {
                 }
                 None if base.linkable.contains(name) => {}
                 None => faults.push(format!(
-                    "{name}, needed by {}, is defined nowhere",
+                    "{:#}, needed by {}, is defined nowhere",
+                    demangle(name),
                     cell.name
                 )),
             }

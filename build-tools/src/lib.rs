@@ -7,7 +7,8 @@
 //! the interfaces, [`image`] packs and signs with the key of [`keys`].
 //! [`pipeline`] runs these steps in order.
 //!
-//! Running it: [`qemu`] finds the emulator, [`vm`] is one QEMU process,
+//! Running it: [`qemu`] finds the emulator, [`machine`] is its command line,
+//! [`vm`] is one QEMU process,
 //! [`instance`] is where a running system is found, [`client`] talks to it,
 //! [`push`] chooses what a running system needs to be sent.
 //! [`command`] is the command line.
@@ -22,6 +23,7 @@ pub mod graph;
 pub mod image;
 pub mod instance;
 pub mod keys;
+pub mod machine;
 pub mod object;
 pub mod paths;
 pub mod pipeline;
@@ -31,4 +33,5 @@ pub mod qemu;
 pub mod run;
 pub mod tokens;
 pub mod toolchain;
+pub mod unwind_index;
 pub mod vm;

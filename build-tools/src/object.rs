@@ -18,9 +18,10 @@ use goblin::elf::{Elf, header, reloc};
 use crate::paths::{Paths, write_if_changed};
 use crate::run::output;
 use crate::toolchain::{MERGE_SCRIPT, write_merge_script};
+use crate::unwind_index;
 
 /// Raised when the steps below change, so that cached objects are made anew.
-const CACHE_VERSION: &str = "1";
+const CACHE_VERSION: &str = "2";
 
 /// Relocations the loader knows.
 const RELOCATIONS: [u32; 7] = [
@@ -143,12 +144,36 @@ fn merge_in(scratch: &Path, script: &Path, content: &[u8]) -> Result<Vec<u8>> {
             .arg(&merged)
             .args(&inputs),
     )?;
+    let linked = add_unwind_index(scratch, &merged)?;
     output(
         Command::new("objcopy")
             .arg("--localize-hidden")
-            .arg(&merged),
+            .args(unwind_index::SYMBOLS.map(|name| format!("--localize-symbol={name}")))
+            .arg(&linked),
     )?;
-    Ok(std::fs::read(&merged)?)
+    Ok(std::fs::read(&linked)?)
+}
+
+fn add_unwind_index(scratch: &Path, merged: &Path) -> Result<PathBuf> {
+    let Some(assembly) = unwind_index::assembly(&std::fs::read(merged)?)? else {
+        return Ok(merged.to_path_buf());
+    };
+    let (source, index) = (scratch.join("index.s"), scratch.join("index.o"));
+    std::fs::write(&source, assembly)?;
+    output(
+        Command::new("as")
+            .arg("--64")
+            .arg("-o")
+            .arg(&index)
+            .arg(&source),
+    )?;
+    let linked = scratch.join("linked.o");
+    output(
+        Command::new("ld")
+            .args(["-m", "elf_x86_64", "-r", "-o"])
+            .args([&linked, merged, &index].map(AsRef::<Path>::as_ref)),
+    )?;
+    Ok(linked)
 }
 
 fn inspect(bytes: Vec<u8>) -> Result<Option<Object>> {
@@ -169,7 +194,7 @@ fn inspect(bytes: Vec<u8>) -> Result<Option<Object>> {
         if name.starts_with(".init") || name.starts_with(".fini") || name.starts_with(".ctors") {
             bail!("constructors ({name}) are never run in the kernel");
         }
-        if name != ".eh_frame" {
+        if !name.starts_with(".eh_frame") {
             loaded += 1;
         }
     }
@@ -185,7 +210,8 @@ fn inspect(bytes: Vec<u8>) -> Result<Option<Object>> {
             continue;
         }
         if symbol.st_shndx == 0 {
-            if symbol.st_bind() == STB_GLOBAL {
+            // Assemblers name the table whenever an address is taken from it.
+            if symbol.st_bind() == STB_GLOBAL && name != "_GLOBAL_OFFSET_TABLE_" {
                 undefined.insert(name.to_string());
             }
         } else if matches!(symbol.st_bind(), STB_GLOBAL | STB_WEAK) {

@@ -16,6 +16,11 @@ impl Paths {
             || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/..")),
             PathBuf::from,
         );
+        Self::at(root)
+    }
+
+    /// Another workspace.
+    pub fn at(root: PathBuf) -> Self {
         Self {
             root: root.canonicalize().unwrap_or(root),
         }

@@ -157,7 +157,7 @@ pub fn cargo(paths: &Paths) -> Command {
 pub const MERGE_SCRIPT: &str = "\
 SECTIONS
 {
-  .text 0 : { *(.text .text.*) }
+  .text 0 : { __cell_text = .; *(.text .text.*) }
   .rodata 0 : { *(.rodata .rodata.* .lrodata .lrodata.*) }
   .data.rel.ro 0 : { *(.data.rel.ro .data.rel.ro.*) }
   .data 0 : { *(.data .data.* .ldata .ldata.*) }
@@ -165,7 +165,7 @@ SECTIONS
   .tdata 0 : { *(.tdata .tdata.*) }
   .tbss 0 : { *(.tbss .tbss.*) }
   .gcc_except_table 0 : { *(.gcc_except_table .gcc_except_table.*) }
-  .eh_frame 0 : { KEEP(*(.eh_frame .eh_frame.*)) LONG(0) }
+  .eh_frame 0 : { __cell_eh_frame = .; KEEP(*(.eh_frame .eh_frame.*)) LONG(0) }
   /DISCARD/ : { *(.comment) *(.note .note.*) *(.llvmbc) *(.llvmcmd) *(.debug .debug_*) *(.rmeta) }
 }
 ";

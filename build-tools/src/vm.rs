@@ -1,4 +1,4 @@
-//! One QEMU process: its command line, its console's lines, its end.
+//! One QEMU process: its console's lines, its end.
 //!
 //! Whatever the system writes to its first serial port goes to a log file,
 //! which is what this file reads: the same on a terminal, headless, and in the
@@ -8,7 +8,7 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
@@ -17,8 +17,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::instance::{Claim, Instance};
+use crate::machine::Config;
 use crate::paths::Paths;
-use crate::qemu::{Accel, EXIT_SUCCESS, PROGRAM};
+use crate::qemu::EXIT_SUCCESS;
 
 /// The line that says that queries are accepted.
 pub const READY: &str = "mitos: ready";
@@ -26,61 +27,6 @@ pub const READY: &str = "mitos: ready";
 const POLL: Duration = Duration::from_millis(10);
 /// Size of a disk made here; it takes only the room that is written.
 const DISK_BYTES: u64 = 1 << 30;
-
-/// Where the console goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Console {
-    /// The terminal of the caller.
-    Terminal,
-    /// A socket in the instance's folder.
-    Socket,
-}
-
-/// What to boot, and how.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Port on 127.0.0.1 that leads to the system's 5432.
-    pub pg_port: u16,
-    /// The NVMe disk; made when missing.
-    pub disk: PathBuf,
-    /// As QEMU reads it: `1G`.
-    pub memory: String,
-    /// Number of CPUs.
-    pub cpus: u32,
-    /// KVM or TCG.
-    pub accel: Accel,
-    /// Where the console goes.
-    pub console: Console,
-    /// Boot options, `key=value`.
-    pub append: Vec<String>,
-    /// More arguments for QEMU.
-    pub qemu_args: Vec<String>,
-    /// Discard what is written to the disk.
-    pub snapshot: bool,
-    /// Wait for a debugger on port 1234.
-    pub gdb: bool,
-    /// Write every interrupt and exception to `interrupts.log`.
-    pub trace_int: bool,
-}
-
-impl Config {
-    /// A system with defaults on this port and disk.
-    pub fn new(pg_port: u16, disk: PathBuf) -> Self {
-        Self {
-            pg_port,
-            disk,
-            memory: "1G".into(),
-            cpus: 2,
-            accel: Accel::Auto,
-            console: Console::Socket,
-            append: Vec::new(),
-            qemu_args: Vec::new(),
-            snapshot: false,
-            gdb: false,
-            trace_int: false,
-        }
-    }
-}
 
 /// How a system ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -138,10 +84,13 @@ impl Vm {
         // A build that goes on meanwhile must not be mixed in.
         keep(&paths.nano_core(), &instance.nano_core())?;
         keep(&paths.archive(), &instance.archive())?;
+        if let Some(log) = &config.disk_log {
+            File::create(log)?;
+        }
         File::create(instance.mailbox())?.set_len(control::MAILBOX_LEN as u64)?;
         // Made here, so that it can be read before QEMU opens it.
         File::create(instance.console_log())?;
-        let process = Process::start(command(paths, config, &instance))?;
+        let process = Process::start(config.command(paths, &instance))?;
         std::fs::write(instance.process_id(), format!("{}\n", process.id))?;
         let log = Log::open(instance.console_log())?;
         Ok(Self {
@@ -232,98 +181,6 @@ impl Vm {
     }
 }
 
-fn command(paths: &Paths, config: &Config, instance: &Instance) -> Command {
-    // QEMU must not outlive this tool, even when the tool is killed.
-    let mut command = if Path::new("/usr/bin/setpriv").exists() {
-        let mut command = Command::new("/usr/bin/setpriv");
-        // On a terminal QEMU must get to restore its settings.
-        let signal = if config.console == Console::Terminal {
-            "TERM"
-        } else {
-            "KILL"
-        };
-        command.args(["--pdeathsig", signal, PROGRAM]);
-        command
-    } else {
-        Command::new(PROGRAM)
-    };
-    let log = instance.console_log();
-    let console = match config.console {
-        Console::Terminal => format!("stdio,id=console,signal=on,logfile={}", quoted(&log)),
-        Console::Socket => format!(
-            "socket,id=console,server=on,wait=off,path={},logfile={}",
-            quoted(&instance.console_socket()),
-            quoted(&log)
-        ),
-    };
-    let control = format!(
-        "socket,id=control,server=on,wait=off,path={}",
-        quoted(&instance.control_socket())
-    );
-    let disk = format!(
-        "if=none,id=disk,format=raw,discard=unmap,file={}",
-        quoted(&config.disk)
-    );
-    let mailbox = format!(
-        "memory-backend-file,id=mailbox,share=on,size={},mem-path={}",
-        control::MAILBOX_LEN,
-        quoted(&instance.mailbox())
-    );
-    let network = format!("user,id=net,hostfwd=tcp:127.0.0.1:{}-:5432", config.pg_port);
-    command
-        .args([
-            "-machine",
-            "q35",
-            "-nodefaults",
-            "-no-user-config",
-            "-no-reboot",
-        ])
-        .args(["-display", "none", "-name", "mitos"])
-        .args(config.accel.settle(paths).arguments())
-        .args(["-smp", &config.cpus.to_string(), "-m", &config.memory])
-        .arg("-kernel")
-        .arg(instance.nano_core())
-        .arg("-initrd")
-        .arg(instance.archive())
-        .args(["-append", &config.append.join(" ")])
-        .args(["-chardev", &console, "-serial", "chardev:console"])
-        .args(["-chardev", &control, "-serial", "chardev:control"])
-        .args(["-drive", &disk, "-device", "nvme,drive=disk,serial=mitos"])
-        .args(["-netdev", &network])
-        .args([
-            "-device",
-            "virtio-net-pci,netdev=net,disable-legacy=on,romfile=",
-        ])
-        .args([
-            "-object",
-            &mailbox,
-            "-device",
-            "ivshmem-plain,memdev=mailbox",
-        ])
-        .args(["-device", "isa-debug-exit,iobase=0xf4,iosize=4"]);
-    if config.snapshot {
-        command.arg("-snapshot");
-    }
-    if config.gdb {
-        command.args(["-s", "-S"]);
-    }
-    if config.trace_int {
-        command
-            .args(["-d", "int,cpu_reset", "-D"])
-            .arg(instance.folder().join("interrupts.log"));
-    }
-    command.args(&config.qemu_args);
-    if config.console == Console::Socket {
-        command.stdin(Stdio::null()).stdout(Stdio::null());
-    }
-    command
-}
-
-/// QEMU's options separate by comma; a comma in a path is doubled.
-fn quoted(path: &Path) -> String {
-    path.to_string_lossy().replace(',', ",,")
-}
-
 /// Builds replace files and never write into them, so a second name keeps
 /// what the first one meant.
 fn keep(from: &Path, to: &Path) -> Result<()> {
@@ -332,7 +189,8 @@ fn keep(from: &Path, to: &Path) -> Result<()> {
         .with_context(|| format!("cannot keep {}; has it been built?", from.display()))
 }
 
-fn make_disk(path: &Path) -> Result<()> {
+/// An empty disk, where there is none yet.
+pub fn make_disk(path: &Path) -> Result<()> {
     if path.exists() {
         return Ok(());
     }

@@ -1,17 +1,19 @@
 //! The captain: brings the system up in order, watches the cells, replaces the
-//! failed ones.
-#![cfg_attr(not(test), no_std)]
+//! failed ones. Policy only: how a cell is started or replaced is `swap`'s.
+//!
+//! | file | what |
+//! |---|---|
+//! | `plan` | the order of boot, as a list |
+//! | `watch` | what is done about faults |
+#![cfg_attr(mitos, no_std)]
 #![forbid(unsafe_code)]
 
-/// The captain's description. Its birth is the boot plan.
-pub static CELL: port::Cell = port::Cell {
-    name: env!("CARGO_PKG_NAME"),
-    version: env!("CARGO_PKG_VERSION"),
-    provides: &[],
-    birth,
-};
+extern crate alloc;
 
-fn birth(_: &mut port::Birth<'_>) -> Result<(), port::BirthError> {
-    log::info!("hello");
-    Ok(())
-}
+#[cfg(mitos)]
+mod plan;
+#[cfg(mitos)]
+mod watch;
+
+#[cfg(mitos)]
+pub use plan::CELL;

@@ -1,13 +1,18 @@
 //! [`Guest`]: a booted system that belongs to one test.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use cell_archive::Archive;
 use mitos::client::{self, ClientError};
-use mitos::vm::{Config, End, Vm, free_port};
+use mitos::instance::Instance;
+use mitos::machine::Config;
+use mitos::vm::{End, Vm, free_port, make_disk};
+use mitos::{pipeline, push};
 
+use crate::power::{self, Cut};
 use crate::slot::Slot;
 
 /// What a guest may take for anything before the test fails. Generous: the
@@ -64,8 +69,38 @@ impl Guest {
         self.wait_until_ready();
     }
 
+    /// Boots on an empty disk that records its writes, for
+    /// [`Guest::power_cut`].
+    pub fn boot_recording() -> Self {
+        let mut guest = Self::start(|config| {
+            config.disk_log = Some(config.disk.with_extension("log"));
+        });
+        guest.wait_until_ready();
+        guest
+    }
+
+    /// Cuts the power of a recording guest: what it wrote since the last flush
+    /// of its disk is there, missing or torn, as the seed has it.
+    pub fn power_cut(&mut self, seed: u64) -> Cut {
+        self.kill();
+        let log = self
+            .config
+            .disk_log
+            .as_ref()
+            .expect("the guest records its writes");
+        let disk = &self.config.disk;
+        copy_sparse(&before(disk), disk);
+        let cut = power::cut(disk, log, seed).expect("the log of writes is readable");
+        println!("power cut with seed {seed}: {cut:?}");
+        cut
+    }
+
     fn power_on(&mut self) {
         let paths = crate::image();
+        if self.config.disk_log.is_some() {
+            make_disk(&self.config.disk).expect("the disk can be made");
+            copy_sparse(&self.config.disk, &before(&self.config.disk));
+        }
         if self.slot.is_none() {
             self.slot = Some(Slot::take(paths).expect("the slots' folder is writable"));
         }
@@ -121,6 +156,48 @@ impl Guest {
     /// What the client or the system says.
     pub fn try_shell(&self, command: &str) -> Result<String, ClientError> {
         client::shell(self.vm().instance(), command, LIMIT)
+    }
+
+    /// Pushes cells as one set, as they are in the working tree; the test fails
+    /// if the system refuses. Gives the system's answer, which names the pause.
+    pub fn push(&self, cells: &[&str]) -> String {
+        match self.try_push(cells) {
+            Ok(answer) => answer,
+            Err(error) => panic!("push of {cells:?}: {error}"),
+        }
+    }
+
+    /// Pushes cells as one set; the system may refuse.
+    ///
+    /// # Errors
+    /// What the client or the system says.
+    pub fn try_push(&self, cells: &[&str]) -> Result<String, ClientError> {
+        self.push_archive(&self.pack(cells))
+    }
+
+    /// The signed archive that [`Guest::push`] would send.
+    pub fn pack(&self, cells: &[&str]) -> Vec<u8> {
+        let parts = pipeline::prepare(crate::image()).expect("the image was built before");
+        let booted =
+            std::fs::read(self.instance().archive()).expect("the guest was booted from it");
+        let booted = Archive::parse(&booted).expect("the guest was booted from it");
+        let names: Vec<String> = cells.iter().map(|cell| cell.to_string()).collect();
+        push::plan(&parts, &booted, &names)
+            .expect("the test names cells")
+            .archive
+    }
+
+    /// Sends bytes as a push, whatever they are.
+    ///
+    /// # Errors
+    /// What the client or the system says.
+    pub fn push_archive(&self, archive: &[u8]) -> Result<String, ClientError> {
+        client::push(self.instance(), archive, LIMIT)
+    }
+
+    /// Where the running system is found.
+    pub fn instance(&self) -> &Instance {
+        self.vm().instance()
     }
 
     /// Runs SQL through `psql`: rows as lines, columns separated by `|`.
@@ -239,5 +316,23 @@ impl Drop for Guest {
         self.remember();
         // Left-overs are no reason to fail a test.
         let _ = std::fs::remove_file(&self.config.disk);
+        if let Some(log) = &self.config.disk_log {
+            let _ = std::fs::remove_file(log);
+            let _ = std::fs::remove_file(before(&self.config.disk));
+        }
     }
+}
+
+/// Where the disk's state before the boot is kept.
+fn before(disk: &Path) -> PathBuf {
+    disk.with_extension("before")
+}
+
+fn copy_sparse(from: &Path, to: &Path) {
+    let status = Command::new("cp")
+        .args(["--sparse=always", "--reflink=auto"])
+        .args([from, to])
+        .status()
+        .expect("cp starts");
+    assert!(status.success(), "cannot copy {}", from.display());
 }

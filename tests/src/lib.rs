@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod guest;
+pub mod power;
 mod slot;
 
 pub use guest::{Guest, LIMIT};

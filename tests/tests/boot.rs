@@ -24,8 +24,10 @@ fn boots_answers_and_stops() {
 
 #[test]
 fn boots_again_after_a_power_cut() {
-    let mut guest = Guest::boot();
-    guest.kill();
-    guest.reboot();
+    let mut guest = Guest::boot_recording();
+    for seed in 1..=3 {
+        guest.power_cut(seed);
+        guest.reboot();
+    }
     guest.stop();
 }

@@ -8,10 +8,14 @@ use anyhow::Result;
 use lexopt::{Arg, Parser, ValueExt};
 
 use super::{DEFAULT_PORT, value};
+use crate::machine::{Config, Console};
 use crate::paths::Paths;
 use crate::pipeline;
 use crate::qemu::{self, Accel};
-use crate::vm::{Config, Console, End, Vm};
+use crate::vm::{End, READY, Vm};
+
+/// A system under KVM that says nothing for so long is stuck.
+const SILENCE: Duration = Duration::from_secs(15);
 
 /// The arguments of `boot` and `test-guest`.
 pub(super) struct Options {
@@ -44,6 +48,10 @@ pub(super) fn parse(paths: &Paths, parser: &mut Parser) -> Result<Options> {
             Arg::Long("qemu-arg") => config.qemu_args.push(value(parser, "qemu-arg")?),
             Arg::Long("snapshot") => config.snapshot = true,
             Arg::Long("gdb") => config.gdb = true,
+            Arg::Long("count-instructions") => {
+                config.count_instructions = true;
+                config.accel = Accel::Tcg;
+            }
             Arg::Long("trace-int") => config.trace_int = true,
             Arg::Long("deadline") => {
                 options.deadline = Duration::from_secs(value(parser, "deadline")?);
@@ -76,19 +84,11 @@ pub(super) fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
     }
     let is_auto = config.accel == Accel::Auto;
     config.accel = config.accel.settle(paths);
-    let mut vm = Vm::start(paths, &config)?;
-    if let Err(error) = vm.wait_until_ready(deadline) {
-        // The probe passed, yet the system did not come up: try once without.
-        if !(is_auto && config.accel == Accel::Kvm) {
-            return Err(error);
-        }
-        eprintln!("mitos: KVM does not carry the system, using TCG");
-        drop(vm);
-        config.accel = Accel::Tcg;
-        vm = Vm::start(paths, &config)?;
-        vm.wait_until_ready(deadline)?;
-        qemu::distrust_kvm(paths);
-    }
+    let vm = if is_auto && config.accel == Accel::Kvm {
+        start_on_kvm(paths, &mut config, deadline)?
+    } else {
+        start(paths, &config, deadline)?
+    };
     println!("mitos: ready on 127.0.0.1:{}", config.pg_port);
     std::io::stdout().flush()?;
     Ok(match vm.wait(None)? {
@@ -98,4 +98,28 @@ pub(super) fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
             ExitCode::FAILURE
         }
     })
+}
+
+fn start(paths: &Paths, config: &Config, deadline: Duration) -> Result<Vm> {
+    let mut vm = Vm::start(paths, config)?;
+    vm.wait_until_ready(deadline)?;
+    Ok(vm)
+}
+
+/// The probe passed; yet a system that falls silent before it is ready is
+/// started once more without KVM, since QEMU stops and stays when KVM meets an
+/// instruction it cannot emulate.
+fn start_on_kvm(paths: &Paths, config: &mut Config, deadline: Duration) -> Result<Vm> {
+    let mut vm = Vm::start(paths, config)?;
+    while let Ok(line) = vm.wait_for(SILENCE.min(deadline), |_| true) {
+        if line.starts_with(READY) {
+            return Ok(vm);
+        }
+    }
+    drop(vm);
+    eprintln!("mitos: KVM does not carry the system, using TCG");
+    config.accel = Accel::Tcg;
+    let vm = start(paths, config, deadline)?;
+    qemu::distrust_kvm(paths);
+    Ok(vm)
 }

@@ -7,10 +7,11 @@ use anyhow::{Result, bail};
 use lexopt::Parser;
 
 use super::{DEFAULT_PORT, boot};
+use crate::machine::Console;
 use crate::paths::Paths;
 use crate::pipeline;
 use crate::qemu;
-use crate::vm::{Console, End, Vm, free_port};
+use crate::vm::{End, Vm, free_port};
 
 pub(super) fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
     let mut options = boot::parse(paths, parser)?;

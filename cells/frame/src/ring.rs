@@ -84,7 +84,10 @@ impl Ring {
         // writers away.
         unsafe {
             core::ptr::copy_nonoverlapping(bytes.as_ptr(), base.add(at), first);
-            core::ptr::copy_nonoverlapping(bytes.as_ptr().add(first), base, bytes.len() - first);
+            if first < bytes.len() {
+                let rest = bytes.len() - first;
+                core::ptr::copy_nonoverlapping(bytes.as_ptr().add(first), base, rest);
+            }
         }
         self.end += bytes.len() as u64;
         true

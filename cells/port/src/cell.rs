@@ -8,6 +8,10 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
+/// A door by way of the static that its port crate keeps: `pub static DOOR: &dyn
+/// Door = &PORT`.
+pub type DoorRef = &'static &'static dyn Door;
+
 /// A cell's own description: `pub static CELL` in its crate root, found by the
 /// loader through its symbol.
 pub struct Cell {
@@ -15,8 +19,10 @@ pub struct Cell {
     pub name: &'static str,
     /// The crate's version.
     pub version: &'static str,
-    /// The ports it provides.
-    pub provides: &'static [&'static dyn Door],
+    /// The doors it stands behind. References to the port crates' statics, so
+    /// that the doors' own code is the port crates': a swap runs it after this
+    /// cell is gone.
+    pub provides: &'static [DoorRef],
     /// Builds the providers, with the state of their predecessors if there are
     /// any, and stages them. Nothing outside sees them before the flip.
     pub birth: fn(&mut Birth<'_>) -> Result<(), BirthError>,

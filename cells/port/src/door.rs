@@ -92,7 +92,7 @@ impl PortBase {
             word: AtomicU32::new(EMPTY),
             inject: AtomicU8::new(0),
             generation: AtomicU64::new(0),
-            counts: [[Count::ZERO; MAX_CPUS], [Count::ZERO; MAX_CPUS]],
+            counts: [const { [const { Count::zero() }; MAX_CPUS] }; 2],
             closed_out: WaitQueue::new(),
             drained: WaitQueue::new(),
         }
@@ -170,6 +170,29 @@ impl<T: ?Sized + Component> Port<T> {
             self.base.leave(count);
         }
         self.enter_slowly()
+    }
+
+    /// Enters the port if that needs no waiting; `None` while it is closed for a
+    /// swap or has no provider. For callers that are inside another port: they
+    /// must not sleep there.
+    #[inline]
+    pub fn try_enter(&self) -> Option<Entered<'_, T>> {
+        loop {
+            let word = self.base.word.load(Ordering::SeqCst);
+            if word & (CLOSED | EMPTY) != 0 {
+                return None;
+            }
+            if word & INJECT != 0 {
+                return self.enter().ok();
+            }
+            let parity = (word & PARITY) as usize;
+            let count = &self.base.counts[parity][cpu::id()];
+            count.0.fetch_add(1, Ordering::SeqCst);
+            if (self.base.word.load(Ordering::SeqCst) ^ word) & !DRAINING == 0 {
+                return Some(self.entered(parity, count));
+            }
+            self.base.leave(count);
+        }
     }
 
     #[inline]
@@ -264,6 +287,8 @@ pub trait Door: Sync {
     fn name(&self) -> &'static str;
     /// What lists show.
     fn status(&self) -> DoorStatus;
+    /// Whether the current provider has state; false without one.
+    fn has_state(&self) -> bool;
     /// New callers wait from now on.
     fn close(&self);
     /// Waits until nobody is inside.
@@ -278,6 +303,8 @@ pub trait Door: Sync {
     /// # Errors
     /// When there is no provider or it refuses.
     fn export(&self) -> Result<Option<State>, SwapError>;
+    /// The current provider serves on after [`Door::export`].
+    fn resume(&self);
     /// Gives the current provider its state back.
     ///
     /// # Errors
@@ -321,6 +348,10 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
         }
     }
 
+    fn has_state(&self) -> bool {
+        self.current().is_some_and(|p| p.object.has_state())
+    }
+
     fn close(&self) {
         self.base.word.fetch_or(CLOSED, Ordering::SeqCst);
     }
@@ -342,6 +373,12 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
             .object
             .export()
             .map_err(|e| SwapError::Handover(self.base.name, e))
+    }
+
+    fn resume(&self) {
+        if let Some(provider) = self.current() {
+            provider.object.resume();
+        }
     }
 
     fn reclaim(&self, state: State) -> Result<(), SwapError> {

@@ -19,7 +19,7 @@ mod door;
 mod entry;
 mod state;
 
-pub use cell::{Birth, BirthError, Cell, CellCode, CellRef, Options, start};
+pub use cell::{Birth, BirthError, Cell, CellCode, CellRef, DoorRef, Options, start};
 pub use crash::{CrashKind, crash_here};
 pub use door::{Door, DoorStatus, Port, PortError, SwapError};
 pub use entry::Entered;
@@ -27,6 +27,12 @@ pub use state::{HandoverError, State};
 
 /// What every provider of a port can do beside its trait.
 pub trait Component: Send + Sync {
+    /// Whether it has state to hand over. A cell with state is closed and drained
+    /// for a swap; one without is replaced by generations, without a pause.
+    fn has_state(&self) -> bool {
+        false
+    }
+
     /// Gives away everything that must survive a swap. Called with the port
     /// closed and drained; after it the provider serves nobody unless
     /// [`Component::reclaim`] is called. A stateless cell gives `None`.
@@ -37,7 +43,12 @@ pub trait Component: Send + Sync {
         Ok(None)
     }
 
-    /// Takes its own state back: the swap failed.
+    /// Serves on after [`Component::export`]: the swap failed before anyone used
+    /// the state it gave. What it gave must therefore still be its own, shared.
+    fn resume(&self) {}
+
+    /// Takes a state back that its successor has used: the successor faulted in
+    /// probation.
     ///
     /// # Errors
     /// When the state is not the one it gave.

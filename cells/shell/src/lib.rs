@@ -1,2 +1,18 @@
-//! The operator's shell: line editing, history and the commands.
-#![cfg_attr(not(test), no_std)]
+//! The operator's shell: the commands. Reading lines, editing and history are
+//! the console's.
+//!
+//! Every error says what to do next.
+#![cfg_attr(mitos, no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+#[cfg(mitos)]
+mod cells;
+#[cfg(mitos)]
+mod commands;
+#[cfg(mitos)]
+mod system;
+
+#[cfg(mitos)]
+pub use commands::CELL;

@@ -84,7 +84,8 @@ impl RwLatch {
     pub fn unread(&self) {
         let before = self.state.fetch_sub(1, Ordering::SeqCst);
         debug_assert!(before & READERS > 0);
-        if before & READERS == 1 {
+        // Readers wait for writers only; a writer says that it waits.
+        if before & (READERS | WRITER_WAITS) == WRITER_WAITS | 1 {
             self.queue.wake_all();
         }
     }

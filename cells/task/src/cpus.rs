@@ -36,6 +36,9 @@ impl Tasks for Scheduler {
     fn wall_clock_us(&self) -> i64 {
         time::wall_clock_us()
     }
+    fn list(&self) -> alloc::vec::Vec<task_port::TaskInfo> {
+        spawn::list()
+    }
     fn catch(&self, body: &mut dyn FnMut()) -> Result<(), Fault> {
         unwind::catch(body)
     }

@@ -40,7 +40,7 @@ use port::{Birth, BirthError, Component, CrashKind};
 pub static CELL: port::Cell = port::Cell {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
-    provides: &[&BTREE],
+    provides: &[&pg_btree_port::DOOR],
     birth,
 };
 

@@ -22,7 +22,7 @@ use port::{Birth, BirthError, Cell, Component, CrashKind, HandoverError, State};
 pub static CELL: Cell = Cell {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
-    provides: &[&BUFFER],
+    provides: &[&pg_buffer_port::DOOR],
     birth,
 };
 
@@ -54,6 +54,10 @@ struct Pool {
 }
 
 impl Component for Pool {
+    fn has_state(&self) -> bool {
+        true
+    }
+
     fn export(&self) -> Result<Option<State>, HandoverError> {
         Ok(Some(self.state.into_state()))
     }

@@ -121,6 +121,8 @@ pub(crate) static CASTS: &[Cast] = &[
     c(10106, INT4, REGDICTIONARY, Implicit, Function(8000)),
     c(10107, REGDICTIONARY, INT8, Assignment, Function(1288)),
     c(10108, REGDICTIONARY, INT4, Assignment, Function(8001)),
+    c(10109, TEXT, REGCLASS, Implicit, Function(1079)),
+    c(10110, VARCHAR, REGCLASS, Implicit, Function(1079)),
     c(10111, OID, REGROLE, Implicit, Relabel),
     c(10112, REGROLE, OID, Implicit, Relabel),
     c(10113, INT8, REGROLE, Implicit, Function(1287)),

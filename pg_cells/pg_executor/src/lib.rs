@@ -41,7 +41,7 @@ use port::{Birth, BirthError, CellRef, Component, CrashKind};
 pub static CELL: port::Cell = port::Cell {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
-    provides: &[&EXECUTOR],
+    provides: &[&pg_executor_port::DOOR],
     birth,
 };
 

@@ -43,7 +43,7 @@ use space::Space;
 pub static CELL: port::Cell = port::Cell {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
-    provides: &[&HEAP],
+    provides: &[&pg_heap_port::DOOR],
     birth,
 };
 

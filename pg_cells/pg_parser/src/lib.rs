@@ -36,7 +36,7 @@ use text::Text;
 pub static CELL: Cell = Cell {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
-    provides: &[&PARSER],
+    provides: &[&pg_parser_port::DOOR],
     birth,
 };
 

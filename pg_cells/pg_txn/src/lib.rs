@@ -36,7 +36,7 @@ use sync::Completion;
 pub static CELL: port::Cell = port::Cell {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
-    provides: &[&TXN],
+    provides: &[&pg_txn_port::DOOR],
     birth,
 };
 
@@ -74,6 +74,10 @@ struct Manager {
 }
 
 impl Component for Manager {
+    fn has_state(&self) -> bool {
+        true
+    }
+
     fn export(&self) -> Result<Option<State>, HandoverError> {
         Ok(Some(Arc::clone(&self.state).into_state()))
     }

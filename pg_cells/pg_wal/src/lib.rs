@@ -20,7 +20,7 @@ use port::{Birth, BirthError, Cell, Component, CrashKind, HandoverError, State};
 pub static CELL: Cell = Cell {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
-    provides: &[&WAL],
+    provides: &[&pg_wal_port::DOOR],
     birth,
 };
 
@@ -46,6 +46,10 @@ struct Log {
 }
 
 impl Component for Log {
+    fn has_state(&self) -> bool {
+        true
+    }
+
     fn export(&self) -> Result<Option<State>, HandoverError> {
         Ok(Some(self.state.into_state()))
     }

@@ -1,5 +1,6 @@
 //! What the tests of this folder share: the storage and row cells on a simulated
 //! disk, in one process, with threads for tasks.
+#![forbid(unsafe_code)]
 
 use pg_btree_port::{Cursor, EntryBatch, Inserted};
 use pg_buffer_port::MiniTx;
@@ -8,7 +9,7 @@ use pg_txn_port::{Isolation, Snapshot, Transaction};
 use port::{Birth, Cell, CellCode, CellRef, Door, Options};
 use sim_disk::SimDisk;
 use std::ops::Bound;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 pub use pg_buffer_port::{FileId, Fork};
 pub use sim_disk::Random;
@@ -51,6 +52,8 @@ impl Db {
             Err(_) if disk.is_dead() => return None,
             Err(error) => panic!("the database does not open: {error}"),
         }
+        static BACKGROUND: Once = Once::new();
+        BACKGROUND.call_once(|| pg_buffer_port::run_background().expect("background tasks"));
         for cell in CELLS {
             match start(cell) {
                 Ok(()) => {}
@@ -200,7 +203,7 @@ impl CellCode for Linked {
 /// instance.
 pub fn swap(cell: &'static Cell) {
     let options = Options::default();
-    let door: &dyn Door = cell.provides[0];
+    let door: &dyn Door = *cell.provides[0];
     let deadline = || task_port::now() + 60_000_000_000;
     let stateless = door.export().expect("a provider").is_none();
     let mut states = Vec::new();

@@ -7,21 +7,39 @@
 //! still be lost with the power, unless it was a [`Op::WriteDurable`] or a
 //! [`Op::Flush`] submitted after its completion has completed.
 #![cfg_attr(mitos, no_std)]
-#![forbid(unsafe_code)]
 
 extern crate alloc;
 
+mod guarded;
+pub mod registers;
+mod rings;
+mod run;
+mod state;
+
+pub use guarded::Guarded;
+pub use rings::{Command, DmaWords, Mode, RingPair, Rings, STRIKES_OUT};
+pub use run::{run, shut_down, start_loops};
+pub use state::{
+    ADMIN_DEPTH, Admin, Control, Device, Facts, NvmeState, Queue, SCHEMA, Step, deliver,
+};
+
+use alloc::string::String;
+use alloc::sync::Arc;
 mod transfer;
 
 pub use transfer::{DiskError, Part, Transfer, geometry, transfer};
 
 use alloc::vec::Vec;
+use interrupts::IrqLine;
 use memory::DmaSlice;
 use port::{Component, Port};
 use sync::{Completion, Outcome};
 
 /// The door of the disk driver.
 pub static DISK: Port<dyn BlockDevice> = Port::new("nvme");
+
+/// The same, without its type.
+pub static DOOR: &dyn port::Door = &DISK;
 
 /// Outcome: done.
 pub const OK: Outcome = 0;
@@ -82,6 +100,47 @@ pub enum Urgency {
     Log,
 }
 
+impl Urgency {
+    /// How many there are.
+    pub const COUNT: usize = 3;
+    /// All, the least urgent first; `as usize` is the place in here.
+    pub const ALL: [Urgency; Self::COUNT] = [Urgency::Background, Urgency::Normal, Urgency::Log];
+}
+
+/// A request with what the driver knows of it.
+#[derive(Debug)]
+pub struct Job {
+    /// The request.
+    pub request: Request,
+    /// How urgent it is.
+    pub urgency: Urgency,
+    /// What speaks against it: failures and resets, weighed by the driver.
+    pub strikes: u8,
+}
+
+/// A request that has ended and is still to be told so.
+#[derive(Debug)]
+pub struct Finished {
+    /// The request.
+    pub request: Request,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What the device said: status type (bits 8 to 10) and code; 0 when all
+    /// was well or the device was not asked.
+    pub status: u16,
+}
+
+/// Until when a queue's loop may wait.
+#[derive(Debug)]
+pub struct Look {
+    /// The interrupt to wait for.
+    pub line: Arc<IrqLine>,
+    /// Its count before the queue was looked at.
+    pub seen: u64,
+    /// When to look again without an interrupt (ns).
+    pub again: u64,
+}
+
 /// A disk.
 pub trait BlockDevice: Component {
     /// What it is like.
@@ -92,4 +151,22 @@ pub trait BlockDevice: Component {
     fn submit(&self, urgency: Urgency, requests: Vec<Request>);
     /// Looks for completions now instead of waiting for an interrupt.
     fn poll(&self);
+    /// How many queues want a loop ([`run`]) that looks after them.
+    fn queues(&self) -> usize {
+        0
+    }
+    /// One round of such a loop; `None` when there is no such queue. Never
+    /// sleeps.
+    fn poll_queue(&self, _queue: usize) -> Option<Look> {
+        None
+    }
+    /// Tells the device that power will go; true once it is ready for that.
+    /// Never sleeps: to be called again until then.
+    fn shut_down(&self) -> bool {
+        true
+    }
+    /// What it is and how it fares, line by line, for people.
+    fn report(&self) -> Vec<String> {
+        Vec::new()
+    }
 }

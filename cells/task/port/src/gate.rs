@@ -2,6 +2,25 @@
 //! caller gets the fault as a value and everything the code held is given back.
 
 use alloc::string::String;
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+/// Who is told of every fault that a gate catches.
+static HOOK: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Says who is told of every fault that a gate catches: the captain. The code
+/// must never be unloaded, and must not sleep.
+pub fn set_fault_hook(hook: fn(&Fault)) {
+    HOOK.store(hook as *mut (), Ordering::Release);
+}
+
+fn report(fault: &Fault) {
+    let hook = HOOK.load(Ordering::Acquire);
+    if !hook.is_null() {
+        // SAFETY: only `set_fault_hook` stores here, and it takes this type.
+        let hook: fn(&Fault) = unsafe { core::mem::transmute(hook) };
+        hook(fault);
+    }
+}
 
 /// What kind of fault it was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +67,7 @@ pub fn gate<R>(body: impl FnOnce() -> R) -> Result<R, Fault> {
         Ok(value) => Ok(value),
         Err(mut fault) => {
             fault.released = crate::with_ledger(|l| l.release_since(mark));
+            report(&fault);
             Err(fault)
         }
     }

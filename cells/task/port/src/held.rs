@@ -23,7 +23,13 @@ impl<T> Held<T> {
     /// Boxes `value` and enters it.
     #[must_use]
     pub fn new(value: T) -> Self {
-        let value = NonNull::from(Box::leak(Box::new(value)));
+        Held::from_box(Box::new(value))
+    }
+
+    /// Enters a value that is in a box already.
+    #[must_use]
+    pub fn from_box(value: Box<T>) -> Self {
+        let value = NonNull::from(Box::leak(value));
         with_ledger(|l| l.enter(value.as_ptr().expose_provenance(), 0, release::<T>));
         Held {
             value,
@@ -34,12 +40,18 @@ impl<T> Held<T> {
     /// Takes the value out.
     #[must_use]
     pub fn into_inner(self) -> T {
+        *self.into_box()
+    }
+
+    /// Takes the value out in its box.
+    #[must_use]
+    pub fn into_box(self) -> Box<T> {
         let value = self.value;
         with_ledger(|l| l.leave(value.as_ptr().addr(), 0));
         core::mem::forget(self);
         // SAFETY: the pointer came from a leaked box, this Held owned it, and
         // the ledger has forgotten it.
-        *unsafe { Box::from_raw(value.as_ptr()) }
+        unsafe { Box::from_raw(value.as_ptr()) }
     }
 }
 
@@ -68,7 +80,7 @@ impl<T> DerefMut for Held<T> {
 impl<T> Drop for Held<T> {
     fn drop(&mut self) {
         with_ledger(|l| l.leave(self.value.as_ptr().addr(), 0));
-        // SAFETY: as in `into_inner`.
+        // SAFETY: as in `into_box`.
         drop(unsafe { Box::from_raw(self.value.as_ptr()) });
     }
 }

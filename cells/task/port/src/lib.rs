@@ -24,7 +24,7 @@ mod imp;
 #[path = "kernel.rs"]
 mod imp;
 
-pub use gate::{Fault, FaultKind, gate};
+pub use gate::{Fault, FaultKind, gate, set_fault_hook};
 pub use held::Held;
 pub use imp::*;
 pub use ledger::{Ledger, LedgerMark};
@@ -92,4 +92,27 @@ impl SpawnOptions {
         self.pinned = Some(cpu);
         self
     }
+}
+
+/// A task as `tasks` shows it.
+#[derive(Clone, Debug)]
+pub struct TaskInfo {
+    /// Its number.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// `running`, `ready`, `parked` or `dead`.
+    pub state: &'static str,
+    /// The CPU it runs or ran on.
+    pub cpu: u32,
+    /// Its urgency.
+    pub priority: Priority,
+    /// Nanoseconds of CPU time.
+    pub cpu_time: u64,
+    /// How often it was switched in.
+    pub switches: u64,
+    /// Bytes of stack.
+    pub stack: usize,
+    /// Ledger entries: what it holds.
+    pub holds: usize,
 }

@@ -25,6 +25,9 @@ pub use error::{IndexError, Inserted};
 pub use pg_buffer_port::{FileId, MiniTx};
 pub use pg_heap_port::{CheckReport, DeadTids, Tid};
 
+/// The door of [`BTREE`], without its type.
+pub static DOOR: &dyn port::Door = &BTREE;
+
 use pg_txn_port::Transaction;
 
 /// The most bytes of a key: three entries must fit a page.

@@ -60,6 +60,9 @@ use port::{Component, Port};
 /// The pool's door.
 pub static BUFFER: Port<dyn BufferPool> = Port::new("pg_buffer");
 
+/// The same, without its type.
+pub static DOOR: &dyn port::Door = &BUFFER;
+
 /// What came of looking for a frame.
 #[derive(Debug)]
 pub enum Place {

@@ -1,7 +1,7 @@
 //! Changing pages: the mini-transaction.
 
 use crate::load;
-use crate::pool::{DIRTY, PoolState, pool};
+use crate::pool::{DIRTY, MEMORIES, PoolState, pool};
 use crate::record::{Block, How, encode_image};
 use crate::{BufferError, FileId, PageId};
 use alloc::vec::Vec;
@@ -30,9 +30,18 @@ struct Latched {
     how: Option<How>,
 }
 
-/// What a mini-transaction holds; in the ledger as a whole.
-#[derive(Debug)]
-struct Inner {
+impl Latched {
+    /// Whether it was released: its slot may be given to another page.
+    #[inline]
+    fn is_free(&self) -> bool {
+        self.exclusive.is_none() && self.how.is_none()
+    }
+}
+
+/// What a mini-transaction holds; in the ledger as a whole. The next one uses it
+/// again.
+#[derive(Debug, Default)]
+pub(crate) struct Inner {
     pool: Option<&'static PoolState>,
     generation: u64,
     xid: u64,
@@ -42,9 +51,16 @@ struct Inner {
     ops: Vec<u8>,
     /// The bytes they wrote over: bytes, slot u8, offset u16, length u16, ...
     undo: Vec<u8>,
+    /// The record.
+    record: Builder,
     /// The page of a change that made no sense.
     bad: Option<PageId>,
 }
+
+/// One whose memory is larger than this is not used again.
+const KEEP: usize = 64 << 10;
+/// How many wait for the next use, by CPU.
+const KEPT: usize = 8;
 
 /// The fixed part of an undo entry, behind its bytes.
 const UNDO: usize = 5;
@@ -57,9 +73,7 @@ const UNDO: usize = 5;
 /// Latches are waited for without any check for cycles: take them in an order
 /// that all users of the pages share (for trees: down, and left to right). The
 /// same task must not hold a [`crate::PageRead`] of a page it latches here.
-pub struct MiniTx {
-    inner: Held<Inner>,
-}
+pub struct MiniTx(Option<Held<Inner>>);
 
 impl MiniTx {
     /// Begins one on behalf of transaction `xid` (0: of none). May wait for a
@@ -74,25 +88,34 @@ impl MiniTx {
     /// The same for one within another: never waits.
     pub(crate) fn begin_now(xid: u64) -> MiniTx {
         let pool = pool().ok();
-        let inner = Inner {
-            pool,
-            generation: pool.map_or(0, |p| p.generation.load(Ordering::SeqCst)),
-            xid,
-            kind: 0,
-            pages: Vec::with_capacity(4),
-            ops: Vec::new(),
-            undo: Vec::new(),
-            bad: None,
-        };
-        MiniTx {
-            inner: Held::new(inner),
+        let kept = pool.and_then(|p| p.memory[cpu::id() % MEMORIES].lock().pop());
+        let mut inner = kept.unwrap_or_default();
+        inner.pool = pool;
+        inner.generation = pool.map_or(0, |p| p.generation.load(Ordering::SeqCst));
+        inner.xid = xid;
+        MiniTx(Some(Held::from_box(inner)))
+    }
+
+    #[inline]
+    fn inner(&self) -> &Inner {
+        match &self.0 {
+            Some(inner) => inner,
+            None => unreachable!("taken out by its drop only"),
+        }
+    }
+
+    #[inline]
+    fn inner_mut(&mut self) -> &mut Inner {
+        match &mut self.0 {
+            Some(inner) => inner,
+            None => unreachable!("taken out by its drop only"),
         }
     }
 
     /// The transaction's number given at the beginning.
     #[must_use]
     pub fn xid(&self) -> u64 {
-        self.inner.xid
+        self.inner().xid
     }
 
     /// Pins and exclusively latches a page until the end; the same slot again
@@ -104,9 +127,9 @@ impl MiniTx {
         if let Some(slot) = self.slot_of(id) {
             return Ok(slot);
         }
-        let pool = self.inner.roomy_pool()?;
+        let pool = self.inner().roomy_pool()?;
         let exclusive = load::exclusive(pool, id)?;
-        Ok(self.inner.add(id, exclusive, None))
+        Ok(self.inner_mut().add(id, exclusive, None))
     }
 
     /// The same if nobody else has the page latched; `None` otherwise. May read
@@ -118,9 +141,9 @@ impl MiniTx {
         if let Some(slot) = self.slot_of(id) {
             return Ok(Some(slot));
         }
-        let pool = self.inner.roomy_pool()?;
+        let pool = self.inner().roomy_pool()?;
         let exclusive = load::try_exclusive(pool, id)?;
-        Ok(exclusive.map(|e| self.inner.add(id, e, None)))
+        Ok(exclusive.map(|e| self.inner_mut().add(id, e, None)))
     }
 
     /// Appends an all-zero page to a file, latched here. The file grows at once,
@@ -131,28 +154,28 @@ impl MiniTx {
     /// [`BufferError::NoSuchPage`] when there is no such file,
     /// [`BufferError::DiskFull`], and as [`MiniTx::latch`].
     pub fn extend(&mut self, file: FileId) -> Result<(Slot, u32), BufferError> {
-        let pool = self.inner.roomy_pool()?;
-        let (page, exclusive) = crate::files::extend(pool, self.inner.xid, file)?;
-        Ok((self.inner.add(page, exclusive, None), page.block))
+        let pool = self.inner().roomy_pool()?;
+        let (page, exclusive) = crate::files::extend(pool, self.inner().xid, file)?;
+        Ok((self.inner_mut().add(page, exclusive, None), page.block))
     }
 
     /// Latches a page that is about to exist, as zeros.
     pub(crate) fn latch_blank(&mut self, id: PageId) -> Result<Slot, BufferError> {
-        let pool = self.inner.roomy_pool()?;
+        let pool = self.inner().roomy_pool()?;
         let exclusive = load::blank(pool, id)?;
-        Ok(self.inner.add(id, exclusive, Some(How::Zero)))
+        Ok(self.inner_mut().add(id, exclusive, Some(How::Zero)))
     }
 
     fn slot_of(&self, id: PageId) -> Option<Slot> {
         let at = |l: &Latched| l.page == id && l.exclusive.is_some();
-        let slot = self.inner.pages.iter().position(at)?;
+        let slot = self.inner().pages.iter().position(at)?;
         Some(Slot(slot as u8))
     }
 
     /// Gives back a page that was not changed. The slot must not be used again.
     /// Does nothing to a changed page.
     pub fn release(&mut self, slot: Slot) {
-        if let Some(latched) = self.inner.pages.get_mut(usize::from(slot.0))
+        if let Some(latched) = self.inner_mut().pages.get_mut(usize::from(slot.0))
             && latched.how.is_none()
         {
             latched.exclusive = None;
@@ -162,7 +185,7 @@ impl MiniTx {
     /// The page's address.
     #[must_use]
     pub fn page_id(&self, slot: Slot) -> PageId {
-        self.inner.pages[usize::from(slot.0)].page
+        self.inner().pages[usize::from(slot.0)].page
     }
 
     /// The page as it stands.
@@ -172,7 +195,7 @@ impl MiniTx {
     #[inline]
     #[must_use]
     pub fn page(&self, slot: Slot) -> &Page {
-        match &self.inner.pages[usize::from(slot.0)].exclusive {
+        match &self.inner().pages[usize::from(slot.0)].exclusive {
             Some(exclusive) => exclusive,
             None => panic!("the page was released"),
         }
@@ -184,7 +207,7 @@ impl MiniTx {
     /// caller's to write.
     pub fn write(&mut self, slot: Slot, offset: usize, bytes: &[u8]) {
         let op = u16::try_from(offset).map(|offset| Op::Write { offset, bytes });
-        self.inner.change(slot, op.ok());
+        self.inner_mut().change(slot, op.ok());
     }
 
     /// Copies `len` bytes from `from` to `to` within the page; the ranges may
@@ -197,7 +220,7 @@ impl MiniTx {
                 len: u16::try_from(len).ok()?,
             })
         };
-        self.inner.change(slot, op());
+        self.inner_mut().change(slot, op());
     }
 
     /// Writes `byte` over `len` bytes at `offset`.
@@ -209,26 +232,26 @@ impl MiniTx {
                 byte,
             })
         };
-        self.inner.change(slot, op());
+        self.inner_mut().change(slot, op());
     }
 
     /// Sets the page up anew: all zero but the header, see
     /// [`pg_page::header::init`].
     pub fn init(&mut self, slot: Slot, kind: u8, special_size: u16) {
-        self.inner
+        self.inner_mut()
             .change(slot, Some(Op::Init { kind, special_size }));
     }
 
     /// Notes in the record that it commits transaction `xid`.
     pub fn mark_commit(&mut self, xid: u64) {
-        self.inner.xid = xid;
-        self.inner.kind |= COMMIT;
+        self.inner_mut().xid = xid;
+        self.inner_mut().kind |= COMMIT;
     }
 
     /// Notes in the record that it aborts transaction `xid`.
     pub fn mark_abort(&mut self, xid: u64) {
-        self.inner.xid = xid;
-        self.inner.kind |= ABORT;
+        self.inner_mut().xid = xid;
+        self.inner_mut().kind |= ABORT;
     }
 
     /// Appends the record and gives the pages back, changed. The result is the
@@ -238,13 +261,13 @@ impl MiniTx {
     /// # Errors
     /// When the record could not be appended; everything is undone then.
     pub fn commit(mut self) -> Result<Lsn, BufferError> {
-        self.inner.commit()
+        self.inner_mut().commit()
     }
 
     /// Commits, and keeps the page of `slot` latched.
     pub(crate) fn commit_keeping(mut self, slot: Slot) -> Result<Exclusive, BufferError> {
-        self.inner.commit()?;
-        let latched = self.inner.pages.get_mut(usize::from(slot.0));
+        self.inner_mut().commit()?;
+        let latched = self.inner_mut().pages.get_mut(usize::from(slot.0));
         latched
             .and_then(|l| l.exclusive.take())
             .ok_or(BufferError::Stopped)
@@ -253,26 +276,30 @@ impl MiniTx {
 
 impl core::fmt::Debug for MiniTx {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let pages = self.inner.pages.iter().map(|p| p.page);
+        let pages = self.inner().pages.iter().map(|p| p.page);
         f.debug_list().entries(pages).finish()
     }
 }
 
 impl Inner {
     fn roomy_pool(&self) -> Result<&'static PoolState, BufferError> {
-        if self.pages.len() >= MAX_PAGES {
+        if self.pages.len() >= MAX_PAGES && !self.pages.iter().any(Latched::is_free) {
             return Err(BufferError::TooLarge);
         }
         self.pool.ok_or(BufferError::NotRunning)
     }
 
     fn add(&mut self, page: PageId, exclusive: Exclusive, how: Option<How>) -> Slot {
-        let exclusive = Some(exclusive);
-        self.pages.push(Latched {
+        let latched = Latched {
             page,
-            exclusive,
+            exclusive: Some(exclusive),
             how,
-        });
+        };
+        if let Some(at) = self.pages.iter().position(Latched::is_free) {
+            self.pages[at] = latched;
+            return Slot(at as u8);
+        }
+        self.pages.push(latched);
         Slot((self.pages.len() - 1) as u8)
     }
 
@@ -328,6 +355,16 @@ impl Inner {
         if pool.generation.load(Ordering::SeqCst) != self.generation {
             return Err(BufferError::Stopped);
         }
+        // A page that stopped existing meanwhile must not be changed in the log:
+        // it may exist again there.
+        let gone = |p: &&Latched| {
+            let frame = p.exclusive.as_ref().map(Exclusive::frame);
+            frame.is_none_or(|f| f.tag.load(Ordering::SeqCst) != p.page.pack())
+        };
+        if let Some(latched) = self.changed().find(gone) {
+            let page = latched.page;
+            return Err(BufferError::NoSuchPage { page });
+        }
         // Before appending: a checkpoint that begins after the record must find
         // the pages dirty.
         let position = pg_wal_port::insert_position().0;
@@ -340,8 +377,10 @@ impl Inner {
                 frame.flags.fetch_or(DIRTY, Ordering::SeqCst);
             }
         }
-        let mut record = Builder::new();
-        let end = pg_wal_port::append(&mut record, |record, redo| self.build(record, redo))?;
+        let mut record = core::mem::take(&mut self.record);
+        let end = pg_wal_port::append(&mut record, |record, redo| self.build(record, redo));
+        self.record = record;
+        let end = end?;
         // It is in the log: nothing is undone from here on.
         self.undo.clear();
         for latched in &mut self.pages {
@@ -402,6 +441,26 @@ impl Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         self.undo();
+    }
+}
+
+impl Drop for MiniTx {
+    fn drop(&mut self) {
+        let Some(mut inner) = self.0.take().map(Held::into_box) else {
+            return;
+        };
+        inner.undo();
+        inner.pages.clear();
+        inner.ops.clear();
+        inner.kind = 0;
+        inner.bad = None;
+        let size = inner.ops.capacity() + inner.undo.capacity() + inner.record.capacity();
+        if let (Some(pool), true) = (inner.pool, size <= KEEP) {
+            let mut kept = pool.memory[cpu::id() % MEMORIES].lock();
+            if kept.len() < KEPT {
+                kept.push(inner);
+            }
+        }
     }
 }
 

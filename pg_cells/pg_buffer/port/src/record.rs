@@ -45,8 +45,11 @@ impl Block {
     /// Appends the entry.
     #[inline]
     pub fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.page.pack().to_le_bytes());
-        out.extend_from_slice(&[self.how as u8, self.tag]);
+        let mut entry = [0; BLOCK_ENTRY];
+        entry[..8].copy_from_slice(&self.page.pack().to_le_bytes());
+        entry[8] = self.how as u8;
+        entry[9] = self.tag;
+        out.extend_from_slice(&entry);
     }
 
     fn decode(bytes: &[u8]) -> Option<Self> {
@@ -180,13 +183,14 @@ mod tests {
     fn images_leave_the_hole_out_and_come_back_whole() {
         let mut page = [0; PAGE_SIZE];
         header::init(&mut page, 1, 16);
+        page[header::at::UPPER..][..2].copy_from_slice(&8000u16.to_le_bytes());
         page[8000..8010].fill(7);
         let full = {
             let mut full = page;
             full[4000] = 1;
             full
         };
-        for (page, most) in [(page, 100), (full, 9000)] {
+        for (page, most) in [(page, 300), (full, 9000)] {
             let block = Block {
                 page: PageId::unpack(77),
                 how: How::Image,

@@ -158,6 +158,11 @@ impl Workload {
 
     /// Does something.
     pub fn step(&mut self) -> Result<(), BufferError> {
+        // Without the background loops nobody else frees the log.
+        let log = pg_wal_port::stats();
+        if log.used > log.size / 2 {
+            pg_buffer_port::checkpoint()?;
+        }
         let choice = self.random.below(100);
         if choice < 2 || self.model.files.is_empty() {
             return self.create();

@@ -39,6 +39,9 @@ use port::{Component, Port};
 /// The executor's door.
 pub static EXECUTOR: Port<dyn Executor> = Port::new("pg_executor");
 
+/// The same, without its type.
+pub static DOOR: &dyn port::Door = &EXECUTOR;
+
 /// What the executor does.
 pub trait Executor: Component {
     /// Compiles a plan. With `measure`, what each operator does is measured

@@ -28,6 +28,9 @@ pub use pg_buffer_port::FileId;
 pub use pg_txn_port::{RowLock, WaitPolicy};
 pub use rows::{DeadTids, RowBatch, RowBuf, Tid};
 
+/// The door of [`HEAP`], without its type.
+pub static DOOR: &dyn port::Door = &HEAP;
+
 use alloc::vec::Vec;
 use pg_txn_port::{Snapshot, Transaction};
 

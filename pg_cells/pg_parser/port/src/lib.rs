@@ -46,6 +46,9 @@ pub trait Parser: Component {
 /// The parser's door.
 pub static PARSER: Port<dyn Parser> = Port::new("pg_parser");
 
+/// The same, without its type.
+pub static DOOR: &dyn port::Door = &PARSER;
+
 /// A statement with its literals lifted out.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Normalized {

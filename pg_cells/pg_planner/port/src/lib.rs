@@ -62,6 +62,9 @@ pub trait Planner: Component {
 /// The planner's door.
 pub static PLANNER: Port<dyn Planner> = Port::new("pg_planner");
 
+/// The same, without its type.
+pub static DOOR: &dyn port::Door = &PLANNER;
+
 /// What planning needs to know of the session.
 #[derive(Clone, Copy)]
 pub struct PlanContext<'a> {

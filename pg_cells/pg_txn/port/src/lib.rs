@@ -43,6 +43,9 @@ pub use transaction::{Isolation, Transaction};
 pub use wait::{CANCELLED, GRANTED, WaitPolicy};
 pub use xid::{CommandId, Xid, XidStatus};
 
+/// The door of [`TXN`], without its type.
+pub static DOOR: &dyn port::Door = &TXN;
+
 /// How the transaction `xid` ended, or that it still runs. Answers from memory
 /// for recent ids; else reads a page of the commit log, which may block.
 ///

@@ -109,12 +109,7 @@ fn format(capacity: u64, log: Option<u64>) -> Result<Superblock, DiskOpenError> 
     }
     // What an earlier life of the disk left at the start of the log is no record
     // of ours; its header must not even look like one.
-    transfer(
-        Urgency::Normal,
-        Op::Write,
-        LOG_OFFSET,
-        zeros.slice(0, 8192),
-    )?;
+    transfer(Urgency::Normal, Op::Write, LOG_OFFSET, zeros.slice(0, 8192))?;
     transfer(Urgency::Normal, Op::Flush, 0, None)?;
     write(&superblock)?;
     let second = Superblock {

@@ -34,6 +34,9 @@ use record::Builder;
 /// The log's door.
 pub static WAL: Port<dyn WriteAheadLog> = Port::new("pg_wal");
 
+/// The same, without its type.
+pub static DOOR: &dyn port::Door = &WAL;
+
 /// What came of appending a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Append {

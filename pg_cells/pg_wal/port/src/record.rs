@@ -46,12 +46,12 @@ impl Builder {
     /// Starts over, keeping the memory.
     #[inline]
     pub fn start(&mut self, xid: u64, kind: u16, blocks: u16) {
+        let mut header = [0; HEADER];
+        header[16..24].copy_from_slice(&xid.to_le_bytes());
+        header[28..30].copy_from_slice(&kind.to_le_bytes());
+        header[30..32].copy_from_slice(&blocks.to_le_bytes());
         self.bytes.clear();
-        self.bytes.extend_from_slice(&[0; 16]);
-        self.bytes.extend_from_slice(&xid.to_le_bytes());
-        self.bytes.extend_from_slice(&[0; 4]);
-        self.bytes.extend_from_slice(&kind.to_le_bytes());
-        self.bytes.extend_from_slice(&blocks.to_le_bytes());
+        self.bytes.extend_from_slice(&header);
     }
 
     /// The bytes so far; the body is appended to them.
@@ -70,9 +70,16 @@ impl Builder {
         if len > MAX_RECORD {
             return Err(len);
         }
-        self.bytes.resize(len, 0);
+        let padding = len - self.bytes.len();
+        self.bytes.extend_from_slice(&[0; 8][..padding]);
         self.bytes[..4].copy_from_slice(&(len as u32).to_le_bytes());
         Ok(())
+    }
+
+    /// Bytes of memory it keeps.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.bytes.capacity()
     }
 
     /// The finished record.

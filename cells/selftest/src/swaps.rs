@@ -1,0 +1,116 @@
+//! Swaps: under load, a thousand times, and when the new cell fails.
+
+use crate::run::{Test, Verdict, check};
+use crate::tasks::together;
+use alloc::format;
+use alloc::sync::Arc;
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use counter_port::COUNTER;
+use memory::frames;
+use mod_mgmt::namespace::NAMESPACE;
+use swap::Reason;
+use task_port::{SpawnOptions, spawn};
+
+pub(crate) const TESTS: &[Test] = &[
+    Test {
+        name: "swap_under_load",
+        run: swap_under_load,
+    },
+    Test {
+        name: "swap_refused",
+        run: swap_refused,
+    },
+    Test {
+        name: "thousand_swaps",
+        run: thousand_swaps,
+    },
+];
+
+fn get() -> Result<u64, alloc::string::String> {
+    Ok(COUNTER.enter().map_err(|e| format!("{e}"))?.get())
+}
+
+fn swap_under_load() -> Verdict {
+    let before = get()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let calls = Arc::new(AtomicU64::new(0));
+    let (halt, tally) = (Arc::clone(&stop), Arc::clone(&calls));
+    spawn(SpawnOptions::new("swapper"), move || {
+        let mut worst = 0;
+        for _ in 0..50 {
+            match swap::swap(&["counter"], Reason::Asked) {
+                Ok(record) => worst = worst.max(record.pause),
+                Err(failure) => log::error!("{failure}"),
+            }
+        }
+        log::info!("50 swaps, longest pause {} us", worst / 1000);
+        halt.store(true, Ordering::SeqCst);
+    })
+    .map_err(|e| format!("{e:?}"))?;
+    together(4, move |_| {
+        while !stop.load(Ordering::SeqCst) {
+            COUNTER.enter().expect("the counter is there").increment();
+            tally.fetch_add(1, Ordering::SeqCst);
+        }
+    })?;
+    let (after, calls) = (get()?, calls.load(Ordering::SeqCst));
+    check!(
+        after == before + calls,
+        "{calls} calls, but the count went from {before} to {after}"
+    );
+    Ok(())
+}
+
+fn swap_refused() -> Verdict {
+    let before = get()?;
+    let loaded = NAMESPACE.loaded();
+    for _ in 0..10 {
+        let result = swap::swap_with("counter", "counter_faulty", Reason::Asked);
+        check!(result.is_err(), "a cell that never takes over took over");
+        check!(get()? == before, "the old cell lost its state");
+    }
+    check!(
+        swap::swap(&["no_such_cell"], Reason::Asked).is_err(),
+        "a cell that is not there was swapped in"
+    );
+    check!(
+        swap::swap(&["sync"], Reason::Asked).is_err(),
+        "a library was swapped in"
+    );
+    let now = NAMESPACE.loaded();
+    check!(
+        now <= loaded,
+        "{} refused cells are still loaded",
+        now - loaded
+    );
+    Ok(())
+}
+
+fn thousand_swaps() -> Verdict {
+    let before = get()?;
+    for _ in 0..20 {
+        swap::swap(&["counter"], Reason::Asked).map_err(|e| format!("{e}"))?;
+    }
+    let (memory, loaded) = (frames::usage(), NAMESPACE.loaded());
+    for number in 0..1000 {
+        swap::swap(&["counter"], Reason::Asked).map_err(|e| format!("swap {number}: {e}"))?;
+    }
+    let after = frames::usage();
+    check!(get()? == before, "the count changed");
+    check!(
+        NAMESPACE.loaded() == loaded,
+        "old generations are still loaded"
+    );
+    check!(
+        after.mapped == memory.mapped,
+        "{} bytes of dead cells are mapped",
+        after.mapped - memory.mapped
+    );
+    // The log of swaps grows up to its limit, and is the only thing that may.
+    check!(
+        after.heap < memory.heap + 512 * 1024,
+        "the heap grew by {} bytes",
+        after.heap - memory.heap
+    );
+    Ok(())
+}

@@ -1,0 +1,66 @@
+//! Commands about the machine.
+
+use crate::commands::Outcome;
+use alloc::format;
+use alloc::string::String;
+use mod_mgmt::namespace::NAMESPACE;
+
+pub(crate) fn tasks(_: &[&str]) -> Outcome {
+    let mut text = String::from(
+        "    id name             state    cpu prio        cpu ms   switches  stack  holds\n",
+    );
+    for t in task_port::list() {
+        text += &format!(
+            "{:>6} {:<16} {:<8} {:>3} {:<10} {:>8.1} {:>10} {:>5}K {:>6}\n",
+            t.id,
+            t.name,
+            t.state,
+            t.cpu,
+            format!("{:?}", t.priority),
+            t.cpu_time as f64 / 1e6,
+            t.switches,
+            t.stack / 1024,
+            t.holds
+        );
+    }
+    Ok(text)
+}
+
+pub(crate) fn mem(_: &[&str]) -> Outcome {
+    let usage = memory::frames::usage();
+    let line = |what: &str, bytes: u64| format!("{what:<28} {:>10} KiB\n", bytes / 1024);
+    Ok(line("usable", usage.total)
+        + &line("free", usage.free)
+        + &line("in use", usage.total - usage.free)
+        + &line("  heap objects", usage.heap)
+        + &line("  cells and stacks", usage.mapped)
+        + &format!("{:<28} {:>10}\n", "cells loaded", NAMESPACE.loaded()))
+}
+
+pub(crate) fn uptime(_: &[&str]) -> Outcome {
+    Ok(format!("{:.3} s\n", task_port::now() as f64 / 1e9))
+}
+
+pub(crate) fn place(arguments: &[&str]) -> Outcome {
+    let address = arguments
+        .first()
+        .and_then(|a| usize::from_str_radix(a.trim_start_matches("0x"), 16).ok());
+    let address = address.ok_or_else(|| String::from("usage: where ADDRESS (hexadecimal)\n"))?;
+    match NAMESPACE.describe(address) {
+        Some(place) => Ok(format!("{place}\n")),
+        None => Err(String::from("nothing is there\n")),
+    }
+}
+
+pub(crate) fn stop(_: &[&str]) -> Outcome {
+    let spawned = task_port::spawn(task_port::SpawnOptions::new("stop"), || {
+        // Let the answer reach the asker.
+        task_port::sleep(50_000_000);
+        log::info!("stopped");
+        // What the host takes for success; QEMU's own failures look like 0.
+        unwind::exit(0x10);
+    });
+    spawned
+        .map(|_| String::from("stopping\n"))
+        .map_err(|_| String::from("no memory for a task; cut the power\n"))
+}
