@@ -144,6 +144,11 @@ impl Running {
         Ok(progress)
     }
 
+    /// Sets the memory that a sort may use.
+    pub fn limit_work(&mut self, bytes: usize) {
+        self.run.memory.work = bytes;
+    }
+
     /// Makes a used tree ready for another execution.
     ///
     /// # Errors
@@ -202,7 +207,7 @@ impl Query for Running {
             Some(snapshot) => snapshot,
             None => ctx.tx.snapshot().map_err(txn_error)?,
         };
-        self.run.memory.work = ctx.work_mem;
+        self.limit_work(ctx.work_mem);
         self.run.memory.limit = ctx.memory_limit;
         let cancel = ctx.tx.cancel_token().clone();
         let (params, views, spill) = (ctx.params, ctx.views, ctx.spill);
