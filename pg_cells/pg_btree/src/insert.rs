@@ -117,8 +117,8 @@ fn parent(
     separator: &Bound,
 ) -> Result<(Slot, u32), IndexError> {
     let at = separator.position();
-    let remembered = path.inner.iter().find(|(_, l)| *l == level);
-    if let Some((block, _)) = remembered
+    let remembered = path.passed.get(usize::from(level));
+    if let Some(block) = remembered
         && let Some(found) = latch(mtx, file, *block, at, level)?
     {
         return Ok(found);

@@ -173,10 +173,7 @@ impl Eval<'_> {
                 expr,
                 substring_from,
                 substring_for,
-<<<<<<< HEAD
-=======
                 shorthand,
->>>>>>> h/types
                 ..
             } => {
                 let mut args = vec![self.expr(expr)?];
@@ -224,11 +221,7 @@ impl Eval<'_> {
                     self.expr(overlay_what)?,
                     self.expr(overlay_from)?,
                 ];
-<<<<<<< HEAD
-                for e in overlay_for {
-=======
                 if let Some(e) = overlay_for {
->>>>>>> h/types
                     args.push(self.expr(e)?);
                 }
                 self.call("overlay", args)
@@ -319,15 +312,7 @@ impl Eval<'_> {
         let how = coerce(v.ty, to, CastContext::Explicit).ok_or_else(|| {
             SqlError::new(
                 SqlState::CANNOT_COERCE,
-<<<<<<< HEAD
-                format!(
-                    "cannot cast type {} to {}",
-                    format_type(v.ty, -1),
-                    format_type(to, -1)
-                ),
-=======
                 format!("cannot cast type {} to {}", type_name(v.ty), type_name(to)),
->>>>>>> h/types
             )
         })?;
         let value = self.bring(v, to, how)?;
