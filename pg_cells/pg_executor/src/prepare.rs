@@ -20,7 +20,7 @@ use pg_types::{SqlError, SqlResult};
 use sync::SpinLock;
 
 /// A tree that holds more memory than this is not kept.
-const KEEP_BYTES: usize = 64 * 1024;
+const KEEP_BYTES: usize = 256 * 1024;
 
 /// A compiled plan.
 pub struct Compiled {
@@ -70,6 +70,8 @@ pub struct Running {
     /// The tree has been used and must be reset first.
     used: bool,
     done: bool,
+    /// It ended with an error: its tree is not used again.
+    failed: bool,
     /// From the first batch to the last.
     snapshot: Option<Arc<Snapshot>>,
     home: Option<Arc<Compiled>>,
@@ -100,6 +102,7 @@ impl Running {
             run,
             used: false,
             done: false,
+            failed: false,
             snapshot: None,
             home: None,
         }))
@@ -240,6 +243,7 @@ impl Query for Running {
         }
         if result.is_err() {
             self.done = true;
+            self.failed = true;
         }
         result
     }
@@ -251,7 +255,8 @@ impl Query for Running {
     fn close(mut self: Box<Self>) {
         self.snapshot = None;
         let Some(home) = self.home.take() else { return };
-        if self.run.memory.used() <= KEEP_BYTES && self.run.measures.is_empty() {
+        let keep = !self.failed && self.run.memory.used() <= KEEP_BYTES;
+        if keep && self.run.measures.is_empty() {
             self.run.stale = self.used;
             self.done = false;
             let former = home.spare.lock().replace(self);

@@ -77,6 +77,15 @@ fn a_prepared_plan_runs_again_and_after_a_swap() {
             expected
         );
     }
+    // An error leaves nothing behind that the next execution would meet.
+    let wrong =
+        pg_executor_port::prepare(Arc::new(insert(&t, &[(5, 5, "v"), (1, 1, "w")]))).unwrap();
+    for _ in 0..2 {
+        session.tx.savepoint("s");
+        let error = session.execute(&wrong, &[]).unwrap_err();
+        assert_eq!(error.code().code(), "23505");
+        session.tx.rollback_to("s").unwrap();
+    }
     // A portal that is suspended over the swap goes on in the old code.
     session.tx.start_command().unwrap();
     let all = pg_executor_port::prepare(Arc::new(scan(&t))).unwrap();
