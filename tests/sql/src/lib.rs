@@ -72,9 +72,14 @@ impl Sql {
     }
 
     fn change(&mut self, ddl: &Ddl) -> Result<(), SqlError> {
-        if let Ddl::CreateTable(table) = ddl {
-            if self.catalog.has(&table.name.name) {
-                return Err(SqlError::new(pg_types::SqlState::DUPLICATE_TABLE, "the table exists"));
+        let created = match ddl {
+            Ddl::CreateTable(table) => Some(&table.name.name),
+            Ddl::CreateView(view) if !view.or_replace => Some(&view.name.name),
+            _ => None,
+        };
+        if let Some(name) = created {
+            if self.catalog.has(name) {
+                return Err(SqlError::new(pg_types::SqlState::DUPLICATE_TABLE, "the relation exists"));
             }
         }
         if let Ddl::Drop(drop) = ddl {
