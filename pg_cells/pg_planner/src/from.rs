@@ -26,7 +26,9 @@ pub enum Resolved {
 impl Analyzer<'_> {
     /// The FROM list.
     pub fn from(&mut self, list: &[ast::TableWithJoins]) -> SqlResult<Vec<Tree>> {
-        list.iter().map(|item| self.table_with_joins(item)).collect()
+        list.iter()
+            .map(|item| self.table_with_joins(item))
+            .collect()
     }
 
     /// A FROM item with its joins.
@@ -35,13 +37,23 @@ impl Analyzer<'_> {
         // Items whose rows a join may replace by NULLs keep computed columns in
         // a subquery of their own.
         let gives_nulls = |operator: &JoinOperator| {
-            matches!(operator, JoinOperator::Right(_) | JoinOperator::RightOuter(_) | JoinOperator::FullOuter(_))
+            matches!(
+                operator,
+                JoinOperator::Right(_) | JoinOperator::RightOuter(_) | JoinOperator::FullOuter(_)
+            )
         };
         let takes_nulls = |operator: &JoinOperator| {
-            matches!(operator, JoinOperator::Left(_) | JoinOperator::LeftOuter(_) | JoinOperator::FullOuter(_))
+            matches!(
+                operator,
+                JoinOperator::Left(_) | JoinOperator::LeftOuter(_) | JoinOperator::FullOuter(_)
+            )
         };
         let outer = core::mem::take(&mut self.nullable);
-        let later = |at: usize| item.joins[at..].iter().any(|join| gives_nulls(&join.join_operator));
+        let later = |at: usize| {
+            item.joins[at..]
+                .iter()
+                .any(|join| gives_nulls(&join.join_operator))
+        };
         self.nullable = outer || later(0);
         let mut tree = self.factor(&item.relation)?;
         for (at, join) in item.joins.iter().enumerate() {
@@ -63,7 +75,9 @@ impl Analyzer<'_> {
         middle: usize,
     ) -> SqlResult<Tree> {
         let (kind, constraint, swap) = match operator {
-            JoinOperator::Join(c) | JoinOperator::Inner(c) | JoinOperator::CrossJoin(c) => (JoinKind::Inner, c, false),
+            JoinOperator::Join(c) | JoinOperator::Inner(c) | JoinOperator::CrossJoin(c) => {
+                (JoinKind::Inner, c, false)
+            }
             JoinOperator::Left(c) | JoinOperator::LeftOuter(c) => (JoinKind::Left, c, false),
             JoinOperator::Right(c) | JoinOperator::RightOuter(c) => (JoinKind::Left, c, true),
             JoinOperator::FullOuter(c) => (JoinKind::Full, c, false),
@@ -90,17 +104,28 @@ impl Analyzer<'_> {
                 self.merge(&names, kind, swap, start, middle, &mut on)?;
             }
             JoinConstraint::Natural => {
-                let left: Vec<String> = self.visible(start, middle).into_iter().map(|c| c.name).collect();
+                let left: Vec<String> = self
+                    .visible(start, middle)
+                    .into_iter()
+                    .map(|c| c.name)
+                    .collect();
                 let end = self.level().names.items.len();
                 let right = self.visible(middle, end);
-                let names: Vec<String> =
-                    left.into_iter().filter(|name| right.iter().any(|c| c.name == *name)).collect();
+                let names: Vec<String> = left
+                    .into_iter()
+                    .filter(|name| right.iter().any(|c| c.name == *name))
+                    .collect();
                 self.merge(&names, kind, swap, start, middle, &mut on)?;
             }
             JoinConstraint::None => {}
         }
         let (left, right) = if swap { (right, left) } else { (left, right) };
-        Ok(Tree::Join { kind, left: left.into(), right: right.into(), on })
+        Ok(Tree::Join {
+            kind,
+            left: left.into(),
+            right: right.into(),
+            on,
+        })
     }
 
     /// The unqualified columns of some items.
@@ -131,11 +156,15 @@ impl Analyzer<'_> {
                 [one] => Ok(one.value.clone()),
                 [] => Err(SqlError::new(
                     SqlState::UNDEFINED_COLUMN,
-                    format!("column \"{name}\" specified in USING clause does not exist in {which} table"),
+                    format!(
+                        "column \"{name}\" specified in USING clause does not exist in {which} table"
+                    ),
                 )),
                 _ => Err(SqlError::new(
                     SqlState::AMBIGUOUS_COLUMN,
-                    format!("common column name \"{name}\" appears more than once in {which} table"),
+                    format!(
+                        "common column name \"{name}\" appears more than once in {which} table"
+                    ),
                 )),
             }
         };
@@ -152,12 +181,20 @@ impl Analyzer<'_> {
                 (_, true) => r,
                 _ => l,
             };
-            columns.push(NameColumn { name: name.clone(), value });
+            columns.push(NameColumn {
+                name: name.clone(),
+                value,
+            });
         }
-        let rest = left.into_iter().chain(right).filter(|c| !names.contains(&c.name));
+        let rest = left
+            .into_iter()
+            .chain(right)
+            .filter(|c| !names.contains(&c.name));
         columns.extend(rest);
         let items = &mut self.level().names.items;
-        items[start..].iter_mut().for_each(|item| item.columns_visible = false);
+        items[start..]
+            .iter_mut()
+            .for_each(|item| item.columns_visible = false);
         items.push(NameItem {
             alias: None,
             schema: None,
@@ -173,14 +210,29 @@ impl Analyzer<'_> {
 
     fn factor(&mut self, factor: &TableFactor) -> SqlResult<Tree> {
         match factor {
-            TableFactor::Table { sample: Some(_), .. } => Err(SqlError::unsupported("TABLESAMPLE")),
-            TableFactor::Table { name, alias, args: Some(args), with_ordinality, .. } => {
-                self.function_item(name, &args.args, *with_ordinality, alias.as_ref())
-            }
-            TableFactor::Function { name, args, with_ordinality, alias, .. } => {
-                self.function_item(name, args, *with_ordinality, alias.as_ref())
-            }
-            TableFactor::UNNEST { alias, array_exprs, with_ordinality, .. } => {
+            TableFactor::Table {
+                sample: Some(_), ..
+            } => Err(SqlError::unsupported("TABLESAMPLE")),
+            TableFactor::Table {
+                name,
+                alias,
+                args: Some(args),
+                with_ordinality,
+                ..
+            } => self.function_item(name, &args.args, *with_ordinality, alias.as_ref()),
+            TableFactor::Function {
+                name,
+                args,
+                with_ordinality,
+                alias,
+                ..
+            } => self.function_item(name, args, *with_ordinality, alias.as_ref()),
+            TableFactor::UNNEST {
+                alias,
+                array_exprs,
+                with_ordinality,
+                ..
+            } => {
                 let args: Vec<ast::FunctionArg> = array_exprs
                     .iter()
                     .map(|e| ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(e.clone())))
@@ -189,10 +241,16 @@ impl Analyzer<'_> {
                 self.function_item(&name, &args, *with_ordinality, alias.as_ref())
             }
             TableFactor::Table { name, alias, .. } => self.table_item(name, alias.as_ref()),
-            TableFactor::Derived { lateral, subquery, alias, .. } => {
-                self.derived(*lateral, subquery, alias.as_ref())
-            }
-            TableFactor::NestedJoin { table_with_joins, alias } => {
+            TableFactor::Derived {
+                lateral,
+                subquery,
+                alias,
+                ..
+            } => self.derived(*lateral, subquery, alias.as_ref()),
+            TableFactor::NestedJoin {
+                table_with_joins,
+                alias,
+            } => {
                 let start = self.level().names.items.len();
                 let tree = self.table_with_joins(table_with_joins)?;
                 if let Some(alias) = alias {
@@ -202,7 +260,15 @@ impl Analyzer<'_> {
                         item.columns_visible = false;
                         item.name_visible = false;
                     }
-                    self.push_item(Some(fold(&alias.name)), None, columns, Some(alias), None, None, false)?;
+                    self.push_item(
+                        Some(fold(&alias.name)),
+                        None,
+                        columns,
+                        Some(alias),
+                        None,
+                        None,
+                        false,
+                    )?;
                 }
                 Ok(tree)
             }
@@ -211,13 +277,20 @@ impl Analyzer<'_> {
     }
 
     /// `(SELECT ...) AS alias`.
-    fn derived(&mut self, lateral: bool, query: &ast::Query, alias: Option<&ast::TableAlias>) -> SqlResult<Tree> {
+    fn derived(
+        &mut self,
+        lateral: bool,
+        query: &ast::Query,
+        alias: Option<&ast::TableAlias>,
+    ) -> SqlResult<Tree> {
         let Some(name) = alias.map(|a| fold(&a.name)) else {
             return Err(error::syntax("subquery in FROM must have an alias")
                 .with_hint("For example, FROM (SELECT ...) [AS] foo."));
         };
         let nullable = core::mem::take(&mut self.nullable);
-        let planned = self.nested(!lateral, !lateral, |a| a.query_or_block(query, !lateral, nullable));
+        let planned = self.nested(!lateral, !lateral, |a| {
+            a.query_or_block(query, !lateral, nullable)
+        });
         self.nullable = nullable;
         match planned? {
             (Resolved::Plan(plan), outer) => self.query_leaf(plan, outer, Some(name), alias),
@@ -226,7 +299,12 @@ impl Analyzer<'_> {
     }
 
     /// A query resolved: as a block where it can be part of the query around it.
-    pub fn query_or_block(&mut self, query: &ast::Query, may: bool, nullable: bool) -> SqlResult<Resolved> {
+    pub fn query_or_block(
+        &mut self,
+        query: &ast::Query,
+        may: bool,
+        nullable: bool,
+    ) -> SqlResult<Resolved> {
         if let (Some(select), true) = (crate::semi::plain(query), may) {
             if query.order_by.is_none() {
                 let block = self.block(select, crate::query::Tail::default())?;
@@ -241,7 +319,12 @@ impl Analyzer<'_> {
 
     /// A simple subquery as part of this query: its tables join here, its
     /// columns are names for expressions over them.
-    fn pulled_up(&mut self, block: Block, name: String, alias: Option<&ast::TableAlias>) -> SqlResult<Tree> {
+    fn pulled_up(
+        &mut self,
+        block: Block,
+        name: String,
+        alias: Option<&ast::TableAlias>,
+    ) -> SqlResult<Tree> {
         let mut trees = block.trees.into_iter();
         let Some(first) = trees.next() else {
             return Err(SqlError::internal("a subquery without FROM was pulled up"));
@@ -252,16 +335,27 @@ impl Analyzer<'_> {
             right: right.into(),
             on: Vec::new(),
         });
-        let columns = block.targets.into_iter().map(|(name, value)| NameColumn { name, value }).collect();
+        let columns = block
+            .targets
+            .into_iter()
+            .map(|(name, value)| NameColumn { name, value })
+            .collect();
         self.push_item(Some(name), None, columns, alias, None, None, false)?;
         Ok(if block.conditions.is_empty() {
             tree
         } else {
-            Tree::Filter { tree: tree.into(), conditions: block.conditions }
+            Tree::Filter {
+                tree: tree.into(),
+                conditions: block.conditions,
+            }
         })
     }
 
-    fn table_item(&mut self, name: &ast::ObjectName, alias: Option<&ast::TableAlias>) -> SqlResult<Tree> {
+    fn table_item(
+        &mut self,
+        name: &ast::ObjectName,
+        alias: Option<&ast::TableAlias>,
+    ) -> SqlResult<Tree> {
         let (schema, name) = qualified(name)?;
         if schema.is_none() {
             if let Some(cte) = self.find_cte(&name) {
@@ -284,8 +378,18 @@ impl Analyzer<'_> {
             RelationKind::Virtual | RelationKind::Sequence => {
                 let vars = self.relation_vars(&relation, alias);
                 let columns = self.live_columns(&relation, &vars);
-                let kind = LeafKind::Virtual { relation: relation.clone() };
-                self.leaf(kind, relation.name.clone(), Some(relation.schema.clone()), vars, columns, alias, None)
+                let kind = LeafKind::Virtual {
+                    relation: relation.clone(),
+                };
+                self.leaf(
+                    kind,
+                    relation.name.clone(),
+                    Some(relation.schema.clone()),
+                    vars,
+                    columns,
+                    alias,
+                    None,
+                )
             }
         }
     }
@@ -308,13 +412,29 @@ impl Analyzer<'_> {
             leaf: Some(self.leaves.len()),
         });
         let columns = self.live_columns(&relation, &vars);
-        let kind = LeafKind::Table { relation: relation.clone(), row_id, target };
+        let kind = LeafKind::Table {
+            relation: relation.clone(),
+            row_id,
+            target,
+        };
         let (name, schema) = (relation.name.clone(), relation.schema.clone());
-        self.leaf(kind, name, Some(schema), vars, columns, alias, Some((relation, row_id)))
+        self.leaf(
+            kind,
+            name,
+            Some(schema),
+            vars,
+            columns,
+            alias,
+            Some((relation, row_id)),
+        )
     }
 
     /// A variable for each column of a relation, dropped ones included.
-    fn relation_vars(&mut self, relation: &Arc<Relation>, alias: Option<&ast::TableAlias>) -> Vec<Var> {
+    fn relation_vars(
+        &mut self,
+        relation: &Arc<Relation>,
+        alias: Option<&ast::TableAlias>,
+    ) -> Vec<Var> {
         let item = alias.map_or_else(|| relation.name.clone(), |a| fold(&a.name));
         let leaf = self.leaves.len();
         let infos: Vec<VarInfo> = relation
@@ -342,7 +462,10 @@ impl Analyzer<'_> {
             .iter()
             .zip(vars)
             .filter(|(attr, _)| !attr.dropped)
-            .map(|(attr, var)| NameColumn { name: attr.name.as_str().into(), value: self.var(*var) })
+            .map(|(attr, var)| NameColumn {
+                name: attr.name.as_str().into(),
+                value: self.var(*var),
+            })
             .collect()
     }
 
@@ -356,7 +479,15 @@ impl Analyzer<'_> {
     ) -> SqlResult<Tree> {
         let item = alias.map_or_else(|| name.clone().unwrap_or_default(), |a| fold(&a.name));
         let (vars, columns) = self.column_vars(&plan.columns, &item);
-        self.leaf(LeafKind::Query { plan, outer }, item, None, vars, columns, alias, None)
+        self.leaf(
+            LeafKind::Query { plan, outer },
+            item,
+            None,
+            vars,
+            columns,
+            alias,
+            None,
+        )
     }
 
     fn column_vars(&mut self, columns: &[OutputColumn], item: &str) -> (Vec<Var>, Vec<NameColumn>) {
@@ -378,7 +509,10 @@ impl Analyzer<'_> {
         let names = columns
             .iter()
             .zip(&vars)
-            .map(|(column, var)| NameColumn { name: column.name.clone(), value: self.var(*var) })
+            .map(|(column, var)| NameColumn {
+                name: column.name.clone(),
+                value: self.var(*var),
+            })
             .collect();
         (vars, names)
     }
@@ -430,16 +564,18 @@ impl Analyzer<'_> {
                 column.name = fold(&new.name);
             }
         }
-        let clash = self
-            .level()
-            .names
-            .items
-            .iter()
-            .any(|item| item.name_visible && item.alias == name && (item.schema == schema || item.schema.is_none() || schema.is_none()));
+        let clash = self.level().names.items.iter().any(|item| {
+            item.name_visible
+                && item.alias == name
+                && (item.schema == schema || item.schema.is_none() || schema.is_none())
+        });
         if clash {
             return Err(SqlError::new(
                 SqlState::DUPLICATE_ALIAS,
-                format!("table name \"{}\" specified more than once", name.unwrap_or_default()),
+                format!(
+                    "table name \"{}\" specified more than once",
+                    name.unwrap_or_default()
+                ),
             ));
         }
         self.level().names.items.push(NameItem {
@@ -463,12 +599,19 @@ impl Analyzer<'_> {
         alias: Option<&ast::TableAlias>,
     ) -> SqlResult<Tree> {
         let (schema, name) = qualified(name)?;
-        let list = ast::FunctionArgumentList { duplicate_treatment: None, args: args.to_vec(), clauses: Vec::new() };
+        let list = ast::FunctionArgumentList {
+            duplicate_treatment: None,
+            args: args.to_vec(),
+            clauses: Vec::new(),
+        };
         let asts = self.call_args(&list)?;
         let args = self.within(Clause::FromFunction, |a| a.exprs(asts))?;
         let types: Vec<Oid> = args.iter().map(type_of).collect();
         if schema.as_deref().is_some_and(|s| s != "pg_catalog") {
-            return Err(Self::no_function(&format!("{}.{name}", schema.unwrap_or_default()), &types));
+            return Err(Self::no_function(
+                &format!("{}.{name}", schema.unwrap_or_default()),
+                &types,
+            ));
         }
         let resolved = pg_builtins::resolve_function(&name, &types)?;
         if !resolved.func.returns_set() {
@@ -480,17 +623,35 @@ impl Analyzer<'_> {
         let mut columns: Vec<OutputColumn> = if single {
             alloc::vec![column(&shown, resolved.ret)]
         } else {
-            resolved.func.columns.iter().map(|(name, type_oid)| column(name, *type_oid)).collect()
+            resolved
+                .func
+                .columns
+                .iter()
+                .map(|(name, type_oid)| column(name, *type_oid))
+                .collect()
         };
         let types = columns.iter().map(|c| c.type_oid).collect();
         if ordinality {
             columns.push(column("ordinality", oid::INT8));
         }
         let (vars, names) = self.column_vars(&columns, &shown);
-        let kind = LeafKind::Function { function: resolved.func.oid, args, ordinality, types };
+        let kind = LeafKind::Function {
+            function: resolved.func.oid,
+            args,
+            ordinality,
+            types,
+        };
         self.leaves.push(Leaf { kind, vars });
         let leaf = self.leaves.len() - 1;
-        self.push_item(Some(shown), None, names, alias, None, None, single && !ordinality)?;
+        self.push_item(
+            Some(shown),
+            None,
+            names,
+            alias,
+            None,
+            None,
+            single && !ordinality,
+        )?;
         Ok(Tree::Leaf(leaf))
     }
 
@@ -503,7 +664,9 @@ impl Analyzer<'_> {
         alias: Option<&ast::TableAlias>,
     ) -> SqlResult<Tree> {
         if ordinality {
-            return Err(SqlError::unsupported("WITH ORDINALITY on a function of one row"));
+            return Err(SqlError::unsupported(
+                "WITH ORDINALITY on a function of one row",
+            ));
         }
         let value = self.within(Clause::FromFunction, |a| a.function_call(name, args))?;
         let value = self.settle(value)?;
@@ -515,11 +678,17 @@ impl Analyzer<'_> {
         let value = if lateral {
             crate::walk::map(value, &mut |e| match e {
                 Expr::Column { .. } | Expr::Outer { .. } => {
-                    let index = outer.iter().position(|o| crate::walk::same(o, e)).unwrap_or(outer.len());
+                    let index = outer
+                        .iter()
+                        .position(|o| crate::walk::same(o, e))
+                        .unwrap_or(outer.len());
                     if index == outer.len() {
                         outer.push(e.clone());
                     }
-                    Some(Expr::Outer { index, type_oid: type_of(e) })
+                    Some(Expr::Outer {
+                        index,
+                        type_oid: type_of(e),
+                    })
                 }
                 _ => None,
             })
@@ -537,5 +706,11 @@ impl Analyzer<'_> {
 }
 
 fn column(name: &str, type_oid: Oid) -> OutputColumn {
-    OutputColumn { name: name.into(), type_oid, typmod: -1, table: 0, attribute: 0 }
+    OutputColumn {
+        name: name.into(),
+        type_oid,
+        typmod: -1,
+        table: 0,
+        attribute: 0,
+    }
 }

@@ -113,7 +113,12 @@ impl Planner for PgPlanner {
             .collect()
     }
 
-    fn plan_row_expr(&self, text: &str, relation: &Relation, context: &PlanContext<'_>) -> Result<Expr, SqlError> {
+    fn plan_row_expr(
+        &self,
+        text: &str,
+        relation: &Relation,
+        context: &PlanContext<'_>,
+    ) -> Result<Expr, SqlError> {
         let relation = Arc::new(relation.clone());
         Analyzer::new(context).row_text(&relation, text, Clause::Index)
     }

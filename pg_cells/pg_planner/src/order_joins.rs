@@ -44,13 +44,18 @@ pub struct Bits(Vec<usize>);
 
 impl Bits {
     fn of_leaf(&self, leaf: usize) -> Mask {
-        self.0.iter().position(|have| *have == leaf).map_or(0, |bit| 1 << bit)
+        self.0
+            .iter()
+            .position(|have| *have == leaf)
+            .map_or(0, |bit| 1 << bit)
     }
 
     fn of_tree(&self, tree: &Tree) -> Mask {
         let mut leaves = Vec::new();
         tree.leaves(&mut leaves);
-        leaves.into_iter().fold(0, |mask, leaf| mask | self.of_leaf(leaf))
+        leaves
+            .into_iter()
+            .fold(0, |mask, leaf| mask | self.of_leaf(leaf))
     }
 
     fn of_expr(&self, a: &Analyzer<'_>, expr: &Expr) -> Mask {
@@ -94,17 +99,37 @@ impl Analyzer<'_> {
     /// Joins a block's FROM list.
     pub fn join_all(&mut self, problem: Problem, uses: &Uses, wish: Wish<'_>) -> SqlResult<Path> {
         let mut leaves = Vec::new();
-        problem.trees.iter().for_each(|tree| tree.leaves(&mut leaves));
-        problem.semis.iter().flat_map(|s| &s.trees).for_each(|tree| tree.leaves(&mut leaves));
+        problem
+            .trees
+            .iter()
+            .for_each(|tree| tree.leaves(&mut leaves));
+        problem
+            .semis
+            .iter()
+            .flat_map(|s| &s.trees)
+            .for_each(|tree| tree.leaves(&mut leaves));
         if leaves.len() > Mask::BITS as usize {
-            return Err(SqlError::new(SqlState::STATEMENT_TOO_COMPLEX, "too many tables in FROM (maximum 128)"));
+            return Err(SqlError::new(
+                SqlState::STATEMENT_TOO_COMPLEX,
+                "too many tables in FROM (maximum 128)",
+            ));
         }
         let bits = Bits(leaves);
         self.deeper(|a| a.join_list(problem, uses, wish, &bits))
     }
 
-    fn join_list(&mut self, problem: Problem, uses: &Uses, wish: Wish<'_>, bits: &Bits) -> SqlResult<Path> {
-        let Problem { trees, mut conditions, semis } = problem;
+    fn join_list(
+        &mut self,
+        problem: Problem,
+        uses: &Uses,
+        wish: Wish<'_>,
+        bits: &Bits,
+    ) -> SqlResult<Path> {
+        let Problem {
+            trees,
+            mut conditions,
+            semis,
+        } = problem;
         let mut units = Vec::new();
         for tree in trees {
             self.flatten(tree, &mut units, &mut conditions, bits);
@@ -113,14 +138,26 @@ impl Analyzer<'_> {
         if conditions.iter().any(is_never) {
             return Ok(self.empty_path(&units, uses));
         }
-        let mut loose: Vec<(Mask, Expr)> =
-            conditions.into_iter().map(|c| (bits.of_expr(self, &c), c)).collect();
+        let mut loose: Vec<(Mask, Expr)> = conditions
+            .into_iter()
+            .map(|c| (bits.of_expr(self, &c), c))
+            .collect();
         let single = units.len() == 1 && semis.is_empty();
         let mut items = Vec::new();
         for unit in units {
             let mask = bits.of_tree(&unit);
-            let own: Vec<Expr> = loose.extract_if(.., |(m, _)| *m != 0 && *m & !mask == 0).map(|(_, c)| c).collect();
-            items.push(self.item(unit, mask, own, uses, bits, if single { wish } else { Wish::default() })?);
+            let own: Vec<Expr> = loose
+                .extract_if(.., |(m, _)| *m != 0 && *m & !mask == 0)
+                .map(|(_, c)| c)
+                .collect();
+            items.push(self.item(
+                unit,
+                mask,
+                own,
+                uses,
+                bits,
+                if single { wish } else { Wish::default() },
+            )?);
         }
         let mut pending = Vec::new();
         for semi in semis {
@@ -135,24 +172,56 @@ impl Analyzer<'_> {
 
     /// Takes inner joins apart; outer joins that cannot give their extra rows
     /// become inner ones.
-    fn flatten(&mut self, tree: Tree, units: &mut Vec<Tree>, conditions: &mut Vec<Expr>, bits: &Bits) {
+    fn flatten(
+        &mut self,
+        tree: Tree,
+        units: &mut Vec<Tree>,
+        conditions: &mut Vec<Expr>,
+        bits: &Bits,
+    ) {
         match tree {
-            Tree::Filter { tree, conditions: more } => {
+            Tree::Filter {
+                tree,
+                conditions: more,
+            } => {
                 conditions.extend(more);
                 self.flatten(*tree, units, conditions, bits);
             }
-            Tree::Join { kind: JoinKind::Inner, left, right, on } => {
+            Tree::Join {
+                kind: JoinKind::Inner,
+                left,
+                right,
+                on,
+            } => {
                 conditions.extend(on);
                 self.flatten(*left, units, conditions, bits);
                 self.flatten(*right, units, conditions, bits);
             }
-            Tree::Join { kind: JoinKind::Left, left, right, on } => {
+            Tree::Join {
+                kind: JoinKind::Left,
+                left,
+                right,
+                on,
+            } => {
                 let nullable = bits.of_tree(&right);
-                if conditions.iter().any(|c| self.refuses_nulls(c, nullable, bits)) {
-                    let tree = Tree::Join { kind: JoinKind::Inner, left, right, on };
+                if conditions
+                    .iter()
+                    .any(|c| self.refuses_nulls(c, nullable, bits))
+                {
+                    let tree = Tree::Join {
+                        kind: JoinKind::Inner,
+                        left,
+                        right,
+                        on,
+                    };
                     self.flatten(tree, units, conditions, bits);
                 } else {
-                    units.push(Tree::Join { kind: JoinKind::Left, left, right, on });
+                    units.push(Tree::Join {
+                        kind: JoinKind::Left,
+                        left,
+                        right,
+                        on,
+                    });
                 }
             }
             other => units.push(other),
@@ -162,12 +231,17 @@ impl Analyzer<'_> {
     /// Whether a condition is never true when the leaves of `mask` give NULLs.
     fn refuses_nulls(&self, condition: &Expr, mask: Mask, bits: &Bits) -> bool {
         match condition {
-            Expr::IsNull { input, negated: true } => self.null_in_null_out(input, mask, bits),
+            Expr::IsNull {
+                input,
+                negated: true,
+            } => self.null_in_null_out(input, mask, bits),
             Expr::And(list) => list.iter().any(|c| self.refuses_nulls(c, mask, bits)),
             Expr::Or(list) => list.iter().all(|c| self.refuses_nulls(c, mask, bits)),
-            Expr::Quantified { left, quantifier: pg_plan::Quantifier::Any, .. } => {
-                self.null_in_null_out(left, mask, bits)
-            }
+            Expr::Quantified {
+                left,
+                quantifier: pg_plan::Quantifier::Any,
+                ..
+            } => self.null_in_null_out(left, mask, bits),
             other => self.null_in_null_out(other, mask, bits),
         }
     }
@@ -177,11 +251,13 @@ impl Analyzer<'_> {
             Expr::Column { .. } => bits.of_expr(self, expr) & mask != 0,
             Expr::Call { function, args, .. } => {
                 function_by_oid(*function).is_some_and(|f| f.strict)
-                    && args.iter().any(|arg| self.null_in_null_out(arg, mask, bits))
+                    && args
+                        .iter()
+                        .any(|arg| self.null_in_null_out(arg, mask, bits))
             }
-            Expr::Relabel { input, .. } | Expr::CastViaText { input, .. } | Expr::ApplyTypmod { input, .. } => {
-                self.null_in_null_out(input, mask, bits)
-            }
+            Expr::Relabel { input, .. }
+            | Expr::CastViaText { input, .. }
+            | Expr::ApplyTypmod { input, .. } => self.null_in_null_out(input, mask, bits),
             Expr::Not(input) => self.null_in_null_out(input, mask, bits),
             _ => false,
         }
@@ -195,7 +271,11 @@ impl Analyzer<'_> {
         for leaf in leaves {
             let leaf = &self.leaves[leaf];
             match leaf.kind {
-                LeafKind::Table { target: true, row_id, .. } => {
+                LeafKind::Table {
+                    target: true,
+                    row_id,
+                    ..
+                } => {
                     layout.extend(&leaf.vars);
                     layout.push(row_id);
                 }
@@ -207,7 +287,15 @@ impl Analyzer<'_> {
             }
         }
         let never = crate::coerce::constant(pg_types::Datum::Bool(false), pg_types::oid::BOOL);
-        self.path(Node::Nothing { filter: Some(never) }, layout, 1.0, 0.0, 0.0)
+        self.path(
+            Node::Nothing {
+                filter: Some(never),
+            },
+            layout,
+            1.0,
+            0.0,
+            0.0,
+        )
     }
 
     fn item(
@@ -235,7 +323,14 @@ impl Analyzer<'_> {
             Side::Path(path) | Side::Leaf(_, path, _) => (path.plan.rows, path.plan.total_cost),
             Side::Lateral(..) => (10.0, 1.0),
         };
-        Ok(Item { mask, needs, side: Some(side), leaf, rows, cost })
+        Ok(Item {
+            mask,
+            needs,
+            side: Some(side),
+            leaf,
+            rows,
+            cost,
+        })
     }
 
     /// The leaves a lateral leaf takes values from; `None` when it is none.
@@ -252,16 +347,31 @@ impl Analyzer<'_> {
     }
 
     /// The cheapest path of a leaf, minding what is wished.
-    fn best_path(&mut self, leaf: usize, own: &[Expr], uses: &Uses, wish: Wish<'_>) -> SqlResult<Path> {
-        let request = Request { conditions: own, uses, allowed: None };
+    fn best_path(
+        &mut self,
+        leaf: usize,
+        own: &[Expr],
+        uses: &Uses,
+        wish: Wish<'_>,
+    ) -> SqlResult<Path> {
+        let request = Request {
+            conditions: own,
+            uses,
+            allowed: None,
+        };
         let mut paths = self.leaf_paths(leaf, &request)?;
         if !wish.order.is_empty() {
-            let turned: Vec<Path> = paths.iter().filter_map(|path| backward(path.clone())).collect();
+            let turned: Vec<Path> = paths
+                .iter()
+                .filter_map(|path| backward(path.clone()))
+                .collect();
             paths.extend(turned);
         }
         let cost = |path: &Path| {
             let plan = &path.plan;
-            let share = wish.limit.map_or(1.0, |n| (n / plan.rows.max(1.0)).min(1.0));
+            let share = wish
+                .limit
+                .map_or(1.0, |n| (n / plan.rows.max(1.0)).min(1.0));
             if wish.order.is_empty() || path.sorted_by(wish.order) {
                 plan.startup_cost + (plan.total_cost - plan.startup_cost) * share
             } else {
@@ -275,8 +385,20 @@ impl Analyzer<'_> {
     }
 
     /// An outer join with the conditions above it.
-    fn outer_join(&mut self, tree: Tree, above: Vec<Expr>, uses: &Uses, bits: &Bits) -> SqlResult<Path> {
-        let Tree::Join { kind, left, right, on } = tree else {
+    fn outer_join(
+        &mut self,
+        tree: Tree,
+        above: Vec<Expr>,
+        uses: &Uses,
+        bits: &Bits,
+    ) -> SqlResult<Path> {
+        let Tree::Join {
+            kind,
+            left,
+            right,
+            on,
+        } = tree
+        else {
             return Err(SqlError::internal("an outer join that is none"));
         };
         let (in_left, in_right) = (bits.of_tree(&left), bits.of_tree(&right));
@@ -289,9 +411,21 @@ impl Analyzer<'_> {
             })
             .collect()
         };
-        let left_own = if kind == JoinKind::Left { of(self, &mut above, in_left) } else { Vec::new() };
-        let right_own = if kind == JoinKind::Left { of(self, &mut on, in_right) } else { Vec::new() };
-        let problem = Problem { trees: alloc::vec![*left], conditions: left_own, semis: Vec::new() };
+        let left_own = if kind == JoinKind::Left {
+            of(self, &mut above, in_left)
+        } else {
+            Vec::new()
+        };
+        let right_own = if kind == JoinKind::Left {
+            of(self, &mut on, in_right)
+        } else {
+            Vec::new()
+        };
+        let problem = Problem {
+            trees: alloc::vec![*left],
+            conditions: left_own,
+            semis: Vec::new(),
+        };
         let left = self.join_list(problem, uses, Wish::default(), bits)?;
         let right = self.side(*right, in_right, right_own, uses, bits)?;
         let path = self.join_sides(kind, left, right, on, uses)?;
@@ -300,32 +434,64 @@ impl Analyzer<'_> {
     }
 
     /// The inner side of an outer, semi or anti join.
-    fn side(&mut self, tree: Tree, mask: Mask, mut own: Vec<Expr>, uses: &Uses, bits: &Bits) -> SqlResult<Side> {
+    fn side(
+        &mut self,
+        tree: Tree,
+        mask: Mask,
+        mut own: Vec<Expr>,
+        uses: &Uses,
+        bits: &Bits,
+    ) -> SqlResult<Side> {
         match tree {
             Tree::Filter { tree, conditions } => {
                 let inside = conditions.iter().all(|c| bits.of_expr(self, c) != 0);
                 own.extend(conditions);
                 match *tree {
-                    Tree::Leaf(leaf) if inside => self.side(Tree::Leaf(leaf), mask, own, uses, bits),
+                    Tree::Leaf(leaf) if inside => {
+                        self.side(Tree::Leaf(leaf), mask, own, uses, bits)
+                    }
                     tree => {
-                        let problem = Problem { trees: alloc::vec![tree], conditions: own, semis: Vec::new() };
-                        Ok(Side::Path(self.join_list(problem, uses, Wish::default(), bits)?))
+                        let problem = Problem {
+                            trees: alloc::vec![tree],
+                            conditions: own,
+                            semis: Vec::new(),
+                        };
+                        Ok(Side::Path(self.join_list(
+                            problem,
+                            uses,
+                            Wish::default(),
+                            bits,
+                        )?))
                     }
                 }
             }
             Tree::Leaf(_) => {
                 let item = self.item(tree, mask, own, uses, bits, Wish::default())?;
-                item.side.ok_or_else(|| SqlError::internal("an item without a side"))
+                item.side
+                    .ok_or_else(|| SqlError::internal("an item without a side"))
             }
             tree => {
-                let problem = Problem { trees: alloc::vec![tree], conditions: own, semis: Vec::new() };
-                Ok(Side::Path(self.join_list(problem, uses, Wish::default(), bits)?))
+                let problem = Problem {
+                    trees: alloc::vec![tree],
+                    conditions: own,
+                    semis: Vec::new(),
+                };
+                Ok(Side::Path(self.join_list(
+                    problem,
+                    uses,
+                    Wish::default(),
+                    bits,
+                )?))
             }
         }
     }
 
     fn pending_join(&mut self, semi: Semi, uses: &Uses, bits: &Bits) -> SqlResult<Pending> {
-        let Semi { kind, mut trees, mut conditions } = semi;
+        let Semi {
+            kind,
+            mut trees,
+            mut conditions,
+        } = semi;
         let mask = trees.iter().fold(0, |mask, tree| mask | bits.of_tree(tree));
         let own: Vec<Expr> = conditions
             .extract_if(.., |c| {
@@ -338,11 +504,20 @@ impl Analyzer<'_> {
             (Some(tree), true) => self.side(tree, mask, own, uses, bits)?,
             (last, _) => {
                 trees.extend(last);
-                let problem = Problem { trees, conditions: own, semis: Vec::new() };
+                let problem = Problem {
+                    trees,
+                    conditions: own,
+                    semis: Vec::new(),
+                };
                 Side::Path(self.join_list(problem, uses, Wish::default(), bits)?)
             }
         };
-        Ok(Pending { kind, side, needs, conditions })
+        Ok(Pending {
+            kind,
+            side,
+            needs,
+            conditions,
+        })
     }
 
     /// Joins the items in a good order.
@@ -369,15 +544,18 @@ impl Analyzer<'_> {
                     self.join_sides(JoinKind::Inner, one, side, Vec::new(), uses)?
                 }
                 (Some(path), side) => {
-                    let now: Vec<Expr> =
-                        loose.extract_if(.., |(m, _)| *m != 0 && *m & !mask == 0).map(|(_, c)| c).collect();
+                    let now: Vec<Expr> = loose
+                        .extract_if(.., |(m, _)| *m != 0 && *m & !mask == 0)
+                        .map(|(_, c)| c)
+                        .collect();
                     self.join_sides(JoinKind::Inner, path, side, now, uses)?
                 }
             });
             let ready: Vec<Pending> = pending.extract_if(.., |p| p.needs & !mask == 0).collect();
             for semi in ready {
                 if let Some(left) = path.take() {
-                    path = Some(self.join_sides(semi.kind, left, semi.side, semi.conditions, uses)?);
+                    path =
+                        Some(self.join_sides(semi.kind, left, semi.side, semi.conditions, uses)?);
                 }
             }
         }
@@ -396,7 +574,9 @@ impl Analyzer<'_> {
         if items.len() <= 1 {
             return Ok((0..items.len()).collect());
         }
-        let mut starts: Vec<usize> = (0..items.len()).filter(|at| items[*at].needs == 0).collect();
+        let mut starts: Vec<usize> = (0..items.len())
+            .filter(|at| items[*at].needs == 0)
+            .collect();
         starts.sort_by(|a, b| items[*a].rows.total_cmp(&items[*b].rows));
         if items.len() > ALL_STARTS {
             starts.truncate(1);
@@ -426,7 +606,11 @@ impl Analyzer<'_> {
         start: usize,
     ) -> Option<(f64, Vec<usize>)> {
         let mut order = alloc::vec![start];
-        let mut now = Estimate { mask: items[start].mask, rows: items[start].rows, cost: items[start].cost };
+        let mut now = Estimate {
+            mask: items[start].mask,
+            rows: items[start].rows,
+            cost: items[start].cost,
+        };
         while order.len() < items.len() {
             let mut best: Option<(bool, Estimate, usize)> = None;
             for (at, item) in items.iter().enumerate() {
@@ -436,7 +620,8 @@ impl Analyzer<'_> {
                 let (connected, next) = self.step(now, item, loose, shares);
                 let better = best.as_ref().is_none_or(|(have, estimate, _)| {
                     (connected && !have)
-                        || connected == *have && next.cost + next.rows < estimate.cost + estimate.rows
+                        || connected == *have
+                            && next.cost + next.rows < estimate.cost + estimate.rows
                 });
                 if better {
                     best = Some((connected, next, at));
@@ -449,7 +634,13 @@ impl Analyzer<'_> {
         Some((now.cost, order))
     }
 
-    fn step(&self, now: Estimate, item: &Item, loose: &[(Mask, Expr)], shares: &[f64]) -> (bool, Estimate) {
+    fn step(
+        &self,
+        now: Estimate,
+        item: &Item,
+        loose: &[(Mask, Expr)],
+        shares: &[f64],
+    ) -> (bool, Estimate) {
         let mask = now.mask | item.mask;
         let mut share = 1.0;
         let mut joining: Vec<&Expr> = Vec::new();
@@ -463,12 +654,23 @@ impl Analyzer<'_> {
         let rows = join_rows(JoinKind::Inner, now.rows, item.rows, share);
         let hash = item.cost + (now.rows + item.rows) * OPERATOR * 2.0;
         let looped = item.cost + now.rows * item.rows * OPERATOR;
-        let mut cost = if joining.is_empty() { looped } else { hash.min(looped) };
+        let mut cost = if joining.is_empty() {
+            looped
+        } else {
+            hash.min(looped)
+        };
         if let (Some(leaf), false) = (item.leaf, joining.is_empty()) {
             if let Some(probe) = self.probe_cost(leaf, &joining) {
                 cost = cost.min(now.rows * probe);
             }
         }
-        (connected, Estimate { mask, rows, cost: now.cost + cost + rows * ROW })
+        (
+            connected,
+            Estimate {
+                mask,
+                rows,
+                cost: now.cost + cost + rows * ROW,
+            },
+        )
     }
 }

@@ -43,7 +43,11 @@ pub trait Catalog: Component {
     ///
     /// # Errors
     /// Failures of the storage.
-    fn relation_by_oid(&self, tx: &mut Transaction, oid: Oid) -> Result<Option<Arc<Relation>>, SqlError>;
+    fn relation_by_oid(
+        &self,
+        tx: &mut Transaction,
+        oid: Oid,
+    ) -> Result<Option<Arc<Relation>>, SqlError>;
 
     /// The table of an index, by the index's name, and the index's id.
     ///
@@ -79,21 +83,35 @@ pub trait Catalog: Component {
     ///
     /// # Errors
     /// 0A000 for a function it does not know; the function's own errors.
-    fn describe(&self, tx: &mut Transaction, path: &[Str], query: CatalogQuery<'_>) -> Result<Datum, SqlError>;
+    fn describe(
+        &self,
+        tx: &mut Transaction,
+        path: &[Str],
+        query: CatalogQuery<'_>,
+    ) -> Result<Datum, SqlError>;
 
     /// The rows of a built-in view (`RelationKind::Virtual`), columns in the
     /// order of its descriptor.
     ///
     /// # Errors
     /// Failures of the storage.
-    fn virtual_rows(&self, tx: &mut Transaction, relation: &Relation) -> Result<Vec<Vec<Datum>>, SqlError>;
+    fn virtual_rows(
+        &self,
+        tx: &mut Transaction,
+        relation: &Relation,
+    ) -> Result<Vec<Vec<Datum>>, SqlError>;
 
     /// Carries out a change of the schema: catalog rows, files, index builds,
     /// checks of existing rows. Everything is undone with the transaction.
     ///
     /// # Errors
     /// With PostgreSQL's SQLSTATEs: 42P07, 42710, 2BP01, 23505 ...
-    fn apply(&self, tx: &mut Transaction, session: &DdlSession<'_>, ddl: &Ddl) -> Result<DdlOutcome, SqlError>;
+    fn apply(
+        &self,
+        tx: &mut Transaction,
+        session: &DdlSession<'_>,
+        ddl: &Ddl,
+    ) -> Result<DdlOutcome, SqlError>;
 
     /// The next value of a sequence. Not undone with the transaction.
     ///
@@ -105,7 +123,13 @@ pub trait Catalog: Component {
     ///
     /// # Errors
     /// 22003 outside its bounds.
-    fn setval(&self, tx: &mut Transaction, sequence: Oid, value: i64, called: bool) -> Result<(), SqlError>;
+    fn setval(
+        &self,
+        tx: &mut Transaction,
+        sequence: Oid,
+        value: i64,
+        called: bool,
+    ) -> Result<(), SqlError>;
 
     /// Stores what VACUUM and ANALYZE measured.
     ///
@@ -123,7 +147,11 @@ pub trait Catalog: Component {
     ///
     /// # Errors
     /// Failures of the storage.
-    fn statistics(&self, tx: &mut Transaction, relation: Oid) -> Result<Option<Arc<TableStatistics>>, SqlError>;
+    fn statistics(
+        &self,
+        tx: &mut Transaction,
+        relation: Oid,
+    ) -> Result<Option<Arc<TableStatistics>>, SqlError>;
 }
 
 /// The catalog's door.
