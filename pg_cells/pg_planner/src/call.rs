@@ -42,11 +42,10 @@ impl Analyzer<'_> {
             FunctionArguments::List(list) => list,
         };
         let syntax = self.call_syntax(call, list)?;
-        if schema.is_none() {
-            if let Some(value) = self.keyword_call(&name, list)? {
+        if schema.is_none()
+            && let Some(value) = self.keyword_call(&name, list)? {
                 return Ok(value);
             }
-        }
         self.resolved_call(&name, syntax, list)
     }
 

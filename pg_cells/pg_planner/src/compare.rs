@@ -67,11 +67,10 @@ impl Analyzer<'_> {
             }) && !crate::walk::is_volatile(m)
         });
         let name = if negated { "<>" } else { "=" };
-        if members.len() > 1 && plain {
-            if let Some(found) = self.in_array(&left, &mut members, &types, name, negated)? {
+        if members.len() > 1 && plain
+            && let Some(found) = self.in_array(&left, &mut members, &types, name, negated)? {
                 return Ok(found);
             }
-        }
         let mut tests = Vec::new();
         for member in members {
             tests.push(self.operator(name, left.clone(), member)?);

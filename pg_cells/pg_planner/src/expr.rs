@@ -146,11 +146,10 @@ impl Analyzer<'_> {
             return Ok(negate(inner));
         }
         // The smallest integers are written with a sign.
-        if let (UnaryOperator::Minus, Ast::Value(value)) = (op, operand) {
-            if let ast::Value::Number(digits, _) = &value.value {
+        if let (UnaryOperator::Minus, Ast::Value(value)) = (op, operand)
+            && let ast::Value::Number(digits, _) = &value.value {
                 return crate::literal::number(&alloc::format!("-{digits}"));
             }
-        }
         let name = match op {
             UnaryOperator::PGPostfixFactorial | UnaryOperator::PGPrefixFactorial => {
                 return Err(error::syntax(
@@ -517,7 +516,7 @@ impl Analyzer<'_> {
         let value = self.expr(inner)?;
         let value = self.settle(value)?;
         let of = type_of(&value);
-        if !pg_types::typeinfo::type_info(of).is_some_and(|t| t.collation != 0)
+        if pg_types::typeinfo::type_info(of).is_none_or(|t| t.collation == 0)
             && element_of(of).is_none()
         {
             return Err(SqlError::new(

@@ -305,15 +305,14 @@ impl Analyzer<'_> {
         may: bool,
         nullable: bool,
     ) -> SqlResult<Resolved> {
-        if let (Some(select), true) = (crate::semi::plain(query), may) {
-            if query.order_by.is_none() {
+        if let (Some(select), true) = (crate::semi::plain(query), may)
+            && query.order_by.is_none() {
                 let block = self.block(select, crate::query::Tail::default())?;
                 if block.is_simple(nullable) {
                     return Ok(Resolved::Block(block.into()));
                 }
                 return self.finish(block).map(Resolved::Plan);
             }
-        }
         self.query(query).map(Resolved::Plan)
     }
 
@@ -357,14 +356,13 @@ impl Analyzer<'_> {
         alias: Option<&ast::TableAlias>,
     ) -> SqlResult<Tree> {
         let (schema, name) = qualified(name)?;
-        if schema.is_none() {
-            if let Some(cte) = self.find_cte(&name) {
+        if schema.is_none()
+            && let Some(cte) = self.find_cte(&name) {
                 let node = Node::CteScan { id: cte.id };
                 let mut plan = Self::bare(node, cte.columns.clone(), cte.rows);
                 plan.total_cost = cte.rows * 0.01;
                 return self.query_leaf(plan, Vec::new(), Some(name), alias);
             }
-        }
         let relation = self.require(schema.as_deref(), &name)?;
         match relation.kind {
             RelationKind::Table => self.table_leaf(relation, alias, false),

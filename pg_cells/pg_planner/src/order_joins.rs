@@ -584,11 +584,10 @@ impl Analyzer<'_> {
         let shares: Vec<f64> = loose.iter().map(|(_, c)| self.selectivity(c)).collect();
         let mut best: Option<(f64, Vec<usize>)> = None;
         for start in starts {
-            if let Some((cost, order)) = self.greedy(items, loose, &shares, start) {
-                if best.as_ref().is_none_or(|(have, _)| cost < *have) {
+            if let Some((cost, order)) = self.greedy(items, loose, &shares, start)
+                && best.as_ref().is_none_or(|(have, _)| cost < *have) {
                     best = Some((cost, order));
                 }
-            }
         }
         match best {
             Some((_, order)) => Ok(order),
@@ -659,11 +658,10 @@ impl Analyzer<'_> {
         } else {
             hash.min(looped)
         };
-        if let (Some(leaf), false) = (item.leaf, joining.is_empty()) {
-            if let Some(probe) = self.probe_cost(leaf, &joining) {
+        if let (Some(leaf), false) = (item.leaf, joining.is_empty())
+            && let Some(probe) = self.probe_cost(leaf, &joining) {
                 cost = cost.min(now.rows * probe);
             }
-        }
         (
             connected,
             Estimate {

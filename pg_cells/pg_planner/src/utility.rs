@@ -255,8 +255,8 @@ impl Analyzer<'_> {
         if copy.condition.is_some() {
             return Err(SqlError::unsupported("WHERE in COPY FROM"));
         }
-        if let Some(encoding) = &copy.options.encoding {
-            if !matches!(
+        if let Some(encoding) = &copy.options.encoding
+            && !matches!(
                 encoding.to_lowercase().as_str(),
                 "utf8" | "utf-8" | "unicode"
             ) {
@@ -264,7 +264,6 @@ impl Analyzer<'_> {
                     "COPY in the encoding {encoding}"
                 )));
             }
-        }
         let source = match (&copy.table, &copy.query) {
             (Some((name, columns)), _) if copy.from => {
                 let relation =

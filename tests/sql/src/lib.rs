@@ -65,7 +65,7 @@ impl Sql {
                 Planned::Query(plan) => answer = self.query(plan)?,
                 Planned::Utility(Utility::Ddl(ddl)) => self.change(&ddl)?,
                 Planned::Utility(other) => {
-                    return Err(SqlError::unsupported(format!("{}", other.tag(0))));
+                    return Err(SqlError::unsupported(other.tag(0).to_string()));
                 }
             }
         }
@@ -97,22 +97,20 @@ impl Sql {
             Ddl::CreateView(view) if !view.or_replace => Some(&view.name.name),
             _ => None,
         };
-        if let Some(name) = created {
-            if self.catalog.has(name) {
+        if let Some(name) = created
+            && self.catalog.has(name) {
                 return Err(SqlError::new(
                     pg_types::SqlState::DUPLICATE_TABLE,
                     "the relation exists",
                 ));
             }
-        }
-        if let Ddl::Drop(drop) = ddl {
-            if !drop.if_exists && !drop.names.iter().all(|n| self.catalog.has(&n.name)) {
+        if let Ddl::Drop(drop) = ddl
+            && !drop.if_exists && !drop.names.iter().all(|n| self.catalog.has(&n.name)) {
                 return Err(SqlError::new(
                     pg_types::SqlState::UNDEFINED_TABLE,
                     "there is no such object",
                 ));
             }
-        }
         if !self.catalog.apply(ddl) {
             return Err(SqlError::unsupported(ddl.tag()));
         }
