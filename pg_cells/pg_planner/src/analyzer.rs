@@ -353,9 +353,10 @@ impl<'a> Analyzer<'a> {
     ) -> SqlResult<Option<Arc<Relation>>> {
         let found = self.ctx.catalog.relation(&self.path, schema, name)?;
         if let Some(relation) = &found
-            && !self.relations.iter().any(|r| r.oid == relation.oid) {
-                self.relations.push(relation.clone());
-            }
+            && !self.relations.iter().any(|r| r.oid == relation.oid)
+        {
+            self.relations.push(relation.clone());
+        }
         Ok(found)
     }
 

@@ -43,9 +43,10 @@ impl Analyzer<'_> {
         };
         let syntax = self.call_syntax(call, list)?;
         if schema.is_none()
-            && let Some(value) = self.keyword_call(&name, list)? {
-                return Ok(value);
-            }
+            && let Some(value) = self.keyword_call(&name, list)?
+        {
+            return Ok(value);
+        }
         self.resolved_call(&name, syntax, list)
     }
 
@@ -324,6 +325,7 @@ impl Analyzer<'_> {
     }
 
     /// Forms of syntax that are calls of functions.
+    // A table of the variants, so longer than a function should be.
     pub fn special_form(&mut self, ast: &Ast) -> SqlResult<Expr> {
         match ast {
             Ast::Extract { field, expr, .. } => {

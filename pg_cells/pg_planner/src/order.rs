@@ -114,9 +114,10 @@ impl Analyzer<'_> {
             return Ok(targets[at].1.clone());
         }
         if let Ast::Value(value) = ast
-            && crate::literal::text_of(&value.value).is_some() {
-                return Err(error::syntax("non-integer constant in ORDER BY"));
-            }
+            && crate::literal::text_of(&value.value).is_some()
+        {
+            return Err(error::syntax("non-integer constant in ORDER BY"));
+        }
         let value = self.within(Clause::OrderBy, |a| a.expr(ast))?;
         self.settle(value)
     }

@@ -174,9 +174,10 @@ impl Analyzer<'_> {
             _ => return Err(no_type(&parts.join("."))),
         };
         if (schema.is_none() || schema == Some("pg_catalog"))
-            && let Some(found) = builtin(name, modifiers)? {
-                return Ok(found);
-            }
+            && let Some(found) = builtin(name, modifiers)?
+        {
+            return Ok(found);
+        }
         match self.ctx.catalog.user_type(&self.path, schema, name)? {
             Some(found) => match found.kind {
                 UserTypeKind::Domain { .. } => Err(SqlError::unsupported("a domain")),

@@ -1,7 +1,7 @@
 //! Statements as a whole, and commands that are no query.
 
 use crate::analyzer::{Analyzer, qualified};
-use crate::finish::stripped;
+use crate::build::stripped;
 use crate::target::Change;
 use alloc::boxed::Box;
 use alloc::format;
@@ -74,6 +74,7 @@ impl Analyzer<'_> {
         Ok(plan)
     }
 
+    // A table of the variants, so longer than a function should be.
     fn command(&mut self, command: &Command) -> SqlResult<Utility> {
         Ok(match command {
             Command::Ready(utility) => utility.clone(),
@@ -259,11 +260,12 @@ impl Analyzer<'_> {
             && !matches!(
                 encoding.to_lowercase().as_str(),
                 "utf8" | "utf-8" | "unicode"
-            ) {
-                return Err(SqlError::unsupported(format!(
-                    "COPY in the encoding {encoding}"
-                )));
-            }
+            )
+        {
+            return Err(SqlError::unsupported(format!(
+                "COPY in the encoding {encoding}"
+            )));
+        }
         let source = match (&copy.table, &copy.query) {
             (Some((name, columns)), _) if copy.from => {
                 let relation =
