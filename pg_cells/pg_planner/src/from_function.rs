@@ -7,7 +7,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use pg_parser_port::ast::{self};
-use pg_plan::{Expr, Node, OutputColumn};
+use pg_plan::{Expr, FrameBound, Node, OutputColumn, WindowCall, WindowFrame};
 use pg_types::{Oid, SqlError, SqlResult, oid};
 
 /// An output column of a function.
@@ -44,6 +44,9 @@ impl Analyzer<'_> {
                 &format!("{}.{name}", schema.unwrap_or_default()),
                 &types,
             ));
+        }
+        if name == "unnest" && args.len() > 1 {
+            return self.unnest_several(args, ordinality, alias);
         }
         let resolved = pg_builtins::resolve_function(&name, &types)?;
         if !resolved.func.returns_set() {
@@ -87,6 +90,63 @@ impl Analyzer<'_> {
         Ok(Tree::Leaf(leaf))
     }
 
+    /// `unnest(a, b ...)`: the arrays side by side, the shorter ones filled up
+    /// with NULLs.
+    fn unnest_several(
+        &mut self,
+        args: Vec<Expr>,
+        ordinality: bool,
+        alias: Option<&ast::TableAlias>,
+    ) -> SqlResult<Tree> {
+        let shown = alias.map_or_else(|| String::from("unnest"), |a| fold(&a.name));
+        let mut calls = Vec::new();
+        let mut columns = Vec::new();
+        for arg in args {
+            let resolved = pg_builtins::resolve_function("unnest", &[type_of(&arg)])?;
+            let args = self.coerced(alloc::vec![arg], &resolved.coercions, &resolved.arg_types)?;
+            columns.push(column("unnest", resolved.ret));
+            calls.push(Expr::Call {
+                function: resolved.func.oid,
+                args,
+                type_oid: resolved.ret,
+            });
+        }
+        let (calls, outer) = handed_in(calls);
+        let sets = (0..calls.len()).collect();
+        let input = Self::bare(Node::Nothing { filter: None }, Vec::new(), 1.0);
+        let node = Node::ProjectSet {
+            input,
+            exprs: calls,
+            sets,
+        };
+        let mut plan = Self::bare(node, columns.clone(), 10.0);
+        if ordinality {
+            let number = pg_builtins::resolve_function("row_number", &[])?;
+            let frame = WindowFrame {
+                rows: false,
+                groups: false,
+                start: FrameBound::UnboundedPreceding,
+                end: FrameBound::CurrentRow,
+            };
+            let call = WindowCall {
+                function: number.func.oid,
+                args: Vec::new(),
+                filter: None,
+                frame,
+                type_oid: oid::INT8,
+            };
+            columns.push(column("ordinality", oid::INT8));
+            let node = Node::Window {
+                input: plan,
+                calls: alloc::vec![call],
+                partition: Vec::new(),
+                order: Vec::new(),
+            };
+            plan = Self::bare(node, columns, 10.0);
+        }
+        self.query_leaf(plan, outer, Some(shown), alias)
+    }
+
     /// A function of one row in FROM: a query without FROM.
     pub fn scalar_item(
         &mut self,
@@ -104,10 +164,27 @@ impl Analyzer<'_> {
         let value = self.settle(value)?;
         let shown = alias.map_or_else(|| String::from(name), |a| fold(&a.name));
         let columns = alloc::vec![column(&shown, type_of(&value))];
-        // What it takes from its neighbours is handed in as to a lateral query.
-        let mut outer: Vec<Expr> = Vec::new();
-        let lateral = crate::walk::any(&value, &mut |e| matches!(e, Expr::Column { .. }));
-        let value = if lateral {
+        let (values, outer) = handed_in(alloc::vec![value]);
+        let input = Self::bare(Node::Nothing { filter: None }, Vec::new(), 1.0);
+        let plan = crate::build::project(input, values, columns);
+        self.query_leaf(plan, outer, Some(shown), alias)?;
+        if let Some(item) = self.level().names.items.last_mut() {
+            item.scalar = true;
+        }
+        Ok(Tree::Leaf(self.leaves.len() - 1))
+    }
+}
+
+/// Values that a query without FROM computes, and what they take from their
+/// neighbours: handed in as to a lateral query.
+fn handed_in(values: Vec<Expr>) -> (Vec<Expr>, Vec<Expr>) {
+    let mut outer: Vec<Expr> = Vec::new();
+    if !values.iter().any(crate::select::uses_vars) {
+        return (values, outer);
+    }
+    let values = values
+        .into_iter()
+        .map(|value| {
             crate::walk::map(value, &mut |e| match e {
                 Expr::Column { .. } | Expr::Outer { .. } => {
                     let index = outer
@@ -124,15 +201,7 @@ impl Analyzer<'_> {
                 }
                 _ => None,
             })
-        } else {
-            value
-        };
-        let input = Self::bare(Node::Nothing { filter: None }, Vec::new(), 1.0);
-        let plan = crate::build::project(input, alloc::vec![value], columns);
-        self.query_leaf(plan, outer, Some(shown), alias)?;
-        if let Some(item) = self.level().names.items.last_mut() {
-            item.scalar = true;
-        }
-        Ok(Tree::Leaf(self.leaves.len() - 1))
-    }
+        })
+        .collect();
+    (values, outer)
 }

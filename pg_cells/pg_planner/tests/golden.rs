@@ -209,19 +209,33 @@ fn sixty_tables() {
     let mut from = Vec::new();
     let mut conditions = Vec::new();
     for n in 1..=60 {
-        outcome(&mut catalog, &format!("create table t{n}(a{n} int primary key, b{n} int, x{n} varchar(40))"));
+        outcome(
+            &mut catalog,
+            &format!("create table t{n}(a{n} int primary key, b{n} int, x{n} varchar(40))"),
+        );
         from.push(format!("t{n}"));
         if n > 1 {
-            conditions.push(format!("a{} = b{}", (n * 17) % 60 + 1, (n * 17 + 17) % 60 + 1));
+            conditions.push(format!(
+                "a{} = b{}",
+                (n * 17) % 60 + 1,
+                (n * 17 + 17) % 60 + 1
+            ));
         }
     }
-    let sql = format!("select x1, x60 from {} where a5 = 3 and {}", from.join(", "), conditions.join(" and "));
+    let sql = format!(
+        "select x1, x60 from {} where a5 = 3 and {}",
+        from.join(", "),
+        conditions.join(" and ")
+    );
     let began = std::time::Instant::now();
     let plan = outcome(&mut catalog, &sql);
     assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
     assert_eq!(plan.matches(" on t").count(), 60, "{plan}");
     // A connected join needs no cross product.
-    assert_eq!(plan.matches("Nested Loop\n").count() + plan.matches("Hash Join\n").count(), 59);
+    assert_eq!(
+        plan.matches("Nested Loop\n").count() + plan.matches("Hash Join\n").count(),
+        59
+    );
 }
 
 /// sqllogictest's and clients' statements over a file, for work at the planner:
