@@ -1,18 +1,16 @@
 //! Golden scripts: statements in, plans or errors out.
 //!
-//! In `scripts/NAME.txt` a line that begins with `> ` is a statement (continued
+//! In `plans/NAME.txt` a line that begins with `> ` is a statement (continued
 //! by lines that begin with `| `); below it stands what is expected: EXPLAIN's
 //! lines, the data of a utility statement, or an error. CREATE statements change
-//! the catalog in memory. `MITOS_BLESS=1 cargo test -p pg_planner` writes what
+//! the catalog in memory. `MITOS_BLESS=1 cargo test -p sql` writes what
 //! comes out.
 
-mod memory;
-
-use memory::Memory;
 use pg_parser_port::PARSER;
 use pg_plan::{ExplainOptions, Planned, Utility};
 use pg_planner_port::{PLANNER, PlanContext};
 use port::Options;
+use sql::memory::Memory;
 use std::fmt::Write;
 
 fn start() {
@@ -158,7 +156,7 @@ fn describe(error: &pg_types::SqlError) -> String {
 
 fn run(name: &str) {
     start();
-    let path = format!("{}/tests/scripts/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/plans/{name}.txt", env!("CARGO_MANIFEST_DIR"));
     let script = std::fs::read_to_string(&path).unwrap();
     let mut catalog = Memory::new();
     let mut out = String::new();
