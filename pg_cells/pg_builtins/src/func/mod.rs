@@ -21,7 +21,7 @@ mod session;
 mod text;
 
 use crate::function::Function;
-pub(crate) use format::{quote_identifier, quote_string};
+pub use format::{quote_identifier, quote_string};
 pub use pattern::{Flags as PatternFlags, PatternCache};
 
 /// The parts that [`crate::table`] joins.
