@@ -11,6 +11,12 @@
 
 extern crate alloc;
 
+mod shared;
+mod work;
+
+pub use shared::{OWN, SHARED, Shared, Stock};
+pub use work::RowWork;
+
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -22,6 +28,12 @@ use port::{Component, Port};
 
 /// What the catalog does. Calls may read pages, so they may block.
 pub trait Catalog: Component {
+    /// See [`open`].
+    ///
+    /// # Errors
+    /// As there.
+    fn open(&self) -> Result<Opened, SqlError>;
+
     /// A number that changes with every committed change of the schema and with
     /// every uncommitted one of `tx` itself.
     fn version(&self, tx: &Transaction) -> u64;
@@ -43,7 +55,11 @@ pub trait Catalog: Component {
     ///
     /// # Errors
     /// Failures of the storage.
-    fn relation_by_oid(&self, tx: &mut Transaction, oid: Oid) -> Result<Option<Arc<Relation>>, SqlError>;
+    fn relation_by_oid(
+        &self,
+        tx: &mut Transaction,
+        oid: Oid,
+    ) -> Result<Option<Arc<Relation>>, SqlError>;
 
     /// The table of an index, by the index's name, and the index's id.
     ///
@@ -79,21 +95,36 @@ pub trait Catalog: Component {
     ///
     /// # Errors
     /// 0A000 for a function it does not know; the function's own errors.
-    fn describe(&self, tx: &mut Transaction, path: &[Str], query: CatalogQuery<'_>) -> Result<Datum, SqlError>;
+    fn describe(
+        &self,
+        tx: &mut Transaction,
+        path: &[Str],
+        query: CatalogQuery<'_>,
+    ) -> Result<Datum, SqlError>;
 
     /// The rows of a built-in view (`RelationKind::Virtual`), columns in the
     /// order of its descriptor.
     ///
     /// # Errors
     /// Failures of the storage.
-    fn virtual_rows(&self, tx: &mut Transaction, relation: &Relation) -> Result<Vec<Vec<Datum>>, SqlError>;
+    fn virtual_rows(
+        &self,
+        tx: &mut Transaction,
+        relation: &Relation,
+    ) -> Result<Vec<Vec<Datum>>, SqlError>;
 
-    /// Carries out a change of the schema: catalog rows, files, index builds,
-    /// checks of existing rows. Everything is undone with the transaction.
+    /// Carries out a change of the schema: catalog rows and files. What must
+    /// then be done with the rows of tables (filling indexes, checks) is in the
+    /// outcome, for the executor. Everything is undone with the transaction.
     ///
     /// # Errors
     /// With PostgreSQL's SQLSTATEs: 42P07, 42710, 2BP01, 23505 ...
-    fn apply(&self, tx: &mut Transaction, session: &DdlSession<'_>, ddl: &Ddl) -> Result<DdlOutcome, SqlError>;
+    fn apply(
+        &self,
+        tx: &mut Transaction,
+        session: &DdlSession<'_>,
+        ddl: &Ddl,
+    ) -> Result<DdlOutcome, SqlError>;
 
     /// The next value of a sequence. Not undone with the transaction.
     ///
@@ -105,7 +136,13 @@ pub trait Catalog: Component {
     ///
     /// # Errors
     /// 22003 outside its bounds.
-    fn setval(&self, tx: &mut Transaction, sequence: Oid, value: i64, called: bool) -> Result<(), SqlError>;
+    fn setval(
+        &self,
+        tx: &mut Transaction,
+        sequence: Oid,
+        value: i64,
+        called: bool,
+    ) -> Result<(), SqlError>;
 
     /// Stores what VACUUM and ANALYZE measured.
     ///
@@ -123,7 +160,36 @@ pub trait Catalog: Component {
     ///
     /// # Errors
     /// Failures of the storage.
-    fn statistics(&self, tx: &mut Transaction, relation: Oid) -> Result<Option<Arc<TableStatistics>>, SqlError>;
+    fn statistics(
+        &self,
+        tx: &mut Transaction,
+        relation: Oid,
+    ) -> Result<Option<Arc<TableStatistics>>, SqlError>;
+}
+
+/// Opens the catalogs once after a start, when storage and transactions run:
+/// makes them in a new database, removes what a crash left behind.
+///
+/// # Errors
+/// Failures of the storage; when nobody stands behind the port.
+pub fn open() -> Result<Opened, SqlError> {
+    SHARED.reset();
+    let catalog = CATALOG.enter().map_err(|_| {
+        SqlError::new(
+            pg_types::SqlState::CANNOT_CONNECT_NOW,
+            "the catalog is not running",
+        )
+    })?;
+    catalog.open()
+}
+
+/// What [`open`] did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Opened {
+    /// The database was new.
+    pub created: bool,
+    /// Files without an owner that were removed.
+    pub orphans: usize,
 }
 
 /// The catalog's door.
@@ -150,6 +216,8 @@ pub struct DdlOutcome {
     pub notices: Vec<Notice>,
     /// The object created, if one was.
     pub object: Option<Oid>,
+    /// What the executor must do before the statement is done, in order.
+    pub work: Vec<RowWork>,
 }
 
 /// A notice: `table "x" does not exist, skipping`.
