@@ -13,7 +13,7 @@ pub const Pg: PostgreSqlDialect = PostgreSqlDialect {};
 
 /// How deeply a statement may be nested. Each level of parentheses takes one to
 /// two counts and about four KiB of stack.
-const DEPTH: usize = 200;
+const DEPTH: usize = 100;
 
 /// Runs sqlparser over `tokens`, which must be used up.
 pub fn parse_with<T>(
