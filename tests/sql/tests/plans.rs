@@ -263,3 +263,31 @@ fn corpus() {
         );
     }
 }
+
+/// The deepest statement that is not refused must fit a worker's stack.
+#[test]
+fn deepest_nesting() {
+    start();
+    let plan = |depth: usize| {
+        let sql = format!("select {}1{}", "(1 + ".repeat(depth), ")".repeat(depth));
+        let mut catalog = Memory::new();
+        outcome(&mut catalog, &sql)
+    };
+    let run = move || {
+        (0..400)
+            .step_by(10)
+            .map(plan)
+            .filter(|out| out.starts_with("=>"))
+            .count()
+    };
+    let kib: usize = std::env::var("MITOS_STACK_KIB")
+        .ok()
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(1024);
+    let thread = std::thread::Builder::new()
+        .stack_size(kib << 10)
+        .spawn(run)
+        .unwrap();
+    let accepted = thread.join().unwrap();
+    assert!((3..30).contains(&accepted), "{accepted}");
+}
