@@ -22,13 +22,25 @@ pub fn remove(file: u32) -> SqlResult<()> {
     Ok(())
 }
 
+/// Removes the files of dropped relations and of undone creations. A failure
+/// leaves them to the next start.
+#[cold]
+fn collect() {
+    for file in SHARED.take_garbage() {
+        let _ = remove(file);
+    }
+}
+
 impl Catalogs {
-    /// Removes the files of dropped relations and of undone creations. A failure
-    /// leaves them to the next start.
-    pub fn collect_garbage(&self) {
-        for file in SHARED.take_garbage() {
-            let _ = remove(file);
+    /// The version that `tx` sees. What ended transactions have left is removed
+    /// on the way.
+    #[inline]
+    pub fn current(&self, tx: &Transaction) -> u64 {
+        let version = SHARED.version(tx);
+        if SHARED.has_garbage() {
+            collect();
         }
+        version
     }
 
     /// Removes files of users that no relation has: a crash came before or after

@@ -43,7 +43,7 @@ use alloc::vec::Vec;
 use cache::{Cache, Named};
 use pg_builtins::CatalogQuery;
 use pg_catalog_port::{
-    CATALOG, Catalog, DdlOutcome, DdlSession, Opened, SHARED, TableStatistics, UserType,
+    CATALOG, Catalog, DdlOutcome, DdlSession, Opened, TableStatistics, UserType,
 };
 use pg_plan::{Ddl, Relation};
 use pg_txn_port::Transaction;
@@ -86,7 +86,7 @@ impl Catalog for Catalogs {
     }
 
     fn version(&self, tx: &Transaction) -> u64 {
-        SHARED.version(tx)
+        self.current(tx)
     }
 
     fn relation(

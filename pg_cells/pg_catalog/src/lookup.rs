@@ -7,7 +7,6 @@ use crate::load;
 use crate::row::Row;
 use crate::store::{Reader, ids};
 use alloc::sync::Arc;
-use pg_catalog_port::SHARED;
 use pg_plan::Relation;
 use pg_txn_port::Transaction;
 use pg_types::{Datum, Oid, SqlResult, Str};
@@ -24,7 +23,7 @@ impl Catalogs {
         schema: Option<&str>,
         name: &str,
     ) -> SqlResult<Named> {
-        let version = SHARED.version(tx);
+        let version = self.current(tx);
         if let Some(schema) = schema {
             let named = self.named_in(tx, version, schema, name)?;
             if matches!(named, Named::Nothing) && self.schema_oid(tx, schema)?.is_none() {
@@ -81,7 +80,6 @@ impl Catalogs {
         schema: &str,
         name: &str,
     ) -> SqlResult<Named> {
-        self.collect_garbage();
         let named = match self.schema_oid(tx, schema)? {
             Some(schema) => {
                 let reader = Reader::new(&self.system, tx)?;
@@ -118,11 +116,10 @@ impl Catalogs {
         if let Some(relation) = self.system.by_oid(oid) {
             return Ok(Some(Arc::clone(relation)));
         }
-        let version = SHARED.version(tx);
+        let version = self.current(tx);
         if let Some(relation) = self.cache.relation(version, oid) {
             return Ok(relation);
         }
-        self.collect_garbage();
         let reader = Reader::new(&self.system, tx)?;
         let relation = load::relation(&reader, oid)?.map(Arc::new);
         self.cache.put_relation(version, oid, &relation);
@@ -134,7 +131,7 @@ impl Catalogs {
     /// # Errors
     /// Failures of the storage.
     pub fn schema_oid(&self, tx: &mut Transaction, name: &str) -> SqlResult<Option<Oid>> {
-        let version = SHARED.version(tx);
+        let version = self.current(tx);
         if let Some(oid) = self.cache.schema(version, name) {
             return Ok(oid);
         }

@@ -101,7 +101,7 @@ impl Catalogs {
         if relation < FIRST_NORMAL {
             return Ok(None);
         }
-        let version = SHARED.version(tx);
+        let version = self.current(tx);
         if let Some(known) = self.cache.statistics(version, relation) {
             return Ok(known);
         }

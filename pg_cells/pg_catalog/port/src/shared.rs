@@ -16,7 +16,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use pg_txn_port::{Transaction, TxnError, Xid, XidStatus};
 use sync::SpinLock;
 
@@ -58,6 +58,8 @@ pub struct Shared {
     pending: SpinLock<Vec<Pending>>,
     /// Files that nobody uses any more.
     garbage: SpinLock<Vec<u32>>,
+    /// Whether there are any.
+    littered: AtomicBool,
     stocks: SpinLock<BTreeMap<u32, Stock>>,
 }
 
@@ -68,6 +70,7 @@ pub static SHARED: Shared = Shared {
     own: AtomicU64::new(1),
     pending: SpinLock::new(Vec::new()),
     garbage: SpinLock::new(Vec::new()),
+    littered: AtomicBool::new(false),
     stocks: SpinLock::new(BTreeMap::new()),
 };
 
@@ -131,7 +134,17 @@ impl Shared {
         }
         self.open.store(pending.len(), Ordering::Release);
         drop(pending);
-        self.garbage.lock().extend(garbage);
+        if !garbage.is_empty() {
+            self.garbage.lock().extend(garbage);
+            self.littered.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether files wait for [`Shared::take_garbage`].
+    #[inline]
+    #[must_use]
+    pub fn has_garbage(&self) -> bool {
+        self.littered.load(Ordering::Acquire)
     }
 
     /// Says that `tx` is about to change, or has changed, catalog rows.
@@ -175,6 +188,7 @@ impl Shared {
     /// Takes over the files that are to be removed now.
     #[must_use]
     pub fn take_garbage(&self) -> Vec<u32> {
+        self.littered.store(false, Ordering::Release);
         let files = core::mem::take(&mut *self.garbage.lock());
         if !files.is_empty() {
             let mut stocks = self.stocks.lock();

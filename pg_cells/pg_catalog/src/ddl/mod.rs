@@ -49,7 +49,7 @@ impl Catalogs {
         session: &DdlSession<'_>,
         ddl: &Ddl,
     ) -> SqlResult<DdlOutcome> {
-        self.collect_garbage();
+        self.current(tx);
         SHARED.announce(tx).sql()?;
         let mut change = Change {
             catalogs: self,
