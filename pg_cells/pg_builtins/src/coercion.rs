@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use pg_types::oid::{self, Oid};
 use pg_types::typeinfo::{element_of, is_reg};
-use pg_types::{ArrayValue, Datum, SqlError, SqlResult, SqlState, coerce_typmod, format_type};
+use pg_types::{ArrayValue, Datum, SqlError, SqlResult, SqlState, coerce_typmod, type_name};
 
 /// Brings a value from one type to another by a settled coercion. NULL stays NULL.
 pub fn apply(
@@ -77,7 +77,7 @@ pub fn output_text(
     if let (Datum::Oid(object), true) = (value, is_reg(type_oid)) {
         if *object != oid::INVALID {
             let answer = match type_oid {
-                oid::REGTYPE => crate::system::format_type_name(*object, -1, ctx)?,
+                oid::REGTYPE => crate::system::format_type_name(*object, None, ctx)?,
                 _ => ctx.catalog(CatalogQuery::NameOfReg(type_oid, *object))?,
             };
             if let Datum::Text(name) = answer {
@@ -132,7 +132,7 @@ fn reg_input(type_oid: Oid, text: &str, ctx: &dyn EvalContext) -> SqlResult<Datu
         ),
         _ => (
             SqlState::UNDEFINED_OBJECT,
-            alloc::format!("{} \"{text}\" does not exist", format_type(type_oid, -1)),
+            alloc::format!("{} \"{text}\" does not exist", type_name(type_oid)),
         ),
     };
     Err(SqlError::new(code, message))
@@ -150,8 +150,8 @@ pub fn cast_elements(value: &Datum, to: Oid, ctx: &dyn EvalContext) -> SqlResult
             SqlState::CANNOT_COERCE,
             alloc::format!(
                 "cannot cast type {} to {}",
-                format_type(array.elem, -1),
-                format_type(target, -1)
+                type_name(array.elem),
+                type_name(target)
             ),
         )
     })?;

@@ -49,4 +49,5 @@ pub use sqlstate::SqlState;
 pub use text::Str;
 pub use tuple::{Attr, Tuple, TupleDesc};
 pub use typeinfo::{TypeInfo, format_type, type_info};
+pub use typename::type_name;
 pub use typmod::coerce_typmod;

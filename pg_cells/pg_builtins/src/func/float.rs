@@ -255,7 +255,7 @@ functions! {
     radians |v| v * (core::f64::consts::PI / 180.0);
     sine_degrees sind;
     cosine_degrees cosd;
-    tangent_degrees |v| sind(v) / cosd(v);
+    tangent_degrees |v| sind(v) / cosd(v) / (sind(45.0) / cosd(45.0));
 }
 
 fn input_range() -> SqlError {

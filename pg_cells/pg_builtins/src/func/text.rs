@@ -266,7 +266,7 @@ fn chr(args: &[Datum], _: &Call<'_>) -> SqlResult<Datum> {
     }
     if n < 0 {
         return Err(SqlError::new(
-            SqlState::PROGRAM_LIMIT_EXCEEDED,
+            SqlState::INVALID_PARAMETER_VALUE,
             "character number must be positive",
         ));
     }

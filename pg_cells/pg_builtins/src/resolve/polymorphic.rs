@@ -34,6 +34,46 @@ pub(super) fn accepts(param: Oid, actual: Oid) -> bool {
     }
 }
 
+/// Whether the actual types agree with each other for this signature; unknown ones agree with all.
+pub(super) fn consistent(declared: &[Oid], actual: &[Oid]) -> bool {
+    let mut element: Option<Oid> = None;
+    let mut compatible: Vec<Oid> = Vec::new();
+    for (d, a) in declared.iter().zip(actual) {
+        if *a == oid::UNKNOWN {
+            continue;
+        }
+        let seen = match *d {
+            oid::ANYELEMENT | oid::ANYNONARRAY | oid::ANYENUM => *a,
+            oid::ANYARRAY => match element_of(*a) {
+                Some(e) => e,
+                None => continue,
+            },
+            oid::ANYCOMPATIBLE | oid::ANYCOMPATIBLENONARRAY => {
+                compatible.push(*a);
+                continue;
+            }
+            oid::ANYCOMPATIBLEARRAY => {
+                compatible.extend(element_of(*a));
+                continue;
+            }
+            _ => continue,
+        };
+        if *element.get_or_insert(seen) != seen {
+            return false;
+        }
+    }
+    // With an anynonarray in the signature the element itself may be no array.
+    let scalar = declared.iter().any(|d| matches!(*d, oid::ANYNONARRAY));
+    if scalar && element.is_some_and(|e| element_of(e).is_some()) {
+        return false;
+    }
+    let wants_array = declared.contains(&oid::ANYCOMPATIBLEARRAY);
+    match common_type(&compatible, "anycompatible") {
+        Ok(t) => !(wants_array && element_of(t).is_some()),
+        Err(_) => false,
+    }
+}
+
 /// Concrete argument types and result type of a polymorphic call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Polymorphic {
@@ -125,7 +165,7 @@ pub fn solve(declared: &[Oid], ret: Oid, actual: &[Oid]) -> SqlResult<Polymorphi
         .iter()
         .zip(actual)
         .map(|(d, a)| match *d {
-            oid::ANY => Ok(if *a == oid::UNKNOWN { oid::TEXT } else { *a }),
+            oid::ANY => Ok(*a),
             // int2vector and oidvector stay what they are.
             oid::ANYARRAY if element_of(*a).is_some() => Ok(*a),
             d => concrete(d),

@@ -8,7 +8,7 @@ use pg_builtins::resolve::{
 };
 use pg_builtins::*;
 use pg_types::oid;
-use pg_types::{Datum, Numeric, Oid, SqlError, SqlResult, SqlState, format_type};
+use pg_types::{Datum, Numeric, Oid, SqlError, SqlResult, SqlState, type_name};
 use sqlparser::ast::{
     BinaryOperator, CastKind, CeilFloorKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
     TrimWhereField, UnaryOperator, Value,
@@ -43,10 +43,19 @@ pub fn evaluate(text: &str) -> SqlResult<(String, String)> {
         .map_err(|e| SqlError::new(SqlState::SYNTAX_ERROR, e.to_string()))?;
     let ctx = BasicContext::default();
     let v = Eval { ctx: &ctx }.expr(&expr)?;
-    // An unknown literal that nothing settled is text in a select list, but its type is told as unknown.
-    let name = format_type(v.ty, -1);
+    let name = type_name(v.ty);
     let text = output_text(&v.value, v.ty, &ctx)?.unwrap_or_else(|| "NULL".into());
     Ok((name, text))
+}
+
+fn number(e: &Expr) -> Option<String> {
+    match e {
+        Expr::Value(v) => match &v.value {
+            Value::Number(n, _) => Some(n.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 struct Eval<'a> {
@@ -77,6 +86,14 @@ impl Eval<'_> {
                 let typmod = interval_typmod(i);
                 self.cast(self.expr(&i.value)?, oid::INTERVAL, typmod)
             }
+            // The grammar folds a sign into a number: -2147483648 is an integer.
+            Expr::UnaryOp {
+                op: UnaryOperator::Minus,
+                expr,
+            } if number(expr).is_some() => self.literal(&Value::Number(
+                format!("-{}", number(expr).unwrap_or_default()),
+                false,
+            )),
             Expr::UnaryOp { op, expr } => self.unary(op, self.expr(expr)?),
             Expr::BinaryOp { left, op, right } => self.binary(left, op, right),
             Expr::IsNull(e) => typed(Datum::Bool(self.expr(e)?.value.is_null()), oid::BOOL),
@@ -150,6 +167,7 @@ impl Eval<'_> {
                 expr,
                 substring_from,
                 substring_for,
+                shorthand,
                 ..
             } => {
                 let mut args = vec![self.expr(expr)?];
@@ -160,10 +178,10 @@ impl Eval<'_> {
                         ty: oid::INT4,
                     }),
                 }
-                for e in substring_for {
+                if let Some(e) = substring_for {
                     args.push(self.expr(e)?);
                 }
-                self.call("substring", args)
+                self.call(if *shorthand { "substr" } else { "substring" }, args)
             }
             Expr::Trim {
                 trim_where,
@@ -197,7 +215,7 @@ impl Eval<'_> {
                     self.expr(overlay_what)?,
                     self.expr(overlay_from)?,
                 ];
-                for e in overlay_for {
+                if let Some(e) = overlay_for {
                     args.push(self.expr(e)?);
                 }
                 self.call("overlay", args)
@@ -288,11 +306,7 @@ impl Eval<'_> {
         let how = coerce(v.ty, to, CastContext::Explicit).ok_or_else(|| {
             SqlError::new(
                 SqlState::CANNOT_COERCE,
-                format!(
-                    "cannot cast type {} to {}",
-                    format_type(v.ty, -1),
-                    format_type(to, -1)
-                ),
+                format!("cannot cast type {} to {}", type_name(v.ty), type_name(to)),
             )
         })?;
         let value = self.bring(v, to, how)?;

@@ -5,7 +5,7 @@
 //! syntax, 22008 for fields out of range, 22009 for offsets.
 
 use super::calendar::{DAY_MICROS, days_from_civil, days_in_month, in_range};
-use super::fields::{Fields, Special, read};
+use super::fields::{Fields, Special, read, read_time};
 use super::{DATE_INFINITY, DATE_NEG_INFINITY, TS_INFINITY, TS_NEG_INFINITY, UNIX_EPOCH_DAYS};
 use crate::error::{SqlError, SqlResult};
 use crate::settings::FormatSettings;
@@ -92,7 +92,7 @@ fn day_number(f: &Fields) -> Result<i32, Trouble> {
     if day == 0 || day > 31 {
         return Err(Trouble::MonthOrDay);
     }
-    if day > days_in_month(year, month) || !(-4713..=5_874_897).contains(&year) {
+    if day > days_in_month(year, month) || !(-4713..=5_878_000).contains(&year) {
         return Err(Trouble::Field);
     }
     Ok(days_from_civil(year, month, day))
@@ -161,7 +161,7 @@ pub fn parse_date(text: &str, settings: &FormatSettings) -> SqlResult<i32> {
 /// Reads a time of day (microseconds). A date in front is ignored, as is a zone.
 pub fn parse_time(text: &str, settings: &FormatSettings) -> SqlResult<i64> {
     let parse = || {
-        let f = read(text, settings)?;
+        let f = read_time(text, settings)?;
         match f.special {
             Some(Special::Now) => Ok(settings
                 .time_zone
