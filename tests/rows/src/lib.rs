@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use pg_btree_port::{Cursor, EntryBatch, Inserted};
-use pg_buffer_port::{FileId, Fork, MiniTx};
+use pg_buffer_port::MiniTx;
 use pg_heap_port::{RowBatch, RowBuf, Tid};
 use pg_txn_port::{Isolation, Snapshot, Transaction};
 use port::{Birth, Cell, CellCode, CellRef, Door, Options};
@@ -11,6 +11,7 @@ use sim_disk::SimDisk;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
+pub use pg_buffer_port::{FileId, Fork};
 pub use sim_disk::Random;
 
 /// The ports are one per process: one test at a time.

@@ -32,7 +32,7 @@ pub use utility::{IndexBuild, RowExprs, TableChangeRows, VacuumResult};
 use alloc::sync::Arc;
 use pg_plan::{Copy, Plan};
 use pg_types::SqlError;
-use port::{Component, Door, Port};
+use port::{Component, Port};
 
 /// The executor's door.
 pub static EXECUTOR: Port<dyn Executor> = Port::new("pg_executor");
@@ -107,7 +107,7 @@ pub trait Executor: Component {
 /// The number of the executor now in place; it moves with every swap.
 #[must_use]
 pub fn generation() -> u64 {
-    EXECUTOR.status().generation
+    EXECUTOR.generation()
 }
 
 /// Compiles a plan in the executor now in place.
@@ -115,8 +115,11 @@ pub fn generation() -> u64 {
 /// # Errors
 /// As [`Executor::prepare`]; 57P03 when there is none.
 pub fn prepare(plan: Arc<Plan>) -> Result<PreparedPlan, SqlError> {
-    EXECUTOR
+    // Read first: a swap in between then makes the plan look old, not new.
+    let generation = generation();
+    let prepared = EXECUTOR
         .enter()
         .map_err(errors::port_error)?
-        .prepare(plan, false)
+        .prepare(plan, false)?;
+    Ok(prepared.of_generation(generation))
 }
