@@ -205,9 +205,8 @@ pub fn swap(cell: &'static Cell) {
     let options = Options::default();
     let door: &dyn Door = *cell.provides[0];
     let deadline = || task_port::now() + 60_000_000_000;
-    let stateless = door.export().expect("a provider").is_none();
     let mut states = Vec::new();
-    if !stateless {
+    if door.has_state() {
         door.close();
         door.drain(deadline()).expect("drained");
         let state = door.export().expect("a state");
@@ -219,4 +218,10 @@ pub fn swap(cell: &'static Cell) {
     door.flip().expect("flipped");
     door.open();
     door.retire(deadline()).expect("retired");
+}
+
+/// A disk that holds `image`.
+#[must_use]
+pub fn sim_disk(image: sim_disk::Image) -> SimDisk {
+    SimDisk::from_image(image)
 }

@@ -343,6 +343,16 @@ impl Inner {
         if pool.generation.load(Ordering::SeqCst) != self.generation {
             return Err(BufferError::Stopped);
         }
+        // A page that stopped existing meanwhile must not be changed in the log:
+        // it may exist again there.
+        let gone = |p: &&Latched| {
+            let frame = p.exclusive.as_ref().map(Exclusive::frame);
+            frame.is_none_or(|f| f.tag.load(Ordering::SeqCst) != p.page.pack())
+        };
+        if let Some(latched) = self.changed().find(gone) {
+            let page = latched.page;
+            return Err(BufferError::NoSuchPage { page });
+        }
         // Before appending: a checkpoint that begins after the record must find
         // the pages dirty.
         let position = pg_wal_port::insert_position().0;
