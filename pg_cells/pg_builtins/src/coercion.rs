@@ -74,15 +74,15 @@ pub fn output_text(
     type_oid: Oid,
     ctx: &dyn EvalContext,
 ) -> SqlResult<Option<String>> {
-    if let (Datum::Oid(object), true) = (value, is_reg(type_oid)) {
-        if *object != oid::INVALID {
-            let answer = match type_oid {
-                oid::REGTYPE => crate::system::format_type_name(*object, None, ctx)?,
-                _ => ctx.catalog(CatalogQuery::NameOfReg(type_oid, *object))?,
-            };
-            if let Datum::Text(name) = answer {
-                return Ok(Some(name.as_str().into()));
-            }
+    if let (Datum::Oid(object), true) = (value, is_reg(type_oid))
+        && *object != oid::INVALID
+    {
+        let answer = match type_oid {
+            oid::REGTYPE => crate::system::format_type_name(*object, None, ctx)?,
+            _ => ctx.catalog(CatalogQuery::NameOfReg(type_oid, *object))?,
+        };
+        if let Datum::Text(name) = answer {
+            return Ok(Some(name.as_str().into()));
         }
     }
     Ok(pg_types::to_text(value, type_oid, ctx.format()))

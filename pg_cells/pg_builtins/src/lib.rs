@@ -34,7 +34,7 @@ pub use coercion::{
     apply, apply_typmod, call_by_oid, cast_elements, input_value, output_text, via_text,
 };
 pub use context::{BasicContext, Call, CatalogQuery, EvalContext, SequenceCall};
-pub use func::{PatternCache, PatternFlags};
+pub use func::{PatternCache, PatternFlags, quote_identifier, quote_string};
 pub use function::{Body, Function, ScalarFn, SetFn, SetIter, Volatility, WindowKind};
 pub use operator::Operator;
 pub use resolve::{

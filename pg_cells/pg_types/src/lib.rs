@@ -23,6 +23,7 @@ pub mod datum;
 pub mod error;
 pub mod float;
 pub mod input;
+pub mod json;
 pub mod keycode;
 pub mod numeric;
 pub mod oid;

@@ -39,10 +39,11 @@ pub(crate) fn format_type(oid: Oid, typmod: i32) -> String {
     if oid == 0 {
         return "-".to_string();
     }
-    if oid != INT2VECTOR && oid != OIDVECTOR {
-        if let Some(elem) = element_of(oid) {
-            return format!("{}[]", format_type(elem, typmod));
-        }
+    if oid != INT2VECTOR
+        && oid != OIDVECTOR
+        && let Some(elem) = element_of(oid)
+    {
+        return format!("{}[]", format_type(elem, typmod));
     }
     let Some(info) = type_info(oid) else {
         return "???".to_string();

@@ -95,9 +95,8 @@ fn a_prefix_of_columns_decides_first() {
         };
         let (a, mut b) = (row(&mut rng), row(&mut rng));
         // Often let the first columns agree.
-        for i in 0..rng.below(4) as usize {
-            b[i] = a[i].clone();
-        }
+        let alike = rng.below(4) as usize;
+        b[..alike].clone_from_slice(&a[..alike]);
         let encoded = |row: &[Datum]| {
             let mut out = Vec::new();
             encode_all(&mut out, row, &types, &orders);

@@ -269,7 +269,8 @@ macro_rules! bounded {
     ($($name:ident $low:expr, $high:expr, $op:path;)*) => {
         $(fn $name(args: &[Datum], _: &Call<'_>) -> SqlResult<Datum> {
             let v = float(args, 0)?;
-            if v < $low || v > $high {
+            // NaN passes, as it does in PostgreSQL.
+            if !v.is_nan() && !($low..=$high).contains(&v) {
                 return Err(input_range());
             }
             Ok(Datum::Float8($op(v)))

@@ -50,7 +50,7 @@ fn concat_ws(args: &[Datum], call: &Call<'_>) -> SqlResult<Datum> {
 }
 
 /// Quotes an identifier where it needs it: not lower case, or a word of the grammar.
-pub(crate) fn quote_identifier(name: &str) -> String {
+pub fn quote_identifier(name: &str) -> String {
     let plain = name
         .bytes()
         .enumerate()
@@ -222,7 +222,7 @@ fn is_keyword(name: &str) -> bool {
 }
 
 /// Quotes a literal; backslashes make it an escape string.
-pub(crate) fn quote_string(s: &str) -> String {
+pub fn quote_string(s: &str) -> String {
     let doubled = s.replace('\'', "''");
     if s.contains('\\') {
         alloc::format!("E'{}'", doubled.replace('\\', "\\\\"))

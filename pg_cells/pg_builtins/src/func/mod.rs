@@ -11,6 +11,7 @@ mod encode;
 mod float;
 mod format;
 mod int;
+mod json;
 mod like;
 mod numeric;
 mod pattern;
@@ -19,9 +20,10 @@ mod regex;
 mod series;
 mod session;
 mod text;
+mod to_char;
 
 use crate::function::Function;
-pub(crate) use format::{quote_identifier, quote_string};
+pub use format::{quote_identifier, quote_string};
 pub use pattern::{Flags as PatternFlags, PatternCache};
 
 /// The parts that [`crate::table`] joins.
@@ -39,6 +41,9 @@ pub(crate) const TABLES: &[&[Function]] = &[
     date_parts::TABLE,
     arrays::TABLE,
     series::TABLE,
+    to_char::TABLE,
+    json::MAKE,
+    json::TAKE,
     session::TABLE,
     catalog::TABLE,
     privileges::TABLE,

@@ -206,7 +206,7 @@ fn rtrim(args: &[Datum], _: &Call<'_>) -> SqlResult<Datum> {
 }
 
 /// Filling of `lpad` and `rpad`: the text cut to `n` characters and what is missing.
-fn padding<'a>(args: &'a [Datum]) -> SqlResult<(&'a str, String)> {
+fn padding(args: &[Datum]) -> SqlResult<(&str, String)> {
     let (s, n) = (text(args, 0)?, int(args, 1)?.max(0) as usize);
     let fill = if args.len() > 2 { text(args, 2)? } else { " " };
     if n > MAX_LENGTH / 4 {

@@ -130,7 +130,7 @@ pub fn solve(declared: &[Oid], ret: Oid, actual: &[Oid]) -> SqlResult<Polymorphi
             .any(|(d, a)| *d == oid::ANYARRAY && *a == oid::ANYARRAY)
         {
             element = Some(oid::ANYELEMENT);
-        } else if declared.iter().any(|d| *d == oid::ANYELEMENT) || !wants(&[oid::ANYARRAY]) {
+        } else if declared.contains(&oid::ANYELEMENT) || !wants(&[oid::ANYARRAY]) {
             element = Some(oid::TEXT).filter(|_| actual.contains(&oid::UNKNOWN));
         }
         if element.is_none() {
@@ -168,6 +168,7 @@ pub fn solve(declared: &[Oid], ret: Oid, actual: &[Oid]) -> SqlResult<Polymorphi
             oid::ANY => Ok(*a),
             // int2vector and oidvector stay what they are.
             oid::ANYARRAY if element_of(*a).is_some() => Ok(*a),
+            oid::ANYCOMPATIBLEARRAY if element_of(*a) == Some(compatible) => Ok(*a),
             d => concrete(d),
         })
         .collect::<SqlResult<_>>()?;

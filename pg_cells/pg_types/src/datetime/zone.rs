@@ -154,10 +154,8 @@ pub(crate) fn parse_offset(text: &str) -> Option<i32> {
     };
     let mut parts = [0i32; 3];
     if body.contains(':') {
-        let mut count = 0;
-        for part in body.split(':') {
-            *parts.get_mut(count)? = digits(part)?;
-            count += 1;
+        for (i, part) in body.split(':').enumerate() {
+            *parts.get_mut(i)? = digits(part)?;
         }
     } else if body.len() <= 2 {
         parts[0] = digits(body)?;

@@ -79,7 +79,7 @@ pub(super) fn get(r: &mut Reader<'_>) -> Result<Numeric, KeyError> {
     loop {
         match r.byte()? ^ flip {
             0 => break,
-            b if b >= 2 && b <= 200 && b % 2 == 0 => {
+            b @ 2..=200 if b % 2 == 0 => {
                 let pair = (b - 2) / 2;
                 digits.push(b'0' + pair / 10);
                 digits.push(b'0' + pair % 10);
