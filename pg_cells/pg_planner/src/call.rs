@@ -263,7 +263,11 @@ impl Analyzer<'_> {
             return Err(error::syntax("NULLIF takes two arguments"));
         };
         let left = self.expr(left)?;
-        let left = if matches!(&left, Expr::Const { value: Datum::Null, .. }) { null(oid::TEXT) } else { left };
+        let left = if matches!(&left, Expr::Const { value: Datum::Null, type_oid: oid::UNKNOWN }) {
+            null(oid::TEXT)
+        } else {
+            left
+        };
         let right = self.expr(right)?;
         let resolved = resolve_operator("=", type_of(&left), type_of(&right))?;
         let type_oid = resolved.arg_types[0];

@@ -65,7 +65,7 @@ fn outcome(catalog: &mut Memory, sql: &str) -> String {
             }
             Ok(Planned::Utility(Utility::Ddl(ddl))) => match catalog.apply(&ddl) {
                 true => writeln!(out, "{}", ddl.tag()).unwrap(),
-                false => writeln!(out, "{ddl:?}").unwrap(),
+                false => writeln!(out, "{}", brief_ddl(&ddl)).unwrap(),
             },
             Ok(Planned::Utility(utility)) => writeln!(out, "{}", brief(&utility)).unwrap(),
             Err(error) => out.push_str(&describe(&error)),
@@ -92,6 +92,17 @@ fn brief(utility: &Utility) -> String {
         Utility::Explain { options, .. } => format!("EXPLAIN {options:?}"),
         Utility::Declare { name, hold, .. } => format!("DECLARE {name} hold: {hold}"),
         Utility::Lock { tables, mode, .. } => format!("LOCK {} {mode:?}", tables.len()),
+        other => format!("{other:?}"),
+    }
+}
+
+fn brief_ddl(ddl: &pg_plan::Ddl) -> String {
+    match ddl {
+        pg_plan::Ddl::AlterTable(alter) => {
+            format!("{} {} index: {:?} {:?}", ddl.tag(), alter.relation.name, alter.index, alter.changes)
+        }
+        pg_plan::Ddl::Truncate { tables, .. } => format!("TRUNCATE {}", tables.len()),
+        pg_plan::Ddl::Comment { text, .. } => format!("COMMENT {text:?}"),
         other => format!("{other:?}"),
     }
 }

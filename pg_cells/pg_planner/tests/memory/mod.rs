@@ -87,6 +87,9 @@ impl Memory {
                 }
                 self.relations[at] = Arc::new(relation);
             }
+            Ddl::Drop(drop) if drop.names.len() == 1 && drop.kind != pg_plan::DropKind::Index => {
+                self.relations.retain(|r| r.name != drop.names[0].name);
+            }
             _ => return false,
         }
         true
