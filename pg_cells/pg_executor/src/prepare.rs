@@ -11,8 +11,9 @@ use crate::store::{PortStore, RowStore};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 use pg_executor_port::errors::txn_error;
-use pg_executor_port::{ExecContext, Measure, Prepared, Progress, Query, RowSink};
+use pg_executor_port::{ExecContext, InTransaction, Measure, Prepared, Progress, Query, RowSink};
 use pg_plan::Plan;
 use pg_txn_port::Snapshot;
 use pg_types::{SqlError, SqlResult};
@@ -135,7 +136,8 @@ impl Running {
                 progress.done = true;
                 break;
             }
-            sink.row(self.root.row().get(..self.visible).unwrap_or_default())?;
+            let row = self.root.row().get(..self.visible).unwrap_or_default();
+            sink.row(row, env.session)?;
             progress.rows += 1;
         }
         progress.affected = self.root.affected();
@@ -203,14 +205,17 @@ impl Query for Running {
         self.run.memory.work = ctx.work_mem;
         self.run.memory.limit = ctx.memory_limit;
         let cancel = ctx.tx.cancel_token().clone();
-        let (params, session, views, spill) = (ctx.params, ctx.session, ctx.views, ctx.spill);
-        let mut store = PortStore::new(ctx.tx, snapshot);
+        let (params, views, spill) = (ctx.params, ctx.views, ctx.spill);
+        let tx = RefCell::new(&mut *ctx.tx);
+        let session = InTransaction::new(ctx.session, &tx);
+        let mut store = PortStore::new(&tx, snapshot);
         if self.used && self.run.stale {
             self.run.stale = false;
+            let store = &mut store;
             self.rewind(Surroundings {
-                store: &mut store,
+                store,
                 params,
-                session,
+                session: &session,
                 views,
                 cancel: &cancel,
                 spill,
@@ -219,7 +224,7 @@ impl Query for Running {
         let surroundings = Surroundings {
             store: &mut store,
             params,
-            session,
+            session: &session,
             views,
             cancel: &cancel,
             spill,

@@ -4,6 +4,7 @@
 
 use execution::plans::*;
 use execution::{Session, create, database};
+use pg_builtins::EvalContext;
 use pg_executor_port::RowSink;
 use pg_types::{Datum, SqlError};
 use std::hint::black_box;
@@ -14,7 +15,7 @@ const ROWS: i32 = 1000;
 struct Last(i64);
 
 impl RowSink for Last {
-    fn row(&mut self, row: &[Datum]) -> Result<(), SqlError> {
+    fn row(&mut self, row: &[Datum], _session: &dyn EvalContext) -> Result<(), SqlError> {
         self.0 = row[0].as_i64().unwrap_or(-1);
         Ok(())
     }
@@ -25,7 +26,9 @@ impl RowSink for Last {
 fn execute(session: &mut Session, plan: &pg_executor_port::PreparedPlan, params: &[Datum]) -> i64 {
     let mut last = Last(0);
     let mut query = plan.start().expect("it starts");
-    query.next_batch(&mut session.exec(params), 0, &mut last).expect("it runs");
+    query
+        .next_batch(&mut session.exec(params), 0, &mut last)
+        .expect("it runs");
     last.0
 }
 
@@ -58,5 +61,8 @@ fn main() {
             session.commit();
         }
     }
-    println!("{} ns each", start.elapsed().as_nanos() / u128::from(times.unsigned_abs().max(1)));
+    println!(
+        "{} ns each",
+        start.elapsed().as_nanos() / u128::from(times.unsigned_abs().max(1))
+    );
 }

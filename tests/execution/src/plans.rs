@@ -86,6 +86,7 @@ pub fn table(file: u32) -> Arc<Relation> {
         indexes: vec![index(file, file + 1, 1, true)],
         checks: Vec::new(),
         foreign_keys: Vec::new(),
+        referenced_by: Vec::new(),
         view: None,
         sequence: None,
         reltuples: -1.0,

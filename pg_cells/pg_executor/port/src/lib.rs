@@ -22,11 +22,13 @@ mod context;
 mod copy;
 pub mod errors;
 mod query;
+mod session;
 mod utility;
 
 pub use context::{ExecContext, NoViews, RowSink, SpillFile, SpillStore, VirtualRows};
 pub use copy::{CopyIn, CopyInHandle, CopyOut, CopyOutHandle, CopySink};
 pub use query::{Measure, Prepared, PreparedPlan, Progress, Query, RunningQuery};
+pub use session::{InTransaction, Session, SharedTransaction};
 pub use utility::{IndexBuild, RowExprs, TableChangeRows, VacuumResult};
 
 use alloc::sync::Arc;

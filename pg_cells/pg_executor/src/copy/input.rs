@@ -4,7 +4,7 @@
 use super::{Fields, Format, csv, damaged, text};
 use crate::env::Env;
 use crate::op::Builder;
-use crate::op::modify::RowInserter;
+use crate::op::modify::{RowChange, RowInserter};
 use crate::utility::with_env;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -262,7 +262,10 @@ impl CopyIn for CopyFrom {
     }
 
     fn finish(&mut self, ctx: &mut ExecContext<'_>) -> Result<u64, SqlError> {
-        with_env(ctx, |env| self.advance(true, env))?;
+        with_env(ctx, |env| {
+            self.advance(true, env)?;
+            self.inserter.foreign_keys().settle(env)
+        })?;
         Ok(self.rows)
     }
 

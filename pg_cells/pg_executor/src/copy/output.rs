@@ -51,7 +51,6 @@ pub struct Lines<'a> {
     format: &'a Format,
     types: &'a [Oid],
     force_quote: &'a [bool],
-    session: &'a dyn EvalContext,
     sink: &'a mut dyn CopySink,
     line: Vec<u8>,
 }
@@ -84,7 +83,7 @@ impl Lines<'_> {
 }
 
 impl RowSink for Lines<'_> {
-    fn row(&mut self, row: &[Datum]) -> Result<(), SqlError> {
+    fn row(&mut self, row: &[Datum], session: &dyn EvalContext) -> Result<(), SqlError> {
         self.line.clear();
         for (at, value) in row.iter().enumerate() {
             let type_oid = self
@@ -92,7 +91,7 @@ impl RowSink for Lines<'_> {
                 .get(at)
                 .copied()
                 .unwrap_or_else(|| value.natural_type());
-            let text = pg_builtins::output_text(value, type_oid, self.session)?;
+            let text = pg_builtins::output_text(value, type_oid, session)?;
             self.value(at, text.as_deref(), row.len() == 1);
         }
         self.end()
@@ -105,7 +104,6 @@ impl CopyOut for CopyTo {
             format: &self.format,
             types: &self.types,
             force_quote: &self.force_quote,
-            session: ctx.session,
             sink,
             line: Vec::new(),
         };

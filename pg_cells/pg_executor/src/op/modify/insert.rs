@@ -1,8 +1,8 @@
 //! [`RowInserter`]: INSERT, row by row; COPY FROM uses it too.
 
-use super::RowChange;
 use super::conflict::Conflict;
 use super::target::{NewRow, Target};
+use super::{ForeignKeys, RowChange};
 use crate::env::Env;
 use crate::op::Builder;
 use crate::store::Tid;
@@ -17,6 +17,7 @@ pub struct RowInserter {
     conflict: Option<Conflict>,
     new: Vec<Datum>,
     queue: Queue,
+    keys: ForeignKeys,
 }
 
 /// Rows that are checked and encoded but not stored yet.
@@ -58,6 +59,7 @@ impl RowInserter {
                 .transpose()?,
             new: Vec::new(),
             queue: Queue::default(),
+            keys: ForeignKeys::new(relation),
         })
     }
 
@@ -71,6 +73,7 @@ impl RowInserter {
         }
         self.values.compute(row, env, &mut self.new)?;
         self.target.check(&self.values, &self.new, env)?;
+        self.keys.stored(None, &self.new);
         let queue = &mut self.queue;
         queue.bytes.extend_from_slice(self.target.bytes());
         queue.ends.push(queue.bytes.len());
@@ -133,11 +136,19 @@ impl RowChange for RowInserter {
                 true
             }
         };
+        if inserted {
+            let replaced = self.conflict.as_ref().and_then(Conflict::replaced);
+            self.keys.stored(replaced, &self.new);
+        }
         if inserted && let Some(shown) = shown {
             shown.clear();
             shown.extend_from_slice(&self.new);
             shown.extend_from_slice(row);
         }
         Ok(inserted)
+    }
+
+    fn foreign_keys(&mut self) -> &mut ForeignKeys {
+        &mut self.keys
     }
 }
