@@ -47,7 +47,7 @@ fn run(options: &Options) {
             log::error!("{cell} does not start: {failure}");
         }
     }
-    start_loops();
+    start_loops(options);
     if let Some(test) = options.get("test") {
         selftest::run(test);
     }
@@ -61,17 +61,20 @@ fn run(options: &Options) {
 
 /// The background loops: they belong to the ports, so that they outlive their
 /// cells.
-fn start_loops() {
+fn start_loops(options: &Options) {
     if let Err(error) = nvme_port::start_loops() {
         log::error!("no disk loops: {error:?}");
     }
     if let Err(error) = net_port::start() {
         log::error!("no network loop: {error:?}");
     }
-    if let Err(error) = echo_port::start(ECHO_PORT) {
+    // For tests of the network: `echo=PORT` starts an echo service there.
+    let echo = options
+        .number("echo")
+        .and_then(|port| u16::try_from(port).ok());
+    if let Some(port) = echo
+        && let Err(error) = echo_port::start(port)
+    {
         log::warn!("no echo service: {error:?}");
     }
 }
-
-/// RFC 862.
-const ECHO_PORT: u16 = 7;

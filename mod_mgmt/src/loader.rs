@@ -43,7 +43,7 @@ pub fn enter_base(archive: &Archive<'static>) -> Result<(), LoadError> {
         .ok_or(LoadError::Format("no symbol table"))?;
     let crates = archive
         .entries()
-        .filter(|e| e.kind == EntryKind::BaseCrate)
+        .filter(|e| matches!(e.kind, EntryKind::BaseCrate | EntryKind::CodelessCrate))
         .map(|e| BaseCrate {
             name: e.name.to_string(),
             version: e.version.to_string(),

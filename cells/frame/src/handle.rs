@@ -311,7 +311,7 @@ const _: () = assert!(size_of::<Bytes>() == FRAME_SIZE);
 mod tests {
     use super::*;
     use crate::{Arena, NO_TAG};
-    use core::sync::atomic::{AtomicBool, Ordering};
+    use core::sync::atomic::{AtomicU64, Ordering};
     use std::sync::Arc;
 
     fn arena_with(tag: u64) -> Arena {
@@ -396,36 +396,38 @@ mod tests {
     #[test]
     fn pins_and_claims_exclude_each_other() {
         let arena = Arc::new(arena_with(0));
-        let stop = Arc::new(AtomicBool::new(false));
+        // How often the frame was claimed, and pinned.
+        let counts: Arc<[AtomicU64; 2]> = Arc::default();
+        let enough =
+            |counts: &[AtomicU64; 2]| counts.iter().all(|c| c.load(Ordering::Relaxed) > 1_000);
         let threads: Vec<_> = (0..4u64)
             .map(|n| {
-                let (arena, stop) = (Arc::clone(&arena), Arc::clone(&stop));
+                let (arena, counts) = (Arc::clone(&arena), Arc::clone(&counts));
                 std::thread::spawn(move || {
                     let frame = &arena.frames()[0];
-                    let mut done = 0u64;
-                    while !stop.load(Ordering::Relaxed) {
+                    for round in 0.. {
+                        if enough(&counts) {
+                            return;
+                        }
                         if n < 2 {
                             if frame.claim() {
-                                drop(arena.install(0, done % 3));
-                                done += 1;
+                                drop(arena.install(0, round % 3));
+                                counts[0].fetch_add(1, Ordering::Relaxed);
                             }
-                        } else if let Some(pin) = arena.pin(0, done % 3) {
-                            assert_eq!(pin.frame().tag.load(Ordering::SeqCst), done % 3);
+                        } else if let Some(pin) = arena.pin(0, round % 3) {
+                            assert_eq!(pin.frame().tag.load(Ordering::SeqCst), round % 3);
                             std::thread::yield_now();
-                            assert_eq!(pin.frame().tag.load(Ordering::SeqCst), done % 3);
-                            done += 1;
-                        } else {
-                            done += 1;
+                            assert_eq!(pin.frame().tag.load(Ordering::SeqCst), round % 3);
+                            drop(pin);
+                            counts[1].fetch_add(1, Ordering::Relaxed);
                         }
+                        std::thread::yield_now();
                     }
-                    done
                 })
             })
             .collect();
-        std::thread::sleep(std::time::Duration::from_millis(200));
-        stop.store(true, Ordering::Relaxed);
         for thread in threads {
-            assert!(thread.join().unwrap() > 0);
+            thread.join().unwrap();
         }
         assert_ne!(arena.frames()[0].tag.load(Ordering::SeqCst), NO_TAG);
         assert_eq!(arena.frames()[0].pins(), 0);

@@ -81,7 +81,9 @@ pub fn output_text(
             oid::REGTYPE => crate::system::format_type_name(*object, None, ctx)?,
             _ => ctx.catalog(CatalogQuery::NameOfReg(type_oid, *object))?,
         };
-        if let Datum::Text(name) = answer {
+        if let Datum::Text(name) = answer
+            && name != "???"
+        {
             return Ok(Some(name.as_str().into()));
         }
     }

@@ -30,6 +30,14 @@ struct Latched {
     how: Option<How>,
 }
 
+impl Latched {
+    /// Whether it was released: its slot may be given to another page.
+    #[inline]
+    fn is_free(&self) -> bool {
+        self.exclusive.is_none() && self.how.is_none()
+    }
+}
+
 /// What a mini-transaction holds; in the ledger as a whole. The next one uses it
 /// again.
 #[derive(Debug, Default)]
@@ -275,19 +283,23 @@ impl core::fmt::Debug for MiniTx {
 
 impl Inner {
     fn roomy_pool(&self) -> Result<&'static PoolState, BufferError> {
-        if self.pages.len() >= MAX_PAGES {
+        if self.pages.len() >= MAX_PAGES && !self.pages.iter().any(Latched::is_free) {
             return Err(BufferError::TooLarge);
         }
         self.pool.ok_or(BufferError::NotRunning)
     }
 
     fn add(&mut self, page: PageId, exclusive: Exclusive, how: Option<How>) -> Slot {
-        let exclusive = Some(exclusive);
-        self.pages.push(Latched {
+        let latched = Latched {
             page,
-            exclusive,
+            exclusive: Some(exclusive),
             how,
-        });
+        };
+        if let Some(at) = self.pages.iter().position(Latched::is_free) {
+            self.pages[at] = latched;
+            return Slot(at as u8);
+        }
+        self.pages.push(latched);
         Slot((self.pages.len() - 1) as u8)
     }
 

@@ -224,6 +224,7 @@ impl Baton {
 impl Drop for BatonGuard {
     fn drop(&mut self) {
         self.0.taken.store(false, Ordering::SeqCst);
-        self.0.waiters.wake_one();
+        // All, since the one chosen may have been ended by a fault meanwhile.
+        self.0.waiters.wake_all();
     }
 }

@@ -123,15 +123,10 @@ pub fn solve(declared: &[Oid], ret: Oid, actual: &[Oid]) -> SqlResult<Polymorphi
             oid::ANYENUM,
         ])
     {
-        // `"any"`-typed catalog columns and bare NULLs leave nothing to go by.
-        if declared
-            .iter()
-            .zip(actual)
-            .any(|(d, a)| *d == oid::ANYARRAY && *a == oid::ANYARRAY)
-        {
+        // Catalog columns of type anyarray (pg_stats) tell no element type.
+        let pair = |(d, a): (&Oid, &Oid)| *d == oid::ANYARRAY && *a == oid::ANYARRAY;
+        if declared.iter().zip(actual).any(pair) {
             element = Some(oid::ANYELEMENT);
-        } else if declared.contains(&oid::ANYELEMENT) || !wants(&[oid::ANYARRAY]) {
-            element = Some(oid::TEXT).filter(|_| actual.contains(&oid::UNKNOWN));
         }
         if element.is_none() {
             return Err(undetermined());

@@ -8,7 +8,7 @@ use pg_builtins::resolve::{
 };
 use pg_builtins::*;
 use pg_types::oid;
-use pg_types::{Datum, Numeric, Oid, SqlError, SqlResult, SqlState, type_name};
+use pg_types::{Datum, FormatSettings, Numeric, Oid, SqlError, SqlResult, SqlState, type_name};
 use sqlparser::ast::{
     BinaryOperator, CastKind, CeilFloorKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
     TrimWhereField, UnaryOperator, Value,
@@ -36,12 +36,18 @@ fn unknown(text: &str) -> Typed {
 }
 
 /// Type name and text form of an expression's value.
+#[allow(dead_code)] // Each test file uses one of the two.
 pub fn evaluate(text: &str) -> SqlResult<(String, String)> {
+    evaluate_with(text, FormatSettings::default())
+}
+
+/// The same under some settings.
+pub fn evaluate_with(text: &str, settings: FormatSettings) -> SqlResult<(String, String)> {
     let expr = Parser::new(&PostgreSqlDialect {})
         .try_with_sql(text)
         .and_then(|mut p| p.parse_expr())
         .map_err(|e| SqlError::new(SqlState::SYNTAX_ERROR, e.to_string()))?;
-    let ctx = BasicContext::default();
+    let ctx = BasicContext::new(settings);
     let v = Eval { ctx: &ctx }.expr(&expr)?;
     let name = type_name(v.ty);
     let text = output_text(&v.value, v.ty, &ctx)?.unwrap_or_else(|| "NULL".into());
@@ -167,7 +173,10 @@ impl Eval<'_> {
                 expr,
                 substring_from,
                 substring_for,
+<<<<<<< HEAD
+=======
                 shorthand,
+>>>>>>> h/types
                 ..
             } => {
                 let mut args = vec![self.expr(expr)?];
@@ -215,7 +224,11 @@ impl Eval<'_> {
                     self.expr(overlay_what)?,
                     self.expr(overlay_from)?,
                 ];
+<<<<<<< HEAD
+                for e in overlay_for {
+=======
                 if let Some(e) = overlay_for {
+>>>>>>> h/types
                     args.push(self.expr(e)?);
                 }
                 self.call("overlay", args)
@@ -306,7 +319,15 @@ impl Eval<'_> {
         let how = coerce(v.ty, to, CastContext::Explicit).ok_or_else(|| {
             SqlError::new(
                 SqlState::CANNOT_COERCE,
+<<<<<<< HEAD
+                format!(
+                    "cannot cast type {} to {}",
+                    format_type(v.ty, -1),
+                    format_type(to, -1)
+                ),
+=======
                 format!("cannot cast type {} to {}", type_name(v.ty), type_name(to)),
+>>>>>>> h/types
             )
         })?;
         let value = self.bring(v, to, how)?;

@@ -32,6 +32,8 @@ pub(super) struct Fields {
     pub bc: bool,
     /// Seconds east of Greenwich.
     pub offset: Option<i32>,
+    /// A zone that was named in full.
+    pub zone: Option<TimeZone>,
     pub special: Option<Special>,
     /// The year was written with two digits or fewer.
     short_year: bool,
@@ -88,8 +90,7 @@ fn read_as(text: &str, settings: &FormatSettings, time_only: bool) -> Outcome<Fi
                 })?;
             }
             Token::ZoneName(name) => {
-                let zone = TimeZone::from_name(name).ok_or(Trouble::Zone)?;
-                f.offset = Some(zone.offset_at(0));
+                f.zone = Some(TimeZone::from_name(name).ok_or(Trouble::Zone)?);
             }
             Token::SignedWord(..) => return Err(Trouble::Syntax),
         }

@@ -109,6 +109,13 @@ impl Out {
         self.end();
     }
 
+    /// A single byte that is no message: the answer to a request for encryption.
+    pub fn raw(&mut self, byte: u8) {
+        self.bytes.truncate(self.complete);
+        self.bytes.push(byte);
+        self.complete = self.bytes.len();
+    }
+
     /// CommandComplete.
     pub fn command_complete(&mut self, tag: &str) {
         self.begin(b'C');
