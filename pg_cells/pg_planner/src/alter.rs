@@ -1,6 +1,6 @@
 //! ALTER TABLE and the other ALTERs.
 
-use crate::analyzer::{Analyzer, Clause, fold, parts, qualified};
+use crate::analyzer::{Analyzer, Clause, fold, qualified};
 use crate::error;
 use crate::walk::type_of;
 use alloc::format;
@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use pg_builtins::{CastContext, CastMethod, find_cast};
 use pg_parser_port::ast::{self, AlterColumnOperation, AlterTableOperation};
 use pg_parser_port::{AlterAction, AlterObject, ObjectKind};
-use pg_plan::{AlterTable, Ddl, Drop, DropKind, Expr, Relation, RelationKind, TableChange};
+use pg_plan::{AlterTable, Ddl, Drop, DropKind, Relation, RelationKind, TableChange};
 use pg_types::{SqlError, SqlResult, SqlState, format_type, oid};
 
 /// A change of nothing: IF EXISTS of what does not exist.

@@ -188,6 +188,8 @@ pub struct Analyzer<'a> {
     depth: usize,
     /// Views being expanded.
     pub views: Vec<Oid>,
+    /// The FROM item being resolved may get NULLs for its rows from a join.
+    pub nullable: bool,
     /// The next select list may keep literals of unknown type: its consumer
     /// knows the types it wants.
     pub keep_unknown: bool,
@@ -208,6 +210,7 @@ impl<'a> Analyzer<'a> {
             relations: Vec::new(),
             depth: 0,
             views: Vec::new(),
+            nullable: false,
             keep_unknown: false,
         }
     }

@@ -194,6 +194,10 @@ impl Analyzer<'_> {
         match expr {
             Expr::Call { function, args, type_oid } => {
                 let known = function_by_oid(*function)?;
+                let null = |e: &Expr| matches!(e, Expr::Const { value: Datum::Null, .. });
+                if known.strict && known.scalar().is_some() && args.iter().any(null) {
+                    return Some(Ok(Datum::Null));
+                }
                 if known.volatility != Volatility::Immutable || known.scalar().is_none() {
                     return None;
                 }

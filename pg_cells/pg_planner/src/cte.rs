@@ -3,6 +3,7 @@
 use crate::analyzer::{Analyzer, CteDef, fold};
 use crate::error;
 use crate::finish::stripped;
+use crate::from::Resolved;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -107,16 +108,15 @@ impl Analyzer<'_> {
         Ok(plan)
     }
 
-    /// A view's query, planned; its text is read with the view's schema first.
-    pub fn view(&mut self, relation: &Arc<Relation>) -> SqlResult<Plan> {
+    /// A view's query; its text is read with the view's schema first.
+    pub fn view(&mut self, relation: &Arc<Relation>) -> SqlResult<Resolved> {
         if self.views.contains(&relation.oid) {
             return Err(SqlError::new(
                 SqlState::INVALID_OBJECT_DEFINITION,
                 format!("infinite recursion detected in rules for relation \"{}\"", relation.name),
             ));
         }
-        let text = relation.view.as_deref().unwrap_or("");
-        let query = parse_query(text)?;
+        let query = parse_query(relation.view.as_deref().unwrap_or(""))?;
         let levels = core::mem::replace(&mut self.levels, alloc::vec![crate::analyzer::Level::new(false, false)]);
         let path = self.path.clone();
         if relation.schema != "pg_catalog" {
@@ -124,20 +124,35 @@ impl Analyzer<'_> {
             self.path.insert(at, Str::from(relation.schema.as_str()));
         }
         self.views.push(relation.oid);
-        let planned = self.deeper(|a| a.query(&query));
+        let nullable = core::mem::take(&mut self.nullable);
+        let resolved = self.deeper(|a| a.query_or_block(&query, true, nullable));
+        self.nullable = nullable;
         self.views.pop();
         self.path = path;
         self.levels = levels;
-        let mut plan = stripped(planned?);
-        let live: Vec<_> = relation.desc.attrs().iter().filter(|a| !a.dropped).collect();
-        if plan.columns.len() < live.len() {
-            return Err(SqlError::internal(format!("the query of view \"{}\" has lost columns", relation.name)));
+        let names: Vec<String> =
+            relation.desc.attrs().iter().filter(|a| !a.dropped).map(|a| a.name.as_str().into()).collect();
+        let lost = || SqlError::internal(format!("the query of view \"{}\" has lost columns", relation.name));
+        match resolved? {
+            Resolved::Plan(plan) => {
+                let mut plan = stripped(plan);
+                if plan.columns.len() < names.len() {
+                    return Err(lost());
+                }
+                for (column, name) in plan.columns.iter_mut().zip(names) {
+                    column.name = name;
+                    column.table = relation.oid;
+                }
+                Ok(Resolved::Plan(plan))
+            }
+            Resolved::Block(mut block) => {
+                if block.targets.len() < names.len() {
+                    return Err(lost());
+                }
+                block.targets.iter_mut().zip(names).for_each(|(target, name)| target.0 = name);
+                Ok(Resolved::Block(block))
+            }
         }
-        for (column, attr) in plan.columns.iter_mut().zip(&live) {
-            column.name = attr.name.as_str().into();
-            column.table = relation.oid;
-        }
-        Ok(plan)
     }
 }
 

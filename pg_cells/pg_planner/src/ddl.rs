@@ -490,13 +490,13 @@ impl Analyzer<'_> {
             or_replace: create.or_replace,
             temporary: create.temporary,
             columns,
-            query: self.without_stars(&create.query, &plan)?,
+            query: self.without_stars(&create.query)?,
             uses: self.relations.iter().map(|r| r.oid).collect(),
         }))
     }
 
     /// The query's text, `*` of its select list written out.
-    fn without_stars(&mut self, query: &ast::Query, plan: &Plan) -> SqlResult<String> {
+    fn without_stars(&mut self, query: &ast::Query) -> SqlResult<String> {
         let mut query = query.clone();
         let ast::SetExpr::Select(select) = &mut *query.body else {
             return Ok(query.to_string());
@@ -510,38 +510,41 @@ impl Analyzer<'_> {
         }
         let ((), _) = self.nested(false, true, |a| {
             a.from(&select.from)?;
-            let mut items = Vec::new();
+            let items = a.level().names.items.clone();
+            let mut list = Vec::new();
             for item in &select.projection {
                 match item {
-                    ast::SelectItem::Wildcard(_) | ast::SelectItem::QualifiedWildcard(..) => {
-                        for (name, value) in a.targets(core::slice::from_ref(item))? {
-                            items.push(ast::SelectItem::UnnamedExpr(a.written(&name, &value)));
-                        }
+                    ast::SelectItem::Wildcard(_) => {
+                        items.iter().filter(|i| i.columns_visible).for_each(|i| written(i, &mut list));
                     }
-                    other => items.push(other.clone()),
+                    ast::SelectItem::QualifiedWildcard(ast::SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+                        let (_, name) = qualified(name)?;
+                        let found = items.iter().find(|i| i.name_visible && i.alias.as_deref() == Some(&name));
+                        found.into_iter().for_each(|i| written(i, &mut list));
+                    }
+                    other => list.push(other.clone()),
                 }
             }
-            select.projection = items;
+            select.projection = list;
             Ok(())
         })?;
-        let _ = plan;
         Ok(query.to_string())
     }
+}
 
-    /// A column as SQL writes it.
-    fn written(&self, name: &str, value: &pg_plan::Expr) -> ast::Expr {
-        let quoted = |s: &str| {
-            let plain = s.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-                && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-            if plain { ast::Ident::new(s) } else { ast::Ident::with_quote('"', s) }
+/// The columns of a FROM item as SQL writes them.
+fn written(item: &crate::scope::NameItem, out: &mut Vec<ast::SelectItem>) {
+    let quoted = |s: &str| {
+        let plain = s.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        if plain { ast::Ident::new(s) } else { ast::Ident::with_quote('"', s) }
+    };
+    for column in &item.columns {
+        let expr = match &item.alias {
+            Some(alias) => ast::Expr::CompoundIdentifier(alloc::vec![quoted(alias), quoted(&column.name)]),
+            None => ast::Expr::Identifier(quoted(&column.name)),
         };
-        match value {
-            pg_plan::Expr::Column { index, .. } if !self.vars[*index].item.is_empty() => {
-                let info = &self.vars[*index];
-                ast::Expr::CompoundIdentifier(alloc::vec![quoted(&info.item), quoted(&info.name)])
-            }
-            _ => ast::Expr::Identifier(quoted(name)),
-        }
+        out.push(ast::SelectItem::UnnamedExpr(expr));
     }
 }
 
@@ -575,6 +578,7 @@ fn draft(name: &str, columns: &[NewColumn]) -> Arc<Relation> {
         indexes: Vec::new(),
         checks: Vec::new(),
         foreign_keys: Vec::new(),
+        referenced_by: Vec::new(),
         view: None,
         sequence: None,
         reltuples: -1.0,

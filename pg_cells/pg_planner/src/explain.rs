@@ -73,7 +73,9 @@ struct Printer<'p> {
 
 impl Printer<'_> {
     fn plan(&mut self, plan: &Plan, depth: usize, arrow: &str) {
-        let plan = shown(plan);
+        let mut subs = Vec::new();
+        let plan = shown(plan, &mut subs);
+        subs.extend(subplans(&plan.node));
         let title = self.title(plan);
         let costs = if self.options.costs {
             format!(
@@ -92,7 +94,7 @@ impl Printer<'_> {
         for detail in self.details(plan) {
             self.lines.push(format!("{}{detail}", " ".repeat(indent)));
         }
-        for sub in subplans(&plan.node) {
+        for sub in subs {
             self.subplans += 1;
             self.lines.push(format!("{}SubPlan {}", " ".repeat(indent), self.subplans));
             self.plan(&sub.plan, depth + 1, "->  ");
@@ -253,9 +255,12 @@ impl Printer<'_> {
 
 /// Operators that EXPLAIN of PostgreSQL does not show: a projection is part of
 /// the operator below it.
-fn shown(plan: &Plan) -> &Plan {
+fn shown<'p>(plan: &'p Plan, subs: &mut Vec<&'p pg_plan::SubLink>) -> &'p Plan {
     match &*plan.node {
-        Node::Project { input, .. } if !matches!(&*input.node, Node::Nothing { .. }) => shown(input),
+        Node::Project { input, .. } => {
+            subs.extend(subplans(&plan.node));
+            shown(input, subs)
+        }
         _ => plan,
     }
 }

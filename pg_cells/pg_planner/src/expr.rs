@@ -8,9 +8,9 @@ use crate::error;
 use crate::walk::type_of;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use pg_builtins::{resolve_operator, resolve_prefix_operator};
+use pg_builtins::{operator_by_oid, operators, resolve_operator, resolve_prefix_operator};
 use pg_parser_port::ast::{self, BinaryOperator, Expr as Ast, UnaryOperator};
-use pg_plan::{CaseArm, Expr, SubLinkKind};
+use pg_plan::{CaseArm, Expr, Quantifier, SubLinkKind};
 use pg_types::typeinfo::{array_of, element_of};
 use pg_types::{Datum, Oid, SqlError, SqlResult, SqlState, format_type, oid};
 
@@ -428,12 +428,15 @@ pub fn operator_name(op: &BinaryOperator) -> SqlResult<String> {
     })
 }
 
-/// NOT, pushed into what has a negation of its own.
+/// NOT, pushed down to what has a negation of its own: comparisons by their
+/// negators, AND and OR by De Morgan's laws, as PostgreSQL does.
 pub fn negate(inner: Expr) -> Expr {
     match inner {
         Expr::Const { value: Datum::Bool(b), type_oid } => constant(Datum::Bool(!b), type_oid),
         Expr::Const { value: Datum::Null, type_oid } => constant(Datum::Null, type_oid),
         Expr::Not(inner) => *inner,
+        Expr::And(list) => connect(list.into_iter().map(negate).collect(), false),
+        Expr::Or(list) => connect(list.into_iter().map(negate).collect(), true),
         Expr::IsNull { input, negated } if type_of(&input) != oid::RECORD => {
             Expr::IsNull { input, negated: !negated }
         }
@@ -441,8 +444,32 @@ pub fn negate(inner: Expr) -> Expr {
         Expr::IsDistinct { left, right, equal, negated } => {
             Expr::IsDistinct { left, right, equal, negated: !negated }
         }
+        Expr::Call { function, args, type_oid } => match negator(function, args.len()) {
+            Some(function) => Expr::Call { function, args, type_oid },
+            None => Expr::Not(Expr::Call { function, args, type_oid }.into()),
+        },
+        Expr::Quantified { left, array, function, quantifier } => match negator(function, 2) {
+            Some(function) => {
+                let quantifier = match quantifier {
+                    Quantifier::Any => Quantifier::All,
+                    Quantifier::All => Quantifier::Any,
+                };
+                Expr::Quantified { left, array, function, quantifier }
+            }
+            None => Expr::Not(Expr::Quantified { left, array, function, quantifier }.into()),
+        },
         other => Expr::Not(other.into()),
     }
+}
+
+/// The function of the operator that gives the opposite.
+fn negator(function: Oid, args: usize) -> Option<Oid> {
+    if args != 2 {
+        return None;
+    }
+    let operator = operators().iter().find(|o| o.func == function && o.left != oid::INVALID)?;
+    let opposite = operator_by_oid(operator.negator)?;
+    (opposite.left == operator.left && opposite.right == operator.right).then_some(opposite.func)
 }
 
 /// AND or OR over all, with constants taken out.

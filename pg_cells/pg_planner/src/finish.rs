@@ -169,6 +169,10 @@ impl Analyzer<'_> {
                     crate::leaf::LeafKind::Function { args, .. } => args.iter().for_each(|e| uses.add(e)),
                     _ => {}
                 },
+                crate::leaf::Tree::Filter { tree, conditions } => {
+                    conditions.iter().for_each(|e| uses.add(e));
+                    self.tree_uses(core::slice::from_ref(tree), uses);
+                }
                 crate::leaf::Tree::Join { left, right, on, .. } => {
                     on.iter().for_each(|e| uses.add(e));
                     self.tree_uses(core::slice::from_ref(left), uses);

@@ -5,6 +5,7 @@ use crate::analyzer::{Analyzer, Clause, Var, VarInfo, fold, qualified};
 use crate::error;
 use crate::leaf::{Leaf, LeafKind, Tree};
 use crate::scope::{NameColumn, NameItem};
+use crate::select::Block;
 use crate::walk::{conjuncts, type_of};
 use alloc::format;
 use alloc::string::String;
@@ -13,6 +14,14 @@ use alloc::vec::Vec;
 use pg_parser_port::ast::{self, JoinConstraint, JoinOperator, TableFactor};
 use pg_plan::{Expr, JoinKind, Node, OutputColumn, Plan, Relation, RelationKind};
 use pg_types::{Oid, SqlError, SqlResult, SqlState, oid};
+
+/// A subquery, planned or to be part of the query around it.
+pub enum Resolved {
+    /// Planned.
+    Plan(Plan),
+    /// To be part of the query around it.
+    Block(alloc::boxed::Box<Block>),
+}
 
 impl Analyzer<'_> {
     /// The FROM list.
@@ -23,12 +32,25 @@ impl Analyzer<'_> {
     /// A FROM item with its joins.
     pub fn table_with_joins(&mut self, item: &ast::TableWithJoins) -> SqlResult<Tree> {
         let start = self.level().names.items.len();
+        // Items whose rows a join may replace by NULLs keep computed columns in
+        // a subquery of their own.
+        let gives_nulls = |operator: &JoinOperator| {
+            matches!(operator, JoinOperator::Right(_) | JoinOperator::RightOuter(_) | JoinOperator::FullOuter(_))
+        };
+        let takes_nulls = |operator: &JoinOperator| {
+            matches!(operator, JoinOperator::Left(_) | JoinOperator::LeftOuter(_) | JoinOperator::FullOuter(_))
+        };
+        let outer = core::mem::take(&mut self.nullable);
+        let later = |at: usize| item.joins[at..].iter().any(|join| gives_nulls(&join.join_operator));
+        self.nullable = outer || later(0);
         let mut tree = self.factor(&item.relation)?;
-        for join in &item.joins {
+        for (at, join) in item.joins.iter().enumerate() {
             let middle = self.level().names.items.len();
+            self.nullable = outer || takes_nulls(&join.join_operator) || later(at + 1);
             let right = self.factor(&join.relation)?;
             tree = self.join(tree, right, &join.join_operator, start, middle)?;
         }
+        self.nullable = outer;
         Ok(tree)
     }
 
@@ -168,13 +190,7 @@ impl Analyzer<'_> {
             }
             TableFactor::Table { name, alias, .. } => self.table_item(name, alias.as_ref()),
             TableFactor::Derived { lateral, subquery, alias, .. } => {
-                let ((plan, ()), outer) = self.nested(!lateral, !lateral, |a| Ok((a.query(subquery)?, ())))?;
-                let name = alias.as_ref().map(|a| fold(&a.name));
-                if name.is_none() {
-                    return Err(error::syntax("subquery in FROM must have an alias")
-                        .with_hint("For example, FROM (SELECT ...) [AS] foo."));
-                }
-                self.query_leaf(plan, outer, name, alias.as_ref())
+                self.derived(*lateral, subquery, alias.as_ref())
             }
             TableFactor::NestedJoin { table_with_joins, alias } => {
                 let start = self.level().names.items.len();
@@ -194,6 +210,57 @@ impl Analyzer<'_> {
         }
     }
 
+    /// `(SELECT ...) AS alias`.
+    fn derived(&mut self, lateral: bool, query: &ast::Query, alias: Option<&ast::TableAlias>) -> SqlResult<Tree> {
+        let Some(name) = alias.map(|a| fold(&a.name)) else {
+            return Err(error::syntax("subquery in FROM must have an alias")
+                .with_hint("For example, FROM (SELECT ...) [AS] foo."));
+        };
+        let nullable = core::mem::take(&mut self.nullable);
+        let planned = self.nested(!lateral, !lateral, |a| a.query_or_block(query, !lateral, nullable));
+        self.nullable = nullable;
+        match planned? {
+            (Resolved::Plan(plan), outer) => self.query_leaf(plan, outer, Some(name), alias),
+            (Resolved::Block(block), _) => self.pulled_up(*block, name, alias),
+        }
+    }
+
+    /// A query resolved: as a block where it can be part of the query around it.
+    pub fn query_or_block(&mut self, query: &ast::Query, may: bool, nullable: bool) -> SqlResult<Resolved> {
+        if let (Some(select), true) = (crate::semi::plain(query), may) {
+            if query.order_by.is_none() {
+                let block = self.block(select, crate::query::Tail::default())?;
+                if block.is_simple(nullable) {
+                    return Ok(Resolved::Block(block.into()));
+                }
+                return self.finish(block).map(Resolved::Plan);
+            }
+        }
+        self.query(query).map(Resolved::Plan)
+    }
+
+    /// A simple subquery as part of this query: its tables join here, its
+    /// columns are names for expressions over them.
+    fn pulled_up(&mut self, block: Block, name: String, alias: Option<&ast::TableAlias>) -> SqlResult<Tree> {
+        let mut trees = block.trees.into_iter();
+        let Some(first) = trees.next() else {
+            return Err(SqlError::internal("a subquery without FROM was pulled up"));
+        };
+        let tree = trees.fold(first, |left, right| Tree::Join {
+            kind: JoinKind::Inner,
+            left: left.into(),
+            right: right.into(),
+            on: Vec::new(),
+        });
+        let columns = block.targets.into_iter().map(|(name, value)| NameColumn { name, value }).collect();
+        self.push_item(Some(name), None, columns, alias, None, None, false)?;
+        Ok(if block.conditions.is_empty() {
+            tree
+        } else {
+            Tree::Filter { tree: tree.into(), conditions: block.conditions }
+        })
+    }
+
     fn table_item(&mut self, name: &ast::ObjectName, alias: Option<&ast::TableAlias>) -> SqlResult<Tree> {
         let (schema, name) = qualified(name)?;
         if schema.is_none() {
@@ -208,8 +275,11 @@ impl Analyzer<'_> {
         match relation.kind {
             RelationKind::Table => self.table_leaf(relation, alias, false),
             RelationKind::View => {
-                let plan = self.view(&relation)?;
-                self.query_leaf(plan, Vec::new(), Some(relation.name.clone()), alias)
+                let shown = alias.map_or_else(|| relation.name.clone(), |a| fold(&a.name));
+                match self.view(&relation)? {
+                    Resolved::Plan(plan) => self.query_leaf(plan, Vec::new(), Some(shown), alias),
+                    Resolved::Block(block) => self.pulled_up(*block, shown, alias),
+                }
             }
             RelationKind::Virtual | RelationKind::Sequence => {
                 let vars = self.relation_vars(&relation, alias);
@@ -358,9 +428,6 @@ impl Analyzer<'_> {
             }
             for (column, new) in columns.iter_mut().zip(&alias.columns) {
                 column.name = fold(&new.name);
-                if let Expr::Column { index, .. } = &column.value {
-                    self.vars[*index].name = column.name.clone();
-                }
             }
         }
         let clash = self

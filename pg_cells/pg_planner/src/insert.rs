@@ -50,6 +50,7 @@ impl Analyzer<'_> {
     ) -> SqlResult<Plan> {
         let values = self.stored_values(&relation, places, source.values)?;
         let checks = self.checks(&relation)?;
+        let index_exprs = self.index_exprs(&relation)?;
         let vars = self.row_vars(&relation, alias);
         let on_conflict = match &insert.on {
             None => None,
@@ -63,7 +64,7 @@ impl Analyzer<'_> {
         self.level().names = before;
         let (returning, columns) = returning?;
         let (rows, cost) = (source.input.rows, source.input.total_cost);
-        let node = Node::Insert { relation, input: source.input, values, checks, on_conflict, returning };
+        let node = Node::Insert { relation, input: source.input, values, checks, index_exprs, on_conflict, returning };
         let mut plan = Self::bare(node, columns, rows);
         plan.total_cost = cost + rows * 0.02;
         Ok(plan)
@@ -297,8 +298,9 @@ impl Analyzer<'_> {
             values.push(TargetColumn { value, not_null: attr.not_null && !attr.dropped });
         }
         let checks = self.checks(&relation)?;
+        let index_exprs = self.index_exprs(&relation)?;
         let input = Self::bare(Node::Values(Vec::new()), columns, 1000.0);
-        let node = Node::Insert { relation, input, values, checks, on_conflict: None, returning: None };
+        let node = Node::Insert { relation, input, values, checks, index_exprs, on_conflict: None, returning: None };
         Ok(Self::bare(node, Vec::new(), 1000.0))
     }
 

@@ -60,6 +60,14 @@ pub struct Leaf {
 pub enum Tree {
     /// A leaf, by number.
     Leaf(usize),
+    /// The rows of a tree for which conditions hold: a subquery that became
+    /// part of the query around it.
+    Filter {
+        /// The rows.
+        tree: Box<Tree>,
+        /// The conditions' conjuncts.
+        conditions: Vec<Expr>,
+    },
     /// A join. Semi and anti joins come from EXISTS and IN.
     Join {
         /// Its kind; never `Right` (turned round) for inner planning.
@@ -78,6 +86,7 @@ impl Tree {
     pub fn leaves(&self, out: &mut Vec<usize>) {
         match self {
             Tree::Leaf(leaf) => out.push(*leaf),
+            Tree::Filter { tree, .. } => tree.leaves(out),
             Tree::Join { left, right, .. } => {
                 left.leaves(out);
                 right.leaves(out);

@@ -6,7 +6,6 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use pg_parser_port::ast::{self, Value};
 use pg_plan::Expr;
-use pg_types::typeinfo::is_string;
 use pg_types::{Datum, Numeric, SqlError, SqlResult, SqlState, oid};
 
 /// Largest parameter number, that of the protocol.

@@ -137,6 +137,10 @@ impl Analyzer<'_> {
     /// become inner ones.
     fn flatten(&mut self, tree: Tree, units: &mut Vec<Tree>, conditions: &mut Vec<Expr>, bits: &Bits) {
         match tree {
+            Tree::Filter { tree, conditions: more } => {
+                conditions.extend(more);
+                self.flatten(*tree, units, conditions, bits);
+            }
             Tree::Join { kind: JoinKind::Inner, left, right, on } => {
                 conditions.extend(on);
                 self.flatten(*left, units, conditions, bits);
@@ -296,8 +300,19 @@ impl Analyzer<'_> {
     }
 
     /// The inner side of an outer, semi or anti join.
-    fn side(&mut self, tree: Tree, mask: Mask, own: Vec<Expr>, uses: &Uses, bits: &Bits) -> SqlResult<Side> {
+    fn side(&mut self, tree: Tree, mask: Mask, mut own: Vec<Expr>, uses: &Uses, bits: &Bits) -> SqlResult<Side> {
         match tree {
+            Tree::Filter { tree, conditions } => {
+                let inside = conditions.iter().all(|c| bits.of_expr(self, c) != 0);
+                own.extend(conditions);
+                match *tree {
+                    Tree::Leaf(leaf) if inside => self.side(Tree::Leaf(leaf), mask, own, uses, bits),
+                    tree => {
+                        let problem = Problem { trees: alloc::vec![tree], conditions: own, semis: Vec::new() };
+                        Ok(Side::Path(self.join_list(problem, uses, Wish::default(), bits)?))
+                    }
+                }
+            }
             Tree::Leaf(_) => {
                 let item = self.item(tree, mask, own, uses, bits, Wish::default())?;
                 item.side.ok_or_else(|| SqlError::internal("an item without a side"))

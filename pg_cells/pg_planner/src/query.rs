@@ -3,7 +3,7 @@
 use crate::analyzer::{Analyzer, Clause};
 use crate::cte::with;
 use crate::error;
-use crate::finish::{project, stripped};
+use crate::finish::stripped;
 use crate::walk::type_of;
 use alloc::format;
 use alloc::string::ToString;

@@ -61,9 +61,41 @@ pub struct Block {
     pub locks: Vec<crate::lock::Lock>,
 }
 
+impl Block {
+    /// Whether the block does nothing but join, filter and rename or compute
+    /// columns: it can be part of the query around it.
+    pub fn is_simple(&self, only_columns: bool) -> bool {
+        let plain = !self.grouped
+            && self.semis.is_empty()
+            && self.windows.is_empty()
+            && self.sets.is_empty()
+            && self.distinct.is_none()
+            && self.order.is_empty()
+            && self.limit.is_none()
+            && self.offset.is_none()
+            && self.locks.is_empty()
+            && !self.trees.is_empty();
+        plain
+            && self.targets.iter().all(|(_, value)| match value {
+                Expr::Column { .. } => true,
+                value => {
+                    !only_columns
+                        && !crate::walk::is_volatile(value)
+                        && !any(value, &mut |e| matches!(e, Expr::SubLink(_)))
+                }
+            })
+    }
+}
+
 impl Analyzer<'_> {
     /// Plans a SELECT with what follows it.
     pub fn select(&mut self, select: &ast::Select, tail: Tail<'_>) -> SqlResult<Plan> {
+        let block = self.block(select, tail)?;
+        self.finish(block)
+    }
+
+    /// Resolves a SELECT with what follows it.
+    pub fn block(&mut self, select: &ast::Select, tail: Tail<'_>) -> SqlResult<Block> {
         let keep_unknown = core::mem::take(&mut self.keep_unknown);
         refuse_foreign(select)?;
         let mut block = Block { trees: self.from(&select.from)?, ..Block::default() };
@@ -109,7 +141,7 @@ impl Analyzer<'_> {
             self.group(&mut block)?;
         }
         self.check_locks(&block, select)?;
-        self.finish(block)
+        Ok(block)
     }
 
     /// Puts everything above the aggregation in its terms.

@@ -101,7 +101,7 @@ impl Analyzer<'_> {
 }
 
 /// The SELECT of a query without anything that changes which rows there are.
-fn plain(query: &ast::Query) -> Option<&ast::Select> {
+pub fn plain(query: &ast::Query) -> Option<&ast::Select> {
     let bare = query.with.is_none()
         && query.limit_clause.is_none()
         && query.fetch.is_none()
@@ -121,6 +121,7 @@ fn uses_outer(expr: &Expr) -> bool {
 fn tree_uses_outer(tree: &Tree) -> bool {
     match tree {
         Tree::Leaf(_) => false,
+        Tree::Filter { tree, conditions } => conditions.iter().any(uses_outer) || tree_uses_outer(tree),
         Tree::Join { left, right, on, .. } => {
             on.iter().any(uses_outer) || tree_uses_outer(left) || tree_uses_outer(right)
         }

@@ -11,7 +11,7 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_parser_port::{PARSER, ast};
-use pg_plan::{Expr, OutputColumn, Relation, RelationKind};
+use pg_plan::{Expr, IndexExprs, OutputColumn, Relation, RelationKind};
 use pg_types::{SqlError, SqlResult, SqlState};
 
 /// Parses the text of a stored expression.
@@ -187,6 +187,30 @@ impl Analyzer<'_> {
         for check in &relation.checks {
             let condition = self.row_text(relation, &check.expression, Clause::Check)?;
             out.push((check.name.clone(), self.boolean(condition, "CHECK")?));
+        }
+        Ok(out)
+    }
+
+    /// Computed keys and conditions of the table's indexes, for those that have
+    /// any.
+    pub fn index_exprs(&mut self, relation: &Arc<Relation>) -> SqlResult<Vec<IndexExprs>> {
+        let mut out = Vec::new();
+        for index in &relation.indexes {
+            if index.predicate.is_none() && index.keys.iter().all(|key| key.expression.is_none()) {
+                continue;
+            }
+            let mut keys = Vec::new();
+            for key in &index.keys {
+                keys.push(match &key.expression {
+                    Some(text) => Some(self.row_text(relation, text, Clause::Index)?),
+                    None => None,
+                });
+            }
+            let predicate = match &index.predicate {
+                Some(text) => Some(self.row_text(relation, text, Clause::Index)?),
+                None => None,
+            };
+            out.push(IndexExprs { index: index.oid, keys, predicate });
         }
         Ok(out)
     }

@@ -1,6 +1,6 @@
 //! UPDATE and DELETE.
 
-use crate::analyzer::{Analyzer, Clause, Var, fold, qualified};
+use crate::analyzer::{Analyzer, Clause, Var, qualified};
 use crate::error;
 use crate::insert::is_default;
 use crate::leaf::{LeafKind, Tree};
@@ -60,11 +60,22 @@ impl Analyzer<'_> {
         let (path, row_id, recheck) = self.change_input(leaf, rows, uses)?;
         let (values, changed) = self.new_row(&relation, &path.layout[..row_id], set, &path.layout)?;
         let checks = self.checks(&relation)?;
+        let index_exprs = self.index_exprs(&relation)?;
         let layout: Vec<Var> = new.iter().chain(&path.layout).copied().collect();
         let (returning, columns) = self.returned(targets, &layout)?;
         let (count, cost) = (path.plan.rows, path.plan.total_cost);
         let node =
-            Node::Update { relation, input: path.plan, row_id, values, changed, recheck, checks, returning };
+            Node::Update {
+            relation,
+            input: path.plan,
+            row_id,
+            values,
+            changed,
+            index_exprs,
+            recheck,
+            checks,
+            returning,
+        };
         let mut plan = Self::bare(node, columns, count);
         plan.total_cost = cost + count * 0.02;
         Ok(plan)
@@ -117,7 +128,7 @@ impl Analyzer<'_> {
         let tree = self.table_leaf(relation.clone(), alias.as_ref(), true)?;
         match tree {
             Tree::Leaf(leaf) => Ok((relation, leaf)),
-            Tree::Join { .. } => Err(SqlError::internal("a table that is a join")),
+            _ => Err(SqlError::internal("a table that is a join")),
         }
     }
 

@@ -68,6 +68,9 @@ impl Analyzer<'_> {
             Command::Ready(utility) => utility.clone(),
             Command::Explain { options, statement } => {
                 let inner = self.statement(statement)?;
+                if options.format != pg_plan::ExplainFormat::Text {
+                    return Err(SqlError::unsupported("EXPLAIN in another format than text"));
+                }
                 let explainable = matches!(&inner, Planned::Query(_) | Planned::Utility(Utility::CreateTableAs { .. }));
                 if !explainable {
                     return Err(SqlError::new(SqlState::SYNTAX_ERROR, "EXPLAIN takes a query or a data change"));

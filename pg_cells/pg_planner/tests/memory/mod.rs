@@ -20,6 +20,18 @@ impl Memory {
         Memory { relations: Vec::new(), next: 16384 }
     }
 
+    /// Whether there is a relation or index of this name.
+    #[allow(dead_code)] // Not every user of this module asks.
+    pub fn has(&self, name: &str) -> bool {
+        self.relations.iter().any(|r| r.name == name || r.indexes.iter().any(|i| i.name == name))
+    }
+
+    /// A relation that is known to be there.
+    #[allow(dead_code)] // As above.
+    pub fn get(&self, name: &str) -> Arc<Relation> {
+        self.relations.iter().find(|r| r.name == name).expect("a relation").clone()
+    }
+
     fn oid(&mut self) -> Oid {
         self.next += 1;
         self.next - 1
@@ -62,7 +74,7 @@ impl Memory {
                 relation.indexes.push(Arc::new(Index {
                     oid,
                     name,
-                    file: 0,
+                    file: oid,
                     table: relation.oid,
                     unique: create.unique,
                     nulls_not_distinct: false,
@@ -87,7 +99,16 @@ impl Memory {
                 }
                 self.relations[at] = Arc::new(relation);
             }
-            Ddl::Drop(drop) if drop.names.len() == 1 && drop.kind != pg_plan::DropKind::Index => {
+            Ddl::Drop(drop) if drop.names.len() == 1 && drop.kind == pg_plan::DropKind::Index => {
+                for relation in &mut self.relations {
+                    if relation.indexes.iter().any(|i| i.name == drop.names[0].name) {
+                        let mut changed = (**relation).clone();
+                        changed.indexes.retain(|i| i.name != drop.names[0].name);
+                        *relation = Arc::new(changed);
+                    }
+                }
+            }
+            Ddl::Drop(drop) if drop.names.len() == 1 => {
                 self.relations.retain(|r| r.name != drop.names[0].name);
             }
             _ => return false,
@@ -96,9 +117,10 @@ impl Memory {
     }
 
     fn blank(&mut self, name: &str, kind: RelationKind) -> Relation {
+        let oid = self.oid();
         Relation {
-            oid: self.oid(),
-            file: 1,
+            oid,
+            file: oid,
             name: name.into(),
             schema: "public".into(),
             schema_oid: 2200,
@@ -109,6 +131,7 @@ impl Memory {
             indexes: Vec::new(),
             checks: Vec::new(),
             foreign_keys: Vec::new(),
+            referenced_by: Vec::new(),
             view: None,
             sequence: None,
             reltuples: -1.0,
@@ -167,7 +190,7 @@ impl Memory {
         relation.indexes.push(Arc::new(Index {
             oid,
             name: name.clone(),
-            file: 0,
+            file: oid,
             table: relation.oid,
             unique: true,
             nulls_not_distinct: false,
