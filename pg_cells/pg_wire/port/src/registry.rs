@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use pg_txn_port::CancelToken;
 use sync::{Mutex, SpinLock};
 
@@ -89,8 +89,34 @@ pub struct Entry {
     pub peer: Option<SocketAddr>,
     /// When, in microseconds since 2000.
     pub started: i64,
+    /// When its statement is cancelled, in nanoseconds of the clock; 0 for never.
+    pub deadline: AtomicU64,
     /// What it does.
     pub activity: SpinLock<Activity>,
+}
+
+impl Entry {
+    /// Lets the statement that begins now last `ns` nanoseconds; 0 for ever.
+    #[inline]
+    pub fn deadline(&self, ns: u64) {
+        let at = match ns {
+            0 => 0,
+            ns => task_port::now().saturating_add(ns),
+        };
+        self.deadline.store(at, Ordering::Relaxed);
+    }
+}
+
+/// Cancels statements whose time is over. Called now and then.
+pub(crate) fn watch() {
+    let now = task_port::now();
+    for entry in sessions() {
+        let at = entry.deadline.load(Ordering::Relaxed);
+        if at != 0 && at <= now {
+            entry.deadline.store(0, Ordering::Relaxed);
+            entry.cancel.cancel();
+        }
+    }
 }
 
 /// An [`Entry`] in the list; it goes when this is dropped.
@@ -108,6 +134,7 @@ impl Registered {
             cancel: CancelToken::new(),
             peer,
             started,
+            deadline: AtomicU64::new(0),
             activity: SpinLock::new(Activity::default()),
         });
         ALL.lock().insert(pid, Arc::clone(&entry));

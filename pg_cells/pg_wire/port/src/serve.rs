@@ -6,7 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use net_port::{NetError, TcpListener, TcpStream};
 use pg_types::{SqlError, SqlState};
-use task_port::SpawnOptions;
+use task_port::{Priority, SpawnOptions};
 
 /// The largest message that is taken, in bytes.
 pub const MAX_MESSAGE: usize = 64 << 20;
@@ -20,6 +20,9 @@ const PIECE: usize = 16 * 1024;
 const PATIENCE_NS: u64 = 3_000_000_000;
 /// How long it sleeps between two looks, and after a fault.
 const PAUSE_NS: u64 = 2_000_000;
+
+/// How often statements are looked at that last too long.
+const WATCH_NS: u64 = 20_000_000;
 
 /// Why the service could not be started.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,6 +41,14 @@ pub enum StartError {
 pub fn start(port: u16) -> Result<u16, StartError> {
     let listener = TcpListener::bind(port).map_err(StartError::Net)?;
     let chosen = listener.local().port();
+    let watch = || {
+        loop {
+            task_port::sleep(WATCH_NS);
+            crate::registry::watch();
+        }
+    };
+    let options = SpawnOptions::new("pg_wire timeouts").priority(Priority::Background);
+    task_port::spawn(options, watch).map_err(|_| StartError::OutOfMemory)?;
     task_port::spawn(SpawnOptions::new("pg_wire"), move || accept(&listener))
         .map(|_| chosen)
         .map_err(|_| StartError::OutOfMemory)

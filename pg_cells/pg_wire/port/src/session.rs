@@ -1,7 +1,6 @@
 //! A session: everything that belongs to a connection and outlives a message.
 
 use crate::{Out, PlanCache, Portal, Registered, Settings, State, Statement};
-use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -10,7 +9,6 @@ use core::cell::{Cell, RefCell};
 use core::net::SocketAddr;
 use net_port::TcpStream;
 use pg_executor_port::CopyInHandle;
-use pg_plan::Copy;
 use pg_txn_port::Transaction;
 use pg_types::{FormatSettings, Oid};
 
@@ -64,8 +62,6 @@ pub struct SequenceMemory {
 pub struct CopyState {
     /// Takes the data.
     pub handle: CopyInHandle,
-    /// The command.
-    pub copy: Box<Copy>,
     /// It was begun by Execute, not by Query.
     pub extended: bool,
     /// What is still to be run of the query's text.
@@ -104,6 +100,16 @@ pub struct Session {
     pub format_epoch: u64,
     /// How values are written.
     pub format: FormatSettings,
+    /// What the client was told of the settings, by name.
+    pub reported: BTreeMap<String, String>,
+    /// Bytes that a sort may use.
+    pub work_mem: usize,
+    /// Nanoseconds that a wait for a lock may last; 0 for ever.
+    pub lock_timeout: u64,
+    /// Nanoseconds until a wait is looked at for a deadlock.
+    pub deadlock_timeout: u64,
+    /// Nanoseconds that a statement may last; 0 for ever.
+    pub statement_timeout: u64,
     /// Prepared statements.
     pub statements: BTreeMap<String, Statement>,
     /// Portals and cursors.
@@ -149,6 +155,11 @@ impl Session {
             epoch: 1,
             format_epoch: 0,
             format: FormatSettings::default(),
+            reported: BTreeMap::new(),
+            work_mem: 4 << 20,
+            lock_timeout: 0,
+            deadlock_timeout: 1_000_000_000,
+            statement_timeout: 0,
             statements: BTreeMap::new(),
             portals: BTreeMap::new(),
             plans: PlanCache::default(),
