@@ -3,7 +3,9 @@
 use crate::analyzer::{Analyzer, Var};
 use crate::leaf::{Leaf, LeafKind};
 use crate::matching::{Comparison, bare_var, comparison, key_array, key_value, usable};
-use crate::path::{INDEX_ROW, OPERATOR, OrderKey, Path, RANDOM_PAGE, ROW, SEQ_PAGE, Uses, bind, bind_inner};
+use crate::path::{
+    INDEX_ROW, OPERATOR, OrderKey, Path, RANDOM_PAGE, ROW, SEQ_PAGE, Uses, bind, bind_inner,
+};
 use crate::stats;
 use crate::walk::conjunction;
 use alloc::sync::Arc;
@@ -38,10 +40,17 @@ impl Analyzer<'_> {
         let filter = conjunction(request.conditions.to_vec());
         let share = self.all_selectivity(request.conditions);
         match kind {
-            LeafKind::Table { relation, row_id, target } => {
-                let mut paths = alloc::vec![self.seq_scan(&relation, &vars, row_id, target, request, share)?];
+            LeafKind::Table {
+                relation,
+                row_id,
+                target,
+            } => {
+                let mut paths =
+                    alloc::vec![self.seq_scan(&relation, &vars, row_id, target, request, share)?];
                 for index in &relation.indexes {
-                    if let Some(path) = self.index_scan(&relation, index, &vars, (row_id, target), request)? {
+                    if let Some(path) =
+                        self.index_scan(&relation, index, &vars, (row_id, target), request)?
+                    {
                         paths.push(path);
                     }
                 }
@@ -51,29 +60,55 @@ impl Analyzer<'_> {
                 let filter = filter.map(|f| bind(f, &vars)).transpose()?;
                 let rows = 100.0;
                 let node = Node::VirtualScan { relation, filter };
-                Ok(alloc::vec![self.path(node, vars, rows * share, 0.0, rows * ROW)])
+                Ok(alloc::vec![self.path(
+                    node,
+                    vars,
+                    rows * share,
+                    0.0,
+                    rows * ROW
+                )])
             }
             LeafKind::Query { plan, outer } if outer.is_empty() => {
                 let mut path = self.path(Node::Nothing { filter: None }, vars, plan.rows, 0.0, 0.0);
                 let columns = core::mem::take(&mut path.plan.columns);
-                path.plan = crate::finish::stripped(plan);
+                path.plan = crate::build::stripped(plan);
                 path.plan.columns = columns;
-                Ok(alloc::vec![self.filtered(path, request.conditions.to_vec(), share)?])
+                Ok(alloc::vec![self.filtered(
+                    path,
+                    request.conditions.to_vec(),
+                    share
+                )?])
             }
-            LeafKind::Function { function, args, ordinality, types }
-                if !args.iter().any(crate::select::uses_vars) =>
-            {
+            LeafKind::Function {
+                function,
+                args,
+                ordinality,
+                types,
+            } if !args.iter().any(crate::select::uses_vars) => {
                 let rows = set_rows(&args);
-                let node = Node::FunctionScan { function, args, ordinality, types };
+                let node = Node::FunctionScan {
+                    function,
+                    args,
+                    ordinality,
+                    types,
+                };
                 let path = self.path(node, vars, rows, 0.0, rows * ROW);
-                Ok(alloc::vec![self.filtered(path, request.conditions.to_vec(), share)?])
+                Ok(alloc::vec![self.filtered(
+                    path,
+                    request.conditions.to_vec(),
+                    share
+                )?])
             }
             _ => Err(SqlError::unsupported("this order of lateral items")),
         }
     }
 
     /// The inner side of a lateral join: its path, and what it is handed.
-    pub fn lateral_path(&mut self, leaf: usize, conditions: &[Expr]) -> SqlResult<(Path, Vec<Expr>)> {
+    pub fn lateral_path(
+        &mut self,
+        leaf: usize,
+        conditions: &[Expr],
+    ) -> SqlResult<(Path, Vec<Expr>)> {
         let Leaf { kind, vars, .. } = self.leaves[leaf].clone();
         let mut frame;
         let mut path = match kind {
@@ -81,22 +116,38 @@ impl Analyzer<'_> {
                 frame = outer;
                 let mut path = self.path(Node::Nothing { filter: None }, vars, plan.rows, 0.0, 0.0);
                 let columns = core::mem::take(&mut path.plan.columns);
-                path.plan = crate::finish::stripped(plan);
+                path.plan = crate::build::stripped(plan);
                 path.plan.columns = columns;
                 path
             }
-            LeafKind::Function { function, args, ordinality, types } => {
+            LeafKind::Function {
+                function,
+                args,
+                ordinality,
+                types,
+            } => {
                 frame = Vec::new();
                 let rows = set_rows(&args);
-                let args = args.into_iter().map(|arg| bind_inner(arg, &[], &mut frame)).collect();
-                let node = Node::FunctionScan { function, args, ordinality, types };
+                let args = args
+                    .into_iter()
+                    .map(|arg| bind_inner(arg, &[], &mut frame))
+                    .collect();
+                let node = Node::FunctionScan {
+                    function,
+                    args,
+                    ordinality,
+                    types,
+                };
                 self.path(node, vars, rows, 0.0, rows * ROW)
             }
             _ => return Err(SqlError::internal("a lateral leaf that is none")),
         };
         if let Some(condition) = conjunction(conditions.to_vec()) {
             let condition = bind_inner(condition, &path.layout, &mut frame);
-            let node = Node::Filter { input: path.plan.clone(), condition };
+            let node = Node::Filter {
+                input: path.plan.clone(),
+                condition,
+            };
             path.plan.node = node.into();
             path.plan.rows = (path.plan.rows * self.all_selectivity(conditions)).max(1.0);
         }
@@ -118,7 +169,10 @@ impl Analyzer<'_> {
             return ((0..vars.len()).collect(), layout, true);
         }
         let mut layout = uses.wanted(vars, consumed);
-        let columns = layout.iter().filter_map(|var| vars.iter().position(|v| v == var)).collect();
+        let columns = layout
+            .iter()
+            .filter_map(|var| vars.iter().position(|v| v == var))
+            .collect();
         let with_id = uses.beyond(row_id, &[]) > 0;
         if with_id {
             layout.push(row_id);
@@ -135,11 +189,20 @@ impl Analyzer<'_> {
         request: &Request<'_>,
         share: f64,
     ) -> SqlResult<Path> {
-        let (columns, layout, row_id) = self.scan_columns(vars, (row_id, target), request.uses, &[]);
-        let filter = conjunction(request.conditions.to_vec()).map(|f| bind(f, &layout)).transpose()?;
+        let (columns, layout, row_id) =
+            self.scan_columns(vars, (row_id, target), request.uses, &[]);
+        let filter = conjunction(request.conditions.to_vec())
+            .map(|f| bind(f, &layout))
+            .transpose()?;
         let (rows, pages) = stats::size(relation);
-        let total = pages * SEQ_PAGE + rows * ROW + rows * OPERATOR * request.conditions.len() as f64;
-        let node = Node::SeqScan { relation: relation.clone(), columns, row_id, filter };
+        let total =
+            pages * SEQ_PAGE + rows * ROW + rows * OPERATOR * request.conditions.len() as f64;
+        let node = Node::SeqScan {
+            relation: relation.clone(),
+            columns,
+            row_id,
+            filter,
+        };
         Ok(self.path(node, layout, rows * share, 0.0, total))
     }
 
@@ -162,7 +225,11 @@ impl Analyzer<'_> {
         if request.allowed.is_some() && !bound {
             return Ok(None);
         }
-        let covered: Vec<&Expr> = matched.covered.iter().map(|at| &request.conditions[*at]).collect();
+        let covered: Vec<&Expr> = matched
+            .covered
+            .iter()
+            .map(|at| &request.conditions[*at])
+            .collect();
         let rest: Vec<Expr> = request
             .conditions
             .iter()
@@ -170,19 +237,29 @@ impl Analyzer<'_> {
             .filter(|(at, _)| !matched.covered.contains(at))
             .map(|(_, condition)| condition.clone())
             .collect();
-        let (columns, layout, with_id) = self.scan_columns(vars, (row_id, target), request.uses, &covered);
+        let (columns, layout, with_id) =
+            self.scan_columns(vars, (row_id, target), request.uses, &covered);
         let covered: Vec<Expr> = covered.into_iter().cloned().collect();
         let (rows, pages) = stats::size(relation);
         let unique = index.unique && matched.equal.len() == index.keys.len();
-        let fetched = if unique { 1.0 } else { (rows * self.all_selectivity(&covered)).max(1.0) };
+        let fetched = if unique {
+            1.0
+        } else {
+            (rows * self.all_selectivity(&covered)).max(1.0)
+        };
         let given = fetched * self.all_selectivity(&rest);
         let heap = (fetched.min(pages * 2.0)) * RANDOM_PAGE;
         let startup = RANDOM_PAGE * 0.25;
-        let total = startup + fetched * (INDEX_ROW + ROW) + heap + fetched * OPERATOR * rest.len() as f64;
+        let total =
+            startup + fetched * (INDEX_ROW + ROW) + heap + fetched * OPERATOR * rest.len() as f64;
         let (order, fixed) = index_order(index, vars, &matched);
         // Values of other leaves stay variables here; the join binds them.
         let filter = conjunction(rest);
-        let filter = if request.allowed.is_some() { filter } else { filter.map(|f| bind(f, &layout)).transpose()? };
+        let filter = if request.allowed.is_some() {
+            filter
+        } else {
+            filter.map(|f| bind(f, &layout)).transpose()?
+        };
         let scan = IndexScan {
             relation: relation.clone(),
             index: index.clone(),
@@ -204,26 +281,49 @@ impl Analyzer<'_> {
     /// The conditions an index serves: equality on the first keys, then a list
     /// or a range on the next.
     fn match_index(&self, index: &Index, vars: &[Var], request: &Request<'_>) -> Option<Matched> {
-        let mut out = Matched { equal: Vec::new(), any: None, lower: None, upper: None, covered: Vec::new() };
+        let mut out = Matched {
+            equal: Vec::new(),
+            any: None,
+            lower: None,
+            upper: None,
+            covered: Vec::new(),
+        };
         let allowed = |var: Var| request.allowed.is_some_and(|list| list.contains(&var));
         for key in &index.keys {
             let at = usize::try_from(key.attribute - 1).ok();
             let Some(var) = at.and_then(|at| vars.get(at)).copied() else {
                 break;
             };
-            if let Some((at, value)) = self.find(var, key.type_oid, Comparison::Equal, vars, request, &allowed) {
+            if let Some((at, value)) = self.find(
+                var,
+                key.type_oid,
+                Comparison::Equal,
+                vars,
+                request,
+                &allowed,
+            ) {
                 out.equal.push(value);
                 out.covered.push(at);
                 continue;
             }
-            if let Some((at, array)) = self.find(var, key.type_oid, Comparison::In, vars, request, &allowed) {
+            if let Some((at, array)) =
+                self.find(var, key.type_oid, Comparison::In, vars, request, &allowed)
+            {
                 out.any = Some(array);
                 out.covered.push(at);
                 break;
             }
             let bound = |kind: Comparison, bound_kind: BoundKind| {
                 self.find(var, key.type_oid, kind, vars, request, &allowed)
-                    .map(|(at, value)| (at, IndexBound { value, kind: bound_kind }))
+                    .map(|(at, value)| {
+                        (
+                            at,
+                            IndexBound {
+                                value,
+                                kind: bound_kind,
+                            },
+                        )
+                    })
             };
             let lower = bound(Comparison::Greater, BoundKind::Exclusive)
                 .or_else(|| bound(Comparison::GreaterEqual, BoundKind::Inclusive));
@@ -253,32 +353,47 @@ impl Analyzer<'_> {
         request: &Request<'_>,
         allowed: &dyn Fn(Var) -> bool,
     ) -> Option<(usize, Expr)> {
-        request.conditions.iter().enumerate().find_map(|(at, condition)| {
-            let found = comparison(condition)?;
-            let sides = [
-                (found.kind, found.left, found.right),
-                (found.kind.turned(), found.right, found.left),
-            ];
-            sides.into_iter().find_map(|(this, column, value)| {
-                let matches = this == kind && bare_var(column) == Some(var) && usable(value, own, allowed);
-                let turned_in = found.kind == Comparison::In && core::ptr::eq(column, found.right);
-                if !matches || turned_in {
-                    return None;
-                }
-                let value = match kind {
-                    Comparison::In => key_array(value, key)?,
-                    _ => key_value(value, key)?,
-                };
-                Some((at, value))
+        request
+            .conditions
+            .iter()
+            .enumerate()
+            .find_map(|(at, condition)| {
+                let found = comparison(condition)?;
+                let sides = [
+                    (found.kind, found.left, found.right),
+                    (found.kind.turned(), found.right, found.left),
+                ];
+                sides.into_iter().find_map(|(this, column, value)| {
+                    let matches = this == kind
+                        && bare_var(column) == Some(var)
+                        && usable(value, own, allowed);
+                    let turned_in =
+                        found.kind == Comparison::In && core::ptr::eq(column, found.right);
+                    if !matches || turned_in {
+                        return None;
+                    }
+                    let value = match kind {
+                        Comparison::In => key_array(value, key)?,
+                        _ => key_value(value, key)?,
+                    };
+                    Some((at, value))
+                })
             })
-        })
     }
 }
 
 /// How rows come out of an index, and which variables have one value.
 fn index_order(index: &Index, vars: &[Var], matched: &Matched) -> (Vec<OrderKey>, Vec<Var>) {
-    let var = |attribute: i16| usize::try_from(attribute - 1).ok().and_then(|at| vars.get(at)).copied();
-    let fixed: Vec<Var> = index.keys[..matched.equal.len()].iter().filter_map(|key| var(key.attribute)).collect();
+    let var = |attribute: i16| {
+        usize::try_from(attribute - 1)
+            .ok()
+            .and_then(|at| vars.get(at))
+            .copied()
+    };
+    let fixed: Vec<Var> = index.keys[..matched.equal.len()]
+        .iter()
+        .filter_map(|key| var(key.attribute))
+        .collect();
     if matched.any.is_some() {
         return (Vec::new(), fixed);
     }
@@ -316,7 +431,12 @@ fn set_rows(args: &[Expr]) -> f64 {
             (Some(low), Some(high)) if high >= low => (high - low) as f64 + 1.0,
             _ => 1000.0,
         },
-        [Expr::Const { value: pg_types::Datum::Array(array), .. }] => array.items.len() as f64,
+        [
+            Expr::Const {
+                value: pg_types::Datum::Array(array),
+                ..
+            },
+        ] => array.items.len() as f64,
         _ => 100.0,
     }
 }
@@ -324,7 +444,17 @@ fn set_rows(args: &[Expr]) -> f64 {
 impl Analyzer<'_> {
     /// The index scans of a table leaf that take values from other leaves.
     pub fn probe_paths(&mut self, leaf: usize, request: &Request<'_>) -> SqlResult<Vec<Path>> {
-        let Leaf { kind: LeafKind::Table { relation, row_id, target }, vars, .. } = self.leaves[leaf].clone() else {
+        let Leaf {
+            kind:
+                LeafKind::Table {
+                    relation,
+                    row_id,
+                    target,
+                },
+            vars,
+            ..
+        } = self.leaves[leaf].clone()
+        else {
             return Ok(Vec::new());
         };
         let mut paths = Vec::new();

@@ -26,17 +26,34 @@ pub struct CallSyntax<'s> {
 
 impl Analyzer<'_> {
     /// A call of an aggregate without OVER: gives its variable.
-    pub fn aggregate(&mut self, name: &str, syntax: &CallSyntax<'_>, args: &[&Ast]) -> SqlResult<Expr> {
+    pub fn aggregate(
+        &mut self,
+        name: &str,
+        syntax: &CallSyntax<'_>,
+        args: &[&Ast],
+    ) -> SqlResult<Expr> {
         let clause = self.level().clause;
         match clause {
             Clause::Select | Clause::Having | Clause::OrderBy | Clause::Window => {}
-            Clause::AggregateArgs => return Err(error::grouping("aggregate function calls cannot be nested")),
+            Clause::AggregateArgs => {
+                return Err(error::grouping("aggregate function calls cannot be nested"));
+            }
             other => {
-                return Err(error::grouping(format!("aggregate functions are not allowed in {}", other.name())));
+                return Err(error::grouping(format!(
+                    "aggregate functions are not allowed in {}",
+                    other.name()
+                )));
             }
         }
-        let call = self.within(Clause::AggregateArgs, |a| a.aggregate_call(name, syntax, args))?;
-        let known = self.level().aggregates.iter().find(|(_, have)| same_call(have, &call)).map(|(var, _)| *var);
+        let call = self.within(Clause::AggregateArgs, |a| {
+            a.aggregate_call(name, syntax, args)
+        })?;
+        let known = self
+            .level()
+            .aggregates
+            .iter()
+            .find(|(_, have)| same_call(have, &call))
+            .map(|(var, _)| *var);
         let var = match known {
             Some(var) => var,
             None => {
@@ -48,7 +65,12 @@ impl Analyzer<'_> {
         Ok(self.var(var))
     }
 
-    fn aggregate_call(&mut self, name: &str, syntax: &CallSyntax<'_>, args: &[&Ast]) -> SqlResult<AggregateCall> {
+    fn aggregate_call(
+        &mut self,
+        name: &str,
+        syntax: &CallSyntax<'_>,
+        args: &[&Ast],
+    ) -> SqlResult<AggregateCall> {
         let args = self.exprs(args.iter().copied())?;
         let types: Vec<Oid> = args.iter().map(type_of).collect();
         if args.is_empty() && !syntax.star && name == "count" {
@@ -64,7 +86,10 @@ impl Analyzer<'_> {
             if args.is_empty() {
                 return Err(error::syntax("DISTINCT is not allowed with (*)"));
             }
-            if !order.iter().all(|key| args.iter().any(|arg| same(arg, &key.expr))) {
+            if !order
+                .iter()
+                .all(|key| args.iter().any(|arg| same(arg, &key.expr)))
+            {
                 return Err(error::bad_reference(
                     "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
                 ));
@@ -94,7 +119,11 @@ impl Analyzer<'_> {
             let expr = self.expr(&item.expr)?;
             let expr = self.settle(expr)?;
             let (descending, nulls_first) = crate::order::direction(&item.options)?;
-            keys.push(pg_plan::SortKey { expr, descending, nulls_first });
+            keys.push(pg_plan::SortKey {
+                expr,
+                descending,
+                nulls_first,
+            });
         }
         Ok(keys)
     }
@@ -117,7 +146,8 @@ impl Analyzer<'_> {
 }
 
 fn same_call(a: &AggregateCall, b: &AggregateCall) -> bool {
-    let lists = |x: &[Expr], y: &[Expr]| x.len() == y.len() && x.iter().zip(y).all(|(x, y)| same(x, y));
+    let lists =
+        |x: &[Expr], y: &[Expr]| x.len() == y.len() && x.iter().zip(y).all(|(x, y)| same(x, y));
     let filters = match (&a.filter, &b.filter) {
         (None, None) => true,
         (Some(x), Some(y)) => same(x, y),

@@ -15,14 +15,21 @@ use pg_types::{SqlError, SqlResult, SqlState, format_type, oid};
 
 /// A change of nothing: IF EXISTS of what does not exist.
 pub fn nothing() -> Ddl {
-    Ddl::Drop(Drop { kind: DropKind::Table, names: Vec::new(), if_exists: true, cascade: false })
+    Ddl::Drop(Drop {
+        kind: DropKind::Table,
+        names: Vec::new(),
+        if_exists: true,
+        cascade: false,
+    })
 }
 
 impl Analyzer<'_> {
     /// ALTER TABLE.
     pub fn alter_table(&mut self, alter: &ast::AlterTable) -> SqlResult<Ddl> {
         if alter.location.is_some() || alter.table_type.is_some() || alter.on_cluster.is_some() {
-            return Err(error::syntax("syntax error in ALTER TABLE: a clause of another dialect"));
+            return Err(error::syntax(
+                "syntax error in ALTER TABLE: a clause of another dialect",
+            ));
         }
         let (schema, name) = qualified(&alter.name)?;
         let relation = match self.relation(schema.as_deref(), &name)? {
@@ -34,9 +41,14 @@ impl Analyzer<'_> {
         for operation in &alter.operations {
             self.table_change(&relation, operation, &mut changes)?;
         }
-        Ok(Ddl::AlterTable(AlterTable { relation, index: None, changes }))
+        Ok(Ddl::AlterTable(AlterTable {
+            relation,
+            index: None,
+            changes,
+        }))
     }
 
+    // A table of the variants, so longer than a function should be.
     fn table_change(
         &mut self,
         relation: &Arc<Relation>,
@@ -45,13 +57,28 @@ impl Analyzer<'_> {
     ) -> SqlResult<()> {
         use AlterTableOperation as Op;
         match operation {
-            Op::AddConstraint { constraint, not_valid } => {
-                out.push(TableChange::AddConstraint(self.constraint(relation, constraint, *not_valid)?));
+            Op::AddConstraint {
+                constraint,
+                not_valid,
+            } => {
+                out.push(TableChange::AddConstraint(
+                    self.constraint(relation, constraint, *not_valid)?,
+                ));
             }
-            Op::AddColumn { if_not_exists, column_def, column_position: None, .. } => {
+            Op::AddColumn {
+                if_not_exists,
+                column_def,
+                column_position: None,
+                ..
+            } => {
                 out.push(self.add_column(relation, column_def, *if_not_exists)?);
             }
-            Op::DropColumn { column_names, if_exists, drop_behavior, .. } => {
+            Op::DropColumn {
+                column_names,
+                if_exists,
+                drop_behavior,
+                ..
+            } => {
                 for name in column_names {
                     let name = fold(name);
                     match relation.desc.find(&name) {
@@ -64,23 +91,44 @@ impl Analyzer<'_> {
                     }
                 }
             }
-            Op::RenameColumn { old_column_name, new_column_name } => {
+            Op::RenameColumn {
+                old_column_name,
+                new_column_name,
+            } => {
                 let at = self.column_place(relation, &fold(old_column_name))?;
-                out.push(TableChange::RenameColumn { attribute: at as i16 + 1, to: fold(new_column_name) });
+                out.push(TableChange::RenameColumn {
+                    attribute: at as i16 + 1,
+                    to: fold(new_column_name),
+                });
             }
-            Op::RenameTable { table_name: ast::RenameTableNameKind::To(name) } => {
-                out.push(TableChange::Rename { to: qualified(name)?.1 });
+            Op::RenameTable {
+                table_name: ast::RenameTableNameKind::To(name),
+            } => {
+                out.push(TableChange::Rename {
+                    to: qualified(name)?.1,
+                });
             }
             Op::RenameConstraint { old_name, new_name } => {
-                out.push(TableChange::RenameConstraint { name: fold(old_name), to: fold(new_name) });
+                out.push(TableChange::RenameConstraint {
+                    name: fold(old_name),
+                    to: fold(new_name),
+                });
             }
-            Op::DropConstraint { if_exists, name, drop_behavior } => out.push(TableChange::DropConstraint {
+            Op::DropConstraint {
+                if_exists,
+                name,
+                drop_behavior,
+            } => out.push(TableChange::DropConstraint {
                 name: fold(name),
                 if_exists: *if_exists,
                 cascade: matches!(drop_behavior, Some(ast::DropBehavior::Cascade)),
             }),
-            Op::ValidateConstraint { name } => out.push(TableChange::ValidateConstraint { name: fold(name) }),
-            Op::OwnerTo { new_owner } => out.push(TableChange::Owner { owner: owner(new_owner) }),
+            Op::ValidateConstraint { name } => {
+                out.push(TableChange::ValidateConstraint { name: fold(name) })
+            }
+            Op::OwnerTo { new_owner } => out.push(TableChange::Owner {
+                owner: owner(new_owner),
+            }),
             Op::AlterColumn { column_name, op } => {
                 let at = self.column_place(relation, &fold(column_name))?;
                 out.push(self.column_change(relation, at, op)?);
@@ -89,7 +137,10 @@ impl Analyzer<'_> {
                 let mut list = Vec::new();
                 for option in options {
                     if let ast::SqlOption::KeyValue { key, value } = option {
-                        list.push((fold(key), Some(value.to_string().trim_matches('\'').to_string())));
+                        list.push((
+                            fold(key),
+                            Some(value.to_string().trim_matches('\'').to_string()),
+                        ));
                     }
                 }
                 out.push(TableChange::Options(list));
@@ -109,13 +160,20 @@ impl Analyzer<'_> {
         if relation.desc.find(&column.name).is_some() && !if_not_exists {
             return Err(SqlError::new(
                 SqlState::DUPLICATE_COLUMN,
-                format!("column \"{}\" of relation \"{}\" already exists", column.name, relation.name),
+                format!(
+                    "column \"{}\" of relation \"{}\" already exists",
+                    column.name, relation.name
+                ),
             ));
         }
         // Constraints see the table with the new column at its end.
         let mut wider = (**relation).clone();
         let mut attrs = relation.desc.attrs().to_vec();
-        attrs.push(pg_types::Attr::new(column.name.as_str(), column.type_oid, column.typmod));
+        attrs.push(pg_types::Attr::new(
+            column.name.as_str(),
+            column.type_oid,
+            column.typmod,
+        ));
         wider.desc = Arc::new(pg_types::TupleDesc::new(attrs));
         let wider = Arc::new(wider);
         let mut constraints = Vec::new();
@@ -125,28 +183,60 @@ impl Analyzer<'_> {
         if column.serial || column.identity.is_some() {
             column.fill_volatile = true;
         }
-        Ok(TableChange::AddColumn { column, constraints, if_not_exists })
+        Ok(TableChange::AddColumn {
+            column,
+            constraints,
+            if_not_exists,
+        })
     }
 
-    fn column_change(&mut self, relation: &Arc<Relation>, at: usize, op: &AlterColumnOperation) -> SqlResult<TableChange> {
+    fn column_change(
+        &mut self,
+        relation: &Arc<Relation>,
+        at: usize,
+        op: &AlterColumnOperation,
+    ) -> SqlResult<TableChange> {
         let attribute = at as i16 + 1;
         let attr = relation.desc.attrs()[at].clone();
         Ok(match op {
-            AlterColumnOperation::SetNotNull => TableChange::ColumnNotNull { attribute, not_null: true },
-            AlterColumnOperation::DropNotNull => TableChange::ColumnNotNull { attribute, not_null: false },
+            AlterColumnOperation::SetNotNull => TableChange::ColumnNotNull {
+                attribute,
+                not_null: true,
+            },
+            AlterColumnOperation::DropNotNull => TableChange::ColumnNotNull {
+                attribute,
+                not_null: false,
+            },
             AlterColumnOperation::SetDefault { value } => {
-                self.lone_value(value, attr.name.as_str(), attr.type_oid, attr.typmod, Clause::Default)?;
-                TableChange::ColumnDefault { attribute, default: Some(value.to_string()) }
+                self.lone_value(
+                    value,
+                    attr.name.as_str(),
+                    attr.type_oid,
+                    attr.typmod,
+                    Clause::Default,
+                )?;
+                TableChange::ColumnDefault {
+                    attribute,
+                    default: Some(value.to_string()),
+                }
             }
-            AlterColumnOperation::DropDefault => TableChange::ColumnDefault { attribute, default: None },
-            AlterColumnOperation::SetDataType { data_type, using, .. } => {
-                self.column_type(relation, at, data_type, using.as_ref())?
-            }
-            AlterColumnOperation::AddGenerated { generated_as, sequence_options } => {
+            AlterColumnOperation::DropDefault => TableChange::ColumnDefault {
+                attribute,
+                default: None,
+            },
+            AlterColumnOperation::SetDataType {
+                data_type, using, ..
+            } => self.column_type(relation, at, data_type, using.as_ref())?,
+            AlterColumnOperation::AddGenerated {
+                generated_as,
+                sequence_options,
+            } => {
                 let always = match generated_as {
                     None | Some(ast::GeneratedAs::Always) => 'a',
                     Some(ast::GeneratedAs::ByDefault) => 'd',
-                    Some(ast::GeneratedAs::ExpStored) => return Err(SqlError::unsupported("a generated column")),
+                    Some(ast::GeneratedAs::ExpStored) => {
+                        return Err(SqlError::unsupported("a generated column"));
+                    }
                 };
                 if !matches!(attr.type_oid, oid::INT2 | oid::INT4 | oid::INT8) {
                     return Err(SqlError::new(
@@ -156,7 +246,11 @@ impl Analyzer<'_> {
                 }
                 let spec = crate::sequence::spec_of(sequence_options.as_deref().unwrap_or(&[]))?;
                 let info = crate::sequence::info(attr.type_oid, &spec, None)?;
-                TableChange::AddIdentity { attribute, always, info }
+                TableChange::AddIdentity {
+                    attribute,
+                    always,
+                    info,
+                }
             }
         })
     }
@@ -210,14 +304,23 @@ impl Analyzer<'_> {
     }
 
     /// ALTER INDEX, VIEW, SEQUENCE, SCHEMA, and the plain forms of ALTER TABLE.
-    pub fn alter_object(&mut self, object: &AlterObject, if_exists: bool, action: &AlterAction) -> SqlResult<Ddl> {
+    pub fn alter_object(
+        &mut self,
+        object: &AlterObject,
+        if_exists: bool,
+        action: &AlterAction,
+    ) -> SqlResult<Ddl> {
         let name = &object.name;
         if object.kind == ObjectKind::Schema {
             return match action {
-                AlterAction::Rename(to) => Ok(Ddl::RenameSchema { name: name.name.clone(), to: to.clone() }),
-                AlterAction::Owner(owner) => {
-                    Ok(Ddl::SchemaOwner { name: name.name.clone(), owner: self.role(owner) })
-                }
+                AlterAction::Rename(to) => Ok(Ddl::RenameSchema {
+                    name: name.name.clone(),
+                    to: to.clone(),
+                }),
+                AlterAction::Owner(owner) => Ok(Ddl::SchemaOwner {
+                    name: name.name.clone(),
+                    owner: self.role(owner),
+                }),
                 _ => Err(SqlError::unsupported("this form of ALTER SCHEMA")),
             };
         }
@@ -225,7 +328,10 @@ impl Analyzer<'_> {
         let found = match self.relation(name.schema.as_deref(), &name.name)? {
             Some(relation) => Some(relation),
             None => {
-                let found = self.ctx.catalog.index(&self.path, name.schema.as_deref(), &name.name)?;
+                let found =
+                    self.ctx
+                        .catalog
+                        .index(&self.path, name.schema.as_deref(), &name.name)?;
                 found.map(|(table, oid)| {
                     index = Some(oid);
                     table
@@ -233,7 +339,11 @@ impl Analyzer<'_> {
             }
         };
         let Some(relation) = found else {
-            return if if_exists { Ok(nothing()) } else { Err(error::no_table(&name.to_string())) };
+            return if if_exists {
+                Ok(nothing())
+            } else {
+                Err(error::no_table(&name.to_string()))
+            };
         };
         let fits = match object.kind {
             ObjectKind::Index => index.is_some(),
@@ -256,13 +366,24 @@ impl Analyzer<'_> {
             AlterAction::Rename(to) => TableChange::Rename { to: to.clone() },
             AlterAction::RenameColumn(from, to) => {
                 let at = self.column_place(&relation, from)?;
-                TableChange::RenameColumn { attribute: at as i16 + 1, to: to.clone() }
+                TableChange::RenameColumn {
+                    attribute: at as i16 + 1,
+                    to: to.clone(),
+                }
             }
-            AlterAction::Owner(owner) => TableChange::Owner { owner: self.role(owner) },
-            AlterAction::Schema(schema) => TableChange::SetSchema { schema: schema.clone() },
+            AlterAction::Owner(owner) => TableChange::Owner {
+                owner: self.role(owner),
+            },
+            AlterAction::Schema(schema) => TableChange::SetSchema {
+                schema: schema.clone(),
+            },
             AlterAction::Options(options) => TableChange::Options(options.clone()),
         };
-        Ok(Ddl::AlterTable(AlterTable { relation, index, changes: alloc::vec![change] }))
+        Ok(Ddl::AlterTable(AlterTable {
+            relation,
+            index,
+            changes: alloc::vec![change],
+        }))
     }
 
     fn role(&self, name: &str) -> String {
@@ -285,7 +406,10 @@ fn owner(owner: &ast::Owner) -> String {
 /// Whether stored values stay as they are under the new type.
 fn compatible(attr: &pg_types::Attr, type_oid: pg_types::Oid, typmod: i32) -> bool {
     let same_bits = attr.type_oid == type_oid
-        || matches!(find_cast(attr.type_oid, type_oid, CastContext::Assignment), Some(CastMethod::Relabel));
+        || matches!(
+            find_cast(attr.type_oid, type_oid, CastContext::Assignment),
+            Some(CastMethod::Relabel)
+        );
     let grows = typmod < 0
         || attr.typmod >= 0
             && typmod >= attr.typmod

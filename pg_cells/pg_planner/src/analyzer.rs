@@ -227,7 +227,10 @@ impl<'a> Analyzer<'a> {
     /// Runs `f` one level of nesting deeper.
     pub fn deeper<T>(&mut self, f: impl FnOnce(&mut Self) -> SqlResult<T>) -> SqlResult<T> {
         if self.depth >= MAX_DEPTH {
-            return Err(SqlError::new(SqlState::STATEMENT_TOO_COMPLEX, "stack depth limit exceeded"));
+            return Err(SqlError::new(
+                SqlState::STATEMENT_TOO_COMPLEX,
+                "stack depth limit exceeded",
+            ));
         }
         self.depth += 1;
         let result = f(self);
@@ -236,7 +239,11 @@ impl<'a> Analyzer<'a> {
     }
 
     /// Runs `f` with expressions counted to `clause`.
-    pub fn within<T>(&mut self, clause: Clause, f: impl FnOnce(&mut Self) -> SqlResult<T>) -> SqlResult<T> {
+    pub fn within<T>(
+        &mut self,
+        clause: Clause,
+        f: impl FnOnce(&mut Self) -> SqlResult<T>,
+    ) -> SqlResult<T> {
         let before = core::mem::replace(&mut self.level().clause, clause);
         let result = f(self);
         self.level().clause = before;
@@ -254,7 +261,11 @@ impl<'a> Analyzer<'a> {
         let height = self.levels.len();
         let result = self.deeper(f);
         self.levels.truncate(height);
-        let outer = self.levels.pop().map(|level| level.outer).unwrap_or_default();
+        let outer = self
+            .levels
+            .pop()
+            .map(|level| level.outer)
+            .unwrap_or_default();
         Ok((result?, outer))
     }
 
@@ -279,7 +290,10 @@ impl<'a> Analyzer<'a> {
 
     /// A reference to a variable.
     pub fn var(&self, var: Var) -> Expr {
-        Expr::Column { index: var, type_oid: self.vars[var].type_oid }
+        Expr::Column {
+            index: var,
+            type_oid: self.vars[var].type_oid,
+        }
     }
 
     /// Hands `expr`, found in level `found`, up to the innermost level.
@@ -316,9 +330,10 @@ impl<'a> Analyzer<'a> {
     /// The output column an expression makes under a name.
     pub fn output(&self, name: &str, expr: &Expr) -> OutputColumn {
         let (table, attribute) = match expr {
-            Expr::Column { index, .. } => {
-                self.vars.get(*index).map_or((0, 0), |v| (v.table, v.attribute))
-            }
+            Expr::Column { index, .. } => self
+                .vars
+                .get(*index)
+                .map_or((0, 0), |v| (v.table, v.attribute)),
             _ => (0, 0),
         };
         OutputColumn {
@@ -331,12 +346,16 @@ impl<'a> Analyzer<'a> {
     }
 
     /// A table, view or sequence by name.
-    pub fn relation(&mut self, schema: Option<&str>, name: &str) -> SqlResult<Option<Arc<Relation>>> {
+    pub fn relation(
+        &mut self,
+        schema: Option<&str>,
+        name: &str,
+    ) -> SqlResult<Option<Arc<Relation>>> {
         let found = self.ctx.catalog.relation(&self.path, schema, name)?;
-        if let Some(relation) = &found {
-            if !self.relations.iter().any(|r| r.oid == relation.oid) {
-                self.relations.push(relation.clone());
-            }
+        if let Some(relation) = &found
+            && !self.relations.iter().any(|r| r.oid == relation.oid)
+        {
+            self.relations.push(relation.clone());
         }
         Ok(found)
     }

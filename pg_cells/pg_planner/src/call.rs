@@ -21,7 +21,9 @@ impl Analyzer<'_> {
             return self.foreign_function(schema.as_deref().unwrap_or(""), &name, call);
         }
         if call.parameters != FunctionArguments::None || call.null_treatment.is_some() {
-            return Err(SqlError::unsupported(format!("this form of calling {name}")));
+            return Err(SqlError::unsupported(format!(
+                "this form of calling {name}"
+            )));
         }
         let list = match &call.args {
             FunctionArguments::None => {
@@ -40,10 +42,10 @@ impl Analyzer<'_> {
             FunctionArguments::List(list) => list,
         };
         let syntax = self.call_syntax(call, list)?;
-        if schema.is_none() {
-            if let Some(value) = self.keyword_call(&name, list)? {
-                return Ok(value);
-            }
+        if schema.is_none()
+            && let Some(value) = self.keyword_call(&name, list)?
+        {
+            return Ok(value);
         }
         self.resolved_call(&name, syntax, list)
     }
@@ -70,7 +72,10 @@ impl Analyzer<'_> {
         if !call.within_group.is_empty() {
             return Err(SqlError::unsupported("WITHIN GROUP"));
         }
-        syntax.star = matches!(list.args.as_slice(), [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)]);
+        syntax.star = matches!(
+            list.args.as_slice(),
+            [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)]
+        );
         Ok(syntax)
     }
 
@@ -162,20 +167,35 @@ impl Analyzer<'_> {
     /// projection, here stands the value.
     fn set_call(&mut self, function: Oid, args: Vec<Expr>, ret: Oid) -> SqlResult<Expr> {
         let clause = self.level().clause;
-        if !matches!(clause, crate::analyzer::Clause::Select | crate::analyzer::Clause::OrderBy) {
+        if !matches!(
+            clause,
+            crate::analyzer::Clause::Select | crate::analyzer::Clause::OrderBy
+        ) {
             return Err(SqlError::new(
                 SqlState::FEATURE_NOT_SUPPORTED,
-                format!("set-returning functions are not allowed in {}", clause.name()),
+                format!(
+                    "set-returning functions are not allowed in {}",
+                    clause.name()
+                ),
             ));
         }
         let name = pg_builtins::function_by_oid(function).map_or("set", |f| f.name);
         let var = self.computed(name, ret);
-        let call = Expr::Call { function, args, type_oid: ret };
+        let call = Expr::Call {
+            function,
+            args,
+            type_oid: ret,
+        };
         self.level().sets.push((var, call));
         Ok(self.var(var))
     }
 
-    fn foreign_function(&mut self, schema: &str, name: &str, call: &ast::Function) -> SqlResult<Expr> {
+    fn foreign_function(
+        &mut self,
+        schema: &str,
+        name: &str,
+        call: &ast::Function,
+    ) -> SqlResult<Expr> {
         let mut types = Vec::new();
         if let FunctionArguments::List(list) = &call.args {
             for arg in self.call_args(list)? {
@@ -194,20 +214,26 @@ impl Analyzer<'_> {
             "localtimestamp" => oid::TIMESTAMP,
             "localtime" => oid::TIME,
             "current_time" => return Err(SqlError::unsupported("time with time zone")),
-            "current_user" | "session_user" | "user" | "current_role" | "current_catalog" | "current_schema" => {
-                oid::NAME
-            }
+            "current_user" | "session_user" | "user" | "current_role" | "current_catalog"
+            | "current_schema" => oid::NAME,
             _ => return Ok(None),
         };
         let name = match name {
             "user" | "current_role" => "current_user",
             name => name,
         };
-        Ok(Some(Expr::Session { name: name.into(), type_oid }))
+        Ok(Some(Expr::Session {
+            name: name.into(),
+            type_oid,
+        }))
     }
 
     /// Calls that are syntax of their own: COALESCE, NULLIF, GREATEST, ROW ...
-    fn keyword_call(&mut self, name: &str, list: &ast::FunctionArgumentList) -> SqlResult<Option<Expr>> {
+    fn keyword_call(
+        &mut self,
+        name: &str,
+        list: &ast::FunctionArgumentList,
+    ) -> SqlResult<Option<Expr>> {
         Ok(Some(match name {
             "coalesce" => {
                 let args = self.call_args(list)?;
@@ -221,8 +247,13 @@ impl Analyzer<'_> {
             "greatest" | "least" => {
                 let args = self.call_args(list)?;
                 let args = self.exprs(args)?;
-                let (args, type_oid) = self.unify(args, if name == "least" { "LEAST" } else { "GREATEST" })?;
-                Expr::MinMax { args, greatest: name == "greatest", type_oid }
+                let (args, type_oid) =
+                    self.unify(args, if name == "least" { "LEAST" } else { "GREATEST" })?;
+                Expr::MinMax {
+                    args,
+                    greatest: name == "greatest",
+                    type_oid,
+                }
             }
             "nullif" => return self.null_if(list).map(Some),
             "row" => {
@@ -263,7 +294,13 @@ impl Analyzer<'_> {
             return Err(error::syntax("NULLIF takes two arguments"));
         };
         let left = self.expr(left)?;
-        let left = if matches!(&left, Expr::Const { value: Datum::Null, type_oid: oid::UNKNOWN }) {
+        let left = if matches!(
+            &left,
+            Expr::Const {
+                value: Datum::Null,
+                type_oid: oid::UNKNOWN
+            }
+        ) {
             null(oid::TEXT)
         } else {
             left
@@ -271,14 +308,24 @@ impl Analyzer<'_> {
         let right = self.expr(right)?;
         let resolved = resolve_operator("=", type_of(&left), type_of(&right))?;
         let type_oid = resolved.arg_types[0];
-        let mut args = self.coerced(alloc::vec![left, right], &resolved.coercions, &resolved.arg_types)?;
+        let mut args = self.coerced(
+            alloc::vec![left, right],
+            &resolved.coercions,
+            &resolved.arg_types,
+        )?;
         let (Some(right), Some(left)) = (args.pop(), args.pop()) else {
             return Err(SqlError::internal("an operator without two operands"));
         };
-        Ok(Expr::NullIf { left: left.into(), right: right.into(), equal: resolved.op.func, type_oid })
+        Ok(Expr::NullIf {
+            left: left.into(),
+            right: right.into(),
+            equal: resolved.op.func,
+            type_oid,
+        })
     }
 
     /// Forms of syntax that are calls of functions.
+    // A table of the variants, so longer than a function should be.
     pub fn special_form(&mut self, ast: &Ast) -> SqlResult<Expr> {
         match ast {
             Ast::Extract { field, expr, .. } => {
@@ -290,7 +337,10 @@ impl Analyzer<'_> {
                 let field = constant(Datum::text(field.trim_matches('\'').to_string()), oid::TEXT);
                 self.function_call("extract", alloc::vec![field, value])
             }
-            Ast::AtTimeZone { timestamp, time_zone } => {
+            Ast::AtTimeZone {
+                timestamp,
+                time_zone,
+            } => {
                 let value = self.expr(timestamp)?;
                 let zone = self.expr(time_zone)?;
                 self.function_call("timezone", alloc::vec![zone, value])
@@ -299,15 +349,26 @@ impl Analyzer<'_> {
                 let args = alloc::vec![self.expr(r#in)?, self.expr(expr)?];
                 self.function_call("position", args)
             }
-            Ast::Ceil { expr, field: ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime) } => {
+            Ast::Ceil {
+                expr,
+                field: ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime),
+            } => {
                 let args = alloc::vec![self.expr(expr)?];
                 self.function_call("ceil", args)
             }
-            Ast::Floor { expr, field: ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime) } => {
+            Ast::Floor {
+                expr,
+                field: ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime),
+            } => {
                 let args = alloc::vec![self.expr(expr)?];
                 self.function_call("floor", args)
             }
-            Ast::Substring { expr, substring_from, substring_for, .. } => {
+            Ast::Substring {
+                expr,
+                substring_from,
+                substring_for,
+                ..
+            } => {
                 let mut args = alloc::vec![self.expr(expr)?];
                 match (substring_from, substring_for) {
                     (Some(from), _) => args.push(self.expr(from)?),
@@ -319,15 +380,28 @@ impl Analyzer<'_> {
                 }
                 self.function_call("substring", args)
             }
-            Ast::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
-                let mut args =
-                    alloc::vec![self.expr(expr)?, self.expr(overlay_what)?, self.expr(overlay_from)?];
+            Ast::Overlay {
+                expr,
+                overlay_what,
+                overlay_from,
+                overlay_for,
+            } => {
+                let mut args = alloc::vec![
+                    self.expr(expr)?,
+                    self.expr(overlay_what)?,
+                    self.expr(overlay_from)?
+                ];
                 if let Some(count) = overlay_for {
                     args.push(self.expr(count)?);
                 }
                 self.function_call("overlay", args)
             }
-            Ast::Trim { trim_where, trim_what, expr, trim_characters } => {
+            Ast::Trim {
+                trim_where,
+                trim_what,
+                expr,
+                trim_characters,
+            } => {
                 let name = match trim_where {
                     None | Some(ast::TrimWhereField::Both) => "btrim",
                     Some(ast::TrimWhereField::Leading) => "ltrim",
@@ -346,7 +420,8 @@ impl Analyzer<'_> {
                 let Ast::Value(text) = &**value else {
                     return Err(SqlError::unsupported(format!("the expression {ast}")));
                 };
-                let data_type = ast::DataType::Custom(alloc::vec![prefix.clone()].into(), Vec::new());
+                let data_type =
+                    ast::DataType::Custom(alloc::vec![prefix.clone()].into(), Vec::new());
                 let (to, typmod) = self.resolve_type(&data_type)?;
                 let text = crate::literal::text_of(&text.value).unwrap_or_default();
                 self.cast(unknown(&text), to, typmod)

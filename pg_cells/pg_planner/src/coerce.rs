@@ -7,7 +7,9 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use pg_builtins::{Call, CastContext, Coercion, Volatility, coerce, common_type, function_by_oid, input_value};
+use pg_builtins::{
+    Call, CastContext, Coercion, Volatility, coerce, common_type, function_by_oid, input_value,
+};
 use pg_plan::Expr;
 use pg_types::{Datum, Oid, SqlError, SqlResult, SqlState, format_type, oid};
 
@@ -28,7 +30,12 @@ pub fn unknown(text: &str) -> Expr {
 
 impl Analyzer<'_> {
     /// Brings `expr` to `to` where the context allows it; `None` where not.
-    pub fn try_coerce(&mut self, expr: Expr, to: Oid, context: CastContext) -> SqlResult<Option<Expr>> {
+    pub fn try_coerce(
+        &mut self,
+        expr: Expr,
+        to: Oid,
+        context: CastContext,
+    ) -> SqlResult<Option<Expr>> {
         let from = type_of(&expr);
         if from == to {
             return Ok(Some(expr));
@@ -50,16 +57,22 @@ impl Analyzer<'_> {
             Coercion::Literal => return self.coerce_unknown(expr, to),
             Coercion::Relabel => relabel(expr, to),
             Coercion::Function(function) => self.call(function, alloc::vec![expr], to),
-            Coercion::InOut | Coercion::Elements => {
-                self.fold(Expr::CastViaText { input: expr.into(), from, type_oid: to, typmod: -1 })
-            }
+            Coercion::InOut | Coercion::Elements => self.fold(Expr::CastViaText {
+                input: expr.into(),
+                from,
+                type_oid: to,
+                typmod: -1,
+            }),
         })
     }
 
     /// A literal, parameter or NULL of unknown type becomes one of type `to`.
     fn coerce_unknown(&mut self, expr: Expr, to: Oid) -> SqlResult<Expr> {
         match expr {
-            Expr::Const { value: Datum::Text(text), .. } => {
+            Expr::Const {
+                value: Datum::Text(text),
+                ..
+            } => {
                 let value = match to {
                     oid::UNKNOWN | oid::ANY => Datum::Text(text),
                     _ => input_value(to, -1, text.as_str(), self.ctx.eval)?,
@@ -70,11 +83,19 @@ impl Analyzer<'_> {
             Expr::Param { number, .. } => {
                 let to = if to == oid::ANY { oid::TEXT } else { to };
                 self.settle_param(number, to)?;
-                Ok(Expr::Param { number, type_oid: to })
+                Ok(Expr::Param {
+                    number,
+                    type_oid: to,
+                })
             }
             // A column of unknown type can only come from a subquery whose
             // literals were already made text.
-            other => Ok(Expr::CastViaText { input: other.into(), from: oid::TEXT, type_oid: to, typmod: -1 }),
+            other => Ok(Expr::CastViaText {
+                input: other.into(),
+                from: oid::TEXT,
+                type_oid: to,
+                typmod: -1,
+            }),
         }
     }
 
@@ -89,7 +110,11 @@ impl Analyzer<'_> {
                 SqlState::AMBIGUOUS_PARAMETER,
                 format!("inconsistent types deduced for parameter ${number}"),
             )
-            .with_detail(format!("{} versus {}", format_type(*known, -1), format_type(to, -1))));
+            .with_detail(format!(
+                "{} versus {}",
+                format_type(*known, -1),
+                format_type(to, -1)
+            )));
         }
         Ok(())
     }
@@ -98,8 +123,17 @@ impl Analyzer<'_> {
     pub fn cast(&mut self, expr: Expr, to: Oid, typmod: i32) -> SqlResult<Expr> {
         let from = type_of(&expr);
         // A typed literal is read with its modifier: '5' :: interval day.
-        if let Expr::Const { value: Datum::Text(text), type_oid: oid::UNKNOWN } = &expr {
-            let value = input_value(to, if to == oid::INTERVAL { typmod } else { -1 }, text.as_str(), self.ctx.eval)?;
+        if let Expr::Const {
+            value: Datum::Text(text),
+            type_oid: oid::UNKNOWN,
+        } = &expr
+        {
+            let value = input_value(
+                to,
+                if to == oid::INTERVAL { typmod } else { -1 },
+                text.as_str(),
+                self.ctx.eval,
+            )?;
             return Ok(self.modify(constant(value, to), to, typmod, true));
         }
         if let Some(done) = self.row_cast(&expr, to) {
@@ -113,7 +147,12 @@ impl Analyzer<'_> {
 
     fn row_cast(&self, expr: &Expr, to: Oid) -> Option<Expr> {
         let textual = matches!(to, oid::TEXT | oid::VARCHAR) && type_of(expr) == oid::RECORD;
-        textual.then(|| Expr::CastViaText { input: Box::new(expr.clone()), from: oid::RECORD, type_oid: to, typmod: -1 })
+        textual.then(|| Expr::CastViaText {
+            input: Box::new(expr.clone()),
+            from: oid::RECORD,
+            type_oid: to,
+            typmod: -1,
+        })
     }
 
     /// Applies a type modifier where there is one and it is not there already.
@@ -121,7 +160,12 @@ impl Analyzer<'_> {
         if typmod < 0 || self.typmod_of(&expr) == typmod && type_of(&expr) == type_oid {
             return expr;
         }
-        self.fold(Expr::ApplyTypmod { input: expr.into(), type_oid, typmod, explicit })
+        self.fold(Expr::ApplyTypmod {
+            input: expr.into(),
+            type_oid,
+            typmod,
+            explicit,
+        })
     }
 
     /// Brings a value to a column it is stored in.
@@ -162,19 +206,27 @@ impl Analyzer<'_> {
     pub fn unify(&mut self, list: Vec<Expr>, context: &str) -> SqlResult<(Vec<Expr>, Oid)> {
         let types: Vec<Oid> = list.iter().map(type_of).collect();
         let to = common_type(&types, context)?;
-        let list = list.into_iter().map(|e| self.implicit(e, to)).collect::<SqlResult<_>>()?;
+        let list = list
+            .into_iter()
+            .map(|e| self.implicit(e, to))
+            .collect::<SqlResult<_>>()?;
         Ok((list, to))
     }
 
     /// Brings a value to a type by an implicit cast.
     pub fn implicit(&mut self, expr: Expr, to: Oid) -> SqlResult<Expr> {
         let from = type_of(&expr);
-        self.try_coerce(expr, to, CastContext::Implicit)?.ok_or_else(|| error::no_cast(from, to))
+        self.try_coerce(expr, to, CastContext::Implicit)?
+            .ok_or_else(|| error::no_cast(from, to))
     }
 
     /// A call of a function whose arguments have its types.
     pub fn call(&mut self, function: Oid, args: Vec<Expr>, type_oid: Oid) -> Expr {
-        self.fold(Expr::Call { function, args, type_oid })
+        self.fold(Expr::Call {
+            function,
+            args,
+            type_oid,
+        })
     }
 
     /// Computes what depends on nothing but constants. What fails stays, to fail
@@ -192,9 +244,21 @@ impl Analyzer<'_> {
             _ => None,
         };
         match expr {
-            Expr::Call { function, args, type_oid } => {
+            Expr::Call {
+                function,
+                args,
+                type_oid,
+            } => {
                 let known = function_by_oid(*function)?;
-                let null = |e: &Expr| matches!(e, Expr::Const { value: Datum::Null, .. });
+                let null = |e: &Expr| {
+                    matches!(
+                        e,
+                        Expr::Const {
+                            value: Datum::Null,
+                            ..
+                        }
+                    )
+                };
                 if known.strict && known.scalar().is_some() && args.iter().any(null) {
                     return Some(Ok(Datum::Null));
                 }
@@ -203,23 +267,45 @@ impl Analyzer<'_> {
                 }
                 let values: Vec<Datum> = args.iter().map(value).collect::<Option<_>>()?;
                 let types: Vec<Oid> = args.iter().map(type_of).collect();
-                let call = Call { ctx: self.ctx.eval, args: &types, ret: *type_oid, spread: false };
+                let call = Call {
+                    ctx: self.ctx.eval,
+                    args: &types,
+                    ret: *type_oid,
+                    spread: false,
+                };
                 Some(pg_builtins::call_by_oid(*function, &values, &call))
             }
-            Expr::CastViaText { input, from, type_oid, typmod } if pg_types::typeinfo::element_of(*from).is_none() => {
+            Expr::CastViaText {
+                input,
+                from,
+                type_oid,
+                typmod,
+            } if pg_types::typeinfo::element_of(*from).is_none() => {
                 let input = value(input)?;
                 if input.is_null() {
                     return Some(Ok(input));
                 }
                 // Text forms of these depend on nothing.
-                let plain = |t: Oid| matches!(t, oid::INT2 | oid::INT4 | oid::INT8 | oid::BOOL | oid::NUMERIC | oid::UUID)
-                    || pg_types::typeinfo::is_string(t);
+                let plain = |t: Oid| {
+                    matches!(
+                        t,
+                        oid::INT2 | oid::INT4 | oid::INT8 | oid::BOOL | oid::NUMERIC | oid::UUID
+                    ) || pg_types::typeinfo::is_string(t)
+                };
                 (plain(*from) && plain(*type_oid))
                     .then(|| pg_builtins::via_text(input, *from, *type_oid, *typmod, self.ctx.eval))
             }
-            Expr::ApplyTypmod { input, type_oid, typmod, explicit } => {
-                Some(pg_builtins::apply_typmod(value(input)?, *type_oid, *typmod, *explicit))
-            }
+            Expr::ApplyTypmod {
+                input,
+                type_oid,
+                typmod,
+                explicit,
+            } => Some(pg_builtins::apply_typmod(
+                value(input)?,
+                *type_oid,
+                *typmod,
+                *explicit,
+            )),
             _ => None,
         }
     }
@@ -241,6 +327,9 @@ pub fn relabel(expr: Expr, to: Oid) -> Expr {
     match expr {
         Expr::Const { value, .. } => constant(value, to),
         Expr::Relabel { input, .. } if type_of(&input) == to => *input,
-        other => Expr::Relabel { input: other.into(), type_oid: to },
+        other => Expr::Relabel {
+            input: other.into(),
+            type_oid: to,
+        },
     }
 }

@@ -2,9 +2,11 @@
 //! over arrays, IS DISTINCT FROM.
 
 use crate::analyzer::Analyzer;
+use crate::array::fold_array;
 use crate::coerce::constant;
 use crate::error;
-use crate::expr::{connect, fold_array, negate, operator_name};
+use crate::expr::operator_name;
+use crate::logic::{connect, negate};
 use crate::walk::{any, type_of};
 use alloc::format;
 use alloc::vec::Vec;
@@ -19,17 +21,19 @@ pub fn row_members(ast: &Ast) -> Option<Vec<&Ast>> {
     match ast {
         Ast::Tuple(list) => Some(list.iter().collect()),
         Ast::Nested(inner) => row_members(inner),
-        Ast::Function(f) if f.name.to_string().eq_ignore_ascii_case("row") && f.over.is_none() => match &f.args {
-            ast::FunctionArguments::List(list) => list
-                .args
-                .iter()
-                .map(|arg| match arg {
-                    ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(e)) => Some(e),
-                    _ => None,
-                })
-                .collect(),
-            _ => None,
-        },
+        Ast::Function(f) if f.name.to_string().eq_ignore_ascii_case("row") && f.over.is_none() => {
+            match &f.args {
+                ast::FunctionArguments::List(list) => list
+                    .args
+                    .iter()
+                    .map(|arg| match arg {
+                        ast::FunctionArg::Unnamed(ast::FunctionArgExpr::Expr(e)) => Some(e),
+                        _ => None,
+                    })
+                    .collect(),
+                _ => None,
+            }
+        }
         _ => None,
     }
 }
@@ -55,15 +59,21 @@ impl Analyzer<'_> {
         }
         let left = self.expr(expr)?;
         let mut members = self.exprs(list)?;
-        let types: Vec<_> = core::iter::once(&left).chain(&members).map(type_of).collect();
+        let types: Vec<_> = core::iter::once(&left)
+            .chain(&members)
+            .map(type_of)
+            .collect();
         let plain = members.iter().all(|m| {
-            !any(m, &mut |e| matches!(e, Expr::Column { .. } | Expr::SubLink(_))) && !crate::walk::is_volatile(m)
+            !any(m, &mut |e| {
+                matches!(e, Expr::Column { .. } | Expr::SubLink(_))
+            }) && !crate::walk::is_volatile(m)
         });
         let name = if negated { "<>" } else { "=" };
-        if members.len() > 1 && plain {
-            if let Some(found) = self.in_array(&left, &mut members, &types, name, negated)? {
-                return Ok(found);
-            }
+        if members.len() > 1
+            && plain
+            && let Some(found) = self.in_array(&left, &mut members, &types, name, negated)?
+        {
+            return Ok(found);
         }
         let mut tests = Vec::new();
         for member in members {
@@ -87,7 +97,11 @@ impl Analyzer<'_> {
         if pg_types::typeinfo::array_of(common).is_none() || common == oid::RECORD {
             return Ok(None);
         }
-        let left = if types[0] == oid::UNKNOWN { self.implicit(left.clone(), common)? } else { left.clone() };
+        let left = if types[0] == oid::UNKNOWN {
+            self.implicit(left.clone(), common)?
+        } else {
+            left.clone()
+        };
         let resolved = resolve_operator(name, type_of(&left), common)?;
         let [to_left, to_member] = resolved.arg_types.as_slice() else {
             return Ok(None);
@@ -97,14 +111,24 @@ impl Analyzer<'_> {
             return Ok(None);
         };
         let left = self.implicit(left, to_left)?;
-        let elements =
-            core::mem::take(members).into_iter().map(|m| self.implicit(m, to_member)).collect::<SqlResult<_>>()?;
-        let array = fold_array(Expr::Array { elements, element: to_member, type_oid: array });
+        let elements = core::mem::take(members)
+            .into_iter()
+            .map(|m| self.implicit(m, to_member))
+            .collect::<SqlResult<_>>()?;
+        let array = fold_array(Expr::Array {
+            elements,
+            element: to_member,
+            type_oid: array,
+        });
         Ok(Some(Expr::Quantified {
             left: left.into(),
             array: array.into(),
             function: resolved.op.func,
-            quantifier: if negated { Quantifier::All } else { Quantifier::Any },
+            quantifier: if negated {
+                Quantifier::All
+            } else {
+                Quantifier::Any
+            },
         }))
     }
 
@@ -123,9 +147,19 @@ impl Analyzer<'_> {
     }
 
     /// `left op ANY|ALL (right)`: a subquery or an array.
-    pub fn quantified(&mut self, left: &Ast, op: &BinaryOperator, right: &Ast, some: bool) -> SqlResult<Expr> {
+    pub fn quantified(
+        &mut self,
+        left: &Ast,
+        op: &BinaryOperator,
+        right: &Ast,
+        some: bool,
+    ) -> SqlResult<Expr> {
         let name = operator_name(op)?;
-        let quantifier = if some { Quantifier::Any } else { Quantifier::All };
+        let quantifier = if some {
+            Quantifier::Any
+        } else {
+            Quantifier::All
+        };
         let mut bare = right;
         while let Ast::Nested(inner) = bare {
             bare = inner;
@@ -137,7 +171,11 @@ impl Analyzer<'_> {
         let array = self.expr(right)?;
         // An unknown array is one of the left side's type.
         let array = if type_of(&array) == oid::UNKNOWN {
-            let element = if type_of(&value) == oid::UNKNOWN { oid::TEXT } else { type_of(&value) };
+            let element = if type_of(&value) == oid::UNKNOWN {
+                oid::TEXT
+            } else {
+                type_of(&value)
+            };
             let to = self.array_type(element)?;
             self.implicit(array, to)?
         } else {
@@ -166,7 +204,12 @@ impl Analyzer<'_> {
             let to = self.array_type(*to_member)?;
             self.implicit(array, to)?
         };
-        Ok(Expr::Quantified { left: value.into(), array: array.into(), function: resolved.op.func, quantifier })
+        Ok(Expr::Quantified {
+            left: value.into(),
+            array: array.into(),
+            function: resolved.op.func,
+            quantifier,
+        })
     }
 
     /// LIKE and ILIKE.
@@ -184,12 +227,22 @@ impl Analyzer<'_> {
             let escape = self.expr(escape)?;
             pattern = self.function_call("like_escape", alloc::vec![pattern, escape])?;
         }
-        let name = if negated { format!("!{name}") } else { name.into() };
+        let name = if negated {
+            format!("!{name}")
+        } else {
+            name.into()
+        };
         self.operator(&name, value, pattern)
     }
 
     /// SIMILAR TO.
-    pub fn similar(&mut self, expr: &Ast, pattern: &Ast, escape: Option<&Ast>, negated: bool) -> SqlResult<Expr> {
+    pub fn similar(
+        &mut self,
+        expr: &Ast,
+        pattern: &Ast,
+        escape: Option<&Ast>,
+        negated: bool,
+    ) -> SqlResult<Expr> {
         let value = self.expr(expr)?;
         let mut args = alloc::vec![self.expr(pattern)?];
         if let Some(escape) = escape {
@@ -214,22 +267,46 @@ impl Analyzer<'_> {
     }
 
     fn distinct_values(&mut self, left: Expr, right: Expr, negated: bool) -> SqlResult<Expr> {
-        let is_null = |e: &Expr| matches!(e, Expr::Const { value: Datum::Null, .. });
+        let is_null = |e: &Expr| {
+            matches!(
+                e,
+                Expr::Const {
+                    value: Datum::Null,
+                    ..
+                }
+            )
+        };
         if is_null(&right) || is_null(&left) {
             let input = if is_null(&right) { left } else { right };
             let input = self.settle(input)?;
-            return Ok(Expr::IsNull { input: input.into(), negated: !negated });
+            return Ok(Expr::IsNull {
+                input: input.into(),
+                negated: !negated,
+            });
         }
         let resolved = resolve_operator("=", type_of(&left), type_of(&right))?;
-        let mut args = self.coerced(alloc::vec![left, right], &resolved.coercions, &resolved.arg_types)?;
+        let mut args = self.coerced(
+            alloc::vec![left, right],
+            &resolved.coercions,
+            &resolved.arg_types,
+        )?;
         let (Some(right), Some(left)) = (args.pop(), args.pop()) else {
             return Err(SqlError::internal("an operator without two operands"));
         };
-        Ok(Expr::IsDistinct { left: left.into(), right: right.into(), equal: resolved.op.func, negated })
+        Ok(Expr::IsDistinct {
+            left: left.into(),
+            right: right.into(),
+            equal: resolved.op.func,
+            negated,
+        })
     }
 
     /// Both sides as row constructors, if the left one is; their lengths agree.
-    pub fn row_operands(&mut self, left: &Ast, right: &Ast) -> SqlResult<Option<(Vec<Expr>, Vec<Expr>)>> {
+    pub fn row_operands(
+        &mut self,
+        left: &Ast,
+        right: &Ast,
+    ) -> SqlResult<Option<(Vec<Expr>, Vec<Expr>)>> {
         let (Some(left), Some(right)) = (row_members(left), row_members(right)) else {
             return Ok(None);
         };
@@ -240,7 +317,12 @@ impl Analyzer<'_> {
     }
 
     /// Compares two rows of the same length.
-    pub fn compare_rows(&mut self, name: &str, left: Vec<Expr>, right: Vec<Expr>) -> SqlResult<Expr> {
+    pub fn compare_rows(
+        &mut self,
+        name: &str,
+        left: Vec<Expr>,
+        right: Vec<Expr>,
+    ) -> SqlResult<Expr> {
         if left.len() != right.len() {
             return Err(unequal_rows());
         }
@@ -263,12 +345,19 @@ impl Analyzer<'_> {
                 let last = pairs.len() - 1;
                 let mut whole: Option<Expr> = None;
                 for (at, (l, r)) in pairs.into_iter().enumerate().rev() {
-                    let test = self.operator(if at == last { name } else { strict }, l.clone(), r.clone())?;
+                    let test = self.operator(
+                        if at == last { name } else { strict },
+                        l.clone(),
+                        r.clone(),
+                    )?;
                     whole = Some(match whole {
                         None => test,
                         Some(rest) => {
                             let equal = self.operator("=", l, r)?;
-                            connect(alloc::vec![test, connect(alloc::vec![equal, rest], true)], false)
+                            connect(
+                                alloc::vec![test, connect(alloc::vec![equal, rest], true)],
+                                false,
+                            )
                         }
                     });
                 }

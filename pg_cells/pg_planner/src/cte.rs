@@ -1,9 +1,9 @@
 //! WITH, recursive and not, and views.
 
 use crate::analyzer::{Analyzer, CteDef, fold};
+use crate::build::stripped;
 use crate::error;
-use crate::finish::stripped;
-use crate::from::Resolved;
+use crate::from_query::Resolved;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -50,7 +50,12 @@ impl Analyzer<'_> {
             };
             let columns = renamed(&plan.columns, &aliases, &name)?;
             let rows = plan.rows;
-            self.level().ctes.push(CteDef { name, id, columns, rows });
+            self.level().ctes.push(CteDef {
+                name,
+                id,
+                columns,
+                rows,
+            });
             out.push((id, plan));
         }
         Ok(out)
@@ -59,14 +64,21 @@ impl Analyzer<'_> {
     /// `initial UNION [ALL] step`.
     fn recursive(&mut self, name: &str, aliases: &[String], query: &ast::Query) -> SqlResult<Plan> {
         let invalid = |message: String| SqlError::new(SqlState::INVALID_RECURSION, message);
-        let ast::SetExpr::SetOperation { left, op: ast::SetOperator::Union, set_quantifier, right } = &*query.body
+        let ast::SetExpr::SetOperation {
+            left,
+            op: ast::SetOperator::Union,
+            set_quantifier,
+            right,
+        } = &*query.body
         else {
             return Err(invalid(format!(
                 "recursive query \"{name}\" does not have the form non-recursive-term UNION [ALL] recursive-term"
             )));
         };
         if query.order_by.is_some() || query.limit_clause.is_some() || !query.locks.is_empty() {
-            return Err(SqlError::unsupported("ORDER BY, LIMIT or FOR UPDATE in a recursive query"));
+            return Err(SqlError::unsupported(
+                "ORDER BY, LIMIT or FOR UPDATE in a recursive query",
+            ));
         }
         let work = self.new_cte();
         let (plan, _) = self.nested(true, true, |a| {
@@ -113,14 +125,24 @@ impl Analyzer<'_> {
         if self.views.contains(&relation.oid) {
             return Err(SqlError::new(
                 SqlState::INVALID_OBJECT_DEFINITION,
-                format!("infinite recursion detected in rules for relation \"{}\"", relation.name),
+                format!(
+                    "infinite recursion detected in rules for relation \"{}\"",
+                    relation.name
+                ),
             ));
         }
         let query = parse_query(relation.view.as_deref().unwrap_or(""))?;
-        let levels = core::mem::replace(&mut self.levels, alloc::vec![crate::analyzer::Level::new(false, false)]);
+        let levels = core::mem::replace(
+            &mut self.levels,
+            alloc::vec![crate::analyzer::Level::new(false, false)],
+        );
         let path = self.path.clone();
         if relation.schema != "pg_catalog" {
-            let at = self.path.iter().take_while(|s| s.as_str() == "pg_catalog").count();
+            let at = self
+                .path
+                .iter()
+                .take_while(|s| s.as_str() == "pg_catalog")
+                .count();
             self.path.insert(at, Str::from(relation.schema.as_str()));
         }
         self.views.push(relation.oid);
@@ -130,9 +152,19 @@ impl Analyzer<'_> {
         self.views.pop();
         self.path = path;
         self.levels = levels;
-        let names: Vec<String> =
-            relation.desc.attrs().iter().filter(|a| !a.dropped).map(|a| a.name.as_str().into()).collect();
-        let lost = || SqlError::internal(format!("the query of view \"{}\" has lost columns", relation.name));
+        let names: Vec<String> = relation
+            .desc
+            .attrs()
+            .iter()
+            .filter(|a| !a.dropped)
+            .map(|a| a.name.as_str().into())
+            .collect();
+        let lost = || {
+            SqlError::internal(format!(
+                "the query of view \"{}\" has lost columns",
+                relation.name
+            ))
+        };
         match resolved? {
             Resolved::Plan(plan) => {
                 let mut plan = stripped(plan);
@@ -149,7 +181,11 @@ impl Analyzer<'_> {
                 if block.targets.len() < names.len() {
                     return Err(lost());
                 }
-                block.targets.iter_mut().zip(names).for_each(|(target, name)| target.0 = name);
+                block
+                    .targets
+                    .iter_mut()
+                    .zip(names)
+                    .for_each(|(target, name)| target.0 = name);
                 Ok(Resolved::Block(block))
             }
         }
@@ -187,7 +223,11 @@ pub fn with(ctes: Vec<(CteId, Plan)>, body: Plan) -> Plan {
     plan
 }
 
-fn renamed(columns: &[OutputColumn], aliases: &[String], name: &str) -> SqlResult<Vec<OutputColumn>> {
+fn renamed(
+    columns: &[OutputColumn],
+    aliases: &[String],
+    name: &str,
+) -> SqlResult<Vec<OutputColumn>> {
     if aliases.len() > columns.len() {
         return Err(error::bad_reference(format!(
             "WITH query \"{name}\" has {} columns available but {} columns specified",
@@ -196,7 +236,9 @@ fn renamed(columns: &[OutputColumn], aliases: &[String], name: &str) -> SqlResul
         )));
     }
     let mut out = columns.to_vec();
-    out.iter_mut().zip(aliases).for_each(|(column, alias)| column.name = alias.clone());
+    out.iter_mut()
+        .zip(aliases)
+        .for_each(|(column, alias)| column.name = alias.clone());
     Ok(out)
 }
 
@@ -204,13 +246,19 @@ fn renamed(columns: &[OutputColumn], aliases: &[String], name: &str) -> SqlResul
 /// query is enough: a false hit only makes the query take the recursive form's
 /// checks.
 fn mentions(query: &ast::Query, name: &str) -> bool {
-    let ast::SetExpr::SetOperation { op: ast::SetOperator::Union, right, .. } = &*query.body else {
+    let ast::SetExpr::SetOperation {
+        op: ast::SetOperator::Union,
+        right,
+        ..
+    } = &*query.body
+    else {
         return false;
     };
     let text = format!("{right}").to_lowercase();
     let name = name.to_lowercase();
     text.match_indices(&name).any(|(at, _)| {
         let word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
-        !text[..at].ends_with(word) && !text[at + name.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_')
+        !text[..at].ends_with(word)
+            && !text[at + name.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_')
     })
 }

@@ -36,8 +36,18 @@ fn constant(value: &Datum, type_oid: Oid) -> String {
     match type_oid {
         oid::INT4 if !text.starts_with('-') => text,
         oid::NUMERIC if !text.starts_with('-') => text,
-        oid::BOOL => if text == "t" { "true".into() } else { "false".into() },
-        _ => format!("'{}'::{}", text.replace('\'', "''"), format_type(type_oid, -1)),
+        oid::BOOL => {
+            if text == "t" {
+                "true".into()
+            } else {
+                "false".into()
+            }
+        }
+        _ => format!(
+            "'{}'::{}",
+            text.replace('\'', "''"),
+            format_type(type_oid, -1)
+        ),
     }
 }
 
@@ -50,25 +60,60 @@ fn operator_of(function: Oid, args: usize) -> Option<&'static str> {
 }
 
 /// An expression as text; comparisons and calls of operators in parentheses.
+// A table of the variants, so longer than a function should be.
 pub fn text(expr: &Expr, names: &Names<'_>) -> String {
-    let list = |list: &[Expr]| list.iter().map(|e| text(e, names)).collect::<Vec<_>>().join(", ");
+    let list = |list: &[Expr]| {
+        list.iter()
+            .map(|e| text(e, names))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match expr {
         Expr::Const { value, type_oid } => constant(value, *type_oid),
         Expr::Column { index, .. } => names.column(*index),
         Expr::Param { number, .. } => format!("${number}"),
         Expr::Outer { index, .. } => format!("$outer{index}"),
-        Expr::Call { function, args, type_oid } => call(*function, args, *type_oid, names),
-        Expr::CastViaText { input, type_oid, typmod, .. } | Expr::ApplyTypmod { input, type_oid, typmod, .. } => {
-            format!("({})::{}", text(input, names), format_type(*type_oid, *typmod))
+        Expr::Call {
+            function,
+            args,
+            type_oid,
+        } => call(*function, args, *type_oid, names),
+        Expr::CastViaText {
+            input,
+            type_oid,
+            typmod,
+            ..
         }
-        Expr::Relabel { input, type_oid } => format!("({})::{}", text(input, names), format_type(*type_oid, -1)),
+        | Expr::ApplyTypmod {
+            input,
+            type_oid,
+            typmod,
+            ..
+        } => {
+            format!(
+                "({})::{}",
+                text(input, names),
+                format_type(*type_oid, *typmod)
+            )
+        }
+        Expr::Relabel { input, type_oid } => {
+            format!("({})::{}", text(input, names), format_type(*type_oid, -1))
+        }
         Expr::And(args) => format!("({})", joined(args, " AND ", names)),
         Expr::Or(args) => format!("({})", joined(args, " OR ", names)),
         Expr::Not(input) => format!("(NOT {})", text(input, names)),
         Expr::IsNull { input, negated } => {
-            format!("({} IS {}NULL)", text(input, names), if *negated { "NOT " } else { "" })
+            format!(
+                "({} IS {}NULL)",
+                text(input, names),
+                if *negated { "NOT " } else { "" }
+            )
         }
-        Expr::IsBool { input, value, negated } => format!(
+        Expr::IsBool {
+            input,
+            value,
+            negated,
+        } => format!(
             "({} IS {}{})",
             text(input, names),
             if *negated { "NOT " } else { "" },
@@ -78,19 +123,33 @@ pub fn text(expr: &Expr, names: &Names<'_>) -> String {
                 None => "UNKNOWN",
             }
         ),
-        Expr::IsDistinct { left, right, negated, .. } => format!(
+        Expr::IsDistinct {
+            left,
+            right,
+            negated,
+            ..
+        } => format!(
             "({} IS {}DISTINCT FROM {})",
             text(left, names),
             if *negated { "NOT " } else { "" },
             text(right, names)
         ),
-        Expr::Case { operand, arms, otherwise, .. } => {
+        Expr::Case {
+            operand,
+            arms,
+            otherwise,
+            ..
+        } => {
             let mut out = String::from("CASE");
             if let Some(operand) = operand {
                 out.push_str(&format!(" {}", text(operand, names)));
             }
             for arm in arms {
-                out.push_str(&format!(" WHEN {} THEN {}", text(&arm.when, names), text(&arm.then, names)));
+                out.push_str(&format!(
+                    " WHEN {} THEN {}",
+                    text(&arm.when, names),
+                    text(&arm.then, names)
+                ));
             }
             if let Some(otherwise) = otherwise {
                 out.push_str(&format!(" ELSE {}", text(otherwise, names)));
@@ -100,20 +159,40 @@ pub fn text(expr: &Expr, names: &Names<'_>) -> String {
         }
         Expr::CaseOperand { .. } => "CASE_TEST_EXPR".into(),
         Expr::Coalesce { args, .. } => format!("COALESCE({})", list(args)),
-        Expr::NullIf { left, right, .. } => format!("NULLIF({}, {})", text(left, names), text(right, names)),
-        Expr::MinMax { args, greatest, .. } => {
-            format!("{}({})", if *greatest { "GREATEST" } else { "LEAST" }, list(args))
+        Expr::NullIf { left, right, .. } => {
+            format!("NULLIF({}, {})", text(left, names), text(right, names))
         }
-        Expr::Quantified { left, array, function, quantifier } => format!(
+        Expr::MinMax { args, greatest, .. } => {
+            format!(
+                "{}({})",
+                if *greatest { "GREATEST" } else { "LEAST" },
+                list(args)
+            )
+        }
+        Expr::Quantified {
+            left,
+            array,
+            function,
+            quantifier,
+        } => format!(
             "({} {} {} ({}))",
             text(left, names),
             operator_of(*function, 2).unwrap_or("="),
-            if *quantifier == Quantifier::Any { "ANY" } else { "ALL" },
+            if *quantifier == Quantifier::Any {
+                "ANY"
+            } else {
+                "ALL"
+            },
             text(array, names)
         ),
         Expr::Array { elements, .. } => format!("ARRAY[{}]", list(elements)),
-        Expr::Subscript { array, subscripts, .. } => {
-            let subscripts: String = subscripts.iter().map(|s| format!("[{}]", text(s, names))).collect();
+        Expr::Subscript {
+            array, subscripts, ..
+        } => {
+            let subscripts: String = subscripts
+                .iter()
+                .map(|s| format!("[{}]", text(s, names)))
+                .collect();
             format!("{}{subscripts}", text(array, names))
         }
         Expr::Row(fields) => format!("ROW({})", list(fields)),
@@ -129,12 +208,17 @@ pub fn text(expr: &Expr, names: &Names<'_>) -> String {
 }
 
 fn joined(args: &[Expr], word: &str, names: &Names<'_>) -> String {
-    args.iter().map(|e| text(e, names)).collect::<Vec<_>>().join(word)
+    args.iter()
+        .map(|e| text(e, names))
+        .collect::<Vec<_>>()
+        .join(word)
 }
 
 fn call(function: Oid, args: &[Expr], type_oid: Oid, names: &Names<'_>) -> String {
     match (operator_of(function, args.len()), args) {
-        (Some(name), [left, right]) => format!("({} {name} {})", text(left, names), text(right, names)),
+        (Some(name), [left, right]) => {
+            format!("({} {name} {})", text(left, names), text(right, names))
+        }
         (Some(name), [operand]) => format!("({name} {})", text(operand, names)),
         _ => {
             let name = function_by_oid(function).map_or("?", |f| f.name);

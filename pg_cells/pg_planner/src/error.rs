@@ -5,12 +5,18 @@ use pg_types::{Oid, SqlError, SqlState, format_type};
 
 /// 42703 for a bare column name.
 pub fn no_column(name: &str) -> SqlError {
-    SqlError::new(SqlState::UNDEFINED_COLUMN, format!("column \"{name}\" does not exist"))
+    SqlError::new(
+        SqlState::UNDEFINED_COLUMN,
+        format!("column \"{name}\" does not exist"),
+    )
 }
 
 /// 42703 for a column of a table or alias.
 pub fn no_column_of(table: &str, name: &str) -> SqlError {
-    SqlError::new(SqlState::UNDEFINED_COLUMN, format!("column {table}.{name} does not exist"))
+    SqlError::new(
+        SqlState::UNDEFINED_COLUMN,
+        format!("column {table}.{name} does not exist"),
+    )
 }
 
 /// 42703 for a column of a relation that is changed.
@@ -23,24 +29,37 @@ pub fn no_column_in(relation: &str, name: &str) -> SqlError {
 
 /// 42P01 for a table.
 pub fn no_table(name: &str) -> SqlError {
-    SqlError::new(SqlState::UNDEFINED_TABLE, format!("relation \"{name}\" does not exist"))
+    SqlError::new(
+        SqlState::UNDEFINED_TABLE,
+        format!("relation \"{name}\" does not exist"),
+    )
 }
 
 /// 42P01 for a table name that FROM does not have.
 pub fn no_from_entry(name: &str) -> SqlError {
-    SqlError::new(SqlState::UNDEFINED_TABLE, format!("missing FROM-clause entry for table \"{name}\""))
+    SqlError::new(
+        SqlState::UNDEFINED_TABLE,
+        format!("missing FROM-clause entry for table \"{name}\""),
+    )
 }
 
 /// 42702.
 pub fn ambiguous(name: &str) -> SqlError {
-    SqlError::new(SqlState::AMBIGUOUS_COLUMN, format!("column reference \"{name}\" is ambiguous"))
+    SqlError::new(
+        SqlState::AMBIGUOUS_COLUMN,
+        format!("column reference \"{name}\" is ambiguous"),
+    )
 }
 
 /// 42846.
 pub fn no_cast(from: Oid, to: Oid) -> SqlError {
     SqlError::new(
         SqlState::CANNOT_COERCE,
-        format!("cannot cast type {} to {}", format_type(from, -1), format_type(to, -1)),
+        format!(
+            "cannot cast type {} to {}",
+            format_type(from, -1),
+            format_type(to, -1)
+        ),
     )
 }
 
@@ -48,7 +67,10 @@ pub fn no_cast(from: Oid, to: Oid) -> SqlError {
 pub fn not_boolean(clause: &str, found: Oid) -> SqlError {
     SqlError::new(
         SqlState::DATATYPE_MISMATCH,
-        format!("argument of {clause} must be type boolean, not type {}", format_type(found, -1)),
+        format!(
+            "argument of {clause} must be type boolean, not type {}",
+            format_type(found, -1)
+        ),
     )
 }
 

@@ -1,17 +1,24 @@
 //! EXPLAIN's lines, in PostgreSQL's format.
 
 use crate::deparse::{Names, text};
+use crate::explain_names::{alias, column_names, scan_names};
 use crate::walk::children;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use pg_plan::{
-    BoundKind, ExplainOptions, Expr, IndexScan, Join, JoinKind, Node, Plan, ScanDirection, SetOpKind, SortKey,
+    BoundKind, ExplainOptions, Expr, IndexScan, Join, JoinKind, Node, Plan, ScanDirection,
+    SetOpKind, SortKey,
 };
 
 /// The lines of a plan.
 pub fn explain(plan: &Plan, options: &ExplainOptions) -> Vec<String> {
-    let mut printer = Printer { options, lines: Vec::new(), qualify: scans(plan) > 1, subplans: 0 };
+    let mut printer = Printer {
+        options,
+        lines: Vec::new(),
+        qualify: scans(plan) > 1,
+        subplans: 0,
+    };
     printer.plan(plan, 0, "");
     printer.lines
 }
@@ -26,7 +33,10 @@ fn scans(plan: &Plan) -> usize {
             | Node::FunctionScan { .. }
             | Node::CteScan { .. }
     ));
-    own + inputs(&plan.node).into_iter().map(|(_, p)| scans(p)).sum::<usize>()
+    own + inputs(&plan.node)
+        .into_iter()
+        .map(|(_, p)| scans(p))
+        .sum::<usize>()
 }
 
 /// An operator's inputs with what EXPLAIN calls them.
@@ -54,8 +64,12 @@ fn inputs(node: &Node) -> Vec<(String, &Plan)> {
         Node::Aggregate(aggregate) => one(&aggregate.input),
         Node::Join(join) => alloc::vec![(String::new(), &join.left), (String::new(), &join.right)],
         Node::Append(list) => list.iter().map(|plan| (String::new(), plan)).collect(),
-        Node::SetOp { left, right, .. } => alloc::vec![(String::new(), left), (String::new(), right)],
-        Node::RecursiveUnion { initial, step, .. } => alloc::vec![(String::new(), initial), (String::new(), step)],
+        Node::SetOp { left, right, .. } => {
+            alloc::vec![(String::new(), left), (String::new(), right)]
+        }
+        Node::RecursiveUnion { initial, step, .. } => {
+            alloc::vec![(String::new(), initial), (String::new(), step)]
+        }
         Node::With { ctes, body } => {
             let mut out: Vec<(String, &Plan)> = alloc::vec![(String::new(), body)];
             out.extend(ctes.iter().map(|(id, plan)| (format!("CTE {id}"), plan)));
@@ -88,7 +102,11 @@ impl Printer<'_> {
         } else {
             String::new()
         };
-        let head = if depth == 0 { String::new() } else { format!("{}{arrow}", " ".repeat(depth * 6 - 4)) };
+        let head = if depth == 0 {
+            String::new()
+        } else {
+            format!("{}{arrow}", " ".repeat(depth * 6 - 4))
+        };
         self.lines.push(format!("{head}{title}{costs}"));
         let indent = if depth == 0 { 2 } else { depth * 6 + 2 };
         for detail in self.details(plan) {
@@ -96,7 +114,8 @@ impl Printer<'_> {
         }
         for sub in subs {
             self.subplans += 1;
-            self.lines.push(format!("{}SubPlan {}", " ".repeat(indent), self.subplans));
+            self.lines
+                .push(format!("{}SubPlan {}", " ".repeat(indent), self.subplans));
             self.plan(&sub.plan, depth + 1, "->  ");
         }
         for (label, input) in inputs(&plan.node) {
@@ -118,8 +137,16 @@ impl Printer<'_> {
             Node::SeqScan { relation, .. } => named("Seq Scan", &relation.name, plan),
             Node::VirtualScan { relation, .. } => named("Virtual Scan", &relation.name, plan),
             Node::IndexScan(scan) => {
-                let way = if scan.direction == ScanDirection::Backward { " Backward" } else { "" };
-                named(&format!("Index Scan{way} using {}", scan.index.name), &scan.relation.name, plan)
+                let way = if scan.direction == ScanDirection::Backward {
+                    " Backward"
+                } else {
+                    ""
+                };
+                named(
+                    &format!("Index Scan{way} using {}", scan.index.name),
+                    &scan.relation.name,
+                    plan,
+                )
             }
             Node::FunctionScan { function, .. } => {
                 let name = pg_builtins::function_by_oid(*function).map_or("?", |f| f.name);
@@ -157,19 +184,35 @@ impl Printer<'_> {
         }
     }
 
+    // A table of the variants, so longer than a function should be.
     fn details(&self, plan: &Plan) -> Vec<String> {
         let mut out = Vec::new();
         let own = column_names(plan);
         let over = |names: &[String], expr: &Expr| {
-            text(expr, &Names { columns: names, qualify: self.qualify })
+            text(
+                expr,
+                &Names {
+                    columns: names,
+                    qualify: self.qualify,
+                },
+            )
         };
         if self.options.verbose && !plan.columns.is_empty() {
             let names: Vec<&str> = plan.columns.iter().map(|c| c.name.as_str()).collect();
             out.push(format!("Output: {}", names.join(", ")));
         }
         match &*plan.node {
-            Node::Nothing { filter: Some(filter) } => out.push(format!("One-Time Filter: {}", over(&own, filter))),
-            Node::SeqScan { filter: Some(filter), .. } | Node::VirtualScan { filter: Some(filter), .. } => {
+            Node::Nothing {
+                filter: Some(filter),
+            } => out.push(format!("One-Time Filter: {}", over(&own, filter))),
+            Node::SeqScan {
+                filter: Some(filter),
+                ..
+            }
+            | Node::VirtualScan {
+                filter: Some(filter),
+                ..
+            } => {
                 out.push(format!("Filter: {}", over(&scan_names(plan), filter)));
             }
             Node::IndexScan(scan) => {
@@ -185,7 +228,10 @@ impl Printer<'_> {
             }
             Node::Join(join) => self.join_details(join, &mut out),
             Node::Sort { input, keys, .. } => {
-                out.push(format!("Sort Key: {}", self.keys(keys, &column_names(input))));
+                out.push(format!(
+                    "Sort Key: {}",
+                    self.keys(keys, &column_names(input))
+                ));
             }
             Node::Aggregate(a) => {
                 let names = column_names(&a.input);
@@ -194,15 +240,27 @@ impl Printer<'_> {
                     out.push(format!("Group Key: {}", keys.join(", ")));
                 }
                 for set in &a.sets {
-                    let keys: Vec<String> = set.iter().map(|at| over(&names, &a.keys[*at])).collect();
-                    out.push(if keys.is_empty() { "Group Key: ()".into() } else { format!("Hash Key: {}", keys.join(", ")) });
+                    let keys: Vec<String> =
+                        set.iter().map(|at| over(&names, &a.keys[*at])).collect();
+                    out.push(if keys.is_empty() {
+                        "Group Key: ()".into()
+                    } else {
+                        format!("Hash Key: {}", keys.join(", "))
+                    });
                 }
             }
             Node::Distinct { input, keys } if keys.is_empty() => {
                 out.push(format!("Group Key: {}", self.list(&column_names(input))));
             }
-            Node::Insert { on_conflict: Some(on), .. } => {
-                let what = if on.update.is_some() { "UPDATE" } else { "NOTHING" };
+            Node::Insert {
+                on_conflict: Some(on),
+                ..
+            } => {
+                let what = if on.update.is_some() {
+                    "UPDATE"
+                } else {
+                    "NOTHING"
+                };
                 out.push(format!("Conflict Resolution: {what}"));
                 if let Some(arbiter) = &on.arbiter {
                     out.push(format!("Conflict Arbiter Indexes: {}", arbiter.name));
@@ -219,7 +277,13 @@ impl Printer<'_> {
 
     fn keys(&self, keys: &[SortKey], names: &[String]) -> String {
         let one = |key: &SortKey| {
-            let mut out = text(&key.expr, &Names { columns: names, qualify: self.qualify });
+            let mut out = text(
+                &key.expr,
+                &Names {
+                    columns: names,
+                    qualify: self.qualify,
+                },
+            );
             if key.descending {
                 out.push_str(" DESC");
             }
@@ -237,14 +301,26 @@ impl Printer<'_> {
         let left = column_names(&join.left);
         let right = column_names(&join.right);
         let both: Vec<String> = left.iter().chain(&right).cloned().collect();
-        let qualified = |columns: &[String], e: &Expr| text(e, &Names { columns, qualify: true });
+        let qualified = |columns: &[String], e: &Expr| {
+            text(
+                e,
+                &Names {
+                    columns,
+                    qualify: true,
+                },
+            )
+        };
         if !join.hash_keys.is_empty() {
             let keys: Vec<String> = join
                 .hash_keys
                 .iter()
                 .map(|(l, r)| format!("({} = {})", qualified(&left, l), qualified(&right, r)))
                 .collect();
-            let keys = if keys.len() == 1 { keys[0].clone() } else { format!("({})", keys.join(" AND ")) };
+            let keys = if keys.len() == 1 {
+                keys[0].clone()
+            } else {
+                format!("({})", keys.join(" AND "))
+            };
             out.push(format!("Hash Cond: {keys}"));
         }
         if let Some(condition) = &join.condition {
@@ -284,77 +360,36 @@ fn join_title(join: &Join) -> String {
 fn width(plan: &Plan) -> usize {
     plan.columns
         .iter()
-        .map(|c| match pg_types::type_info(c.type_oid).map_or(-1, |t| t.len) {
-            len if len > 0 => len as usize,
-            _ if c.typmod > 4 && c.typmod < 1000 => c.typmod as usize - 4,
-            _ => 32,
-        })
+        .map(
+            |c| match pg_types::type_info(c.type_oid).map_or(-1, |t| t.len) {
+                len if len > 0 => len as usize,
+                _ if c.typmod > 4 && c.typmod < 1000 => c.typmod as usize - 4,
+                _ => 32,
+            },
+        )
         .sum()
-}
-
-/// The item a scan's columns are named with.
-fn alias(plan: &Plan) -> Option<String> {
-    let (item, _) = plan.columns.first()?.name.split_once('.')?;
-    Some(item.into())
-}
-
-/// Names of a plan's columns; hidden ones too where the operator below tells.
-fn column_names(plan: &Plan) -> Vec<String> {
-    match &*plan.node {
-        Node::SeqScan { .. } | Node::IndexScan(_) => scan_names(plan),
-        Node::Sort { input, .. } | Node::Limit { input, .. } | Node::LockRows { input, .. }
-            if plan.hidden > 0 || plan.columns.iter().all(|c| !c.name.contains('.')) =>
-        {
-            column_names(input)
-        }
-        Node::Filter { input, .. } => column_names(input),
-        Node::Project { input, exprs } => {
-            let names = column_names(input);
-            exprs.iter().map(|e| text(e, &Names { columns: &names, qualify: true })).collect()
-        }
-        Node::Aggregate(a) => {
-            let names = column_names(&a.input);
-            let over = |e: &Expr| text(e, &Names { columns: &names, qualify: true });
-            let calls = a.calls.iter().map(|call| {
-                let name = pg_builtins::function_by_oid(call.function).map_or("?", |f| f.name);
-                let args: Vec<String> = call.args.iter().map(over).collect();
-                let args = if args.is_empty() { "*".to_string() } else { args.join(", ") };
-                format!("({name}({}{args}))", if call.distinct { "DISTINCT " } else { "" })
-            });
-            a.keys.iter().map(over).chain(calls).collect()
-        }
-        _ => plan.columns.iter().map(|c| c.name.clone()).collect(),
-    }
-}
-
-/// Names of a scan's columns, those of the filter alone too.
-fn scan_names(plan: &Plan) -> Vec<String> {
-    let item = alias(plan);
-    let name = |relation: &pg_plan::Relation, columns: &[usize], row_id: bool| {
-        let item = item.clone().unwrap_or_else(|| relation.name.clone());
-        let mut out: Vec<String> = columns
-            .iter()
-            .map(|at| relation.desc.attrs().get(*at).map_or_else(String::new, |a| format!("{item}.{}", a.name)))
-            .collect();
-        if row_id {
-            out.push(format!("{item}.ctid"));
-        }
-        out
-    };
-    match &*plan.node {
-        Node::SeqScan { relation, columns, row_id, .. } => name(relation, columns, *row_id),
-        Node::IndexScan(scan) => name(&scan.relation, &scan.columns, scan.row_id),
-        _ => plan.columns.iter().map(|c| c.name.clone()).collect(),
-    }
 }
 
 fn index_condition(scan: &IndexScan) -> Option<String> {
     let key = |at: usize| {
         let key = scan.index.keys.get(at)?;
-        let attr = usize::try_from(key.attribute - 1).ok().and_then(|at| scan.relation.desc.attrs().get(at));
-        Some(attr.map_or_else(|| key.expression.clone().unwrap_or_default(), |a| a.name.as_str().into()))
+        let attr = usize::try_from(key.attribute - 1)
+            .ok()
+            .and_then(|at| scan.relation.desc.attrs().get(at));
+        Some(attr.map_or_else(
+            || key.expression.clone().unwrap_or_default(),
+            |a| a.name.as_str().into(),
+        ))
     };
-    let value = |e: &Expr| text(e, &Names { columns: &[], qualify: true });
+    let value = |e: &Expr| {
+        text(
+            e,
+            &Names {
+                columns: &[],
+                qualify: true,
+            },
+        )
+    };
     let mut parts = Vec::new();
     for (at, equal) in scan.equal.iter().enumerate() {
         parts.push(format!("({} = {})", key(at)?, value(equal)));
@@ -365,8 +400,16 @@ fn index_condition(scan: &IndexScan) -> Option<String> {
     }
     for (bound, word) in [(&scan.lower, ">"), (&scan.upper, "<")] {
         if let Some(bound) = bound {
-            let equal = if bound.kind == BoundKind::Inclusive { "=" } else { "" };
-            parts.push(format!("({} {word}{equal} {})", key(next)?, value(&bound.value)));
+            let equal = if bound.kind == BoundKind::Inclusive {
+                "="
+            } else {
+                ""
+            };
+            parts.push(format!(
+                "({} {word}{equal} {})",
+                key(next)?,
+                value(&bound.value)
+            ));
         }
     }
     match parts.len() {
@@ -397,9 +440,9 @@ fn gather<'e>(expr: &'e Expr, out: &mut Vec<&'e pg_plan::SubLink>) {
 /// The expressions of an operator where subqueries are shown.
 fn own_exprs(node: &Node) -> Vec<&Expr> {
     match node {
-        Node::Nothing { filter } | Node::SeqScan { filter, .. } | Node::VirtualScan { filter, .. } => {
-            filter.iter().collect()
-        }
+        Node::Nothing { filter }
+        | Node::SeqScan { filter, .. }
+        | Node::VirtualScan { filter, .. } => filter.iter().collect(),
         Node::IndexScan(scan) => scan.filter.iter().collect(),
         Node::Filter { condition, .. } => alloc::vec![condition],
         Node::Project { exprs, .. } | Node::ProjectSet { exprs, .. } => exprs.iter().collect(),

@@ -5,13 +5,14 @@
 use crate::analyzer::{Analyzer, fold};
 use crate::coerce::constant;
 use crate::error;
+use crate::logic::negate;
 use crate::walk::type_of;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use pg_builtins::{operator_by_oid, operators, resolve_operator, resolve_prefix_operator};
+use pg_builtins::{resolve_operator, resolve_prefix_operator};
 use pg_parser_port::ast::{self, BinaryOperator, Expr as Ast, UnaryOperator};
-use pg_plan::{CaseArm, Expr, Quantifier, SubLinkKind};
-use pg_types::typeinfo::{array_of, element_of};
+use pg_plan::{CaseArm, Expr, SubLinkKind};
+use pg_types::typeinfo::element_of;
 use pg_types::{Datum, Oid, SqlError, SqlResult, SqlState, format_type, oid};
 
 impl Analyzer<'_> {
@@ -25,6 +26,7 @@ impl Analyzer<'_> {
         list.into_iter().map(|ast| self.expr(ast)).collect()
     }
 
+    // A table of the variants, so longer than a function should be.
     fn expr_inner(&mut self, ast: &Ast) -> SqlResult<Expr> {
         match ast {
             Ast::Identifier(ident) => self.identifier(ident),
@@ -45,28 +47,65 @@ impl Analyzer<'_> {
             Ast::IsNotUnknown(inner) => self.is_bool(inner, None, true, "IS NOT UNKNOWN"),
             Ast::IsDistinctFrom(left, right) => self.is_distinct(left, right, false),
             Ast::IsNotDistinctFrom(left, right) => self.is_distinct(left, right, true),
-            Ast::InList { expr, list, negated } => self.in_list(expr, list, *negated),
-            Ast::InSubquery { expr, subquery, negated } => self.in_subquery(expr, subquery, *negated),
-            Ast::Between { expr, negated, low, high } => self.between(expr, low, high, *negated),
-            Ast::Like { negated, any: false, expr, pattern, escape_char } => {
-                self.like("~~", expr, pattern, escape_char.as_deref(), *negated)
-            }
-            Ast::ILike { negated, any: false, expr, pattern, escape_char } => {
-                self.like("~~*", expr, pattern, escape_char.as_deref(), *negated)
-            }
-            Ast::SimilarTo { negated, expr, pattern, escape_char } => {
-                self.similar(expr, pattern, escape_char.as_deref(), *negated)
-            }
-            Ast::AnyOp { left, compare_op, right, .. } => self.quantified(left, compare_op, right, true),
-            Ast::AllOp { left, compare_op, right } => self.quantified(left, compare_op, right, false),
-            Ast::Cast { kind, expr, data_type, format: None }
-                if matches!(kind, ast::CastKind::Cast | ast::CastKind::DoubleColon) =>
-            {
-                self.cast_syntax(expr, data_type)
-            }
-            Ast::Case { operand, conditions, else_result, .. } => {
-                self.case(operand.as_deref(), conditions, else_result.as_deref())
-            }
+            Ast::InList {
+                expr,
+                list,
+                negated,
+            } => self.in_list(expr, list, *negated),
+            Ast::InSubquery {
+                expr,
+                subquery,
+                negated,
+            } => self.in_subquery(expr, subquery, *negated),
+            Ast::Between {
+                expr,
+                negated,
+                low,
+                high,
+            } => self.between(expr, low, high, *negated),
+            Ast::Like {
+                negated,
+                any: false,
+                expr,
+                pattern,
+                escape_char,
+            } => self.like("~~", expr, pattern, escape_char.as_deref(), *negated),
+            Ast::ILike {
+                negated,
+                any: false,
+                expr,
+                pattern,
+                escape_char,
+            } => self.like("~~*", expr, pattern, escape_char.as_deref(), *negated),
+            Ast::SimilarTo {
+                negated,
+                expr,
+                pattern,
+                escape_char,
+            } => self.similar(expr, pattern, escape_char.as_deref(), *negated),
+            Ast::AnyOp {
+                left,
+                compare_op,
+                right,
+                ..
+            } => self.quantified(left, compare_op, right, true),
+            Ast::AllOp {
+                left,
+                compare_op,
+                right,
+            } => self.quantified(left, compare_op, right, false),
+            Ast::Cast {
+                kind: ast::CastKind::Cast | ast::CastKind::DoubleColon,
+                expr,
+                data_type,
+                format: None,
+            } => self.cast_syntax(expr, data_type),
+            Ast::Case {
+                operand,
+                conditions,
+                else_result,
+                ..
+            } => self.case(operand.as_deref(), conditions, else_result.as_deref()),
             Ast::Function(function) => self.function(function),
             Ast::Exists { subquery, negated } => self.exists(subquery, *negated),
             Ast::Subquery(query) => self.scalar_subquery(query, SubLinkKind::Scalar),
@@ -93,7 +132,10 @@ impl Analyzer<'_> {
             [item, column] => self.resolve_qualified(None, item, column),
             [schema, item, column] => self.resolve_qualified(Some(schema), item, column),
             [_, schema, item, column] => self.resolve_qualified(Some(schema), item, column),
-            _ => Err(error::syntax(alloc::format!("improper qualified name: {}", names.join(".")))),
+            _ => Err(error::syntax(alloc::format!(
+                "improper qualified name: {}",
+                names.join(".")
+            ))),
         }
     }
 
@@ -104,14 +146,16 @@ impl Analyzer<'_> {
             return Ok(negate(inner));
         }
         // The smallest integers are written with a sign.
-        if let (UnaryOperator::Minus, Ast::Value(value)) = (op, operand) {
-            if let ast::Value::Number(digits, _) = &value.value {
-                return crate::literal::number(&alloc::format!("-{digits}"));
-            }
+        if let (UnaryOperator::Minus, Ast::Value(value)) = (op, operand)
+            && let ast::Value::Number(digits, _) = &value.value
+        {
+            return crate::literal::number(&alloc::format!("-{digits}"));
         }
         let name = match op {
             UnaryOperator::PGPostfixFactorial | UnaryOperator::PGPrefixFactorial => {
-                return Err(error::syntax("the factorial operator does not exist; use factorial()"));
+                return Err(error::syntax(
+                    "the factorial operator does not exist; use factorial()",
+                ));
             }
             op => op.to_string(),
         };
@@ -128,7 +172,11 @@ impl Analyzer<'_> {
     /// A prefix operator over a typed operand.
     pub fn prefix(&mut self, name: &str, operand: Expr) -> SqlResult<Expr> {
         let resolved = resolve_prefix_operator(name, type_of(&operand))?;
-        let operand = self.coerced(alloc::vec![operand], &resolved.coercions, &resolved.arg_types)?;
+        let operand = self.coerced(
+            alloc::vec![operand],
+            &resolved.coercions,
+            &resolved.arg_types,
+        )?;
         Ok(self.call(resolved.op.func, operand, resolved.ret))
     }
 
@@ -136,7 +184,9 @@ impl Analyzer<'_> {
         match op {
             BinaryOperator::And => return self.chain(left, right, true),
             BinaryOperator::Or => return self.chain(left, right, false),
-            BinaryOperator::Xor | BinaryOperator::Assignment | BinaryOperator::DuckIntegerDivide => {
+            BinaryOperator::Xor
+            | BinaryOperator::Assignment
+            | BinaryOperator::DuckIntegerDivide => {
                 return Err(SqlError::unsupported(alloc::format!("the operator {op}")));
             }
             _ => {}
@@ -150,38 +200,14 @@ impl Analyzer<'_> {
         self.operator(&name, left, right)
     }
 
-    /// A chain of AND or OR: collected without recursion, for it may be long.
-    fn chain(&mut self, left: &Ast, right: &Ast, and: bool) -> SqlResult<Expr> {
-        let mut parts: Vec<&Ast> = alloc::vec![right];
-        let mut at = left;
-        loop {
-            match at {
-                Ast::BinaryOp { left, op: BinaryOperator::And, right } if and => {
-                    parts.push(right);
-                    at = left;
-                }
-                Ast::BinaryOp { left, op: BinaryOperator::Or, right } if !and => {
-                    parts.push(right);
-                    at = left;
-                }
-                _ => break,
-            }
-        }
-        parts.push(at);
-        parts.reverse();
-        let word = if and { "AND" } else { "OR" };
-        let mut list = Vec::with_capacity(parts.len());
-        for part in parts {
-            let part = self.expr(part)?;
-            list.push(self.boolean(part, word)?);
-        }
-        Ok(connect(list, and))
-    }
-
     /// A binary operator over typed operands.
     pub fn operator(&mut self, name: &str, left: Expr, right: Expr) -> SqlResult<Expr> {
         let resolved = resolve_operator(name, type_of(&left), type_of(&right))?;
-        let args = self.coerced(alloc::vec![left, right], &resolved.coercions, &resolved.arg_types)?;
+        let args = self.coerced(
+            alloc::vec![left, right],
+            &resolved.coercions,
+            &resolved.arg_types,
+        )?;
         Ok(self.call(resolved.op.func, args, resolved.ret))
     }
 
@@ -213,13 +239,26 @@ impl Analyzer<'_> {
         if let Expr::Const { value, .. } = &input {
             return Ok(constant(Datum::Bool(value.is_null() != negated), oid::BOOL));
         }
-        Ok(Expr::IsNull { input: input.into(), negated })
+        Ok(Expr::IsNull {
+            input: input.into(),
+            negated,
+        })
     }
 
-    fn is_bool(&mut self, inner: &Ast, value: Option<bool>, negated: bool, clause: &str) -> SqlResult<Expr> {
+    fn is_bool(
+        &mut self,
+        inner: &Ast,
+        value: Option<bool>,
+        negated: bool,
+        clause: &str,
+    ) -> SqlResult<Expr> {
         let input = self.expr(inner)?;
         let input = self.boolean(input, clause)?;
-        Ok(Expr::IsBool { input: input.into(), value, negated })
+        Ok(Expr::IsBool {
+            input: input.into(),
+            value,
+            negated,
+        })
     }
 
     fn cast_syntax(&mut self, inner: &Ast, data_type: &ast::DataType) -> SqlResult<Expr> {
@@ -261,7 +300,9 @@ impl Analyzer<'_> {
             let when = self.expr(&arm.condition)?;
             whens.push(match &operand {
                 Some(operand) => {
-                    let marker = Expr::CaseOperand { type_oid: type_of(operand) };
+                    let marker = Expr::CaseOperand {
+                        type_oid: type_of(operand),
+                    };
                     let equal = self.operator("=", marker, when)?;
                     self.boolean(equal, "CASE/WHEN")?
                 }
@@ -271,52 +312,22 @@ impl Analyzer<'_> {
         }
         let (mut values, type_oid) = self.unify(values, "CASE")?;
         let otherwise = values.remove(0);
-        let arms = whens.into_iter().zip(values).map(|(when, then)| CaseArm { when, then }).collect();
+        let arms = whens
+            .into_iter()
+            .zip(values)
+            .map(|(when, then)| CaseArm { when, then })
+            .collect();
         let otherwise = match &otherwise {
-            Expr::Const { value: Datum::Null, .. } => None,
+            Expr::Const {
+                value: Datum::Null, ..
+            } => None,
             _ => Some(otherwise.into()),
         };
-        Ok(Expr::Case { operand: operand.map(Into::into), arms, otherwise, type_oid })
-    }
-
-    /// `ARRAY[...]`, its elements brought to `element` if given.
-    pub fn array(&mut self, elements: &[Ast], element: Option<Oid>) -> SqlResult<Expr> {
-        let mut list = Vec::new();
-        for ast in elements {
-            list.push(match ast {
-                Ast::Array(inner) => self.array(&inner.elem, element)?,
-                other => self.expr(other)?,
-            });
-        }
-        if let (true, None) = (list.is_empty(), element) {
-            return Err(SqlError::new(
-                SqlState::INDETERMINATE_DATATYPE,
-                "cannot determine type of empty array",
-            )
-            .with_hint("Explicitly cast to the desired type, for example ARRAY[]::integer[]."));
-        }
-        let nested = list.first().is_some_and(|e| element_of(type_of(e)).is_some());
-        let (list, member) = match element {
-            Some(to) if !nested => {
-                let list = list.into_iter().map(|e| self.cast(e, to, -1)).collect::<SqlResult<Vec<_>>>()?;
-                (list, to)
-            }
-            _ => self.unify(list, "ARRAY")?,
-        };
-        let (element, type_oid) = match element_of(member) {
-            Some(element) if nested => (element, member),
-            _ => (member, self.array_type(member)?),
-        };
-        Ok(fold_array(Expr::Array { elements: list, element, type_oid }))
-    }
-
-    /// The array type over an element type.
-    pub fn array_type(&self, element: Oid) -> SqlResult<Oid> {
-        array_of(element).ok_or_else(|| {
-            SqlError::new(
-                SqlState::UNDEFINED_OBJECT,
-                alloc::format!("could not find array type for data type {}", format_type(element, -1)),
-            )
+        Ok(Expr::Case {
+            operand: operand.map(Into::into),
+            arms,
+            otherwise,
+            type_oid,
         })
     }
 
@@ -330,66 +341,12 @@ impl Analyzer<'_> {
         Ok(out)
     }
 
-    /// `root[1].field ...`.
-    fn access(&mut self, root: &Ast, chain: &[ast::AccessExpr]) -> SqlResult<Expr> {
-        let mut bare = root;
-        while let Ast::Nested(inner) = bare {
-            bare = inner;
-        }
-        let mut chain = chain;
-        // (item).column and item.column[1], where the parser could not tell.
-        let mut value = match (bare, chain) {
-            (Ast::Identifier(item), [ast::AccessExpr::Dot(Ast::Identifier(column)), rest @ ..]) => {
-                chain = rest;
-                self.resolve_qualified(None, &fold(item), &fold(column))?
-            }
-            _ => self.expr(root)?,
-        };
-        while let [first, rest @ ..] = chain {
-            chain = rest;
-            value = match first {
-                ast::AccessExpr::Subscript(ast::Subscript::Index { index }) => {
-                    let mut subscripts = alloc::vec![self.subscript(index)?];
-                    while let [ast::AccessExpr::Subscript(ast::Subscript::Index { index }), rest @ ..] = chain {
-                        chain = rest;
-                        subscripts.push(self.subscript(index)?);
-                    }
-                    self.subscripted(value, subscripts)?
-                }
-                ast::AccessExpr::Subscript(ast::Subscript::Slice { .. }) => {
-                    return Err(SqlError::unsupported("an array slice"));
-                }
-                ast::AccessExpr::Dot(_) => return Err(SqlError::unsupported("a field of a composite value")),
-            };
-        }
-        Ok(value)
-    }
-
-    fn subscript(&mut self, index: &Ast) -> SqlResult<Expr> {
-        let index = self.expr(index)?;
-        self.implicit(index, oid::INT4).map_err(|_| {
-            SqlError::new(SqlState::DATATYPE_MISMATCH, "array subscript must have type integer")
-        })
-    }
-
-    fn subscripted(&mut self, array: Expr, subscripts: Vec<Expr>) -> SqlResult<Expr> {
-        let of = type_of(&array);
-        let element = match of {
-            oid::NAME => Some(oid::CHAR),
-            of => element_of(of),
-        };
-        let Some(element) = element else {
-            return Err(SqlError::new(
-                SqlState::DATATYPE_MISMATCH,
-                alloc::format!("cannot subscript type {} because it does not support subscripting", format_type(of, -1)),
-            ));
-        };
-        Ok(Expr::Subscript { array: array.into(), subscripts, type_oid: element })
-    }
-
     fn collate(&mut self, inner: &Ast, collation: &ast::ObjectName) -> SqlResult<Expr> {
         let (_, name) = crate::analyzer::qualified(collation)?;
-        if !matches!(name.as_str(), "C" | "POSIX" | "default" | "ucs_basic" | "c" | "posix") {
+        if !matches!(
+            name.as_str(),
+            "C" | "POSIX" | "default" | "ucs_basic" | "c" | "posix"
+        ) {
             return Err(SqlError::new(
                 SqlState::UNDEFINED_OBJECT,
                 alloc::format!("collation \"{name}\" for encoding \"UTF8\" does not exist"),
@@ -398,10 +355,15 @@ impl Analyzer<'_> {
         let value = self.expr(inner)?;
         let value = self.settle(value)?;
         let of = type_of(&value);
-        if !pg_types::typeinfo::type_info(of).is_some_and(|t| t.collation != 0) && element_of(of).is_none() {
+        if pg_types::typeinfo::type_info(of).is_none_or(|t| t.collation == 0)
+            && element_of(of).is_none()
+        {
             return Err(SqlError::new(
                 SqlState::DATATYPE_MISMATCH,
-                alloc::format!("collations are not supported by type {}", format_type(of, -1)),
+                alloc::format!(
+                    "collations are not supported by type {}",
+                    format_type(of, -1)
+                ),
             ));
         }
         Ok(value)
@@ -426,86 +388,4 @@ pub fn operator_name(op: &BinaryOperator) -> SqlResult<String> {
             name => name.into(),
         },
     })
-}
-
-/// NOT, pushed down to what has a negation of its own: comparisons by their
-/// negators, AND and OR by De Morgan's laws, as PostgreSQL does.
-pub fn negate(inner: Expr) -> Expr {
-    match inner {
-        Expr::Const { value: Datum::Bool(b), type_oid } => constant(Datum::Bool(!b), type_oid),
-        Expr::Const { value: Datum::Null, type_oid } => constant(Datum::Null, type_oid),
-        Expr::Not(inner) => *inner,
-        Expr::And(list) => connect(list.into_iter().map(negate).collect(), false),
-        Expr::Or(list) => connect(list.into_iter().map(negate).collect(), true),
-        Expr::IsNull { input, negated } if type_of(&input) != oid::RECORD => {
-            Expr::IsNull { input, negated: !negated }
-        }
-        Expr::IsBool { input, value, negated } => Expr::IsBool { input, value, negated: !negated },
-        Expr::IsDistinct { left, right, equal, negated } => {
-            Expr::IsDistinct { left, right, equal, negated: !negated }
-        }
-        Expr::Call { function, args, type_oid } => match negator(function, args.len()) {
-            Some(function) => Expr::Call { function, args, type_oid },
-            None => Expr::Not(Expr::Call { function, args, type_oid }.into()),
-        },
-        Expr::Quantified { left, array, function, quantifier } => match negator(function, 2) {
-            Some(function) => {
-                let quantifier = match quantifier {
-                    Quantifier::Any => Quantifier::All,
-                    Quantifier::All => Quantifier::Any,
-                };
-                Expr::Quantified { left, array, function, quantifier }
-            }
-            None => Expr::Not(Expr::Quantified { left, array, function, quantifier }.into()),
-        },
-        other => Expr::Not(other.into()),
-    }
-}
-
-/// The function of the operator that gives the opposite.
-fn negator(function: Oid, args: usize) -> Option<Oid> {
-    if args != 2 {
-        return None;
-    }
-    let operator = operators().iter().find(|o| o.func == function && o.left != oid::INVALID)?;
-    let opposite = operator_by_oid(operator.negator)?;
-    (opposite.left == operator.left && opposite.right == operator.right).then_some(opposite.func)
-}
-
-/// AND or OR over all, with constants taken out.
-pub fn connect(list: Vec<Expr>, and: bool) -> Expr {
-    let mut out: Vec<Expr> = Vec::with_capacity(list.len());
-    for part in list {
-        match part {
-            Expr::Const { value: Datum::Bool(b), .. } if b == and => {}
-            Expr::Const { value: Datum::Bool(_), type_oid } => return constant(Datum::Bool(!and), type_oid),
-            Expr::And(inner) if and => out.extend(inner),
-            Expr::Or(inner) if !and => out.extend(inner),
-            other => out.push(other),
-        }
-    }
-    match out.len() {
-        0 => constant(Datum::Bool(and), oid::BOOL),
-        1 => out.remove(0),
-        _ if and => Expr::And(out),
-        _ => Expr::Or(out),
-    }
-}
-
-/// An array of constants is a constant.
-pub fn fold_array(expr: Expr) -> Expr {
-    let Expr::Array { elements, element, type_oid } = &expr else {
-        return expr;
-    };
-    let items: Option<Vec<Datum>> = elements
-        .iter()
-        .map(|e| match e {
-            Expr::Const { value, .. } if !matches!(value, Datum::Array(_)) => Some(value.clone()),
-            _ => None,
-        })
-        .collect();
-    match items {
-        Some(items) => constant(Datum::array(*element, items), *type_oid),
-        None => expr,
-    }
 }

@@ -23,7 +23,10 @@ impl Analyzer<'_> {
             && block.grouping.mask.is_none()
             && block.semis.is_empty()
             && !block.aggregates.is_empty()
-            && !block.conditions.iter().any(|c| any(c, &mut |e| matches!(e, Expr::Outer { .. })));
+            && !block
+                .conditions
+                .iter()
+                .any(|c| any(c, &mut |e| matches!(e, Expr::Outer { .. })));
         if !fitting {
             return Ok(None);
         }
@@ -33,8 +36,13 @@ impl Analyzer<'_> {
         let vars = &self.leaves[*leaf].vars;
         let leads = |var: Var| {
             relation.indexes.iter().any(|index| {
-                let first = index.keys.first().and_then(|key| usize::try_from(key.attribute - 1).ok());
-                index.valid && index.predicate.is_none() && first.and_then(|at| vars.get(at)) == Some(&var)
+                let first = index
+                    .keys
+                    .first()
+                    .and_then(|key| usize::try_from(key.attribute - 1).ok());
+                index.valid
+                    && index.predicate.is_none()
+                    && first.and_then(|at| vars.get(at)) == Some(&var)
             })
         };
         let wanted: Option<Vec<(Var, bool)>> = block
@@ -55,24 +63,43 @@ impl Analyzer<'_> {
         let layout: Vec<Var> = block.aggregates.iter().map(|(var, _)| *var).collect();
         let _ = uses;
         let input = Self::bare(Node::Nothing { filter: None }, Vec::new(), 1.0);
-        Ok(Some(self.path(Node::Project { input, exprs }, layout, 1.0, 0.0, ROW)))
+        Ok(Some(self.path(
+            Node::Project { input, exprs },
+            layout,
+            1.0,
+            0.0,
+            ROW,
+        )))
     }
 
     /// `(SELECT var FROM leaf WHERE ... AND var IS NOT NULL ORDER BY var LIMIT 1)`.
-    fn first_row(&mut self, leaf: usize, block: &Block, var: Var, last: bool) -> SqlResult<Option<Expr>> {
+    fn first_row(
+        &mut self,
+        leaf: usize,
+        block: &Block,
+        var: Var,
+        last: bool,
+    ) -> SqlResult<Option<Expr>> {
         let value = self.var(var);
         let type_oid = self.vars[var].type_oid;
         let mut conditions = block.conditions.clone();
-        conditions.push(Expr::IsNull { input: value.clone().into(), negated: true });
+        conditions.push(Expr::IsNull {
+            input: value.clone().into(),
+            negated: true,
+        });
         let inner = Block {
             trees: alloc::vec![Tree::Leaf(leaf)],
             conditions,
             targets: alloc::vec![(self.vars[var].name.clone(), value.clone())],
-            order: alloc::vec![Key { expr: value, descending: last, nulls_first: last }],
+            order: alloc::vec![Key {
+                expr: value,
+                descending: last,
+                nulls_first: last
+            }],
             limit: Some(crate::coerce::constant(Datum::Int8(1), oid::INT8)),
             ..Block::default()
         };
-        let plan = crate::finish::stripped(self.finish(inner)?);
+        let plan = crate::build::stripped(self.finish(inner)?);
         let indexed = {
             let mut node = &*plan.node;
             loop {
@@ -84,7 +111,15 @@ impl Analyzer<'_> {
             }
         };
         Ok(indexed.then(|| {
-            Expr::SubLink(SubLink { kind: SubLinkKind::Scalar, plan, outer: Vec::new(), type_oid }.into())
+            Expr::SubLink(
+                SubLink {
+                    kind: SubLinkKind::Scalar,
+                    plan,
+                    outer: Vec::new(),
+                    type_oid,
+                }
+                .into(),
+            )
         }))
     }
 }

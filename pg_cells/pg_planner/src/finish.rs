@@ -2,6 +2,7 @@
 //! DISTINCT, sort, locks, limit.
 
 use crate::analyzer::{Analyzer, Var};
+use crate::build::{bound, distinct, limited, locked, number, project, sorted};
 use crate::order::Key;
 use crate::order_joins::{Problem, Wish};
 use crate::path::{OPERATOR, OrderKey, Path, ROW, Uses};
@@ -9,98 +10,7 @@ use crate::select::Block;
 use crate::walk::{same, type_of};
 use alloc::vec::Vec;
 use pg_plan::{Aggregate, AggregateCall, Expr, Node, OutputColumn, Plan, SortKey};
-use pg_types::{Datum, SqlResult};
-
-/// A projection over a plan.
-pub fn project(input: Plan, exprs: Vec<Expr>, columns: Vec<OutputColumn>) -> Plan {
-    let (rows, startup, total) = (input.rows, input.startup_cost, input.total_cost);
-    let mut plan = Analyzer::bare(Node::Project { input, exprs }, columns, rows);
-    plan.startup_cost = startup;
-    plan.total_cost = total + rows * OPERATOR;
-    plan
-}
-
-/// The plan without hidden columns.
-pub fn stripped(plan: Plan) -> Plan {
-    if plan.hidden == 0 {
-        return plan;
-    }
-    let columns = plan.columns.clone();
-    let exprs = columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| Expr::Column { index, type_oid: column.type_oid })
-        .collect();
-    project(plan, exprs, columns)
-}
-
-/// ORDER BY and LIMIT over a plan, keys over its rows.
-pub fn sorted_and_limited(
-    plan: Plan,
-    keys: Vec<SortKey>,
-    limit: Option<Expr>,
-    offset: Option<Expr>,
-    ties: bool,
-) -> Plan {
-    let ties = ties.then(|| keys.clone());
-    let plan = sorted(plan, keys, bound(&limit, &offset, ties.is_some()));
-    limited(plan, limit, offset, ties)
-}
-
-/// How many rows a sort must keep, when LIMIT says so.
-fn bound(limit: &Option<Expr>, offset: &Option<Expr>, ties: bool) -> Option<Expr> {
-    match (limit, offset) {
-        (Some(limit), None) if !ties => Some(limit.clone()),
-        (Some(limit), Some(offset)) if !ties => match (number(limit), number(offset)) {
-            (Some(l), Some(o)) => {
-                Some(crate::coerce::constant(Datum::Int8(l.saturating_add(o)), pg_types::oid::INT8))
-            }
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn number(expr: &Expr) -> Option<i64> {
-    match expr {
-        Expr::Const { value, .. } => value.as_i64(),
-        _ => None,
-    }
-}
-
-fn sorted(input: Plan, keys: Vec<SortKey>, bound: Option<Expr>) -> Plan {
-    if keys.is_empty() {
-        return input;
-    }
-    let (rows, hidden) = (input.rows, input.hidden);
-    let columns = input.columns.clone();
-    let compared = rows.max(2.0);
-    let kept = bound.as_ref().and_then(number).map_or(compared, |n| (n as f64).clamp(2.0, compared));
-    let startup = input.total_cost + compared * libm::log2(kept) * OPERATOR * 2.0;
-    let mut plan = Analyzer::bare(Node::Sort { input, keys, bound }, columns, rows);
-    plan.hidden = hidden;
-    plan.startup_cost = startup;
-    plan.total_cost = startup + rows * OPERATOR;
-    plan
-}
-
-fn limited(input: Plan, limit: Option<Expr>, offset: Option<Expr>, ties: Option<Vec<SortKey>>) -> Plan {
-    if limit.is_none() && offset.is_none() {
-        return input;
-    }
-    let skipped = offset.as_ref().and_then(number).unwrap_or(0).max(0) as f64;
-    let left = (input.rows - skipped).max(1.0);
-    let rows = limit.as_ref().and_then(number).map_or(left, |n| (n as f64).clamp(1.0, left));
-    let (hidden, startup) = (input.hidden, input.startup_cost);
-    let share = ((rows + skipped) / input.rows.max(1.0)).min(1.0);
-    let total = startup + (input.total_cost - startup) * share;
-    let columns = input.columns.clone();
-    let mut plan = Analyzer::bare(Node::Limit { input, limit, offset, ties }, columns, rows);
-    plan.hidden = hidden;
-    plan.startup_cost = startup;
-    plan.total_cost = total;
-    plan
-}
+use pg_types::SqlResult;
 
 impl Analyzer<'_> {
     /// Plans a resolved SELECT.
@@ -109,10 +19,15 @@ impl Analyzer<'_> {
         let want = self.order_wish(&block);
         let limit = match (&block.limit, &block.offset) {
             (Some(limit), None) => number(limit).map(|n| n as f64),
-            (Some(limit), Some(offset)) => number(limit).zip(number(offset)).map(|(l, o)| (l + o) as f64),
+            (Some(limit), Some(offset)) => number(limit)
+                .zip(number(offset))
+                .map(|(l, o)| (l + o) as f64),
             _ => None,
         };
-        let wish = Wish { order: &want, limit: if block.grouped { None } else { limit } };
+        let wish = Wish {
+            order: &want,
+            limit: if block.grouped { None } else { limit },
+        };
         let mut path = match self.extremes(&block, &uses)? {
             Some(path) => path,
             None => {
@@ -122,7 +37,11 @@ impl Analyzer<'_> {
                     semis: core::mem::take(&mut block.semis),
                 };
                 let path = self.join_all(problem, &uses, wish)?;
-                if block.grouped { self.aggregated(path, &mut block)? } else { path }
+                if block.grouped {
+                    self.aggregated(path, &mut block)?
+                } else {
+                    path
+                }
             }
         };
         let share = self.all_selectivity(&block.having);
@@ -137,20 +56,37 @@ impl Analyzer<'_> {
         let mut uses = Uses::default();
         // Above an aggregation the select list is over its output.
         block.targets.iter().for_each(|(_, value)| uses.add(value));
-        block.grouping.keys.iter().for_each(|(_, key)| uses.add(key));
+        block
+            .grouping
+            .keys
+            .iter()
+            .for_each(|(_, key)| uses.add(key));
         for (_, call) in &block.aggregates {
-            call.args.iter().chain(&call.filter).for_each(|e| uses.add(e));
+            call.args
+                .iter()
+                .chain(&call.filter)
+                .for_each(|e| uses.add(e));
             call.order.iter().for_each(|key| uses.add(&key.expr));
         }
         block.order.iter().for_each(|key| uses.add(&key.expr));
         block.distinct.iter().flatten().for_each(|e| uses.add(e));
         block.having.iter().for_each(|e| uses.add(e));
         for window in &block.windows {
-            window.call.args.iter().chain(&window.call.filter).chain(&window.partition).for_each(|e| uses.add(e));
+            window
+                .call
+                .args
+                .iter()
+                .chain(&window.call.filter)
+                .chain(&window.partition)
+                .for_each(|e| uses.add(e));
             window.order.iter().for_each(|key| uses.add(&key.expr));
         }
         block.sets.iter().for_each(|(_, call)| uses.add(call));
-        block.locks.iter().flat_map(|lock| &lock.targets).for_each(|(_, var)| uses.add_var(*var));
+        block
+            .locks
+            .iter()
+            .flat_map(|lock| &lock.targets)
+            .for_each(|(_, var)| uses.add_var(*var));
         self.tree_uses(&block.trees, &mut uses);
         block.conditions.iter().for_each(|e| uses.add(e));
         for semi in &block.semis {
@@ -165,15 +101,21 @@ impl Analyzer<'_> {
         for tree in trees {
             match tree {
                 crate::leaf::Tree::Leaf(leaf) => match &self.leaves[*leaf].kind {
-                    crate::leaf::LeafKind::Query { outer, .. } => outer.iter().for_each(|e| uses.add(e)),
-                    crate::leaf::LeafKind::Function { args, .. } => args.iter().for_each(|e| uses.add(e)),
+                    crate::leaf::LeafKind::Query { outer, .. } => {
+                        outer.iter().for_each(|e| uses.add(e))
+                    }
+                    crate::leaf::LeafKind::Function { args, .. } => {
+                        args.iter().for_each(|e| uses.add(e))
+                    }
                     _ => {}
                 },
                 crate::leaf::Tree::Filter { tree, conditions } => {
                     conditions.iter().for_each(|e| uses.add(e));
                     self.tree_uses(core::slice::from_ref(tree), uses);
                 }
-                crate::leaf::Tree::Join { left, right, on, .. } => {
+                crate::leaf::Tree::Join {
+                    left, right, on, ..
+                } => {
                     on.iter().for_each(|e| uses.add(e));
                     self.tree_uses(core::slice::from_ref(left), uses);
                     self.tree_uses(core::slice::from_ref(right), uses);
@@ -184,7 +126,10 @@ impl Analyzer<'_> {
 
     /// The sort order an index could give.
     fn order_wish(&self, block: &Block) -> Vec<OrderKey> {
-        let plain = !block.grouped && block.windows.is_empty() && block.sets.is_empty() && block.distinct.is_none();
+        let plain = !block.grouped
+            && block.windows.is_empty()
+            && block.sets.is_empty()
+            && block.distinct.is_none();
         if !plain {
             return Vec::new();
         }
@@ -192,7 +137,12 @@ impl Analyzer<'_> {
             Expr::Column { index, .. } => Some((*index, key.descending, key.nulls_first)),
             _ => None,
         };
-        block.order.iter().map(key).collect::<Option<_>>().unwrap_or_default()
+        block
+            .order
+            .iter()
+            .map(key)
+            .collect::<Option<_>>()
+            .unwrap_or_default()
     }
 
     /// GROUP BY and aggregates.
@@ -214,29 +164,52 @@ impl Analyzer<'_> {
             calls.push(bound_call(&path, call)?);
         }
         layout.extend(grouping.mask);
-        let rows = if keys.is_empty() { 1.0 } else { groups.min(path.plan.rows) };
+        let rows = if keys.is_empty() {
+            1.0
+        } else {
+            groups.min(path.plan.rows)
+        };
         let work = path.plan.rows * OPERATOR * (keys.len() + calls.len()) as f64;
         let startup = path.plan.total_cost + work;
-        let node = Node::Aggregate(Aggregate { input: path.plan, keys, sets: grouping.sets, calls, sorted: false });
+        let node = Node::Aggregate(Aggregate {
+            input: path.plan,
+            keys,
+            sets: grouping.sets,
+            calls,
+            sorted: false,
+        });
         Ok(self.path(node, layout, rows, startup, startup + rows * ROW))
     }
 
     /// Window calls, those that share partition and order together.
-    fn windowed(&mut self, mut path: Path, mut windows: Vec<crate::window::Pending>) -> SqlResult<Path> {
+    fn windowed(
+        &mut self,
+        mut path: Path,
+        mut windows: Vec<crate::window::Pending>,
+    ) -> SqlResult<Path> {
         while !windows.is_empty() {
             let first = windows.remove(0);
-            let mut group: Vec<_> = windows.extract_if(.., |other| other.shares(&first)).collect();
+            let mut group: Vec<_> = windows
+                .extract_if(.., |other| other.shares(&first))
+                .collect();
             group.insert(0, first);
             let mut keys = Vec::new();
             let mut partition = Vec::new();
             for expr in &group[0].partition {
                 let expr = path.bind(expr.clone())?;
-                keys.push(SortKey { expr: expr.clone(), descending: false, nulls_first: false });
+                keys.push(SortKey {
+                    expr: expr.clone(),
+                    descending: false,
+                    nulls_first: false,
+                });
                 partition.push(expr);
             }
             let mut order = Vec::new();
             for key in &group[0].order {
-                order.push(SortKey { expr: path.bind(key.expr.clone())?, ..key.clone() });
+                order.push(SortKey {
+                    expr: path.bind(key.expr.clone())?,
+                    ..key.clone()
+                });
             }
             keys.extend(order.iter().cloned());
             let mut calls = Vec::new();
@@ -251,7 +224,12 @@ impl Analyzer<'_> {
             let input = sorted(path.plan, keys, None);
             let (rows, startup) = (input.rows, input.startup_cost);
             let total = input.total_cost + rows * OPERATOR * calls.len() as f64;
-            let node = Node::Window { input, calls, partition, order };
+            let node = Node::Window {
+                input,
+                calls,
+                partition,
+                order,
+            };
             path = self.path(node, layout, rows, startup, total);
         }
         Ok(path)
@@ -263,14 +241,20 @@ impl Analyzer<'_> {
             let waiting: Vec<Var> = sets.iter().map(|(var, _)| *var).collect();
             let ready: Vec<(Var, Expr)> = sets
                 .extract_if(.., |(_, call)| {
-                    !crate::walk::any(call, &mut |e| matches!(e, Expr::Column { index, .. } if waiting.contains(index)))
+                    !crate::walk::any(
+                        call,
+                        &mut |e| matches!(e, Expr::Column { index, .. } if waiting.contains(index)),
+                    )
                 })
                 .collect();
             let mut exprs: Vec<Expr> = path
                 .layout
                 .iter()
                 .enumerate()
-                .map(|(index, var)| Expr::Column { index, type_oid: self.vars[*var].type_oid })
+                .map(|(index, var)| Expr::Column {
+                    index,
+                    type_oid: self.vars[*var].type_oid,
+                })
                 .collect();
             let mut layout = path.layout.clone();
             let mut places = Vec::new();
@@ -281,7 +265,11 @@ impl Analyzer<'_> {
             }
             let rows = path.plan.rows * 100.0;
             let (startup, total) = (path.plan.startup_cost, path.plan.total_cost + rows * ROW);
-            let node = Node::ProjectSet { input: path.plan, exprs, sets: places };
+            let node = Node::ProjectSet {
+                input: path.plan,
+                exprs,
+                sets: places,
+            };
             path = self.path(node, layout, rows, startup, total);
         }
         Ok(path)
@@ -289,15 +277,20 @@ impl Analyzer<'_> {
 
     /// The select list and what is above it.
     fn output_stage(&mut self, path: Path, block: Block, want: &[OrderKey]) -> SqlResult<Plan> {
-        let mut exprs: Vec<Expr> = block.targets.iter().map(|(_, value)| value.clone()).collect();
+        let mut exprs: Vec<Expr> = block
+            .targets
+            .iter()
+            .map(|(_, value)| value.clone())
+            .collect();
         let visible = exprs.len();
-        let place = |exprs: &mut Vec<Expr>, value: &Expr| match exprs.iter().position(|e| same(e, value)) {
-            Some(at) => at,
-            None => {
-                exprs.push(value.clone());
-                exprs.len() - 1
-            }
-        };
+        let place =
+            |exprs: &mut Vec<Expr>, value: &Expr| match exprs.iter().position(|e| same(e, value)) {
+                Some(at) => at,
+                None => {
+                    exprs.push(value.clone());
+                    exprs.len() - 1
+                }
+            };
         let presorted = !want.is_empty() && path.sorted_by(want);
         let mut keys = Vec::new();
         if !presorted || block.ties {
@@ -310,9 +303,19 @@ impl Analyzer<'_> {
         let mut on_keys = Vec::new();
         for value in distinct_on.iter().flatten() {
             let index = place(&mut exprs, value);
-            on_keys.push(Expr::Column { index, type_oid: type_of(value) });
-            if !keys.iter().any(|k: &SortKey| matches!(k.expr, Expr::Column { index: i, .. } if i == index)) {
-                let key = Key { expr: value.clone(), descending: false, nulls_first: false };
+            on_keys.push(Expr::Column {
+                index,
+                type_oid: type_of(value),
+            });
+            if !keys
+                .iter()
+                .any(|k: &SortKey| matches!(k.expr, Expr::Column { index: i, .. } if i == index))
+            {
+                let key = Key {
+                    expr: value.clone(),
+                    descending: false,
+                    nulls_first: false,
+                };
                 keys.push(sort_key(index, &key));
             }
         }
@@ -324,26 +327,57 @@ impl Analyzer<'_> {
             }
             locks.push((targets, lock.strength, lock.nowait, lock.skip_locked));
         }
-        let columns = block.targets.iter().map(|(name, value)| self.output(name, value)).collect();
+        let columns = block
+            .targets
+            .iter()
+            .map(|(name, value)| self.output(name, value))
+            .collect();
         let mut plan = self.projected(path, exprs, columns, visible)?;
         let ties = block.ties.then(|| keys.clone());
-        let bounded = if block.distinct.is_some() { None } else { bound(&block.limit, &block.offset, block.ties) };
+        let bounded = if block.distinct.is_some() {
+            None
+        } else {
+            bound(&block.limit, &block.offset, block.ties)
+        };
         match &block.distinct {
-            None => plan = if presorted { plan } else { sorted(plan, keys, bounded) },
+            None => {
+                plan = if presorted {
+                    plan
+                } else {
+                    sorted(plan, keys, bounded)
+                }
+            }
             Some(on) if on.is_empty() => plan = sorted(distinct(plan, Vec::new()), keys, None),
             Some(_) => plan = distinct(sorted(plan, keys, None), on_keys),
         }
         for (targets, strength, nowait, skip_locked) in locks {
-            plan = locked(plan, Node::LockRows { input: Self::hole(), targets, strength, nowait, skip_locked });
+            plan = locked(
+                plan,
+                Node::LockRows {
+                    input: Self::hole(),
+                    targets,
+                    strength,
+                    nowait,
+                    skip_locked,
+                },
+            );
         }
         Ok(limited(plan, block.limit, block.offset, ties))
     }
 
     /// A projection, left out where the rows are right as they are.
-    fn projected(&self, path: Path, exprs: Vec<Expr>, columns: Vec<OutputColumn>, visible: usize) -> SqlResult<Plan> {
+    fn projected(
+        &self,
+        path: Path,
+        exprs: Vec<Expr>,
+        columns: Vec<OutputColumn>,
+        visible: usize,
+    ) -> SqlResult<Plan> {
         let bound = path.bind_all(exprs)?;
-        let same_places =
-            bound.iter().enumerate().all(|(at, e)| matches!(e, Expr::Column { index, .. } if *index == at));
+        let same_places = bound
+            .iter()
+            .enumerate()
+            .all(|(at, e)| matches!(e, Expr::Column { index, .. } if *index == at));
         let width = path.layout.len();
         if same_places && visible > 0 {
             let mut plan = path.plan;
@@ -365,45 +399,22 @@ impl Analyzer<'_> {
 
 fn sort_key(index: usize, key: &Key) -> SortKey {
     SortKey {
-        expr: Expr::Column { index, type_oid: type_of(&key.expr) },
+        expr: Expr::Column {
+            index,
+            type_oid: type_of(&key.expr),
+        },
         descending: key.descending,
         nulls_first: key.nulls_first,
     }
 }
 
-fn distinct(input: Plan, keys: Vec<Expr>) -> Plan {
-    let (hidden, columns) = (input.hidden, input.columns.clone());
-    // Hidden columns would tell equal rows apart.
-    let input = if keys.is_empty() { stripped(input) } else { input };
-    let hidden = if keys.is_empty() { 0 } else { hidden };
-    let rows = (input.rows * 0.5).max(1.0);
-    let total = input.total_cost + input.rows * OPERATOR * columns.len() as f64;
-    let startup = if keys.is_empty() { total } else { input.startup_cost };
-    let mut plan = Analyzer::bare(Node::Distinct { input, keys }, columns, rows);
-    plan.hidden = hidden;
-    plan.startup_cost = startup;
-    plan.total_cost = total;
-    plan
-}
-
-fn locked(input: Plan, node: Node) -> Plan {
-    let Node::LockRows { targets, strength, nowait, skip_locked, .. } = node else {
-        return input;
-    };
-    let (hidden, columns, rows) = (input.hidden, input.columns.clone(), input.rows);
-    let (startup, total) = (input.startup_cost, input.total_cost + rows * ROW);
-    let node = Node::LockRows { input, targets, strength, nowait, skip_locked };
-    let mut plan = Analyzer::bare(node, columns, rows);
-    plan.hidden = hidden;
-    plan.startup_cost = startup;
-    plan.total_cost = total;
-    plan
-}
-
 fn bound_call(path: &Path, call: AggregateCall) -> SqlResult<AggregateCall> {
     let mut order = Vec::new();
     for key in call.order {
-        order.push(SortKey { expr: path.bind(key.expr)?, ..key });
+        order.push(SortKey {
+            expr: path.bind(key.expr)?,
+            ..key
+        });
     }
     Ok(AggregateCall {
         args: path.bind_all(call.args)?,

@@ -50,14 +50,21 @@ impl Grouping {
 
 impl Analyzer<'_> {
     /// Reads GROUP BY.
-    pub fn group_by(&mut self, group: &ast::GroupByExpr, targets: &[Target]) -> SqlResult<Grouping> {
+    pub fn group_by(
+        &mut self,
+        group: &ast::GroupByExpr,
+        targets: &[Target],
+    ) -> SqlResult<Grouping> {
         let ast::GroupByExpr::Expressions(list, modifiers) = group else {
             return Err(SqlError::unsupported("GROUP BY ALL"));
         };
         if !modifiers.is_empty() {
             return Err(SqlError::unsupported("a modifier of GROUP BY"));
         }
-        let mut grouping = Grouping { written: !list.is_empty(), ..Grouping::default() };
+        let mut grouping = Grouping {
+            written: !list.is_empty(),
+            ..Grouping::default()
+        };
         // The cross product of what each entry gives.
         let mut sets: Vec<Vec<usize>> = alloc::vec![Vec::new()];
         let mut several = false;
@@ -104,15 +111,27 @@ impl Analyzer<'_> {
         match ast {
             Ast::Tuple(members) => Ok((alloc::vec![list(self, members)?], members.is_empty())),
             Ast::Rollup(parts) => {
-                let parts = parts.iter().map(|p| list(self, p)).collect::<SqlResult<Vec<_>>>()?;
-                let sets = (0..=parts.len()).rev().map(|n| parts[..n].concat()).collect();
+                let parts = parts
+                    .iter()
+                    .map(|p| list(self, p))
+                    .collect::<SqlResult<Vec<_>>>()?;
+                let sets = (0..=parts.len())
+                    .rev()
+                    .map(|n| parts[..n].concat())
+                    .collect();
                 Ok((sets, true))
             }
             Ast::Cube(parts) => {
                 if parts.len() > 12 {
-                    return Err(SqlError::new(SqlState::TOO_MANY_COLUMNS, "CUBE is limited to 12 elements"));
+                    return Err(SqlError::new(
+                        SqlState::TOO_MANY_COLUMNS,
+                        "CUBE is limited to 12 elements",
+                    ));
                 }
-                let parts = parts.iter().map(|p| list(self, p)).collect::<SqlResult<Vec<_>>>()?;
+                let parts = parts
+                    .iter()
+                    .map(|p| list(self, p))
+                    .collect::<SqlResult<Vec<_>>>()?;
                 let all = 1usize << parts.len();
                 let sets = (0..all)
                     .rev()
@@ -126,9 +145,13 @@ impl Analyzer<'_> {
                     .collect();
                 Ok((sets, true))
             }
-            Ast::GroupingSets(parts) => {
-                Ok((parts.iter().map(|p| list(self, p)).collect::<SqlResult<Vec<_>>>()?, true))
-            }
+            Ast::GroupingSets(parts) => Ok((
+                parts
+                    .iter()
+                    .map(|p| list(self, p))
+                    .collect::<SqlResult<Vec<_>>>()?,
+                true,
+            )),
             Ast::Nested(inner) => self.group_entry(inner, targets, grouping),
             other => {
                 let expr = self.group_value(other, targets)?;
@@ -167,11 +190,17 @@ impl Analyzer<'_> {
     fn refuse_aggregates(&mut self, value: &Expr, clause: Clause) -> SqlResult<()> {
         let level = self.levels.len() - 1;
         let held = walk::any(value, &mut |e| match e {
-            Expr::Column { index, .. } => self.levels[level].aggregates.iter().any(|(var, _)| var == index),
+            Expr::Column { index, .. } => self.levels[level]
+                .aggregates
+                .iter()
+                .any(|(var, _)| var == index),
             _ => false,
         });
         if held {
-            return Err(error::grouping(format!("aggregate functions are not allowed in {}", clause.name())));
+            return Err(error::grouping(format!(
+                "aggregate functions are not allowed in {}",
+                clause.name()
+            )));
         }
         Ok(())
     }
@@ -183,7 +212,10 @@ impl Analyzer<'_> {
         let level = self.levels.len() - 1;
         let out = walk::map(expr, &mut |e| {
             if let Some((var, _)) = grouping.keys.iter().find(|(_, key)| same(key, e)) {
-                return Some(Expr::Column { index: *var, type_oid: type_of(e) });
+                return Some(Expr::Column {
+                    index: *var,
+                    type_oid: type_of(e),
+                });
             }
             let Expr::Column { index, .. } = e else {
                 return None;
@@ -192,7 +224,10 @@ impl Analyzer<'_> {
             if self.depends_on_keys(*index, grouping) {
                 let at = grouping.key(self, e.clone());
                 grouping.sets.iter_mut().for_each(|set| set.push(at));
-                return Some(Expr::Column { index: grouping.keys[at].0, type_oid: type_of(e) });
+                return Some(Expr::Column {
+                    index: grouping.keys[at].0,
+                    type_oid: type_of(e),
+                });
             }
             let info = &self.vars[*index];
             let name = format!("{}.{}", info.item, info.name);
@@ -225,9 +260,15 @@ impl Analyzer<'_> {
             return false;
         };
         primary.keys.iter().all(|key| {
-            usize::try_from(key.attribute - 1).ok().and_then(|at| leaf.vars.get(at)).is_some_and(|wanted| {
-                grouping.keys.iter().any(|(_, e)| matches!(e, Expr::Column { index, .. } if index == wanted))
-            })
+            usize::try_from(key.attribute - 1)
+                .ok()
+                .and_then(|at| leaf.vars.get(at))
+                .is_some_and(|wanted| {
+                    grouping
+                        .keys
+                        .iter()
+                        .any(|(_, e)| matches!(e, Expr::Column { index, .. } if index == wanted))
+                })
         })
     }
 
@@ -262,7 +303,10 @@ impl Analyzer<'_> {
         }
         self.levels[level].groupings = calls;
         Ok(walk::map(expr, &mut |e| match e {
-            Expr::Column { index, .. } => values.iter().find(|(var, _)| var == index).map(|(_, v)| v.clone()),
+            Expr::Column { index, .. } => values
+                .iter()
+                .find(|(var, _)| var == index)
+                .map(|(_, v)| v.clone()),
             _ => None,
         }))
     }

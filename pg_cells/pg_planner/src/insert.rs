@@ -1,17 +1,16 @@
 //! INSERT and ON CONFLICT.
 
 use crate::analyzer::{Analyzer, Clause, Var, VarInfo, fold, qualified};
+use crate::build::stripped;
 use crate::error;
-use crate::finish::stripped;
 use crate::path::bind;
 use crate::target::Change;
-use crate::walk::conjunction;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_parser_port::ast;
-use pg_plan::{Expr, Index, Node, OnConflict, Plan, Relation, TargetColumn};
+use pg_plan::{Expr, Node, Plan, Relation, TargetColumn};
 use pg_types::{Oid, SqlError, SqlResult, SqlState, oid};
 
 /// Where an insert's values come from.
@@ -34,9 +33,15 @@ impl Analyzer<'_> {
         let explicit = !insert.columns.is_empty();
         let source = match &insert.source {
             Some(query) => self.insert_source(&relation, &places, explicit, query)?,
-            None => Source { input: Self::bare(Node::Nothing { filter: None }, Vec::new(), 1.0), values: Vec::new() },
+            None => Source {
+                input: Self::bare(Node::Nothing { filter: None }, Vec::new(), 1.0),
+                values: Vec::new(),
+            },
         };
-        let alias = insert.table_alias.as_ref().map_or_else(|| relation.name.clone(), |a| fold(&a.alias));
+        let alias = insert
+            .table_alias
+            .as_ref()
+            .map_or_else(|| relation.name.clone(), |a| fold(&a.alias));
         self.insert_node(relation, &places, source, &alias, insert)
     }
 
@@ -54,7 +59,9 @@ impl Analyzer<'_> {
         let vars = self.row_vars(&relation, alias);
         let on_conflict = match &insert.on {
             None => None,
-            Some(ast::OnInsert::OnConflict(on)) => Some(self.on_conflict(&relation, &vars, alias, on)?),
+            Some(ast::OnInsert::OnConflict(on)) => {
+                Some(self.on_conflict(&relation, &vars, alias, on)?)
+            }
             Some(_) => return Err(error::syntax("syntax error at or near \"DUPLICATE\"")),
         };
         let item = self.row_item(&relation, alias, &vars, true);
@@ -64,7 +71,15 @@ impl Analyzer<'_> {
         self.level().names = before;
         let (returning, columns) = returning?;
         let (rows, cost) = (source.input.rows, source.input.total_cost);
-        let node = Node::Insert { relation, input: source.input, values, checks, index_exprs, on_conflict, returning };
+        let node = Node::Insert {
+            relation,
+            input: source.input,
+            values,
+            checks,
+            index_exprs,
+            on_conflict,
+            returning,
+        };
         let mut plan = Self::bare(node, columns, rows);
         plan.total_cost = cost + rows * 0.02;
         Ok(plan)
@@ -93,13 +108,19 @@ impl Analyzer<'_> {
                 Some(value) => value,
                 None => self.default_value(relation, at)?,
             };
-            out.push(TargetColumn { value, not_null: not_null && !dropped });
+            out.push(TargetColumn {
+                value,
+                not_null: not_null && !dropped,
+            });
         }
         Ok(out)
     }
 
     fn refuse_always(&self, relation: &Relation, at: usize) -> SqlResult<()> {
-        let always = relation.columns.get(at).is_some_and(|c| c.identity == Some('a'));
+        let always = relation
+            .columns
+            .get(at)
+            .is_some_and(|c| c.identity == Some('a'));
         if !always {
             return Ok(());
         }
@@ -108,7 +129,9 @@ impl Analyzer<'_> {
             SqlState::GENERATED_ALWAYS,
             format!("cannot insert a non-DEFAULT value into column \"{name}\""),
         )
-        .with_detail(format!("Column \"{name}\" is an identity column defined as GENERATED ALWAYS."))
+        .with_detail(format!(
+            "Column \"{name}\" is an identity column defined as GENERATED ALWAYS."
+        ))
         .with_hint("Use OVERRIDING SYSTEM VALUE to override."))
     }
 
@@ -132,7 +155,11 @@ impl Analyzer<'_> {
         Ok(out)
     }
 
-    fn insert_columns(&self, relation: &Relation, list: &[ast::ObjectName]) -> SqlResult<Vec<usize>> {
+    fn insert_columns(
+        &self,
+        relation: &Relation,
+        list: &[ast::ObjectName],
+    ) -> SqlResult<Vec<usize>> {
         let mut names = Vec::new();
         for name in list {
             let at = self.target_column(relation, name)?;
@@ -154,7 +181,9 @@ impl Analyzer<'_> {
             && query.fetch.is_none()
             && query.locks.is_empty();
         match &*query.body {
-            ast::SetExpr::Values(values) if plain => self.insert_values(relation, places, explicit, values),
+            ast::SetExpr::Values(values) if plain => {
+                self.insert_values(relation, places, explicit, values)
+            }
             _ => self.insert_query(relation, places, explicit, query),
         }
     }
@@ -181,10 +210,15 @@ impl Analyzer<'_> {
         }
         if rows.len() == 1 {
             let values = rows.pop().unwrap_or_default();
-            return Ok(Source { input: Self::bare(Node::Nothing { filter: None }, Vec::new(), 1.0), values });
+            return Ok(Source {
+                input: Self::bare(Node::Nothing { filter: None }, Vec::new(), 1.0),
+                values,
+            });
         }
         // A column that is DEFAULT in every row is not given at all.
-        let defaults: Vec<bool> = (0..width).map(|at| rows.iter().all(|row| row[at].is_none())).collect();
+        let defaults: Vec<bool> = (0..width)
+            .map(|at| rows.iter().all(|row| row[at].is_none()))
+            .collect();
         let mut columns = Vec::new();
         for place in &places[..width] {
             let attr = &relation.desc.attrs()[*place];
@@ -211,20 +245,34 @@ impl Analyzer<'_> {
         let values = columns
             .iter()
             .enumerate()
-            .map(|(index, column)| (!defaults[index]).then_some(Expr::Column { index, type_oid: column.type_oid }))
+            .map(|(index, column)| {
+                (!defaults[index]).then_some(Expr::Column {
+                    index,
+                    type_oid: column.type_oid,
+                })
+            })
             .collect();
         let count = typed.len() as f64;
-        Ok(Source { input: Self::bare(Node::Values(typed), columns, count), values })
+        Ok(Source {
+            input: Self::bare(Node::Values(typed), columns, count),
+            values,
+        })
     }
 
     /// One value, or `None` for DEFAULT.
-    fn insert_value(&mut self, relation: &Relation, place: usize, ast: &ast::Expr) -> SqlResult<Option<Expr>> {
+    fn insert_value(
+        &mut self,
+        relation: &Relation,
+        place: usize,
+        ast: &ast::Expr,
+    ) -> SqlResult<Option<Expr>> {
         if is_default(ast) {
             return Ok(None);
         }
         let attr = &relation.desc.attrs()[place];
         let value = self.within(Clause::Values, |a| a.expr(ast))?;
-        self.assign(value, attr.name.as_str(), attr.type_oid, attr.typmod).map(Some)
+        self.assign(value, attr.name.as_str(), attr.type_oid, attr.typmod)
+            .map(Some)
     }
 
     fn insert_query(
@@ -266,10 +314,18 @@ impl Analyzer<'_> {
         let mut values = Vec::new();
         for (var, place) in layout.iter().zip(places) {
             let attr = &relation.desc.attrs()[*place];
-            let value = self.assign(self.var(*var), attr.name.as_str(), attr.type_oid, attr.typmod)?;
+            let value = self.assign(
+                self.var(*var),
+                attr.name.as_str(),
+                attr.type_oid,
+                attr.typmod,
+            )?;
             values.push(Some(bind(value, &layout)?));
         }
-        Ok(Source { input: plan, values })
+        Ok(Source {
+            input: plan,
+            values,
+        })
     }
 
     /// The insert of COPY FROM: its input has one column per entry of `places`,
@@ -286,7 +342,10 @@ impl Analyzer<'_> {
                 table: 0,
                 attribute: 0,
             });
-            given.push(Expr::Column { index, type_oid: attr.type_oid });
+            given.push(Expr::Column {
+                index,
+                type_oid: attr.type_oid,
+            });
         }
         let mut values = Vec::new();
         for (at, attr) in relation.desc.attrs().iter().enumerate() {
@@ -295,100 +354,24 @@ impl Analyzer<'_> {
                 None if attr.dropped => crate::coerce::null(attr.type_oid),
                 None => self.default_value(&relation, at)?,
             };
-            values.push(TargetColumn { value, not_null: attr.not_null && !attr.dropped });
+            values.push(TargetColumn {
+                value,
+                not_null: attr.not_null && !attr.dropped,
+            });
         }
         let checks = self.checks(&relation)?;
         let index_exprs = self.index_exprs(&relation)?;
         let input = Self::bare(Node::Values(Vec::new()), columns, 1000.0);
-        let node = Node::Insert { relation, input, values, checks, index_exprs, on_conflict: None, returning: None };
+        let node = Node::Insert {
+            relation,
+            input,
+            values,
+            checks,
+            index_exprs,
+            on_conflict: None,
+            returning: None,
+        };
         Ok(Self::bare(node, Vec::new(), 1000.0))
-    }
-
-    fn on_conflict(
-        &mut self,
-        relation: &Arc<Relation>,
-        existing: &[Var],
-        alias: &str,
-        on: &ast::OnConflict,
-    ) -> SqlResult<OnConflict> {
-        let arbiter = match &on.conflict_target {
-            None => None,
-            Some(ast::ConflictTarget::Columns(columns)) => {
-                Some(self.arbiter(relation, &columns.iter().map(fold).collect::<Vec<_>>())?)
-            }
-            Some(ast::ConflictTarget::OnConstraint(name)) => {
-                let (_, name) = qualified(name)?;
-                let found = relation.indexes.iter().find(|i| i.constraint.as_deref() == Some(name.as_str()));
-                Some(found.cloned().ok_or_else(|| {
-                    SqlError::new(
-                        SqlState::UNDEFINED_OBJECT,
-                        format!("constraint \"{name}\" for table \"{}\" does not exist", relation.name),
-                    )
-                })?)
-            }
-        };
-        let update = match &on.action {
-            ast::OnConflictAction::DoNothing => {
-                return Ok(OnConflict { arbiter, update: None, changed: Vec::new(), condition: None });
-            }
-            ast::OnConflictAction::DoUpdate(update) => update,
-        };
-        if arbiter.is_none() {
-            return Err(error::syntax("ON CONFLICT DO UPDATE requires inference specification or constraint name")
-                .with_hint("For example, ON CONFLICT (column_name)."));
-        }
-        let proposed = self.row_vars(relation, "excluded");
-        let items =
-            alloc::vec![self.row_item(relation, alias, existing, true), self.row_item(relation, "excluded", &proposed, false)];
-        let before = core::mem::take(&mut self.level().names);
-        self.level().names.items = items;
-        let layout: Vec<Var> = existing.iter().chain(&proposed).copied().collect();
-        let result = self.conflict_update(relation, &layout, update);
-        self.level().names = before;
-        let (values, changed, condition) = result?;
-        Ok(OnConflict { arbiter, update: Some(values), changed, condition })
-    }
-
-    #[allow(clippy::type_complexity)] // The three parts of DO UPDATE.
-    fn conflict_update(
-        &mut self,
-        relation: &Arc<Relation>,
-        layout: &[Var],
-        update: &ast::DoUpdate,
-    ) -> SqlResult<(Vec<TargetColumn>, Vec<usize>, Option<Expr>)> {
-        let set = self.assignments(relation, &update.assignments)?;
-        let (values, changed) = self.new_row(relation, &layout[..relation.desc.len()], set, layout)?;
-        let mut conditions = Vec::new();
-        if let Some(selection) = &update.selection {
-            let condition = self.within(Clause::Where, |a| a.expr(selection))?;
-            let condition = self.boolean(condition, "WHERE")?;
-            conditions.push(bind(condition, layout)?);
-        }
-        Ok((values, changed, conjunction(conditions)))
-    }
-
-    /// The unique index over exactly these columns.
-    fn arbiter(&self, relation: &Relation, columns: &[String]) -> SqlResult<Arc<Index>> {
-        let mut wanted = Vec::new();
-        for name in columns {
-            wanted.push(self.column_place(relation, name)? as i16 + 1);
-        }
-        relation
-            .indexes
-            .iter()
-            .find(|index| {
-                index.unique
-                    && index.valid
-                    && index.predicate.is_none()
-                    && index.keys.iter().all(|key| wanted.contains(&key.attribute))
-                    && wanted.iter().all(|at| index.keys.iter().any(|key| key.attribute == *at))
-            })
-            .cloned()
-            .ok_or_else(|| {
-                error::bad_reference(
-                    "there is no unique or exclusion constraint matching the ON CONFLICT specification",
-                )
-            })
     }
 }
 
@@ -399,10 +382,14 @@ pub fn is_default(ast: &ast::Expr) -> bool {
 
 fn check_width(columns: usize, values: usize, explicit: bool) -> SqlResult<()> {
     if values > columns {
-        return Err(error::syntax("INSERT has more expressions than target columns"));
+        return Err(error::syntax(
+            "INSERT has more expressions than target columns",
+        ));
     }
     if values < columns && explicit {
-        return Err(error::syntax("INSERT has more target columns than expressions"));
+        return Err(error::syntax(
+            "INSERT has more target columns than expressions",
+        ));
     }
     Ok(())
 }
@@ -423,7 +410,9 @@ fn refuse_foreign(insert: &ast::Insert) -> SqlResult<()> {
         || insert.format_clause.is_some()
         || insert.multi_table_insert_type.is_some();
     if foreign || !insert.into {
-        return Err(error::syntax("syntax error in INSERT: a clause of another dialect"));
+        return Err(error::syntax(
+            "syntax error in INSERT: a clause of another dialect",
+        ));
     }
     Ok(())
 }

@@ -55,7 +55,9 @@ impl Analyzer<'_> {
     ) -> SqlResult<Path> {
         let share = self.all_selectivity(&conditions);
         let right = match right {
-            Side::Lateral(leaf, own) => return self.lateral_join(kind, left, leaf, &own, conditions, share),
+            Side::Lateral(leaf, own) => {
+                return self.lateral_join(kind, left, leaf, &own, conditions, share);
+            }
             right => right,
         };
         let Some(inner) = right.path().cloned() else {
@@ -97,20 +99,25 @@ impl Analyzer<'_> {
     ) -> SqlResult<(Vec<(Expr, Expr)>, Vec<Expr>)> {
         let within = |e: &Expr, layout: &[Var]| {
             crate::select::uses_vars(e)
-                && !any(e, &mut |e| matches!(e, Expr::Column { index, .. } if !layout.contains(index)))
+                && !any(
+                    e,
+                    &mut |e| matches!(e, Expr::Column { index, .. } if !layout.contains(index)),
+                )
         };
         let mut keys = Vec::new();
         let mut rest = Vec::new();
         for condition in conditions {
-            let pair = comparison(condition).filter(|f| f.kind == Comparison::Equal).and_then(|f| {
-                if within(f.left, &left.layout) && within(f.right, &right.layout) {
-                    Some((f.left.clone(), f.right.clone()))
-                } else if within(f.right, &left.layout) && within(f.left, &right.layout) {
-                    Some((f.right.clone(), f.left.clone()))
-                } else {
-                    None
-                }
-            });
+            let pair = comparison(condition)
+                .filter(|f| f.kind == Comparison::Equal)
+                .and_then(|f| {
+                    if within(f.left, &left.layout) && within(f.right, &right.layout) {
+                        Some((f.left.clone(), f.right.clone()))
+                    } else if within(f.right, &left.layout) && within(f.left, &right.layout) {
+                        Some((f.right.clone(), f.left.clone()))
+                    } else {
+                        None
+                    }
+                });
             match pair {
                 Some((l, r)) if !crate::walk::is_volatile(condition) => {
                     let (l, r) = if type_of(&l) == type_of(&r) {
@@ -150,7 +157,15 @@ impl Analyzer<'_> {
         };
         let startup = right.plan.total_cost + left.plan.startup_cost;
         let condition = conjunction(rest);
-        let mut path = self.join_node(kind, left, right, condition, Vec::new(), keys, (rows, startup, cost))?;
+        let mut path = self.join_node(
+            kind,
+            left,
+            right,
+            condition,
+            Vec::new(),
+            keys,
+            (rows, startup, cost),
+        )?;
         path.order.clear();
         Ok(path)
     }
@@ -167,7 +182,15 @@ impl Analyzer<'_> {
         cost: f64,
     ) -> SqlResult<Path> {
         let startup = left.plan.startup_cost + right.plan.startup_cost;
-        self.join_node(kind, left, right, condition, outer, Vec::new(), (rows, startup, cost))
+        self.join_node(
+            kind,
+            left,
+            right,
+            condition,
+            outer,
+            Vec::new(),
+            (rows, startup, cost),
+        )
     }
 
     #[allow(clippy::too_many_arguments)] // As above.
@@ -191,9 +214,20 @@ impl Analyzer<'_> {
         if kind == JoinKind::Inner {
             fixed.extend(right.fixed);
         }
-        let node = Node::Join(Join { kind, left: left.plan, right: right.plan, hash_keys, condition, outer });
+        let node = Node::Join(Join {
+            kind,
+            left: left.plan,
+            right: right.plan,
+            hash_keys,
+            condition,
+            outer,
+        });
         let mut path = self.path(node, layout, rows, startup, cost);
-        path.order = if kind == JoinKind::Full { Vec::new() } else { left.order };
+        path.order = if kind == JoinKind::Full {
+            Vec::new()
+        } else {
+            left.order
+        };
         path.fixed = fixed;
         Ok(path)
     }
@@ -211,12 +245,21 @@ impl Analyzer<'_> {
         let mut all = own.to_vec();
         all.extend(conditions.iter().cloned());
         // Subqueries in conditions have frames that stand in the outer row.
-        if all.iter().any(|c| any(c, &mut |e| matches!(e, Expr::SubLink(_)))) {
+        if all
+            .iter()
+            .any(|c| any(c, &mut |e| matches!(e, Expr::SubLink(_))))
+        {
             return Ok(None);
         }
-        let request = Request { conditions: &all, uses, allowed: Some(outer) };
+        let request = Request {
+            conditions: &all,
+            uses,
+            allowed: Some(outer),
+        };
         let paths = self.probe_paths(leaf, &request)?;
-        let best = paths.into_iter().min_by(|a, b| a.plan.total_cost.total_cmp(&b.plan.total_cost));
+        let best = paths
+            .into_iter()
+            .min_by(|a, b| a.plan.total_cost.total_cmp(&b.plan.total_cost));
         let Some(mut path) = best else {
             return Ok(None);
         };
@@ -226,7 +269,10 @@ impl Analyzer<'_> {
             return Ok(None);
         };
         let mut inner = |e: Expr| bind_inner(e, &layout, &mut frame);
-        scan.equal = core::mem::take(&mut scan.equal).into_iter().map(&mut inner).collect();
+        scan.equal = core::mem::take(&mut scan.equal)
+            .into_iter()
+            .map(&mut inner)
+            .collect();
         scan.any = scan.any.take().map(&mut inner);
         for bound in scan.lower.iter_mut().chain(scan.upper.iter_mut()) {
             let value = core::mem::replace(&mut bound.value, Expr::Row(Vec::new()));
@@ -248,7 +294,10 @@ impl Analyzer<'_> {
         rows: f64,
         cost: f64,
     ) -> SqlResult<Path> {
-        let outer = frame.into_iter().map(|e| bind(e, &left.layout)).collect::<SqlResult<_>>()?;
+        let outer = frame
+            .into_iter()
+            .map(|e| bind(e, &left.layout))
+            .collect::<SqlResult<_>>()?;
         self.nested_loop(kind, left, right, None, outer, rows, cost)
     }
 
@@ -262,10 +311,22 @@ impl Analyzer<'_> {
         share: f64,
     ) -> SqlResult<Path> {
         let (right, frame) = self.lateral_path(leaf, own)?;
-        let outer = frame.into_iter().map(|e| bind(e, &left.layout)).collect::<SqlResult<_>>()?;
+        let outer = frame
+            .into_iter()
+            .map(|e| bind(e, &left.layout))
+            .collect::<SqlResult<_>>()?;
         let rows = join_rows(kind, left.plan.rows, right.plan.rows, share);
-        let cost = left.plan.total_cost + left.plan.rows * right.plan.total_cost.max(ROW) + rows * ROW;
-        self.nested_loop(kind, left, right, conjunction(conditions), outer, rows, cost)
+        let cost =
+            left.plan.total_cost + left.plan.rows * right.plan.total_cost.max(ROW) + rows * ROW;
+        self.nested_loop(
+            kind,
+            left,
+            right,
+            conjunction(conditions),
+            outer,
+            rows,
+            cost,
+        )
     }
 
     /// What one probe of a leaf through an index would cost, at a glance; for
@@ -277,7 +338,10 @@ impl Analyzer<'_> {
         let vars = &self.leaves[leaf].vars;
         let (rows, _) = crate::stats::size(relation);
         let served = |attribute: i16| {
-            let var = usize::try_from(attribute - 1).ok().and_then(|at| vars.get(at)).copied()?;
+            let var = usize::try_from(attribute - 1)
+                .ok()
+                .and_then(|at| vars.get(at))
+                .copied()?;
             conditions.iter().find(|condition| {
                 comparison(condition).is_some_and(|f| {
                     f.kind == Comparison::Equal
@@ -286,16 +350,24 @@ impl Analyzer<'_> {
                 })
             })
         };
-        let costs = relation.indexes.iter().filter(|index| index.valid && index.predicate.is_none()).filter_map(|index| {
-            let first: Vec<&&Expr> = index.keys.iter().map_while(|key| served(key.attribute)).collect();
-            if first.is_empty() {
-                return None;
-            }
-            let share: f64 = first.iter().map(|c| self.selectivity(c)).product();
-            let unique = index.unique && first.len() == index.keys.len();
-            let fetched = if unique { 1.0 } else { (rows * share).max(1.0) };
-            Some(RANDOM_PAGE * 0.25 + fetched * (RANDOM_PAGE + INDEX_ROW + ROW))
-        });
+        let costs = relation
+            .indexes
+            .iter()
+            .filter(|index| index.valid && index.predicate.is_none())
+            .filter_map(|index| {
+                let first: Vec<&&Expr> = index
+                    .keys
+                    .iter()
+                    .map_while(|key| served(key.attribute))
+                    .collect();
+                if first.is_empty() {
+                    return None;
+                }
+                let share: f64 = first.iter().map(|c| self.selectivity(c)).product();
+                let unique = index.unique && first.len() == index.keys.len();
+                let fetched = if unique { 1.0 } else { (rows * share).max(1.0) };
+                Some(RANDOM_PAGE * 0.25 + fetched * (RANDOM_PAGE + INDEX_ROW + ROW))
+            });
         costs.min_by(f64::total_cmp)
     }
 }

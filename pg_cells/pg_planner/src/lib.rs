@@ -19,27 +19,40 @@ mod access;
 mod aggregate;
 mod alter;
 mod analyzer;
+mod array;
+mod build;
 mod call;
 mod coerce;
 mod compare;
+mod conflict;
+mod constraint;
+mod create_index;
+mod create_view;
 mod cte;
 mod ddl;
 mod deparse;
 mod error;
 mod explain;
+mod explain_names;
 mod expr;
 mod extremes;
 mod finish;
 mod from;
+mod from_function;
+mod from_query;
+mod greedy;
 mod group;
 mod insert;
 mod join;
 mod leaf;
 mod literal;
 mod lock;
+mod logic;
 mod matching;
+mod merge;
 mod order;
 mod order_joins;
+mod outer_joins;
 mod path;
 mod query;
 mod scope;
@@ -113,7 +126,12 @@ impl Planner for PgPlanner {
             .collect()
     }
 
-    fn plan_row_expr(&self, text: &str, relation: &Relation, context: &PlanContext<'_>) -> Result<Expr, SqlError> {
+    fn plan_row_expr(
+        &self,
+        text: &str,
+        relation: &Relation,
+        context: &PlanContext<'_>,
+    ) -> Result<Expr, SqlError> {
         let relation = Arc::new(relation.clone());
         Analyzer::new(context).row_text(&relation, text, Clause::Index)
     }

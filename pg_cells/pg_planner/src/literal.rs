@@ -37,29 +37,43 @@ impl Analyzer<'_> {
             .and_then(|digits| digits.parse().ok())
             .filter(|n| (1..=MAX_PARAMS).contains(n))
             .ok_or_else(|| {
-                SqlError::new(SqlState::UNDEFINED_PARAMETER, format!("there is no parameter {name}"))
+                SqlError::new(
+                    SqlState::UNDEFINED_PARAMETER,
+                    format!("there is no parameter {name}"),
+                )
             })?;
         if self.params.len() < number {
             self.params.resize(number, oid::UNKNOWN);
         }
-        Ok(Expr::Param { number, type_oid: self.params[number - 1] })
+        Ok(Expr::Param {
+            number,
+            type_oid: self.params[number - 1],
+        })
     }
 
     /// `type 'text'`.
     pub fn typed_string(&mut self, typed: &ast::TypedString) -> SqlResult<Expr> {
         let (to, typmod) = self.resolve_type(&typed.data_type)?;
-        let text = text_of(&typed.value.value)
-            .ok_or_else(|| SqlError::new(SqlState::SYNTAX_ERROR, "syntax error in a typed literal"))?;
+        let text = text_of(&typed.value.value).ok_or_else(|| {
+            SqlError::new(SqlState::SYNTAX_ERROR, "syntax error in a typed literal")
+        })?;
         self.cast(unknown(&text), to, typmod)
     }
 
     /// `INTERVAL 'text' fields`.
     pub fn interval(&mut self, interval: &ast::Interval) -> SqlResult<Expr> {
         let ast::Expr::Value(value) = &*interval.value else {
-            return Err(SqlError::new(SqlState::SYNTAX_ERROR, "syntax error in an interval literal"));
+            return Err(SqlError::new(
+                SqlState::SYNTAX_ERROR,
+                "syntax error in an interval literal",
+            ));
         };
-        let text = text_of(&value.value)
-            .ok_or_else(|| SqlError::new(SqlState::SYNTAX_ERROR, "syntax error in an interval literal"))?;
+        let text = text_of(&value.value).ok_or_else(|| {
+            SqlError::new(
+                SqlState::SYNTAX_ERROR,
+                "syntax error in an interval literal",
+            )
+        })?;
         let mut mask = 0x7fff;
         if let Some(first) = &interval.leading_field {
             mask = field(first)?;
@@ -67,7 +81,9 @@ impl Analyzer<'_> {
                 mask = range(mask, field(last)?);
             }
         }
-        let precision = interval.fractional_seconds_precision.or(interval.leading_precision);
+        let precision = interval
+            .fractional_seconds_precision
+            .or(interval.leading_precision);
         let typmod = match (mask, precision) {
             (0x7fff, None) => -1,
             (mask, p) => (mask << 16) | p.map_or(0xffff, |p| p.min(6) as i32),
@@ -79,9 +95,9 @@ impl Analyzer<'_> {
 /// The text of a string literal.
 pub fn text_of(value: &Value) -> Option<String> {
     match value {
-        Value::SingleQuotedString(s) | Value::EscapedStringLiteral(s) | Value::UnicodeStringLiteral(s) => {
-            Some(s.clone())
-        }
+        Value::SingleQuotedString(s)
+        | Value::EscapedStringLiteral(s)
+        | Value::UnicodeStringLiteral(s) => Some(s.clone()),
         Value::DollarQuotedString(s) => Some(s.value.clone()),
         Value::Number(digits, _) => Some(digits.clone()),
         _ => None,
@@ -97,7 +113,10 @@ pub fn number(digits: &str) -> SqlResult<Expr> {
     if let Ok(n) = digits.parse::<i64>() {
         return Ok(constant(Datum::Int8(n), oid::INT8));
     }
-    Ok(constant(Datum::Numeric(Numeric::parse(&digits)?), oid::NUMERIC))
+    Ok(constant(
+        Datum::Numeric(Numeric::parse(&digits)?),
+        oid::NUMERIC,
+    ))
 }
 
 fn field(field: &ast::DateTimeField) -> SqlResult<i32> {
@@ -112,7 +131,10 @@ fn field(field: &ast::DateTimeField) -> SqlResult<i32> {
         other => {
             return Err(SqlError::new(
                 SqlState::SYNTAX_ERROR,
-                format!("syntax error at or near \"{}\"", other.to_string().to_lowercase()),
+                format!(
+                    "syntax error at or near \"{}\"",
+                    other.to_string().to_lowercase()
+                ),
             ));
         }
     })

@@ -23,7 +23,10 @@ pub struct Lock {
 impl Analyzer<'_> {
     /// The locking clauses of a query.
     pub fn lock_clauses(&mut self, clauses: &[ast::LockClause]) -> SqlResult<Vec<Lock>> {
-        clauses.iter().map(|clause| self.lock_clause(clause)).collect()
+        clauses
+            .iter()
+            .map(|clause| self.lock_clause(clause))
+            .collect()
     }
 
     fn lock_clause(&mut self, clause: &ast::LockClause) -> SqlResult<Lock> {
@@ -43,7 +46,9 @@ impl Analyzer<'_> {
             }
             Some(name) => {
                 let (_, name) = crate::analyzer::qualified(name)?;
-                let item = items.iter().find(|item| item.alias.as_deref() == Some(name.as_str()));
+                let item = items
+                    .iter()
+                    .find(|item| item.alias.as_deref() == Some(name.as_str()));
                 match item {
                     Some(item) => match (&item.relation, item.row_id) {
                         (Some(relation), Some(var)) => targets.push((relation.clone(), var)),
@@ -57,7 +62,9 @@ impl Analyzer<'_> {
                     None => {
                         return Err(SqlError::new(
                             SqlState::UNDEFINED_TABLE,
-                            format!("relation \"{name}\" in FOR UPDATE clause not found in FROM clause"),
+                            format!(
+                                "relation \"{name}\" in FOR UPDATE clause not found in FROM clause"
+                            ),
                         ));
                     }
                 }

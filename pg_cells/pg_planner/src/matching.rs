@@ -48,7 +48,10 @@ pub struct Found<'e> {
 
 /// The comparison a function makes.
 pub fn comparison_of(function: Oid) -> Option<Comparison> {
-    let name = operators().iter().find(|o| o.func == function && o.left != 0 && o.ret == oid::BOOL)?.name;
+    let name = operators()
+        .iter()
+        .find(|o| o.func == function && o.left != 0 && o.ret == oid::BOOL)?
+        .name;
     Some(match name {
         "=" => Comparison::Equal,
         "<" => Comparison::Less,
@@ -66,15 +69,22 @@ pub fn comparison(condition: &Expr) -> Option<Found<'_>> {
             let [left, right] = args.as_slice() else {
                 return None;
             };
-            Some(Found { kind: comparison_of(*function)?, left, right })
-        }
-        Expr::Quantified { left, array, function, quantifier: Quantifier::Any } => {
-            (comparison_of(*function)? == Comparison::Equal).then_some(Found {
-                kind: Comparison::In,
+            Some(Found {
+                kind: comparison_of(*function)?,
                 left,
-                right: array,
+                right,
             })
         }
+        Expr::Quantified {
+            left,
+            array,
+            function,
+            quantifier: Quantifier::Any,
+        } => (comparison_of(*function)? == Comparison::Equal).then_some(Found {
+            kind: Comparison::In,
+            left,
+            right: array,
+        }),
         _ => None,
     }
 }
@@ -124,9 +134,11 @@ pub fn key_value(value: &Expr, key: Oid) -> Option<Expr> {
         return None;
     }
     match find_cast(from, key, CastContext::Implicit)? {
-        CastMethod::Function(function) => {
-            Some(Expr::Call { function, args: alloc::vec![value.clone()], type_oid: key })
-        }
+        CastMethod::Function(function) => Some(Expr::Call {
+            function,
+            args: alloc::vec![value.clone()],
+            type_oid: key,
+        }),
         _ => None,
     }
 }
@@ -139,14 +151,19 @@ pub fn key_array(array: &Expr, key: Oid) -> Option<Expr> {
     }
     let to = pg_types::typeinfo::array_of(key)?;
     match array {
-        Expr::Const { value: Datum::Array(list), .. } => {
+        Expr::Const {
+            value: Datum::Array(list),
+            ..
+        } => {
             let items = list
                 .items
                 .iter()
-                .map(|item| match key_value(&constant(item.clone(), element), key)? {
-                    Expr::Const { value, .. } => Some(value),
-                    _ => None,
-                })
+                .map(
+                    |item| match key_value(&constant(item.clone(), element), key)? {
+                        Expr::Const { value, .. } => Some(value),
+                        _ => None,
+                    },
+                )
                 .collect::<Option<_>>()?;
             Some(constant(Datum::array(key, items), to))
         }

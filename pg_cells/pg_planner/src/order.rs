@@ -64,13 +64,19 @@ pub fn checked_ordinal(number: i64, columns: usize, clause: &str) -> SqlResult<u
         .ok()
         .filter(|n| (1..=columns).contains(n))
         .map(|n| n - 1)
-        .ok_or_else(|| error::bad_reference(format!("{clause} position {number} is not in select list")))
+        .ok_or_else(|| {
+            error::bad_reference(format!("{clause} position {number} is not in select list"))
+        })
 }
 
 impl Analyzer<'_> {
     /// ORDER BY of a SELECT: output names first, then ordinals, then
     /// expressions over the input.
-    pub fn order_by(&mut self, list: &[ast::OrderByExpr], targets: &[Target]) -> SqlResult<Vec<Key>> {
+    pub fn order_by(
+        &mut self,
+        list: &[ast::OrderByExpr],
+        targets: &[Target],
+    ) -> SqlResult<Vec<Key>> {
         let mut keys: Vec<Key> = Vec::new();
         for item in list {
             if item.with_fill.is_some() {
@@ -79,7 +85,11 @@ impl Analyzer<'_> {
             let (descending, nulls_first) = direction(&item.options)?;
             let expr = self.order_value(&item.expr, targets)?;
             if !keys.iter().any(|key| same(&key.expr, &expr)) {
-                keys.push(Key { expr, descending, nulls_first });
+                keys.push(Key {
+                    expr,
+                    descending,
+                    nulls_first,
+                });
             }
         }
         Ok(keys)
@@ -103,17 +113,22 @@ impl Analyzer<'_> {
             let at = checked_ordinal(number, targets.len(), "ORDER BY")?;
             return Ok(targets[at].1.clone());
         }
-        if let Ast::Value(value) = ast {
-            if crate::literal::text_of(&value.value).is_some() {
-                return Err(error::syntax("non-integer constant in ORDER BY"));
-            }
+        if let Ast::Value(value) = ast
+            && crate::literal::text_of(&value.value).is_some()
+        {
+            return Err(error::syntax("non-integer constant in ORDER BY"));
         }
         let value = self.within(Clause::OrderBy, |a| a.expr(ast))?;
         self.settle(value)
     }
 
     /// DISTINCT ON.
-    pub fn distinct_on(&mut self, list: &[Ast], targets: &[Target], order: &[Key]) -> SqlResult<Vec<Expr>> {
+    pub fn distinct_on(
+        &mut self,
+        list: &[Ast],
+        targets: &[Target],
+        order: &[Key],
+    ) -> SqlResult<Vec<Expr>> {
         let mut keys: Vec<Expr> = Vec::new();
         for ast in list {
             let key = self.order_value(ast, targets)?;
@@ -123,7 +138,10 @@ impl Analyzer<'_> {
         }
         // ORDER BY must begin with exactly these, in any order.
         let lead = order.iter().take(keys.len());
-        if lead.clone().any(|k| !keys.iter().any(|key| same(key, &k.expr))) {
+        if lead
+            .clone()
+            .any(|k| !keys.iter().any(|key| same(key, &k.expr)))
+        {
             return Err(error::bad_reference(
                 "SELECT DISTINCT ON expressions must match initial ORDER BY expressions",
             ));
@@ -137,7 +155,8 @@ impl Analyzer<'_> {
             let Some(ast) = ast else {
                 return Ok(None);
             };
-            if matches!(ast, Ast::Identifier(ident) if ident.value.to_string().eq_ignore_ascii_case("all")) {
+            if matches!(ast, Ast::Identifier(ident) if ident.value.to_string().eq_ignore_ascii_case("all"))
+            {
                 return Ok(None);
             }
             let expr = self.within(Clause::Limit, |a| {
@@ -158,13 +177,20 @@ impl Analyzer<'_> {
             expr.map(Some).ok_or_else(|| {
                 SqlError::new(
                     SqlState::DATATYPE_MISMATCH,
-                    format!("argument of {what} must be type bigint, not type {}", pg_types::format_type(from, -1)),
+                    format!(
+                        "argument of {what} must be type bigint, not type {}",
+                        pg_types::format_type(from, -1)
+                    ),
                 )
             })
         };
         let limit = value(tail.limit, "LIMIT")?;
         let offset = value(tail.offset, "OFFSET")?;
-        let limit = if tail.one { Some(crate::coerce::constant(Datum::Int8(1), oid::INT8)) } else { limit };
+        let limit = if tail.one {
+            Some(crate::coerce::constant(Datum::Int8(1), oid::INT8))
+        } else {
+            limit
+        };
         Ok((limit, offset))
     }
 }

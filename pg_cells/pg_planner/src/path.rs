@@ -61,7 +61,10 @@ pub fn bind(expr: Expr, layout: &[Var]) -> SqlResult<Expr> {
     let mut missing = false;
     let out = walk::map(expr, &mut |e| match e {
         Expr::Column { index, type_oid } => match layout.iter().position(|var| var == index) {
-            Some(place) => Some(Expr::Column { index: place, type_oid: *type_oid }),
+            Some(place) => Some(Expr::Column {
+                index: place,
+                type_oid: *type_oid,
+            }),
             None => {
                 missing = true;
                 None
@@ -70,7 +73,9 @@ pub fn bind(expr: Expr, layout: &[Var]) -> SqlResult<Expr> {
         _ => None,
     });
     if missing {
-        return Err(SqlError::unsupported("a reference to a FROM item that is joined later"));
+        return Err(SqlError::unsupported(
+            "a reference to a FROM item that is joined later",
+        ));
     }
     Ok(out)
 }
@@ -80,7 +85,10 @@ pub fn bind(expr: Expr, layout: &[Var]) -> SqlResult<Expr> {
 pub fn bind_inner(expr: Expr, layout: &[Var], frame: &mut Vec<Expr>) -> Expr {
     walk::map(expr, &mut |e| match e {
         Expr::Column { index, type_oid } => match layout.iter().position(|var| var == index) {
-            Some(place) => Some(Expr::Column { index: place, type_oid: *type_oid }),
+            Some(place) => Some(Expr::Column {
+                index: place,
+                type_oid: *type_oid,
+            }),
             None => Some(hand_in(e, frame)),
         },
         Expr::Outer { .. } => Some(hand_in(e, frame)),
@@ -96,7 +104,10 @@ fn hand_in(expr: &Expr, frame: &mut Vec<Expr>) -> Expr {
             frame.len() - 1
         }
     };
-    Expr::Outer { index, type_oid: walk::type_of(expr) }
+    Expr::Outer {
+        index,
+        type_oid: walk::type_of(expr),
+    }
 }
 
 /// Which variables a block needs above its scans, and in what order they are
@@ -138,7 +149,11 @@ impl Uses {
                 false
             });
         }
-        self.counts.get(var).copied().unwrap_or(0).saturating_sub(here)
+        self.counts
+            .get(var)
+            .copied()
+            .unwrap_or(0)
+            .saturating_sub(here)
     }
 
     /// Those of `vars` that are used beside in `consumed`, in order of first use.
@@ -178,7 +193,12 @@ impl Analyzer<'_> {
         let mut plan = Self::bare(node, self.layout_columns(&layout), rows.max(1.0));
         plan.startup_cost = startup;
         plan.total_cost = total;
-        Path { plan, layout, order: Vec::new(), fixed: Vec::new() }
+        Path {
+            plan,
+            layout,
+            order: Vec::new(),
+            fixed: Vec::new(),
+        }
     }
 
     /// A filter on top of a path.
@@ -188,9 +208,22 @@ impl Analyzer<'_> {
         };
         let condition = path.bind(condition)?;
         let rows = (path.plan.rows * selectivity).max(1.0);
-        let (startup, total) = (path.plan.startup_cost, path.plan.total_cost + path.plan.rows * OPERATOR);
-        let mut out = self.path(Node::Nothing { filter: None }, path.layout.clone(), rows, startup, total);
-        out.plan.node = Node::Filter { input: path.plan, condition }.into();
+        let (startup, total) = (
+            path.plan.startup_cost,
+            path.plan.total_cost + path.plan.rows * OPERATOR,
+        );
+        let mut out = self.path(
+            Node::Nothing { filter: None },
+            path.layout.clone(),
+            rows,
+            startup,
+            total,
+        );
+        out.plan.node = Node::Filter {
+            input: path.plan,
+            condition,
+        }
+        .into();
         out.order = path.order;
         out.fixed = path.fixed;
         Ok(out)
@@ -199,13 +232,22 @@ impl Analyzer<'_> {
 
 /// The true condition is none.
 pub fn is_true(expr: &Expr) -> bool {
-    matches!(expr, Expr::Const { value: pg_types::Datum::Bool(true), type_oid: oid::BOOL })
+    matches!(
+        expr,
+        Expr::Const {
+            value: pg_types::Datum::Bool(true),
+            type_oid: oid::BOOL
+        }
+    )
 }
 
 /// A condition that can never hold.
 pub fn is_never(expr: &Expr) -> bool {
     matches!(
         expr,
-        Expr::Const { value: pg_types::Datum::Bool(false) | pg_types::Datum::Null, .. }
+        Expr::Const {
+            value: pg_types::Datum::Bool(false) | pg_types::Datum::Null,
+            ..
+        }
     )
 }

@@ -1,9 +1,9 @@
 //! Queries: WITH, the body, ORDER BY and LIMIT; VALUES and set operations.
 
 use crate::analyzer::{Analyzer, Clause};
+use crate::build::stripped;
 use crate::cte::with;
 use crate::error;
-use crate::finish::stripped;
 use crate::walk::type_of;
 use alloc::format;
 use alloc::string::ToString;
@@ -32,8 +32,14 @@ pub struct Tail<'q> {
 
 impl<'q> Tail<'q> {
     fn of(query: &'q ast::Query) -> SqlResult<Tail<'q>> {
-        let mut tail = Tail { locks: &query.locks, ..Tail::default() };
-        if query.settings.is_some() || query.format_clause.is_some() || !query.pipe_operators.is_empty() {
+        let mut tail = Tail {
+            locks: &query.locks,
+            ..Tail::default()
+        };
+        if query.settings.is_some()
+            || query.format_clause.is_some()
+            || !query.pipe_operators.is_empty()
+        {
             return Err(SqlError::unsupported("this form of a query"));
         }
         if let Some(order) = &query.order_by {
@@ -44,7 +50,11 @@ impl<'q> Tail<'q> {
         }
         match &query.limit_clause {
             None => {}
-            Some(ast::LimitClause::LimitOffset { limit, offset, limit_by }) if limit_by.is_empty() => {
+            Some(ast::LimitClause::LimitOffset {
+                limit,
+                offset,
+                limit_by,
+            }) if limit_by.is_empty() => {
                 tail.limit = limit.as_ref();
                 tail.offset = offset.as_ref().map(|o| &o.value);
             }
@@ -66,7 +76,11 @@ impl<'q> Tail<'q> {
 
     /// Whether nothing follows.
     pub fn is_empty(&self) -> bool {
-        self.order.is_empty() && !self.one && self.limit.is_none() && self.offset.is_none() && self.locks.is_empty()
+        self.order.is_empty()
+            && !self.one
+            && self.limit.is_none()
+            && self.offset.is_none()
+            && self.locks.is_empty()
     }
 }
 
@@ -102,7 +116,12 @@ impl Analyzer<'_> {
                 let plan = self.values(values)?;
                 self.tail_over(plan, tail)
             }
-            SetExpr::SetOperation { left, op, set_quantifier, right } => {
+            SetExpr::SetOperation {
+                left,
+                op,
+                set_quantifier,
+                right,
+            } => {
                 let plan = self.set_operation(left, *op, *set_quantifier, right)?;
                 self.tail_over(plan, tail)
             }
@@ -128,13 +147,22 @@ impl Analyzer<'_> {
         for at in 0..width {
             let types: Vec<Oid> = rows.iter().map(|row| type_of(&row[at])).collect();
             let unknown = types.iter().all(|t| *t == oid::UNKNOWN);
-            let to = if keep_unknown && unknown { oid::UNKNOWN } else { common_type(&types, "VALUES")? };
+            let to = if keep_unknown && unknown {
+                oid::UNKNOWN
+            } else {
+                common_type(&types, "VALUES")?
+            };
             let mut typmod = None;
             for row in &mut rows {
                 let value = core::mem::replace(&mut row[at], crate::coerce::null(to));
-                let value = if to == oid::UNKNOWN { value } else { self.implicit(value, to)? };
+                let value = if to == oid::UNKNOWN {
+                    value
+                } else {
+                    self.implicit(value, to)?
+                };
                 let this = self.typmod_of(&value);
-                typmod = Some(typmod.map_or(this, |have: i32| if have == this { have } else { -1 }));
+                typmod =
+                    Some(typmod.map_or(this, |have: i32| if have == this { have } else { -1 }));
                 row[at] = value;
             }
             columns.push(OutputColumn {
@@ -182,7 +210,9 @@ impl Analyzer<'_> {
             return Err(SqlError::internal("a set operation without arms"));
         };
         if left.columns.len() != right.columns.len() {
-            return Err(error::syntax(format!("each {name} query must have the same number of columns")));
+            return Err(error::syntax(format!(
+                "each {name} query must have the same number of columns"
+            )));
         }
         let (left, right) = self.unified(left, right, name)?;
         let columns: Vec<OutputColumn> = left
@@ -210,14 +240,21 @@ impl Analyzer<'_> {
 
     /// A plan with these column types; literals of unknown type are read.
     pub fn retyped(&mut self, plan: Plan, types: &[Oid]) -> SqlResult<Plan> {
-        if plan.columns.iter().zip(types).all(|(c, t)| c.type_oid == *t) {
+        if plan
+            .columns
+            .iter()
+            .zip(types)
+            .all(|(c, t)| c.type_oid == *t)
+        {
             return Ok(plan);
         }
         // Literals right at the top are replaced in place.
         let mut plan = plan;
         if let Node::Project { exprs, .. } = &mut *plan.node {
             for ((expr, column), to) in exprs.iter_mut().zip(&mut plan.columns).zip(types) {
-                if matches!(expr, Expr::Const { .. } | Expr::Param { .. }) && column.type_oid == oid::UNKNOWN {
+                if matches!(expr, Expr::Const { .. } | Expr::Param { .. })
+                    && column.type_oid == oid::UNKNOWN
+                {
                     *expr = self.implicit(expr.clone(), *to)?;
                     column.type_oid = *to;
                 }
@@ -235,7 +272,10 @@ impl Analyzer<'_> {
         if !tail.locks.is_empty() {
             return Err(SqlError::new(
                 pg_types::SqlState::FEATURE_NOT_SUPPORTED,
-                format!("{} is not allowed with UNION/INTERSECT/EXCEPT or VALUES", tail.locks[0].lock_type_name()),
+                format!(
+                    "{} is not allowed with UNION/INTERSECT/EXCEPT or VALUES",
+                    tail.locks[0].lock_type_name()
+                ),
             ));
         }
         let mut keys = Vec::new();
@@ -243,10 +283,16 @@ impl Analyzer<'_> {
             keys.push(self.output_key(&plan.columns, item)?);
         }
         let (limit, offset) = self.limit_values(tail)?;
-        Ok(crate::finish::sorted_and_limited(plan, keys, limit, offset, tail.ties))
+        Ok(crate::build::sorted_and_limited(
+            plan, keys, limit, offset, tail.ties,
+        ))
     }
 
-    fn output_key(&mut self, columns: &[OutputColumn], item: &ast::OrderByExpr) -> SqlResult<pg_plan::SortKey> {
+    fn output_key(
+        &mut self,
+        columns: &[OutputColumn],
+        item: &ast::OrderByExpr,
+    ) -> SqlResult<pg_plan::SortKey> {
         let (descending, nulls_first) = crate::order::direction(&item.options)?;
         let index = match &item.expr {
             ast::Expr::Identifier(ident) => {
@@ -260,7 +306,12 @@ impl Analyzer<'_> {
                 match hits.as_slice() {
                     [one] => *one,
                     [] => return Err(error::no_column(&name)),
-                    _ => return Err(SqlError::new(pg_types::SqlState::AMBIGUOUS_COLUMN, format!("ORDER BY \"{name}\" is ambiguous"))),
+                    _ => {
+                        return Err(SqlError::new(
+                            pg_types::SqlState::AMBIGUOUS_COLUMN,
+                            format!("ORDER BY \"{name}\" is ambiguous"),
+                        ));
+                    }
                 }
             }
             other => match crate::order::ordinal(other)? {
@@ -276,7 +327,10 @@ impl Analyzer<'_> {
             },
         };
         Ok(pg_plan::SortKey {
-            expr: Expr::Column { index, type_oid: columns[index].type_oid },
+            expr: Expr::Column {
+                index,
+                type_oid: columns[index].type_oid,
+            },
             descending,
             nulls_first,
         })
@@ -295,7 +349,13 @@ impl LockName for ast::LockClause {
     }
 }
 
-fn set_node(kind: SetOpKind, all: bool, left: Plan, right: Plan, columns: Vec<OutputColumn>) -> Plan {
+fn set_node(
+    kind: SetOpKind,
+    all: bool,
+    left: Plan,
+    right: Plan,
+    columns: Vec<OutputColumn>,
+) -> Plan {
     let (l, r) = (left.rows, right.rows);
     let cost = left.total_cost + right.total_cost;
     let rows = match kind {
@@ -309,12 +369,20 @@ fn set_node(kind: SetOpKind, all: bool, left: Plan, right: Plan, columns: Vec<Ou
         for plan in [left, right] {
             match *plan.node {
                 Node::Append(list) => inputs.extend(list),
-                node => inputs.push(Plan { node: node.into(), ..plan }),
+                node => inputs.push(Plan {
+                    node: node.into(),
+                    ..plan
+                }),
             }
         }
         Node::Append(inputs)
     } else {
-        Node::SetOp { kind, all, left, right }
+        Node::SetOp {
+            kind,
+            all,
+            left,
+            right,
+        }
     };
     let append = matches!(node, Node::Append(_));
     let mut plan = Analyzer::bare(node, columns, rows.max(1.0));

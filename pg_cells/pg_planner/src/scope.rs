@@ -118,13 +118,22 @@ impl Analyzer<'_> {
     }
 
     /// `item.column`.
-    pub fn resolve_qualified(&mut self, schema: Option<&str>, item: &str, name: &str) -> SqlResult<Expr> {
+    pub fn resolve_qualified(
+        &mut self,
+        schema: Option<&str>,
+        item: &str,
+        name: &str,
+    ) -> SqlResult<Expr> {
         for level in self.in_sight() {
             let Some(found) = self.levels[level].names.item(schema, item)? else {
                 continue;
             };
-            let hits: Vec<Expr> =
-                found.columns.iter().filter(|c| c.name == name).map(|c| c.value.clone()).collect();
+            let hits: Vec<Expr> = found
+                .columns
+                .iter()
+                .filter(|c| c.name == name)
+                .map(|c| c.value.clone())
+                .collect();
             match hits.len() {
                 0 => {}
                 1 => return Ok(self.take(hits[0].clone(), level)),
@@ -153,7 +162,10 @@ impl Analyzer<'_> {
                 }
                 return Ok(None);
             }
-            let fields = values.into_iter().map(|value| self.take(value, level)).collect();
+            let fields = values
+                .into_iter()
+                .map(|value| self.take(value, level))
+                .collect();
             return Ok(Some(Expr::Row(fields)));
         }
         Ok(None)
@@ -165,8 +177,11 @@ impl Analyzer<'_> {
             let Some(item) = self.levels[level].names.item(schema, name)? else {
                 continue;
             };
-            let columns: Vec<(String, Expr)> =
-                item.columns.iter().map(|c| (c.name.clone(), c.value.clone())).collect();
+            let columns: Vec<(String, Expr)> = item
+                .columns
+                .iter()
+                .map(|c| (c.name.clone(), c.value.clone()))
+                .collect();
             return Ok(columns
                 .into_iter()
                 .map(|(name, value)| (name, self.take(value, level)))
@@ -183,18 +198,34 @@ impl Analyzer<'_> {
             .items
             .iter()
             .filter(|item| item.columns_visible)
-            .flat_map(|item| item.columns.iter().map(|c| (c.name.clone(), c.value.clone())))
+            .flat_map(|item| {
+                item.columns
+                    .iter()
+                    .map(|c| (c.name.clone(), c.value.clone()))
+            })
             .collect();
         if self.levels[at].names.items.is_empty() {
-            return Err(error::syntax("SELECT * with no tables specified is not valid"));
+            return Err(error::syntax(
+                "SELECT * with no tables specified is not valid",
+            ));
         }
-        Ok(columns.into_iter().map(|(name, value)| (name, self.take(value, at))).collect())
+        Ok(columns
+            .into_iter()
+            .map(|(name, value)| (name, self.take(value, at)))
+            .collect())
     }
 
     /// `tableoid` and `ctid`, in sight as columns of tables; `xmin` and its kin
     /// are not kept with rows that operators hand on.
-    fn system_column(&mut self, item: Option<(Option<&str>, &str)>, name: &str) -> SqlResult<Option<Expr>> {
-        if !matches!(name, "tableoid" | "ctid" | "xmin" | "xmax" | "cmin" | "cmax") {
+    fn system_column(
+        &mut self,
+        item: Option<(Option<&str>, &str)>,
+        name: &str,
+    ) -> SqlResult<Option<Expr>> {
+        if !matches!(
+            name,
+            "tableoid" | "ctid" | "xmin" | "xmax" | "cmin" | "cmax"
+        ) {
             return Ok(None);
         }
         for level in self.in_sight() {
@@ -209,7 +240,12 @@ impl Analyzer<'_> {
                     }
                 }
             };
-            let Some(NameItem { relation: Some(relation), row_id, .. }) = found else {
+            let Some(NameItem {
+                relation: Some(relation),
+                row_id,
+                ..
+            }) = found
+            else {
                 continue;
             };
             let (relation, row_id) = (relation.clone(), *row_id);
@@ -222,7 +258,9 @@ impl Analyzer<'_> {
                     let value = self.var(var);
                     Ok(Some(self.hand_up(value, level)))
                 }
-                _ => Err(pg_types::SqlError::unsupported(alloc::format!("the system column {name}"))),
+                _ => Err(pg_types::SqlError::unsupported(alloc::format!(
+                    "the system column {name}"
+                ))),
             };
         }
         Ok(None)

@@ -98,7 +98,10 @@ impl Analyzer<'_> {
     pub fn block(&mut self, select: &ast::Select, tail: Tail<'_>) -> SqlResult<Block> {
         let keep_unknown = core::mem::take(&mut self.keep_unknown);
         refuse_foreign(select)?;
-        let mut block = Block { trees: self.from(&select.from)?, ..Block::default() };
+        let mut block = Block {
+            trees: self.from(&select.from)?,
+            ..Block::default()
+        };
         if let Some(selection) = &select.selection {
             self.where_clause(selection, &mut block)?;
         }
@@ -119,10 +122,17 @@ impl Analyzer<'_> {
         block.distinct = match &select.distinct {
             None | Some(ast::Distinct::All) => None,
             Some(ast::Distinct::Distinct) => Some(Vec::new()),
-            Some(ast::Distinct::On(list)) => Some(self.distinct_on(list, &block.targets, &block.order)?),
+            Some(ast::Distinct::On(list)) => {
+                Some(self.distinct_on(list, &block.targets, &block.order)?)
+            }
         };
         if block.distinct.as_ref().is_some_and(Vec::is_empty) {
-            let listed = |key: &Key| block.targets.iter().any(|(_, value)| same(value, &key.expr));
+            let listed = |key: &Key| {
+                block
+                    .targets
+                    .iter()
+                    .any(|(_, value)| same(value, &key.expr))
+            };
             if !block.order.iter().all(listed) {
                 return Err(error::bad_reference(
                     "for SELECT DISTINCT, ORDER BY expressions must appear in select list",
@@ -136,7 +146,8 @@ impl Analyzer<'_> {
         block.aggregates = core::mem::take(&mut level.aggregates);
         block.windows = core::mem::take(&mut level.windows);
         block.sets = core::mem::take(&mut level.sets);
-        block.grouped = block.grouping.written || !block.aggregates.is_empty() || select.having.is_some();
+        block.grouped =
+            block.grouping.written || !block.aggregates.is_empty() || select.having.is_some();
         if block.grouped {
             self.group(&mut block)?;
         }
@@ -191,7 +202,12 @@ impl Analyzer<'_> {
     fn named_windows(&mut self, list: &[ast::NamedWindowDefinition]) -> SqlResult<()> {
         for ast::NamedWindowDefinition(name, definition) in list {
             let name = fold(name);
-            if self.level().window_names.iter().any(|(have, _)| *have == name) {
+            if self
+                .level()
+                .window_names
+                .iter()
+                .any(|(have, _)| *have == name)
+            {
                 return Err(SqlError::new(
                     SqlState::WINDOWING_ERROR,
                     format!("window \"{name}\" is already defined"),
@@ -201,9 +217,16 @@ impl Analyzer<'_> {
                 ast::NamedWindowExpr::WindowSpec(spec) => spec.clone(),
                 ast::NamedWindowExpr::NamedWindow(other) => {
                     let other = fold(other);
-                    let found = self.level().window_names.iter().find(|(have, _)| *have == other);
+                    let found = self
+                        .level()
+                        .window_names
+                        .iter()
+                        .find(|(have, _)| *have == other);
                     found.map(|(_, spec)| spec.clone()).ok_or_else(|| {
-                        SqlError::new(SqlState::UNDEFINED_OBJECT, format!("window \"{other}\" does not exist"))
+                        SqlError::new(
+                            SqlState::UNDEFINED_OBJECT,
+                            format!("window \"{other}\" does not exist"),
+                        )
                     })?
                 }
             };
@@ -225,7 +248,9 @@ impl Analyzer<'_> {
                     let value = self.expr(expr)?;
                     out.push((column_name(expr), value));
                 }
-                SelectItem::ExprWithAlias { expr, alias } => out.push((fold(alias), self.expr(expr)?)),
+                SelectItem::ExprWithAlias { expr, alias } => {
+                    out.push((fold(alias), self.expr(expr)?))
+                }
                 SelectItem::ExprWithAliases { .. } => {
                     return Err(SqlError::unsupported("several aliases of one expression"));
                 }
@@ -297,7 +322,9 @@ fn refuse_foreign(select: &ast::Select) -> SqlResult<()> {
         || select.value_table_mode.is_some()
         || select.flavor != ast::SelectFlavor::Standard;
     if foreign {
-        return Err(error::syntax("syntax error in SELECT: a clause of another dialect"));
+        return Err(error::syntax(
+            "syntax error in SELECT: a clause of another dialect",
+        ));
     }
     if select.into.is_some() {
         return Err(error::syntax("SELECT ... INTO is not allowed here"));
@@ -312,7 +339,11 @@ fn plain_star(options: &ast::WildcardAdditionalOptions) -> SqlResult<()> {
         || options.opt_replace.is_some()
         || options.opt_rename.is_some()
         || options.opt_alias.is_some();
-    if extra { Err(error::syntax("syntax error after *")) } else { Ok(()) }
+    if extra {
+        Err(error::syntax("syntax error after *"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Takes a chain of AND apart.
@@ -320,11 +351,23 @@ pub fn split_and<'e>(ast: &'e Ast, out: &mut Vec<&'e Ast>) {
     let mut stack = alloc::vec![ast];
     while let Some(ast) = stack.pop() {
         match ast {
-            Ast::BinaryOp { left, op: ast::BinaryOperator::And, right } => {
+            Ast::BinaryOp {
+                left,
+                op: ast::BinaryOperator::And,
+                right,
+            } => {
                 stack.push(right);
                 stack.push(left);
             }
-            Ast::Nested(inner) if matches!(&**inner, Ast::BinaryOp { op: ast::BinaryOperator::And, .. }) => {
+            Ast::Nested(inner)
+                if matches!(
+                    &**inner,
+                    Ast::BinaryOp {
+                        op: ast::BinaryOperator::And,
+                        ..
+                    }
+                ) =>
+            {
                 stack.push(inner);
             }
             other => out.push(other),
@@ -353,7 +396,9 @@ fn chosen_name(ast: &Ast) -> Option<(String, bool)> {
             ast::ObjectNamePart::Identifier(ident) => (fold(ident), true),
             ast::ObjectNamePart::Function(f) => (fold(&f.name), true),
         }),
-        Ast::Cast { expr, data_type, .. } => match chosen_name(expr) {
+        Ast::Cast {
+            expr, data_type, ..
+        } => match chosen_name(expr) {
             Some((name, true)) => Some((name, true)),
             _ => Some((type_column(data_type), false)),
         },
@@ -390,7 +435,9 @@ fn chosen_name(ast: &Ast) -> Option<(String, bool)> {
 fn subquery_name(query: &ast::Query) -> Option<(String, bool)> {
     match &*query.body {
         ast::SetExpr::Select(select) => match select.projection.first()? {
-            SelectItem::UnnamedExpr(expr) => chosen_name(expr).filter(|(_, strong)| *strong).or(None),
+            SelectItem::UnnamedExpr(expr) => {
+                chosen_name(expr).filter(|(_, strong)| *strong).or(None)
+            }
             SelectItem::ExprWithAlias { alias, .. } => Some((fold(alias), true)),
             _ => None,
         },

@@ -16,7 +16,10 @@ impl Analyzer<'_> {
         match ast {
             Ast::Nested(inner) => self.as_semi_join(inner),
             Ast::Exists { subquery, negated } => self.exists_join(subquery, *negated),
-            Ast::UnaryOp { op: ast::UnaryOperator::Not, expr } => {
+            Ast::UnaryOp {
+                op: ast::UnaryOperator::Not,
+                expr,
+            } => {
                 let mut bare = &**expr;
                 while let Ast::Nested(inner) = bare {
                     bare = inner;
@@ -26,7 +29,11 @@ impl Analyzer<'_> {
                     _ => Ok(None),
                 }
             }
-            Ast::InSubquery { expr, subquery, negated: false } => self.in_join(expr, subquery),
+            Ast::InSubquery {
+                expr,
+                subquery,
+                negated: false,
+            } => self.in_join(expr, subquery),
             _ => Ok(None),
         }
     }
@@ -52,7 +59,8 @@ impl Analyzer<'_> {
             // The select list counts for nothing, but must mean something.
             let targets = a.targets(&select.projection)?;
             let level = a.level();
-            let plain = level.aggregates.is_empty() && level.windows.is_empty() && level.sets.is_empty();
+            let plain =
+                level.aggregates.is_empty() && level.windows.is_empty() && level.sets.is_empty();
             drop(targets);
             Ok(plain.then_some((trees, conditions)))
         })?;
@@ -69,9 +77,20 @@ impl Analyzer<'_> {
         if correlated_leaf || trees.iter().any(tree_uses_outer) || outer.is_empty() {
             return Ok(None);
         }
-        let conditions = conditions.into_iter().map(|c| pulled_up(c, &outer)).collect();
-        let kind = if negated { JoinKind::Anti } else { JoinKind::Semi };
-        Ok(Some(Semi { kind, trees, conditions }))
+        let conditions = conditions
+            .into_iter()
+            .map(|c| pulled_up(c, &outer))
+            .collect();
+        let kind = if negated {
+            JoinKind::Anti
+        } else {
+            JoinKind::Semi
+        };
+        Ok(Some(Semi {
+            kind,
+            trees,
+            conditions,
+        }))
     }
 
     /// `expr IN (SELECT ...)` over an uncorrelated query.
@@ -96,7 +115,11 @@ impl Analyzer<'_> {
             return Ok(None);
         };
         let condition = self.operator("=", left, column.value.clone())?;
-        Ok(Some(Semi { kind: JoinKind::Semi, trees: alloc::vec![tree], conditions: alloc::vec![condition] }))
+        Ok(Some(Semi {
+            kind: JoinKind::Semi,
+            trees: alloc::vec![tree],
+            conditions: alloc::vec![condition],
+        }))
     }
 }
 
@@ -109,9 +132,14 @@ pub fn plain(query: &ast::Query) -> Option<&ast::Select> {
     let SetExpr::Select(select) = &*query.body else {
         return None;
     };
-    let ungrouped = matches!(&select.group_by, ast::GroupByExpr::Expressions(list, _) if list.is_empty());
-    (bare && ungrouped && select.having.is_none() && !select.from.is_empty() && select.into.is_none())
-        .then_some(select)
+    let ungrouped =
+        matches!(&select.group_by, ast::GroupByExpr::Expressions(list, _) if list.is_empty());
+    (bare
+        && ungrouped
+        && select.having.is_none()
+        && !select.from.is_empty()
+        && select.into.is_none())
+    .then_some(select)
 }
 
 fn uses_outer(expr: &Expr) -> bool {
@@ -121,10 +149,12 @@ fn uses_outer(expr: &Expr) -> bool {
 fn tree_uses_outer(tree: &Tree) -> bool {
     match tree {
         Tree::Leaf(_) => false,
-        Tree::Filter { tree, conditions } => conditions.iter().any(uses_outer) || tree_uses_outer(tree),
-        Tree::Join { left, right, on, .. } => {
-            on.iter().any(uses_outer) || tree_uses_outer(left) || tree_uses_outer(right)
+        Tree::Filter { tree, conditions } => {
+            conditions.iter().any(uses_outer) || tree_uses_outer(tree)
         }
+        Tree::Join {
+            left, right, on, ..
+        } => on.iter().any(uses_outer) || tree_uses_outer(left) || tree_uses_outer(right),
     }
 }
 

@@ -21,61 +21,106 @@ fn range(type_oid: Oid) -> (i64, i64) {
 }
 
 /// The parameters of a sequence, over what it had before.
-pub fn info(type_oid: Oid, spec: &SequenceSpec, before: Option<&SequenceInfo>) -> SqlResult<SequenceInfo> {
+pub fn info(
+    type_oid: Oid,
+    spec: &SequenceSpec,
+    before: Option<&SequenceInfo>,
+) -> SqlResult<SequenceInfo> {
     let (least, most) = range(type_oid);
     let increment = spec.increment.or(before.map(|b| b.increment)).unwrap_or(1);
     if increment == 0 {
         return Err(invalid("INCREMENT must not be zero".into()));
     }
-    let turned = before.is_some_and(|b| (b.increment > 0) != (increment > 0) || b.type_oid != type_oid);
+    let turned =
+        before.is_some_and(|b| (b.increment > 0) != (increment > 0) || b.type_oid != type_oid);
     let kept = before.filter(|_| !turned);
     let min = match spec.min {
         Some(Some(min)) => min,
-        Some(None) => if increment > 0 { 1 } else { least },
+        Some(None) => {
+            if increment > 0 {
+                1
+            } else {
+                least
+            }
+        }
         None => kept.map_or(if increment > 0 { 1 } else { least }, |b| b.min),
     };
     let max = match spec.max {
         Some(Some(max)) => max,
-        Some(None) => if increment > 0 { most } else { -1 },
+        Some(None) => {
+            if increment > 0 {
+                most
+            } else {
+                -1
+            }
+        }
         None => kept.map_or(if increment > 0 { most } else { -1 }, |b| b.max),
     };
     let name = pg_types::format_type(type_oid, -1);
     if min < least {
-        return Err(invalid(format!("MINVALUE ({min}) is out of range for sequence data type {name}")));
+        return Err(invalid(format!(
+            "MINVALUE ({min}) is out of range for sequence data type {name}"
+        )));
     }
     if max > most {
-        return Err(invalid(format!("MAXVALUE ({max}) is out of range for sequence data type {name}")));
+        return Err(invalid(format!(
+            "MAXVALUE ({max}) is out of range for sequence data type {name}"
+        )));
     }
     if min >= max {
-        return Err(invalid(format!("MINVALUE ({min}) must be less than MAXVALUE ({max})")));
+        return Err(invalid(format!(
+            "MINVALUE ({min}) must be less than MAXVALUE ({max})"
+        )));
     }
-    let start = spec.start.or(before.map(|b| b.start)).unwrap_or(if increment > 0 { min } else { max });
+    let start = spec
+        .start
+        .or(before.map(|b| b.start))
+        .unwrap_or(if increment > 0 { min } else { max });
     if start < min {
-        return Err(invalid(format!("START value ({start}) cannot be less than MINVALUE ({min})")));
+        return Err(invalid(format!(
+            "START value ({start}) cannot be less than MINVALUE ({min})"
+        )));
     }
     if start > max {
-        return Err(invalid(format!("START value ({start}) cannot be greater than MAXVALUE ({max})")));
+        return Err(invalid(format!(
+            "START value ({start}) cannot be greater than MAXVALUE ({max})"
+        )));
     }
     let cache = spec.cache.or(before.map(|b| b.cache)).unwrap_or(1);
     if cache < 1 {
-        return Err(invalid(format!("CACHE ({cache}) must be greater than zero")));
+        return Err(invalid(format!(
+            "CACHE ({cache}) must be greater than zero"
+        )));
     }
     let cycle = spec.cycle.or(before.map(|b| b.cycle)).unwrap_or(false);
-    Ok(SequenceInfo { type_oid, start, increment, min, max, cache, cycle })
+    Ok(SequenceInfo {
+        type_oid,
+        start,
+        increment,
+        min,
+        max,
+        cache,
+        cycle,
+    })
 }
 
 /// Options as sqlparser has them, of identity columns.
 pub fn spec_of(options: &[ast::SequenceOptions]) -> SqlResult<SequenceSpec> {
     let number = |expr: &ast::Expr| {
         let text = format!("{expr}").replace(' ', "");
-        text.parse::<i64>().map_err(|_| SqlError::new(SqlState::SYNTAX_ERROR, "sequence options take numbers"))
+        text.parse::<i64>()
+            .map_err(|_| SqlError::new(SqlState::SYNTAX_ERROR, "sequence options take numbers"))
     };
     let mut spec = SequenceSpec::default();
     for option in options {
         match option {
             ast::SequenceOptions::IncrementBy(n, _) => spec.increment = Some(number(n)?),
-            ast::SequenceOptions::MinValue(n) => spec.min = Some(n.as_ref().map(number).transpose()?),
-            ast::SequenceOptions::MaxValue(n) => spec.max = Some(n.as_ref().map(number).transpose()?),
+            ast::SequenceOptions::MinValue(n) => {
+                spec.min = Some(n.as_ref().map(number).transpose()?)
+            }
+            ast::SequenceOptions::MaxValue(n) => {
+                spec.max = Some(n.as_ref().map(number).transpose()?)
+            }
             ast::SequenceOptions::StartWith(n, _) => spec.start = Some(number(n)?),
             ast::SequenceOptions::Cache(n) => spec.cache = Some(number(n)?),
             ast::SequenceOptions::Cycle(no) => spec.cycle = Some(!no),
@@ -91,7 +136,9 @@ impl Analyzer<'_> {
         };
         match self.resolve_type(data_type)? {
             (found @ (oid::INT2 | oid::INT4 | oid::INT8), _) => Ok(Some(found)),
-            _ => Err(invalid("sequence type must be smallint, integer, or bigint".into())),
+            _ => Err(invalid(
+                "sequence type must be smallint, integer, or bigint".into(),
+            )),
         }
     }
 
@@ -105,8 +152,10 @@ impl Analyzer<'_> {
             [table, column] => (None, table, column),
             [schema, table, column] => (Some(schema.as_str()), table, column),
             _ => {
-                return Err(SqlError::new(SqlState::SYNTAX_ERROR, "invalid OWNED BY option")
-                    .with_hint("Specify OWNED BY table.column or OWNED BY NONE."));
+                return Err(
+                    SqlError::new(SqlState::SYNTAX_ERROR, "invalid OWNED BY option")
+                        .with_hint("Specify OWNED BY table.column or OWNED BY NONE."),
+                );
             }
         };
         let relation = self.require(schema, table)?;
@@ -124,7 +173,10 @@ impl Analyzer<'_> {
     ) -> SqlResult<Ddl> {
         let type_oid = self.sequence_type(spec)?.unwrap_or(oid::INT8);
         if spec.restart.is_some() {
-            return Err(SqlError::new(SqlState::SYNTAX_ERROR, "RESTART is for ALTER SEQUENCE"));
+            return Err(SqlError::new(
+                SqlState::SYNTAX_ERROR,
+                "RESTART is for ALTER SEQUENCE",
+            ));
         }
         let owned_by = self.owner(spec)?.flatten();
         Ok(Ddl::CreateSequence(CreateSequence {
@@ -137,7 +189,12 @@ impl Analyzer<'_> {
     }
 
     /// ALTER SEQUENCE.
-    pub fn alter_sequence(&mut self, name: &QualifiedName, if_exists: bool, spec: &SequenceSpec) -> SqlResult<Ddl> {
+    pub fn alter_sequence(
+        &mut self,
+        name: &QualifiedName,
+        if_exists: bool,
+        spec: &SequenceSpec,
+    ) -> SqlResult<Ddl> {
         let sequence = match self.relation(name.schema.as_deref(), &name.name)? {
             Some(relation) => relation,
             None if if_exists => return Ok(crate::alter::nothing()),
@@ -156,6 +213,11 @@ impl Analyzer<'_> {
         let info = info(type_oid, spec, Some(&before))?;
         let restart = spec.restart.map(|value| value.unwrap_or(info.start));
         let owned_by = self.owner(spec)?;
-        Ok(Ddl::AlterSequence(AlterSequence { sequence, info, restart, owned_by }))
+        Ok(Ddl::AlterSequence(AlterSequence {
+            sequence,
+            info,
+            restart,
+            owned_by,
+        }))
     }
 }

@@ -19,13 +19,21 @@ pub fn size(relation: &Relation) -> (f64, f64) {
     if relation.reltuples < 0.0 {
         return (UNKNOWN_ROWS, UNKNOWN_PAGES);
     }
-    (relation.reltuples.max(1.0), f64::from(relation.relpages.max(1)))
+    (
+        relation.reltuples.max(1.0),
+        f64::from(relation.relpages.max(1)),
+    )
 }
 
 impl Analyzer<'_> {
     /// Distinct values of a variable.
     pub fn distinct(&self, var: Var) -> f64 {
-        let Some(leaf) = self.vars.get(var).and_then(|v| v.leaf).and_then(|leaf| self.leaves.get(leaf)) else {
+        let Some(leaf) = self
+            .vars
+            .get(var)
+            .and_then(|v| v.leaf)
+            .and_then(|leaf| self.leaves.get(leaf))
+        else {
             return DISTINCT;
         };
         let LeafKind::Table { relation, .. } = &leaf.kind else {
@@ -37,7 +45,10 @@ impl Analyzer<'_> {
         let (rows, _) = size(relation);
         let attribute = self.vars[var].attribute;
         let unique = relation.indexes.iter().any(|index| {
-            index.unique && index.predicate.is_none() && index.keys.len() == 1 && index.keys[0].attribute == attribute
+            index.unique
+                && index.predicate.is_none()
+                && index.keys.len() == 1
+                && index.keys[0].attribute == attribute
         });
         if unique {
             return rows;
@@ -59,7 +70,10 @@ impl Analyzer<'_> {
     /// The share of rows for which a condition holds.
     pub fn selectivity(&self, condition: &Expr) -> f64 {
         match condition {
-            Expr::Const { value: Datum::Bool(true), .. } => 1.0,
+            Expr::Const {
+                value: Datum::Bool(true),
+                ..
+            } => 1.0,
             Expr::Const { .. } => 0.0,
             Expr::And(list) => list.iter().map(|e| self.selectivity(e)).product(),
             Expr::Or(list) => {
@@ -94,7 +108,10 @@ impl Analyzer<'_> {
             },
             Comparison::In => {
                 let members = match found.right {
-                    Expr::Const { value: Datum::Array(array), .. } => array.items.len() as f64,
+                    Expr::Const {
+                        value: Datum::Array(array),
+                        ..
+                    } => array.items.len() as f64,
                     Expr::Array { elements, .. } => elements.len() as f64,
                     _ => 10.0,
                 };
@@ -114,7 +131,9 @@ impl Analyzer<'_> {
         }
         let ranges = conditions
             .iter()
-            .filter(|c| comparison(c).is_some_and(|f| !matches!(f.kind, Comparison::Equal | Comparison::In)))
+            .filter(|c| {
+                comparison(c).is_some_and(|f| !matches!(f.kind, Comparison::Equal | Comparison::In))
+            })
             .count();
         // A range is a small part of the whole: 0.5 % as in PostgreSQL.
         if ranges >= 2 && walk::conjunction(conditions.to_vec()).is_some() {

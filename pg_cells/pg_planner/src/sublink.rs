@@ -1,9 +1,9 @@
 //! Subqueries in expressions: scalar, EXISTS, IN, ANY and ALL, ARRAY.
 
 use crate::analyzer::Analyzer;
+use crate::build::stripped;
 use crate::compare::row_members;
 use crate::error;
-use crate::finish::stripped;
 use crate::walk::type_of;
 use alloc::vec::Vec;
 use pg_builtins::resolve_operator;
@@ -32,19 +32,48 @@ impl Analyzer<'_> {
             },
             _ => column,
         };
-        Ok(Expr::SubLink(SubLink { kind, plan, outer, type_oid }.into()))
+        Ok(Expr::SubLink(
+            SubLink {
+                kind,
+                plan,
+                outer,
+                type_oid,
+            }
+            .into(),
+        ))
     }
 
     /// `[NOT] EXISTS (SELECT ...)`.
     pub fn exists(&mut self, query: &ast::Query, negated: bool) -> SqlResult<Expr> {
         let (plan, outer) = self.subplan(query)?;
-        let link = Expr::SubLink(SubLink { kind: SubLinkKind::Exists, plan, outer, type_oid: oid::BOOL }.into());
-        Ok(if negated { Expr::Not(link.into()) } else { link })
+        let link = Expr::SubLink(
+            SubLink {
+                kind: SubLinkKind::Exists,
+                plan,
+                outer,
+                type_oid: oid::BOOL,
+            }
+            .into(),
+        );
+        Ok(if negated {
+            Expr::Not(link.into())
+        } else {
+            link
+        })
     }
 
     /// `expr [NOT] IN (SELECT ...)`.
-    pub fn in_subquery(&mut self, expr: &Ast, query: &ast::Query, negated: bool) -> SqlResult<Expr> {
-        let (name, quantifier) = if negated { ("<>", Quantifier::All) } else { ("=", Quantifier::Any) };
+    pub fn in_subquery(
+        &mut self,
+        expr: &Ast,
+        query: &ast::Query,
+        negated: bool,
+    ) -> SqlResult<Expr> {
+        let (name, quantifier) = if negated {
+            ("<>", Quantifier::All)
+        } else {
+            ("=", Quantifier::Any)
+        };
         self.quantified_subquery(expr, name, query, quantifier)
     }
 
@@ -75,7 +104,11 @@ impl Analyzer<'_> {
         let (name, quantifier, invert) = match (several, name, quantifier) {
             (true, "<>", Quantifier::All) => ("=", Quantifier::Any, true),
             (true, "=", _) | (false, ..) => (name, quantifier, false),
-            _ => return Err(pg_types::SqlError::unsupported("this row comparison with a subquery")),
+            _ => {
+                return Err(pg_types::SqlError::unsupported(
+                    "this row comparison with a subquery",
+                ));
+            }
         };
         for (value, column) in left.into_iter().zip(&plan.columns) {
             let resolved = resolve_operator(name, type_of(&value), column.type_oid)?;
@@ -85,27 +118,51 @@ impl Analyzer<'_> {
             functions.push(resolved.op.func);
         }
         let plan = self.coerce_columns(plan, &wanted)?;
-        let kind = SubLinkKind::Quantified { left: lefts, functions, quantifier };
-        let link = Expr::SubLink(SubLink { kind, plan, outer, type_oid: oid::BOOL }.into());
+        let kind = SubLinkKind::Quantified {
+            left: lefts,
+            functions,
+            quantifier,
+        };
+        let link = Expr::SubLink(
+            SubLink {
+                kind,
+                plan,
+                outer,
+                type_oid: oid::BOOL,
+            }
+            .into(),
+        );
         Ok(if invert { Expr::Not(link.into()) } else { link })
     }
 
     /// A plan whose columns have these types.
     pub fn coerce_columns(&mut self, plan: Plan, types: &[pg_types::Oid]) -> SqlResult<Plan> {
-        if plan.columns.iter().zip(types).all(|(c, t)| c.type_oid == *t) {
+        if plan
+            .columns
+            .iter()
+            .zip(types)
+            .all(|(c, t)| c.type_oid == *t)
+        {
             return Ok(plan);
         }
         let mut columns = plan.columns.clone();
         let mut exprs = Vec::new();
         for (index, (column, to)) in columns.iter_mut().zip(types).enumerate() {
-            let value = Expr::Column { index, type_oid: column.type_oid };
-            exprs.push(if column.type_oid == *to { value } else { self.place_coerce(value, *to)? });
+            let value = Expr::Column {
+                index,
+                type_oid: column.type_oid,
+            };
+            exprs.push(if column.type_oid == *to {
+                value
+            } else {
+                self.place_coerce(value, *to)?
+            });
             if column.type_oid != *to {
                 column.type_oid = *to;
                 column.typmod = -1;
             }
         }
-        Ok(crate::finish::project(plan, exprs, columns))
+        Ok(crate::build::project(plan, exprs, columns))
     }
 
     /// Coerces a value that refers to places, not variables.

@@ -35,7 +35,12 @@ pub enum Change {
 
 impl Analyzer<'_> {
     /// The table of an INSERT, UPDATE, DELETE or COPY FROM.
-    pub fn changed_table(&mut self, schema: Option<&str>, name: &str, change: Change) -> SqlResult<Arc<Relation>> {
+    pub fn changed_table(
+        &mut self,
+        schema: Option<&str>,
+        name: &str,
+        change: Change,
+    ) -> SqlResult<Arc<Relation>> {
         let relation = self.require(schema, name)?;
         let (verb, way) = match change {
             Change::Insert => ("insert into", "INSERT"),
@@ -58,7 +63,10 @@ impl Analyzer<'_> {
 
     /// The place of a column of the changed table.
     pub fn column_place(&self, relation: &Relation, name: &str) -> SqlResult<usize> {
-        relation.desc.find(name).ok_or_else(|| error::no_column_in(&relation.name, name))
+        relation
+            .desc
+            .find(name)
+            .ok_or_else(|| error::no_column_in(&relation.name, name))
     }
 
     /// The place of a column named in SET or an insert's list.
@@ -92,14 +100,23 @@ impl Analyzer<'_> {
     }
 
     /// A row of the table in sight under a name.
-    pub fn row_item(&self, relation: &Arc<Relation>, name: &str, vars: &[Var], unqualified: bool) -> NameItem {
+    pub fn row_item(
+        &self,
+        relation: &Arc<Relation>,
+        name: &str,
+        vars: &[Var],
+        unqualified: bool,
+    ) -> NameItem {
         let columns = relation
             .desc
             .attrs()
             .iter()
             .zip(vars)
             .filter(|(attr, _)| !attr.dropped)
-            .map(|(attr, var)| NameColumn { name: attr.name.as_str().into(), value: self.var(*var) })
+            .map(|(attr, var)| NameColumn {
+                name: attr.name.as_str().into(),
+                value: self.var(*var),
+            })
             .collect();
         NameItem {
             alias: Some(name.into()),
@@ -132,7 +149,12 @@ impl Analyzer<'_> {
     }
 
     /// A stored expression's text over a table's row.
-    pub fn row_text(&mut self, relation: &Arc<Relation>, text: &str, clause: Clause) -> SqlResult<Expr> {
+    pub fn row_text(
+        &mut self,
+        relation: &Arc<Relation>,
+        text: &str,
+        clause: Clause,
+    ) -> SqlResult<Expr> {
         let ast = parse_expr(text)?;
         self.over_row(relation, clause, |a| {
             let value = a.expr(&ast)?;
@@ -170,7 +192,9 @@ impl Analyzer<'_> {
     ) -> SqlResult<Expr> {
         let levels = core::mem::replace(&mut self.levels, alloc::vec![Level::new(false, false)]);
         self.level().clause = clause;
-        let result = self.expr(ast).and_then(|value| self.assign(value, name, type_oid, typmod));
+        let result = self
+            .expr(ast)
+            .and_then(|value| self.assign(value, name, type_oid, typmod));
         self.levels = levels;
         result.map_err(|error| match error.code() {
             SqlState::UNDEFINED_COLUMN if clause == Clause::Default => SqlError::new(
@@ -210,7 +234,11 @@ impl Analyzer<'_> {
                 Some(text) => Some(self.row_text(relation, text, Clause::Index)?),
                 None => None,
             };
-            out.push(IndexExprs { index: index.oid, keys, predicate });
+            out.push(IndexExprs {
+                index: index.oid,
+                keys,
+                predicate,
+            });
         }
         Ok(out)
     }

@@ -25,12 +25,18 @@ fn length(name: &str, length: &Option<CharacterLength>, default: Option<i32>) ->
 
 fn limited(name: &str, length: u64, most: u64) -> SqlResult<i32> {
     if length == 0 {
-        return Err(invalid(format!("length for type {name} must be at least 1")));
+        return Err(invalid(format!(
+            "length for type {name} must be at least 1"
+        )));
     }
     if length > most {
-        return Err(invalid(format!("length for type {name} cannot exceed {most}")));
+        return Err(invalid(format!(
+            "length for type {name} cannot exceed {most}"
+        )));
     }
-    i32::try_from(length).map(|n| n + VARHDRSZ).map_err(|_| SqlError::out_of_range("integer"))
+    i32::try_from(length)
+        .map(|n| n + VARHDRSZ)
+        .map_err(|_| SqlError::out_of_range("integer"))
 }
 
 fn invalid(message: String) -> SqlError {
@@ -44,10 +50,14 @@ fn exact(info: &ExactNumberInfo) -> SqlResult<i32> {
         ExactNumberInfo::PrecisionAndScale(p, s) => (p, s),
     };
     if !(1..=1000).contains(&precision) {
-        return Err(invalid(format!("NUMERIC precision {precision} must be between 1 and 1000")));
+        return Err(invalid(format!(
+            "NUMERIC precision {precision} must be between 1 and 1000"
+        )));
     }
     if !(-1000..=1000).contains(&scale) {
-        return Err(invalid(format!("NUMERIC scale {scale} must be between -1000 and 1000")));
+        return Err(invalid(format!(
+            "NUMERIC scale {scale} must be between -1000 and 1000"
+        )));
     }
     Ok(numeric_typmod(precision as i32, scale as i32))
 }
@@ -55,10 +65,14 @@ fn exact(info: &ExactNumberInfo) -> SqlResult<i32> {
 fn float(info: &ExactNumberInfo) -> SqlResult<Typed> {
     match *info {
         ExactNumberInfo::None => Ok((oid::FLOAT8, -1)),
-        ExactNumberInfo::Precision(0) => Err(invalid("precision for type float must be at least 1 bit".to_string())),
+        ExactNumberInfo::Precision(0) => Err(invalid(
+            "precision for type float must be at least 1 bit".to_string(),
+        )),
         ExactNumberInfo::Precision(p) if p < 25 => Ok((oid::FLOAT4, -1)),
         ExactNumberInfo::Precision(p) if p < 54 => Ok((oid::FLOAT8, -1)),
-        _ => Err(invalid("precision for type float must be less than 54 bits".to_string())),
+        _ => Err(invalid(
+            "precision for type float must be less than 54 bits".to_string(),
+        )),
     }
 }
 
@@ -95,7 +109,9 @@ impl Analyzer<'_> {
         use DataType as D;
         Ok(match data_type {
             D::Character(n) | D::Char(n) => (oid::BPCHAR, length("char", n, Some(1))?),
-            D::CharacterVarying(n) | D::CharVarying(n) | D::Varchar(n) => (oid::VARCHAR, length("varchar", n, None)?),
+            D::CharacterVarying(n) | D::CharVarying(n) | D::Varchar(n) => {
+                (oid::VARCHAR, length("varchar", n, None)?)
+            }
             D::Uuid => (oid::UUID, -1),
             D::Numeric(info) | D::Decimal(info) | D::Dec(info) => (oid::NUMERIC, exact(info)?),
             D::Float(info) => float(info)?,
@@ -106,24 +122,39 @@ impl Analyzer<'_> {
             D::Float8 | D::DoublePrecision | D::Double(ExactNumberInfo::None) => (oid::FLOAT8, -1),
             D::Bool | D::Boolean => (oid::BOOL, -1),
             D::Date => (oid::DATE, -1),
-            D::Time(p, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => (oid::TIME, precision(*p)),
+            D::Time(p, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+                (oid::TIME, precision(*p))
+            }
             D::Time(..) => return Err(SqlError::unsupported("time with time zone")),
-            D::Timestamp(p, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => (oid::TIMESTAMP, precision(*p)),
+            D::Timestamp(p, TimezoneInfo::None | TimezoneInfo::WithoutTimeZone) => {
+                (oid::TIMESTAMP, precision(*p))
+            }
             D::Timestamp(p, _) => (oid::TIMESTAMPTZ, precision(*p)),
-            D::Interval { fields, precision } => (oid::INTERVAL, interval_typmod(fields, *precision)),
+            D::Interval { fields, precision } => {
+                (oid::INTERVAL, interval_typmod(fields, *precision))
+            }
             D::JSON => (oid::JSON, -1),
             D::JSONB => (oid::JSONB, -1),
             D::Regclass => (oid::REGCLASS, -1),
             D::Text => (oid::TEXT, -1),
             D::Bytea => (oid::BYTEA, -1),
-            D::Bit(_) | D::BitVarying(_) | D::VarBit(_) => return Err(SqlError::unsupported("the type bit")),
-            D::Array(ArrayElemTypeDef::SquareBracket(element, _) | ArrayElemTypeDef::Qualified(element, _)) => {
+            D::Bit(_) | D::BitVarying(_) | D::VarBit(_) => {
+                return Err(SqlError::unsupported("the type bit"));
+            }
+            D::Array(
+                ArrayElemTypeDef::SquareBracket(element, _)
+                | ArrayElemTypeDef::Qualified(element, _),
+            ) => {
                 let (element, typmod) = self.resolve_type(element)?;
                 // Further dimensions make no other type.
                 if pg_types::typeinfo::element_of(element).is_some() {
                     return Ok((element, typmod));
                 }
-                (array_of(element).ok_or_else(|| SqlError::unsupported("an array over this type"))?, typmod)
+                (
+                    array_of(element)
+                        .ok_or_else(|| SqlError::unsupported("an array over this type"))?,
+                    typmod,
+                )
             }
             D::Custom(name, modifiers) => {
                 let parts = parts(name)?;
@@ -142,10 +173,10 @@ impl Analyzer<'_> {
             [schema, name] => (Some(schema.as_str()), name.as_str()),
             _ => return Err(no_type(&parts.join("."))),
         };
-        if schema.is_none() || schema == Some("pg_catalog") {
-            if let Some(found) = builtin(name, modifiers)? {
-                return Ok(found);
-            }
+        if (schema.is_none() || schema == Some("pg_catalog"))
+            && let Some(found) = builtin(name, modifiers)?
+        {
+            return Ok(found);
         }
         match self.ctx.catalog.user_type(&self.path, schema, name)? {
             Some(found) => match found.kind {
@@ -158,14 +189,20 @@ impl Analyzer<'_> {
 }
 
 fn no_type(name: &str) -> SqlError {
-    SqlError::new(SqlState::UNDEFINED_OBJECT, format!("type \"{name}\" does not exist"))
+    SqlError::new(
+        SqlState::UNDEFINED_OBJECT,
+        format!("type \"{name}\" does not exist"),
+    )
 }
 
 /// A built-in type by its catalog name or an alias that sqlparser does not know.
 fn builtin(name: &str, modifiers: &[String]) -> SqlResult<Option<Typed>> {
     let numbers: Vec<i32> = modifiers.iter().filter_map(|m| m.parse().ok()).collect();
     if numbers.len() != modifiers.len() {
-        return Err(SqlError::new(SqlState::SYNTAX_ERROR, "type modifiers must be numbers"));
+        return Err(SqlError::new(
+            SqlState::SYNTAX_ERROR,
+            "type modifiers must be numbers",
+        ));
     }
     let name = match name {
         "integer" | "int" => "int4",

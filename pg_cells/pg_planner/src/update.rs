@@ -35,7 +35,9 @@ impl Analyzer<'_> {
             || update.limit.is_some()
             || !update.table.joins.is_empty();
         if foreign {
-            return Err(error::syntax("syntax error in UPDATE: a clause of another dialect"));
+            return Err(error::syntax(
+                "syntax error in UPDATE: a clause of another dialect",
+            ));
         }
         let (relation, leaf) = self.change_target(&update.table.relation, Change::Update)?;
         let from = match &update.from {
@@ -55,17 +57,22 @@ impl Analyzer<'_> {
         };
         self.level().names = old;
         let mut uses = Uses::default();
-        set.iter().filter_map(|(_, value)| value.as_ref()).for_each(|value| uses.add(value));
-        targets.iter().flatten().for_each(|(_, value)| uses.add(value));
+        set.iter()
+            .filter_map(|(_, value)| value.as_ref())
+            .for_each(|value| uses.add(value));
+        targets
+            .iter()
+            .flatten()
+            .for_each(|(_, value)| uses.add(value));
         let (path, row_id, recheck) = self.change_input(leaf, rows, uses)?;
-        let (values, changed) = self.new_row(&relation, &path.layout[..row_id], set, &path.layout)?;
+        let (values, changed) =
+            self.new_row(&relation, &path.layout[..row_id], set, &path.layout)?;
         let checks = self.checks(&relation)?;
         let index_exprs = self.index_exprs(&relation)?;
         let layout: Vec<Var> = new.iter().chain(&path.layout).copied().collect();
         let (returning, columns) = self.returned(targets, &layout)?;
         let (count, cost) = (path.plan.rows, path.plan.total_cost);
-        let node =
-            Node::Update {
+        let node = Node::Update {
             relation,
             input: path.plan,
             row_id,
@@ -94,7 +101,9 @@ impl Analyzer<'_> {
             return Err(error::syntax("syntax error at or near \",\""));
         };
         if foreign || !table.joins.is_empty() {
-            return Err(error::syntax("syntax error in DELETE: a clause of another dialect"));
+            return Err(error::syntax(
+                "syntax error in DELETE: a clause of another dialect",
+            ));
         }
         let (relation, leaf) = self.change_target(&table.relation, Change::Delete)?;
         let using = delete.using.as_deref().unwrap_or(&[]);
@@ -107,20 +116,39 @@ impl Analyzer<'_> {
         };
         self.level().names = old;
         let mut uses = Uses::default();
-        targets.iter().flatten().for_each(|(_, value)| uses.add(value));
+        targets
+            .iter()
+            .flatten()
+            .for_each(|(_, value)| uses.add(value));
         let (path, row_id, recheck) = self.change_input(leaf, rows, uses)?;
         let layout: Vec<Var> = gone.iter().chain(&path.layout).copied().collect();
         let (returning, columns) = self.returned(targets, &layout)?;
         let (count, cost) = (path.plan.rows, path.plan.total_cost);
-        let node = Node::Delete { relation, input: path.plan, row_id, recheck, returning };
+        let node = Node::Delete {
+            relation,
+            input: path.plan,
+            row_id,
+            recheck,
+            returning,
+        };
         let mut plan = Self::bare(node, columns, count);
         plan.total_cost = cost + count * 0.02;
         Ok(plan)
     }
 
     /// The changed table as the first item in sight.
-    fn change_target(&mut self, factor: &TableFactor, change: Change) -> SqlResult<(Arc<Relation>, usize)> {
-        let TableFactor::Table { name, alias, args: None, .. } = factor else {
+    fn change_target(
+        &mut self,
+        factor: &TableFactor,
+        change: Change,
+    ) -> SqlResult<(Arc<Relation>, usize)> {
+        let TableFactor::Table {
+            name,
+            alias,
+            args: None,
+            ..
+        } = factor
+        else {
             return Err(error::syntax("syntax error: a table name is wanted"));
         };
         let (schema, name) = qualified(name)?;
@@ -140,7 +168,11 @@ impl Analyzer<'_> {
     ) -> SqlResult<Rows> {
         let mut trees = alloc::vec![Tree::Leaf(leaf)];
         trees.extend(self.from(from)?);
-        let mut rows = Rows { trees, conditions: Vec::new(), semis: Vec::new() };
+        let mut rows = Rows {
+            trees,
+            conditions: Vec::new(),
+            semis: Vec::new(),
+        };
         let mut parts = Vec::new();
         if let Some(selection) = selection {
             if matches!(selection, ast::Expr::Function(f) if f.name.0.is_empty()) {
@@ -164,7 +196,11 @@ impl Analyzer<'_> {
     /// as they were.
     fn rename_target(&mut self, relation: &Arc<Relation>, vars: &[Var]) -> crate::scope::Namespace {
         let before = self.level().names.clone();
-        let name = before.items.first().and_then(|item| item.alias.clone()).unwrap_or_default();
+        let name = before
+            .items
+            .first()
+            .and_then(|item| item.alias.clone())
+            .unwrap_or_default();
         let row_id = before.items.first().and_then(|item| item.row_id);
         let mut item = self.row_item(relation, &name, vars, true);
         item.row_id = row_id;
@@ -181,9 +217,16 @@ impl Analyzer<'_> {
         rows: Rows,
         mut uses: Uses,
     ) -> SqlResult<(Path, usize, Option<Expr>)> {
-        let Rows { trees, conditions, semis } = rows;
+        let Rows {
+            trees,
+            conditions,
+            semis,
+        } = rows;
         conditions.iter().for_each(|c| uses.add(c));
-        semis.iter().flat_map(|s| &s.conditions).for_each(|c| uses.add(c));
+        semis
+            .iter()
+            .flat_map(|s| &s.conditions)
+            .for_each(|c| uses.add(c));
         self.tree_uses(&trees, &mut uses);
         for semi in &semis {
             self.tree_uses(&semi.trees, &mut uses);
@@ -193,25 +236,48 @@ impl Analyzer<'_> {
         };
         let mut wanted: Vec<Var> = self.leaves[leaf].vars.clone();
         wanted.push(row_id);
-        let problem = Problem { trees, conditions: conditions.clone(), semis };
+        let problem = Problem {
+            trees,
+            conditions: conditions.clone(),
+            semis,
+        };
         let path = self.join_all(problem, &uses, Wish::default())?;
-        let rest: Vec<Var> = path.layout.iter().copied().filter(|var| !wanted.contains(var)).collect();
+        let rest: Vec<Var> = path
+            .layout
+            .iter()
+            .copied()
+            .filter(|var| !wanted.contains(var))
+            .collect();
         let place = wanted.len() - 1;
         wanted.extend(rest);
         let path = if path.layout == wanted {
             path
         } else {
-            let exprs = wanted.iter().map(|var| path.bind(self.var(*var))).collect::<SqlResult<_>>()?;
+            let exprs = wanted
+                .iter()
+                .map(|var| path.bind(self.var(*var)))
+                .collect::<SqlResult<_>>()?;
             let columns = self.layout_columns(&wanted);
-            let plan = crate::finish::project(path.plan, exprs, columns);
-            Path { plan, layout: wanted, order: Vec::new(), fixed: Vec::new() }
+            let plan = crate::build::project(path.plan, exprs, columns);
+            Path {
+                plan,
+                layout: wanted,
+                order: Vec::new(),
+                fixed: Vec::new(),
+            }
         };
-        let recheck = conjunction(conditions).map(|c| bind(c, &path.layout)).transpose()?;
+        let recheck = conjunction(conditions)
+            .map(|c| bind(c, &path.layout))
+            .transpose()?;
         Ok((path, place, recheck))
     }
 
     /// SET: the columns and their new values over variables.
-    pub fn assignments(&mut self, relation: &Arc<Relation>, list: &[ast::Assignment]) -> SqlResult<Vec<Assigned>> {
+    pub fn assignments(
+        &mut self,
+        relation: &Arc<Relation>,
+        list: &[ast::Assignment],
+    ) -> SqlResult<Vec<Assigned>> {
         let mut out: Vec<Assigned> = Vec::new();
         for assignment in list {
             match &assignment.target {
@@ -222,10 +288,14 @@ impl Analyzer<'_> {
                 }
                 ast::AssignmentTarget::Tuple(names) => {
                     let Some(values) = crate::compare::row_members(&assignment.value) else {
-                        return Err(SqlError::unsupported("assigning a subquery to several columns"));
+                        return Err(SqlError::unsupported(
+                            "assigning a subquery to several columns",
+                        ));
                     };
                     if values.len() != names.len() {
-                        return Err(error::syntax("number of columns does not match number of values"));
+                        return Err(error::syntax(
+                            "number of columns does not match number of values",
+                        ));
                     }
                     for (name, ast) in names.iter().zip(values) {
                         let at = self.target_column(relation, name)?;
@@ -238,27 +308,41 @@ impl Analyzer<'_> {
         for (n, (at, _)) in out.iter().enumerate() {
             if out[..n].iter().any(|(other, _)| other == at) {
                 let name = relation.desc.attrs()[*at].name.as_str();
-                return Err(error::syntax(format!("multiple assignments to same column \"{name}\"")));
+                return Err(error::syntax(format!(
+                    "multiple assignments to same column \"{name}\""
+                )));
             }
         }
         Ok(out)
     }
 
-    fn assigned(&mut self, relation: &Arc<Relation>, at: usize, ast: &ast::Expr) -> SqlResult<Option<Expr>> {
+    fn assigned(
+        &mut self,
+        relation: &Arc<Relation>,
+        at: usize,
+        ast: &ast::Expr,
+    ) -> SqlResult<Option<Expr>> {
         if is_default(ast) {
             return Ok(None);
         }
         let attr = &relation.desc.attrs()[at];
-        if relation.columns.get(at).is_some_and(|c| c.identity == Some('a')) {
+        if relation
+            .columns
+            .get(at)
+            .is_some_and(|c| c.identity == Some('a'))
+        {
             let name = attr.name.as_str();
             return Err(SqlError::new(
                 SqlState::GENERATED_ALWAYS,
                 format!("column \"{name}\" can only be updated to DEFAULT"),
             )
-            .with_detail(format!("Column \"{name}\" is an identity column defined as GENERATED ALWAYS.")));
+            .with_detail(format!(
+                "Column \"{name}\" is an identity column defined as GENERATED ALWAYS."
+            )));
         }
         let value = self.within(Clause::Set, |a| a.expr(ast))?;
-        self.assign(value, attr.name.as_str(), attr.type_oid, attr.typmod).map(Some)
+        self.assign(value, attr.name.as_str(), attr.type_oid, attr.typmod)
+            .map(Some)
     }
 
     /// The new row over `layout`: what SET names, and the old values in `old`.
@@ -279,8 +363,15 @@ impl Analyzer<'_> {
         }
         let mut out = Vec::new();
         for (value, attr) in values.into_iter().zip(relation.desc.attrs()) {
-            let value = if attr.dropped { crate::coerce::null(attr.type_oid) } else { bind(value, layout)? };
-            out.push(TargetColumn { value, not_null: attr.not_null && !attr.dropped });
+            let value = if attr.dropped {
+                crate::coerce::null(attr.type_oid)
+            } else {
+                bind(value, layout)?
+            };
+            out.push(TargetColumn {
+                value,
+                not_null: attr.not_null && !attr.dropped,
+            });
         }
         Ok((out, changed))
     }

@@ -1,7 +1,7 @@
 //! Statements as a whole, and commands that are no query.
 
 use crate::analyzer::{Analyzer, qualified};
-use crate::finish::stripped;
+use crate::build::stripped;
 use crate::target::Change;
 use alloc::boxed::Box;
 use alloc::format;
@@ -9,7 +9,10 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_parser_port::{Command, CommentKind, CopyCommand, Statement, ast};
-use pg_plan::{CommentTarget, Copy, CopySource, Ddl, Plan, Planned, QualifiedName, Relation, RelationKind, TableNames, Utility};
+use pg_plan::{
+    CommentTarget, Copy, CopySource, Ddl, Plan, Planned, QualifiedName, Relation, RelationKind,
+    TableNames, Utility,
+};
 use pg_types::{SqlError, SqlResult, SqlState, oid};
 
 impl Analyzer<'_> {
@@ -33,15 +36,23 @@ impl Analyzer<'_> {
             ast::Statement::Insert(insert) => self.insert(insert)?,
             ast::Statement::Update(update) => self.update(update)?,
             ast::Statement::Delete(delete) => self.delete(delete)?,
-            ast::Statement::CreateTable(create) => return self.create_table(create).map(Planned::Utility),
+            ast::Statement::CreateTable(create) => {
+                return self.create_table(create).map(Planned::Utility);
+            }
             ast::Statement::CreateIndex(create) => {
-                return self.create_index(create).map(|ddl| Planned::Utility(Utility::Ddl(ddl)));
+                return self
+                    .create_index(create)
+                    .map(|ddl| Planned::Utility(Utility::Ddl(ddl)));
             }
             ast::Statement::CreateView(create) => {
-                return self.create_view(create).map(|ddl| Planned::Utility(Utility::Ddl(ddl)));
+                return self
+                    .create_view(create)
+                    .map(|ddl| Planned::Utility(Utility::Ddl(ddl)));
             }
             ast::Statement::AlterTable(alter) => {
-                return self.alter_table(alter).map(|ddl| Planned::Utility(Utility::Ddl(ddl)));
+                return self
+                    .alter_table(alter)
+                    .map(|ddl| Planned::Utility(Utility::Ddl(ddl)));
             }
             other => return Err(SqlError::unsupported(first_words(&other.to_string()))),
         };
@@ -63,6 +74,7 @@ impl Analyzer<'_> {
         Ok(plan)
     }
 
+    // A table of the variants, so longer than a function should be.
     fn command(&mut self, command: &Command) -> SqlResult<Utility> {
         Ok(match command {
             Command::Ready(utility) => utility.clone(),
@@ -71,69 +83,147 @@ impl Analyzer<'_> {
                 if options.format != pg_plan::ExplainFormat::Text {
                     return Err(SqlError::unsupported("EXPLAIN in another format than text"));
                 }
-                let explainable = matches!(&inner, Planned::Query(_) | Planned::Utility(Utility::CreateTableAs { .. }));
+                let explainable = matches!(
+                    &inner,
+                    Planned::Query(_) | Planned::Utility(Utility::CreateTableAs { .. })
+                );
                 if !explainable {
-                    return Err(SqlError::new(SqlState::SYNTAX_ERROR, "EXPLAIN takes a query or a data change"));
+                    return Err(SqlError::new(
+                        SqlState::SYNTAX_ERROR,
+                        "EXPLAIN takes a query or a data change",
+                    ));
                 }
-                Utility::Explain { statement: Box::new(inner), options: *options }
+                Utility::Explain {
+                    statement: Box::new(inner),
+                    options: *options,
+                }
             }
             Command::Prepare { name, types, sql } => {
                 let types = types
                     .iter()
                     .map(|t| self.resolve_type(t).map(|(oid, _)| oid))
                     .collect::<SqlResult<_>>()?;
-                Utility::Prepare { name: name.clone(), types, sql: sql.clone() }
+                Utility::Prepare {
+                    name: name.clone(),
+                    types,
+                    sql: sql.clone(),
+                }
             }
-            Command::Declare { name, query, hold, scroll, binary } => {
+            Command::Declare {
+                name,
+                query,
+                hold,
+                scroll,
+                binary,
+            } => {
                 let Planned::Query(plan) = self.statement(query)? else {
-                    return Err(SqlError::new(SqlState::INVALID_CURSOR_DEFINITION, "DECLARE CURSOR takes a query"));
+                    return Err(SqlError::new(
+                        SqlState::INVALID_CURSOR_DEFINITION,
+                        "DECLARE CURSOR takes a query",
+                    ));
                 };
                 if plan.verb() != pg_plan::Verb::Select {
-                    return Err(SqlError::new(SqlState::INVALID_CURSOR_DEFINITION, "DECLARE CURSOR takes a query"));
+                    return Err(SqlError::new(
+                        SqlState::INVALID_CURSOR_DEFINITION,
+                        "DECLARE CURSOR takes a query",
+                    ));
                 }
-                Utility::Declare { name: name.clone(), plan, hold: *hold, scroll: *scroll, binary: *binary }
+                Utility::Declare {
+                    name: name.clone(),
+                    plan,
+                    hold: *hold,
+                    scroll: *scroll,
+                    binary: *binary,
+                }
             }
             Command::Copy(copy) => self.copy(copy)?,
-            Command::Vacuum { tables, analyze, full, freeze, verbose } => Utility::Vacuum {
+            Command::Vacuum {
+                tables,
+                analyze,
+                full,
+                freeze,
+                verbose,
+            } => Utility::Vacuum {
                 tables: self.tables(tables)?,
                 analyze: *analyze,
                 full: *full,
                 freeze: *freeze,
                 verbose: *verbose,
             },
-            Command::Analyze { tables, verbose } => {
-                Utility::Analyze { tables: self.tables(tables)?, verbose: *verbose }
-            }
-            Command::Lock { tables, mode, nowait } => {
+            Command::Analyze { tables, verbose } => Utility::Analyze {
+                tables: self.tables(tables)?,
+                verbose: *verbose,
+            },
+            Command::Lock {
+                tables,
+                mode,
+                nowait,
+            } => {
                 let tables = tables
                     .iter()
                     .map(|name| self.require(name.schema.as_deref(), &name.name))
                     .collect::<SqlResult<Vec<_>>>()?;
-                if let Some(other) = tables.iter().find(|t| !matches!(t.kind, RelationKind::Table | RelationKind::View)) {
+                if let Some(other) = tables
+                    .iter()
+                    .find(|t| !matches!(t.kind, RelationKind::Table | RelationKind::View))
+                {
                     return Err(SqlError::new(
                         SqlState::WRONG_OBJECT_TYPE,
                         format!("\"{}\" is not a table or view", other.name),
                     ));
                 }
-                Utility::Lock { tables, mode: *mode, nowait: *nowait }
+                Utility::Lock {
+                    tables,
+                    mode: *mode,
+                    nowait: *nowait,
+                }
             }
-            Command::Truncate { tables, restart_identity, cascade } => {
-                let tables =
-                    tables.iter().map(|name| self.table(name)).collect::<SqlResult<_>>()?;
-                Utility::Ddl(Ddl::Truncate { tables, restart_identity: *restart_identity, cascade: *cascade })
+            Command::Truncate {
+                tables,
+                restart_identity,
+                cascade,
+            } => {
+                let tables = tables
+                    .iter()
+                    .map(|name| self.table(name))
+                    .collect::<SqlResult<_>>()?;
+                Utility::Ddl(Ddl::Truncate {
+                    tables,
+                    restart_identity: *restart_identity,
+                    cascade: *cascade,
+                })
             }
-            Command::CreateSequence { name, temporary, if_not_exists, spec } => {
-                Utility::Ddl(self.create_sequence(name, *temporary, *if_not_exists, spec)?)
+            Command::CreateSequence {
+                name,
+                temporary,
+                if_not_exists,
+                spec,
+            } => Utility::Ddl(self.create_sequence(name, *temporary, *if_not_exists, spec)?),
+            Command::AlterSequence {
+                name,
+                if_exists,
+                spec,
+            } => {
+                return self
+                    .alter_sequence(name, *if_exists, spec)
+                    .map(Utility::Ddl);
             }
-            Command::AlterSequence { name, if_exists, spec } => {
-                return self.alter_sequence(name, *if_exists, spec).map(Utility::Ddl);
-            }
-            Command::Alter { object, if_exists, action } => {
-                Utility::Ddl(self.alter_object(object, *if_exists, action)?)
-            }
-            Command::Comment { kind, name, on, text } => {
+            Command::Alter {
+                object,
+                if_exists,
+                action,
+            } => Utility::Ddl(self.alter_object(object, *if_exists, action)?),
+            Command::Comment {
+                kind,
+                name,
+                on,
+                text,
+            } => {
                 let target = self.comment_target(*kind, name, on.as_ref())?;
-                Utility::Ddl(Ddl::Comment { target, text: text.clone() })
+                Utility::Ddl(Ddl::Comment {
+                    target,
+                    text: text.clone(),
+                })
             }
         })
     }
@@ -166,17 +256,27 @@ impl Analyzer<'_> {
         if copy.condition.is_some() {
             return Err(SqlError::unsupported("WHERE in COPY FROM"));
         }
-        if let Some(encoding) = &copy.options.encoding {
-            if !matches!(encoding.to_lowercase().as_str(), "utf8" | "utf-8" | "unicode") {
-                return Err(SqlError::unsupported(format!("COPY in the encoding {encoding}")));
-            }
+        if let Some(encoding) = &copy.options.encoding
+            && !matches!(
+                encoding.to_lowercase().as_str(),
+                "utf8" | "utf-8" | "unicode"
+            )
+        {
+            return Err(SqlError::unsupported(format!(
+                "COPY in the encoding {encoding}"
+            )));
         }
         let source = match (&copy.table, &copy.query) {
             (Some((name, columns)), _) if copy.from => {
-                let relation = self.changed_table(name.schema.as_deref(), &name.name, Change::Insert)?;
+                let relation =
+                    self.changed_table(name.schema.as_deref(), &name.name, Change::Insert)?;
                 let columns = self.places(&relation, columns)?;
                 let insert = self.copy_insert(relation.clone(), &columns)?;
-                CopySource::From { relation, columns, insert: self.complete(insert)? }
+                CopySource::From {
+                    relation,
+                    columns,
+                    insert: self.complete(insert)?,
+                }
             }
             (Some((name, columns)), _) => {
                 let relation = self.require(name.schema.as_deref(), &name.name)?;
@@ -202,7 +302,10 @@ impl Analyzer<'_> {
             },
             (None, None) => return Err(SqlError::internal("COPY without a source")),
         };
-        Ok(Utility::Copy(Box::new(Copy { source, options: copy.options.clone() })))
+        Ok(Utility::Copy(Box::new(Copy {
+            source,
+            options: copy.options.clone(),
+        })))
     }
 
     /// All rows of a table, for COPY TO.
@@ -221,7 +324,12 @@ impl Analyzer<'_> {
             })
             .collect();
         let (rows, pages) = crate::stats::size(&relation);
-        let node = pg_plan::Node::SeqScan { relation, columns: places.to_vec(), row_id: false, filter: None };
+        let node = pg_plan::Node::SeqScan {
+            relation,
+            columns: places.to_vec(),
+            row_id: false,
+            filter: None,
+        };
         let mut plan = Self::bare(node, columns, rows);
         plan.total_cost = pages + rows * crate::path::ROW;
         Ok(plan)
@@ -239,12 +347,20 @@ impl Analyzer<'_> {
             (CommentKind::Database, _) => CommentTarget::Database(last),
             (CommentKind::Constraint, _) => {
                 let on = on.ok_or_else(|| SqlError::internal("a constraint without its table"))?;
-                CommentTarget::Constraint { relation: self.table(on)?, name: last }
+                CommentTarget::Constraint {
+                    relation: self.table(on)?,
+                    name: last,
+                }
             }
             (CommentKind::Column, [table, column]) => self.comment_column(None, table, column)?,
-            (CommentKind::Column, [schema, table, column]) => self.comment_column(Some(schema), table, column)?,
+            (CommentKind::Column, [schema, table, column]) => {
+                self.comment_column(Some(schema), table, column)?
+            }
             (CommentKind::Column, _) => {
-                return Err(SqlError::new(SqlState::SYNTAX_ERROR, "column name must be qualified"));
+                return Err(SqlError::new(
+                    SqlState::SYNTAX_ERROR,
+                    "column name must be qualified",
+                ));
             }
             (CommentKind::Relation, _) => {
                 let schema = name.len().checked_sub(2).map(|at| name[at].as_str());
@@ -259,10 +375,18 @@ impl Analyzer<'_> {
         })
     }
 
-    fn comment_column(&mut self, schema: Option<&str>, table: &str, column: &str) -> SqlResult<CommentTarget> {
+    fn comment_column(
+        &mut self,
+        schema: Option<&str>,
+        table: &str,
+        column: &str,
+    ) -> SqlResult<CommentTarget> {
         let relation = self.require(schema, table)?;
         let attribute = self.column_place(&relation, column)? as i16 + 1;
-        Ok(CommentTarget::Column { relation, attribute })
+        Ok(CommentTarget::Column {
+            relation,
+            attribute,
+        })
     }
 
     /// SELECT ... INTO at the top.
@@ -279,7 +403,12 @@ impl Analyzer<'_> {
         let name = match target {
             ast::Expr::Identifier(ident) => ast::ObjectName::from(alloc::vec![ident.clone()]),
             ast::Expr::CompoundIdentifier(idents) => ast::ObjectName::from(idents.clone()),
-            _ => return Err(SqlError::new(SqlState::SYNTAX_ERROR, "syntax error after INTO")),
+            _ => {
+                return Err(SqlError::new(
+                    SqlState::SYNTAX_ERROR,
+                    "syntax error after INTO",
+                ));
+            }
         };
         let mut inner = query.clone();
         if let ast::SetExpr::Select(select) = &mut *inner.body {
@@ -289,8 +418,16 @@ impl Analyzer<'_> {
         let plan = self.query(&inner)?;
         let plan = self.complete(stripped(plan))?;
         let table = self.table_of_plan(QualifiedName { schema, name }, &[], &plan)?;
-        let table = pg_plan::CreateTable { temporary: into.temporary, unlogged: into.unlogged, ..table };
-        Ok(Some(Utility::CreateTableAs { table, plan, with_data: true }))
+        let table = pg_plan::CreateTable {
+            temporary: into.temporary,
+            unlogged: into.unlogged,
+            ..table
+        };
+        Ok(Some(Utility::CreateTableAs {
+            table,
+            plan,
+            with_data: true,
+        }))
     }
 }
 

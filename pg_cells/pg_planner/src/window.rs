@@ -28,9 +28,15 @@ impl Pending {
     pub fn shares(&self, other: &Pending) -> bool {
         self.partition.len() == other.partition.len()
             && self.order.len() == other.order.len()
-            && self.partition.iter().zip(&other.partition).all(|(a, b)| same(a, b))
+            && self
+                .partition
+                .iter()
+                .zip(&other.partition)
+                .all(|(a, b)| same(a, b))
             && self.order.iter().zip(&other.order).all(|(a, b)| {
-                a.descending == b.descending && a.nulls_first == b.nulls_first && same(&a.expr, &b.expr)
+                a.descending == b.descending
+                    && a.nulls_first == b.nulls_first
+                    && same(&a.expr, &b.expr)
             })
     }
 }
@@ -55,7 +61,9 @@ impl Analyzer<'_> {
             return Err(SqlError::unsupported("DISTINCT for window functions"));
         }
         if !syntax.order.is_empty() {
-            return Err(SqlError::unsupported("aggregate ORDER BY for window functions"));
+            return Err(SqlError::unsupported(
+                "aggregate ORDER BY for window functions",
+            ));
         }
         let spec = self.window_spec(over)?;
         let pending = self.within(Clause::Window, |a| a.pending(name, syntax, args, &spec))?;
@@ -68,9 +76,17 @@ impl Analyzer<'_> {
     fn window_spec(&mut self, over: &ast::WindowType) -> SqlResult<ast::WindowSpec> {
         let named = |a: &mut Self, name: &ast::Ident| {
             let name = fold(name);
-            let found = a.level().window_names.iter().find(|(n, _)| *n == name).map(|(_, spec)| spec.clone());
+            let found = a
+                .level()
+                .window_names
+                .iter()
+                .find(|(n, _)| *n == name)
+                .map(|(_, spec)| spec.clone());
             found.ok_or_else(|| {
-                SqlError::new(SqlState::UNDEFINED_OBJECT, format!("window \"{name}\" does not exist"))
+                SqlError::new(
+                    SqlState::UNDEFINED_OBJECT,
+                    format!("window \"{name}\" does not exist"),
+                )
             })
         };
         match over {
@@ -83,7 +99,10 @@ impl Analyzer<'_> {
                 if !spec.partition_by.is_empty() {
                     return Err(SqlError::new(
                         SqlState::WINDOWING_ERROR,
-                        format!("cannot override PARTITION BY clause of window \"{}\"", fold(base)),
+                        format!(
+                            "cannot override PARTITION BY clause of window \"{}\"",
+                            fold(base)
+                        ),
                     ));
                 }
                 if !spec.order_by.is_empty() {
@@ -108,7 +127,9 @@ impl Analyzer<'_> {
         if !resolved.func.is_window() && !resolved.func.is_aggregate() {
             return Err(SqlError::new(
                 SqlState::WRONG_OBJECT_TYPE,
-                format!("OVER specified, but {name} is not a window function nor an aggregate function"),
+                format!(
+                    "OVER specified, but {name} is not a window function nor an aggregate function"
+                ),
             ));
         }
         let args = self.coerced(args, &resolved.coercions, &resolved.arg_types)?;
@@ -133,11 +154,26 @@ impl Analyzer<'_> {
         let order = self.sort_keys(&spec.order_by)?;
         let frame = self.frame(spec.window_frame.as_ref(), &order)?;
         let var = self.computed(name, resolved.ret);
-        let call = WindowCall { function: resolved.func.oid, args, filter, frame, type_oid: resolved.ret };
-        Ok(Pending { var, call, partition, order })
+        let call = WindowCall {
+            function: resolved.func.oid,
+            args,
+            filter,
+            frame,
+            type_oid: resolved.ret,
+        };
+        Ok(Pending {
+            var,
+            call,
+            partition,
+            order,
+        })
     }
 
-    fn frame(&mut self, frame: Option<&ast::WindowFrame>, order: &[SortKey]) -> SqlResult<WindowFrame> {
+    fn frame(
+        &mut self,
+        frame: Option<&ast::WindowFrame>,
+        order: &[SortKey],
+    ) -> SqlResult<WindowFrame> {
         let Some(frame) = frame else {
             return Ok(WindowFrame {
                 rows: false,
@@ -149,7 +185,10 @@ impl Analyzer<'_> {
         let rows = matches!(frame.units, ast::WindowFrameUnits::Rows);
         let groups = matches!(frame.units, ast::WindowFrameUnits::Groups);
         if groups && order.is_empty() {
-            return Err(SqlError::new(SqlState::WINDOWING_ERROR, "GROUPS mode requires an ORDER BY clause"));
+            return Err(SqlError::new(
+                SqlState::WINDOWING_ERROR,
+                "GROUPS mode requires an ORDER BY clause",
+            ));
         }
         let range = !rows && !groups;
         let start = self.frame_bound(&frame.start_bound, range, order)?;
@@ -159,7 +198,9 @@ impl Analyzer<'_> {
         };
         let wrong = |message: &str| Err(SqlError::new(SqlState::WINDOWING_ERROR, message));
         match (&start, &end) {
-            (FrameBound::UnboundedFollowing, _) => wrong("frame start cannot be UNBOUNDED FOLLOWING"),
+            (FrameBound::UnboundedFollowing, _) => {
+                wrong("frame start cannot be UNBOUNDED FOLLOWING")
+            }
             (_, FrameBound::UnboundedPreceding) => wrong("frame end cannot be UNBOUNDED PRECEDING"),
             (FrameBound::CurrentRow, FrameBound::Preceding(_)) => {
                 wrong("frame starting from current row cannot have preceding rows")
@@ -167,17 +208,31 @@ impl Analyzer<'_> {
             (FrameBound::Following(_), FrameBound::Preceding(_) | FrameBound::CurrentRow) => {
                 wrong("frame starting from following row cannot have preceding rows")
             }
-            _ => Ok(WindowFrame { rows, groups, start, end }),
+            _ => Ok(WindowFrame {
+                rows,
+                groups,
+                start,
+                end,
+            }),
         }
     }
 
-    fn frame_bound(&mut self, bound: &ast::WindowFrameBound, range: bool, order: &[SortKey]) -> SqlResult<FrameBound> {
+    fn frame_bound(
+        &mut self,
+        bound: &ast::WindowFrameBound,
+        range: bool,
+        order: &[SortKey],
+    ) -> SqlResult<FrameBound> {
         Ok(match bound {
             ast::WindowFrameBound::CurrentRow => FrameBound::CurrentRow,
             ast::WindowFrameBound::Preceding(None) => FrameBound::UnboundedPreceding,
             ast::WindowFrameBound::Following(None) => FrameBound::UnboundedFollowing,
-            ast::WindowFrameBound::Preceding(Some(n)) => FrameBound::Preceding(self.frame_offset(n, range, order)?),
-            ast::WindowFrameBound::Following(Some(n)) => FrameBound::Following(self.frame_offset(n, range, order)?),
+            ast::WindowFrameBound::Preceding(Some(n)) => {
+                FrameBound::Preceding(self.frame_offset(n, range, order)?)
+            }
+            ast::WindowFrameBound::Following(Some(n)) => {
+                FrameBound::Following(self.frame_offset(n, range, order)?)
+            }
         })
     }
 
@@ -197,6 +252,7 @@ impl Analyzer<'_> {
             oid::DATE | oid::TIMESTAMP | oid::TIMESTAMPTZ | oid::TIME => oid::INTERVAL,
             other => other,
         };
-        self.implicit(value, to).map_err(|_| error::syntax("RANGE with offset is not supported for this column type"))
+        self.implicit(value, to)
+            .map_err(|_| error::syntax("RANGE with offset is not supported for this column type"))
     }
 }

@@ -28,7 +28,13 @@ fn outcome(catalog: &mut Memory, sql: &str) -> String {
     let (params, sql) = match sql.strip_prefix("params(") {
         Some(rest) => {
             let (types, sql) = rest.split_once(") ").unwrap();
-            (types.split(',').map(|t| t.trim().parse().unwrap()).collect(), sql)
+            (
+                types
+                    .split(',')
+                    .map(|t| t.trim().parse().unwrap())
+                    .collect(),
+                sql,
+            )
         }
         None => (Vec::new(), sql),
     };
@@ -40,8 +46,15 @@ fn outcome(catalog: &mut Memory, sql: &str) -> String {
     for statement in parsed {
         let eval = pg_builtins::BasicContext::default();
         let planned = {
-            let context = PlanContext { catalog: &*catalog, eval: &eval, param_types: &params };
-            PLANNER.enter().unwrap().plan(&statement.statement, &context)
+            let context = PlanContext {
+                catalog: &*catalog,
+                eval: &eval,
+                param_types: &params,
+            };
+            PLANNER
+                .enter()
+                .unwrap()
+                .plan(&statement.statement, &context)
         };
         match planned {
             Ok(Planned::Query(plan)) => {
@@ -54,11 +67,17 @@ fn outcome(catalog: &mut Memory, sql: &str) -> String {
                     writeln!(out, "=> {}", columns.join(", ")).unwrap();
                 }
                 if !plan.params.is_empty() {
-                    let types: Vec<String> =
-                        plan.params.iter().map(|t| pg_types::format_type(*t, -1)).collect();
+                    let types: Vec<String> = plan
+                        .params
+                        .iter()
+                        .map(|t| pg_types::format_type(*t, -1))
+                        .collect();
                     writeln!(out, "params: {}", types.join(", ")).unwrap();
                 }
-                let options = ExplainOptions { costs: false, ..ExplainOptions::default() };
+                let options = ExplainOptions {
+                    costs: false,
+                    ..ExplainOptions::default()
+                };
                 for line in PLANNER.enter().unwrap().explain(&plan, &options) {
                     writeln!(out, "{line}").unwrap();
                 }
@@ -76,16 +95,27 @@ fn outcome(catalog: &mut Memory, sql: &str) -> String {
 
 fn brief(utility: &Utility) -> String {
     match utility {
-        Utility::CreateTableAs { table, with_data, .. } => {
+        Utility::CreateTableAs {
+            table, with_data, ..
+        } => {
             format!("CREATE TABLE {} AS, data: {with_data}", table.name)
         }
         Utility::Copy(copy) => match &copy.source {
-            pg_plan::CopySource::From { relation, columns, .. } => {
-                format!("COPY {} {columns:?} FROM, {:?}", relation.name, copy.options)
+            pg_plan::CopySource::From {
+                relation, columns, ..
+            } => {
+                format!(
+                    "COPY {} {columns:?} FROM, {:?}",
+                    relation.name, copy.options
+                )
             }
-            pg_plan::CopySource::To(plan) => format!("COPY {} columns TO, {:?}", plan.columns.len(), copy.options),
+            pg_plan::CopySource::To(plan) => {
+                format!("COPY {} columns TO, {:?}", plan.columns.len(), copy.options)
+            }
         },
-        Utility::Vacuum { tables, analyze, .. } => {
+        Utility::Vacuum {
+            tables, analyze, ..
+        } => {
             let names: Vec<&str> = tables.iter().map(|(t, _)| t.name.as_str()).collect();
             format!("VACUUM {names:?} analyze: {analyze}")
         }
@@ -99,7 +129,13 @@ fn brief(utility: &Utility) -> String {
 fn brief_ddl(ddl: &pg_plan::Ddl) -> String {
     match ddl {
         pg_plan::Ddl::AlterTable(alter) => {
-            format!("{} {} index: {:?} {:?}", ddl.tag(), alter.relation.name, alter.index, alter.changes)
+            format!(
+                "{} {} index: {:?} {:?}",
+                ddl.tag(),
+                alter.relation.name,
+                alter.index,
+                alter.changes
+            )
         }
         pg_plan::Ddl::Truncate { tables, .. } => format!("TRUNCATE {}", tables.len()),
         pg_plan::Ddl::Comment { text, .. } => format!("COMMENT {text:?}"),
@@ -109,7 +145,10 @@ fn brief_ddl(ddl: &pg_plan::Ddl) -> String {
 
 fn describe(error: &pg_types::SqlError) -> String {
     let mut out = format!("{}: {}\n", error.code(), error.message());
-    for (name, field) in [("DETAIL", &error.fields().detail), ("HINT", &error.fields().hint)] {
+    for (name, field) in [
+        ("DETAIL", &error.fields().detail),
+        ("HINT", &error.fields().hint),
+    ] {
         if let Some(text) = field {
             writeln!(out, "{name}: {text}").unwrap();
         }
@@ -135,7 +174,10 @@ fn run(name: &str) {
                 lines.next();
             }
             out.push_str(&outcome(&mut catalog, &sql));
-            while lines.peek().is_some_and(|l| !l.is_empty() && !l.starts_with("> ") && !l.starts_with('#')) {
+            while lines
+                .peek()
+                .is_some_and(|l| !l.is_empty() && !l.starts_with("> ") && !l.starts_with('#'))
+            {
                 lines.next();
             }
         } else {
@@ -158,12 +200,52 @@ macro_rules! scripts {
 
 scripts! { tables select joins aggregate errors dml params subqueries utility }
 
+/// A join of many tables is planned by a greedy search: its time must not
+/// explode.
+#[test]
+fn sixty_tables() {
+    start();
+    let mut catalog = Memory::new();
+    let mut from = Vec::new();
+    let mut conditions = Vec::new();
+    for n in 1..=60 {
+        outcome(
+            &mut catalog,
+            &format!("create table t{n}(a{n} int primary key, b{n} int, x{n} varchar(40))"),
+        );
+        from.push(format!("t{n}"));
+        if n > 1 {
+            conditions.push(format!(
+                "a{} = b{}",
+                (n * 17) % 60 + 1,
+                (n * 17 + 17) % 60 + 1
+            ));
+        }
+    }
+    let sql = format!(
+        "select x1, x60 from {} where a5 = 3 and {}",
+        from.join(", "),
+        conditions.join(" and ")
+    );
+    let began = std::time::Instant::now();
+    let plan = outcome(&mut catalog, &sql);
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+    assert_eq!(plan.matches(" on t").count(), 60, "{plan}");
+    // A connected join needs no cross product.
+    assert_eq!(
+        plan.matches("Nested Loop\n").count() + plan.matches("Hash Join\n").count(),
+        59
+    );
+}
+
 /// sqllogictest's and clients' statements over a file, for work at the planner:
 /// counts what is refused.
 #[test]
 fn corpus() {
     start();
-    let Ok(path) = std::env::var("MITOS_SQL") else { return };
+    let Ok(path) = std::env::var("MITOS_SQL") else {
+        return;
+    };
     let mut catalog = Memory::new();
     let text = std::fs::read_to_string(&path).unwrap();
     let mut kinds = std::collections::BTreeMap::<String, (usize, String)>::new();
@@ -177,6 +259,9 @@ fn corpus() {
         }
     }
     for (error, (count, sample)) in kinds {
-        println!("{count:6} {error}\n         {}", sample.trim().chars().take(700).collect::<String>());
+        println!(
+            "{count:6} {error}\n         {}",
+            sample.trim().chars().take(700).collect::<String>()
+        );
     }
 }

@@ -31,12 +31,19 @@ impl Sql {
     /// An empty database.
     pub fn new() -> Sql {
         let db = execution::database();
-        for (door, cell) in [(&PARSER as &dyn Door, &pg_parser::CELL), (&PLANNER, &pg_planner::CELL)] {
+        for (door, cell) in [
+            (&PARSER as &dyn Door, &pg_parser::CELL),
+            (&PLANNER, &pg_planner::CELL),
+        ] {
             if door.status().cell.is_none() {
                 port::start(cell, &Options::default()).expect("the cell starts");
             }
         }
-        Sql { catalog: Memory::new(), session: Session::begin(), _db: db }
+        Sql {
+            catalog: Memory::new(),
+            session: Session::begin(),
+            _db: db,
+        }
     }
 
     /// Runs one statement.
@@ -44,14 +51,22 @@ impl Sql {
         let mut answer = (Vec::new(), Vec::new());
         for parsed in PARSER.enter().expect("a parser").parse(sql)? {
             let planned = {
-                let context =
-                    PlanContext { catalog: &self.catalog, eval: &self.session.context, param_types: &[] };
-                PLANNER.enter().expect("a planner").plan(&parsed.statement, &context)?
+                let context = PlanContext {
+                    catalog: &self.catalog,
+                    eval: &self.session.context,
+                    param_types: &[],
+                };
+                PLANNER
+                    .enter()
+                    .expect("a planner")
+                    .plan(&parsed.statement, &context)?
             };
             match planned {
                 Planned::Query(plan) => answer = self.query(plan)?,
                 Planned::Utility(Utility::Ddl(ddl)) => self.change(&ddl)?,
-                Planned::Utility(other) => return Err(SqlError::unsupported(format!("{}", other.tag(0)))),
+                Planned::Utility(other) => {
+                    return Err(SqlError::unsupported(other.tag(0).to_string()));
+                }
             }
         }
         Ok(answer)
@@ -62,10 +77,15 @@ impl Sql {
         let prepared = pg_executor_port::prepare(Arc::new(plan))?;
         self.session.tx.start_command().expect("a command");
         let mut rows: Vec<Vec<Datum>> = Vec::new();
-        prepared.start()?.next_batch(&mut self.session.exec(&[]), 0, &mut rows)?;
+        prepared
+            .start()?
+            .next_batch(&mut self.session.exec(&[]), 0, &mut rows)?;
         let settings = FormatSettings::default();
         let text = |row: &Vec<Datum>| {
-            row.iter().zip(&types).map(|(d, t)| pg_types::to_text(d, *t, &settings)).collect()
+            row.iter()
+                .zip(&types)
+                .map(|(d, t)| pg_types::to_text(d, *t, &settings))
+                .collect()
         };
         let rows = rows.iter().map(text).collect();
         Ok((types, rows))
@@ -77,16 +97,20 @@ impl Sql {
             Ddl::CreateView(view) if !view.or_replace => Some(&view.name.name),
             _ => None,
         };
-        if let Some(name) = created {
-            if self.catalog.has(name) {
-                return Err(SqlError::new(pg_types::SqlState::DUPLICATE_TABLE, "the relation exists"));
+        if let Some(name) = created
+            && self.catalog.has(name) {
+                return Err(SqlError::new(
+                    pg_types::SqlState::DUPLICATE_TABLE,
+                    "the relation exists",
+                ));
             }
-        }
-        if let Ddl::Drop(drop) = ddl {
-            if !drop.if_exists && !drop.names.iter().all(|n| self.catalog.has(&n.name)) {
-                return Err(SqlError::new(pg_types::SqlState::UNDEFINED_TABLE, "there is no such object"));
+        if let Ddl::Drop(drop) = ddl
+            && !drop.if_exists && !drop.names.iter().all(|n| self.catalog.has(&n.name)) {
+                return Err(SqlError::new(
+                    pg_types::SqlState::UNDEFINED_TABLE,
+                    "there is no such object",
+                ));
             }
-        }
         if !self.catalog.apply(ddl) {
             return Err(SqlError::unsupported(ddl.tag()));
         }
@@ -100,7 +124,11 @@ impl Sql {
                 let index = relation.indexes.last().expect("the new index").clone();
                 execution::create_index(&index);
                 self.session.tx.start_command().expect("a command");
-                let build = IndexBuild { relation: &relation, index: &index, exprs: None };
+                let build = IndexBuild {
+                    relation: &relation,
+                    index: &index,
+                    exprs: None,
+                };
                 pg_executor_port::EXECUTOR
                     .enter()
                     .expect("an executor")

@@ -10,7 +10,9 @@ pub fn run(sql: &mut Sql, text: &str) -> Vec<String> {
     let mut threshold = 0;
     for record in text.split("\n\n") {
         let lines: Vec<&str> = record.lines().filter(|l| !l.starts_with('#')).collect();
-        let Some(first) = lines.iter().position(|l| !l.trim().is_empty()) else { continue };
+        let Some(first) = lines.iter().position(|l| !l.trim().is_empty()) else {
+            continue;
+        };
         let lines = &lines[first..];
         let words: Vec<&str> = lines[0].split_whitespace().collect();
         match words.as_slice() {
@@ -25,7 +27,10 @@ pub fn run(sql: &mut Sql, text: &str) -> Vec<String> {
                 }
             }
             ["query", _, rest @ ..] => {
-                let cut = lines.iter().position(|l| *l == "----").unwrap_or(lines.len());
+                let cut = lines
+                    .iter()
+                    .position(|l| *l == "----")
+                    .unwrap_or(lines.len());
                 let query = lines[1..cut].join("\n");
                 let want = lines.get(cut + 1..).unwrap_or(&[]);
                 match sql.run(&query) {
@@ -34,7 +39,8 @@ pub fn run(sql: &mut Sql, text: &str) -> Vec<String> {
                         let have = values(answer, rest.first().copied().unwrap_or("nosort"));
                         let have = hashed(have, want, threshold);
                         if have != want {
-                            complaints.push(format!("{query}\n    want {want:?}\n    have {have:?}"));
+                            complaints
+                                .push(format!("{query}\n    want {want:?}\n    have {have:?}"));
                         }
                     }
                 }
@@ -51,8 +57,11 @@ fn values(answer: Answer, sort: &str) -> Vec<String> {
         Some(text) if text.is_empty() => "(empty)".to_string(),
         Some(text) => text,
     };
-    let mut rows: Vec<Vec<String>> =
-        answer.1.into_iter().map(|row| row.into_iter().map(shown).collect()).collect();
+    let mut rows: Vec<Vec<String>> = answer
+        .1
+        .into_iter()
+        .map(|row| row.into_iter().map(shown).collect())
+        .collect();
     if sort == "rowsort" {
         rows.sort();
     }
@@ -73,6 +82,11 @@ fn hashed(values: Vec<String>, want: &[&str], threshold: usize) -> Vec<String> {
     let function = pg_builtins::functions_named("md5").next().expect("md5");
     let context = pg_builtins::BasicContext::default();
     let call = pg_builtins::Call::plain(&context);
-    let sum = pg_builtins::call_by_oid(function.oid, &[Datum::text(text)], &call).expect("a digest");
-    vec![format!("{} values hashing to {}", values.len(), sum.as_str().unwrap_or(""))]
+    let sum =
+        pg_builtins::call_by_oid(function.oid, &[Datum::text(text)], &call).expect("a digest");
+    vec![format!(
+        "{} values hashing to {}",
+        values.len(),
+        sum.as_str().unwrap_or("")
+    )]
 }

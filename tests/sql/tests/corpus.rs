@@ -23,7 +23,9 @@ fn scripts() {
 
 #[test]
 fn corpus() {
-    let Ok(list) = std::env::var("MITOS_SLT") else { return };
+    let Ok(list) = std::env::var("MITOS_SLT") else {
+        return;
+    };
     let mut bad = 0;
     for path in list.split_whitespace() {
         let here = run(std::path::Path::new(path));

@@ -2,8 +2,8 @@
 
 use pg_catalog_port::{TableStatistics, UserType};
 use pg_plan::{
-    CheckConstraint, Column, ConstraintKind, Ddl, Index, IndexColumn, NewColumn, NewConstraint, Relation,
-    RelationKind, TableChange,
+    CheckConstraint, Column, ConstraintKind, Ddl, Index, IndexColumn, NewColumn, NewConstraint,
+    Relation, RelationKind, TableChange,
 };
 use pg_planner_port::CatalogAccess;
 use pg_types::{Attr, Oid, SqlError, Str, TupleDesc};
@@ -17,19 +17,28 @@ pub struct Memory {
 
 impl Memory {
     pub fn new() -> Memory {
-        Memory { relations: Vec::new(), next: 16384 }
+        Memory {
+            relations: Vec::new(),
+            next: 16384,
+        }
     }
 
     /// Whether there is a relation or index of this name.
     #[allow(dead_code)] // Not every user of this module asks.
     pub fn has(&self, name: &str) -> bool {
-        self.relations.iter().any(|r| r.name == name || r.indexes.iter().any(|i| i.name == name))
+        self.relations
+            .iter()
+            .any(|r| r.name == name || r.indexes.iter().any(|i| i.name == name))
     }
 
     /// A relation that is known to be there.
     #[allow(dead_code)] // As above.
     pub fn get(&self, name: &str) -> Arc<Relation> {
-        self.relations.iter().find(|r| r.name == name).expect("a relation").clone()
+        self.relations
+            .iter()
+            .find(|r| r.name == name)
+            .expect("a relation")
+            .clone()
     }
 
     fn oid(&mut self) -> Oid {
@@ -50,16 +59,29 @@ impl Memory {
             }
             Ddl::CreateView(view) => {
                 let mut relation = self.blank(&view.name.name, RelationKind::View);
-                let attrs = view.columns.iter().map(|(n, t, m)| Attr::new(n.as_str(), *t, *m)).collect();
+                let attrs = view
+                    .columns
+                    .iter()
+                    .map(|(n, t, m)| Attr::new(n.as_str(), *t, *m))
+                    .collect();
                 relation.desc = Arc::new(TupleDesc::new(attrs));
                 relation.view = Some(view.query.clone());
                 self.relations.push(Arc::new(relation));
             }
             Ddl::CreateIndex(create) => {
                 let oid = self.oid();
-                let Some(at) = self.relations.iter().position(|r| r.oid == create.table.oid) else { return false };
+                let Some(at) = self
+                    .relations
+                    .iter()
+                    .position(|r| r.oid == create.table.oid)
+                else {
+                    return false;
+                };
                 let mut relation = (*self.relations[at]).clone();
-                let name = create.name.clone().unwrap_or_else(|| format!("{}_idx", relation.name));
+                let name = create
+                    .name
+                    .clone()
+                    .unwrap_or_else(|| format!("{}_idx", relation.name));
                 let keys = create
                     .keys
                     .iter()
@@ -87,8 +109,16 @@ impl Memory {
                 self.relations[at] = Arc::new(relation);
             }
             Ddl::AlterTable(alter) => {
-                let [TableChange::Options(options)] = alter.changes.as_slice() else { return false };
-                let Some(at) = self.relations.iter().position(|r| r.oid == alter.relation.oid) else { return false };
+                let [TableChange::Options(options)] = alter.changes.as_slice() else {
+                    return false;
+                };
+                let Some(at) = self
+                    .relations
+                    .iter()
+                    .position(|r| r.oid == alter.relation.oid)
+                else {
+                    return false;
+                };
                 // Statistics for tests: ALTER TABLE t SET (rows = n).
                 let mut relation = (*self.relations[at]).clone();
                 for (name, value) in options {
@@ -101,7 +131,11 @@ impl Memory {
             }
             Ddl::Drop(drop) if drop.names.len() == 1 && drop.kind == pg_plan::DropKind::Index => {
                 for relation in &mut self.relations {
-                    if relation.indexes.iter().any(|i| i.name == drop.names[0].name) {
+                    if relation
+                        .indexes
+                        .iter()
+                        .any(|i| i.name == drop.names[0].name)
+                    {
                         let mut changed = (**relation).clone();
                         changed.indexes.retain(|i| i.name != drop.names[0].name);
                         *relation = Arc::new(changed);
@@ -166,8 +200,15 @@ impl Memory {
             ConstraintKind::PrimaryKey { columns } => (columns, true),
             ConstraintKind::Unique { columns, .. } => (columns, false),
             ConstraintKind::Check { expression, .. } => {
-                let name = constraint.name.clone().unwrap_or_else(|| format!("{}_check", relation.name));
-                relation.checks.push(CheckConstraint { oid, name, expression: expression.clone() });
+                let name = constraint
+                    .name
+                    .clone()
+                    .unwrap_or_else(|| format!("{}_check", relation.name));
+                relation.checks.push(CheckConstraint {
+                    oid,
+                    name,
+                    expression: expression.clone(),
+                });
                 return;
             }
             _ => return,
@@ -185,8 +226,15 @@ impl Memory {
                 }
             })
             .collect();
-        let suffix = if primary { "pkey".to_string() } else { format!("{}_key", columns.join("_")) };
-        let name = constraint.name.clone().unwrap_or_else(|| format!("{}_{suffix}", relation.name));
+        let suffix = if primary {
+            "pkey".to_string()
+        } else {
+            format!("{}_key", columns.join("_"))
+        };
+        let name = constraint
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("{}_{suffix}", relation.name));
         relation.indexes.push(Arc::new(Index {
             oid,
             name: name.clone(),
@@ -208,8 +256,16 @@ impl CatalogAccess for Memory {
         1
     }
 
-    fn relation(&self, _path: &[Str], schema: Option<&str>, name: &str) -> Result<Option<Arc<Relation>>, SqlError> {
-        let found = self.relations.iter().find(|r| r.name == name && schema.is_none_or(|s| s == r.schema));
+    fn relation(
+        &self,
+        _path: &[Str],
+        schema: Option<&str>,
+        name: &str,
+    ) -> Result<Option<Arc<Relation>>, SqlError> {
+        let found = self
+            .relations
+            .iter()
+            .find(|r| r.name == name && schema.is_none_or(|s| s == r.schema));
         Ok(found.cloned())
     }
 
@@ -217,9 +273,17 @@ impl CatalogAccess for Memory {
         Ok(self.relations.iter().find(|r| r.oid == oid).cloned())
     }
 
-    fn index(&self, _path: &[Str], _schema: Option<&str>, name: &str) -> Result<Option<(Arc<Relation>, Oid)>, SqlError> {
+    fn index(
+        &self,
+        _path: &[Str],
+        _schema: Option<&str>,
+        name: &str,
+    ) -> Result<Option<(Arc<Relation>, Oid)>, SqlError> {
         let found = self.relations.iter().find_map(|r| {
-            r.indexes.iter().find(|i| i.name == name).map(|i| (r.clone(), i.oid))
+            r.indexes
+                .iter()
+                .find(|i| i.name == name)
+                .map(|i| (r.clone(), i.oid))
         });
         Ok(found)
     }
@@ -228,7 +292,12 @@ impl CatalogAccess for Memory {
         Ok((name == "public").then_some(2200))
     }
 
-    fn user_type(&self, _path: &[Str], _schema: Option<&str>, _name: &str) -> Result<Option<UserType>, SqlError> {
+    fn user_type(
+        &self,
+        _path: &[Str],
+        _schema: Option<&str>,
+        _name: &str,
+    ) -> Result<Option<UserType>, SqlError> {
         Ok(None)
     }
 
