@@ -43,6 +43,8 @@ const PLAN: &[Step] = &[
     Cell("pg_planner"),
     Cell("pg_executor"),
     Cell("pg_catalog"),
+    Cell("pg_wire"),
+    Run("PostgreSQL's port", services::serve),
 ];
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
