@@ -36,6 +36,15 @@ pub(crate) fn open_database(_: &Options) -> Result<(), String> {
     Ok(())
 }
 
+/// Opens the system catalogs, making them in a new database.
+pub(crate) fn open_catalogs(_: &Options) -> Result<(), String> {
+    let opened = pg_catalog_port::open().map_err(|error| String::from(error.message()))?;
+    if opened.created {
+        log::info!("a new database: the system catalogs are made");
+    }
+    Ok(())
+}
+
 /// The port clients connect to.
 const POSTGRES_PORT: u16 = 5432;
 
