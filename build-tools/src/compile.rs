@@ -4,9 +4,9 @@
 //! the folder of artifacts also holds those of earlier builds.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, IsTerminal};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -27,7 +27,10 @@ enum Message {
         fresh: bool,
     },
     #[serde(rename = "compiler-message")]
-    Diagnostic { message: Diagnostic },
+    Diagnostic {
+        package_id: PackageId,
+        message: Diagnostic,
+    },
     #[serde(other)]
     Other,
 }
@@ -50,16 +53,47 @@ pub fn compile(
     graph: &Graph,
     public_key: &str,
 ) -> Result<BTreeMap<PackageId, PathBuf>> {
-    let mut progress = Progress::new("Compiling");
+    let mut collector = Collector::new();
+    let mut child = command(paths, toolchain, graph, public_key)
+        .spawn()
+        .context("cannot start cargo")?;
+    let stdout = child.stdout.take().context("cargo has no output")?;
+    let stderr = child.stderr.take().context("cargo has no error output")?;
+    let errors = std::thread::spawn(move || std::io::read_to_string(stderr).unwrap_or_default());
+    for line in BufReader::new(stdout).lines() {
+        // Lines that are no message come from build scripts.
+        if let Ok(message) = serde_json::from_str(&line?) {
+            collector.take(message);
+        }
+    }
+    let status = child.wait()?;
+    let said = errors.join().unwrap_or_default();
+    if !status.success() {
+        collector.progress.wipe();
+        eprint!("{said}");
+        bail!("the cells do not compile");
+    }
+    let Collector {
+        progress,
+        rlibs,
+        compiled,
+        ..
+    } = collector;
+    progress.done(&format!("{compiled} of {} crates", rlibs.len()));
+    Ok(rlibs)
+}
+
+fn command(paths: &Paths, toolchain: &Toolchain, graph: &Graph, public_key: &str) -> Command {
+    let format = if std::io::stderr().is_terminal() {
+        "--message-format=json-diagnostic-rendered-ansi"
+    } else {
+        "--message-format=json"
+    };
     let mut command = cargo(paths);
     command
-        .args([
-            "build",
-            "--lib",
-            "--profile=cell",
-            "--message-format=json-diagnostic-rendered-ansi",
-        ])
-        .args(["--quiet", "--target", TARGET, "--target-dir"])
+        .args(["build", "--lib", "--profile=cell", "--quiet"])
+        .args([format, "--target", TARGET])
+        .arg("--target-dir")
         .arg(paths.cells())
         .env("CARGO_ENCODED_RUSTFLAGS", toolchain.encoded_flags())
         .env("MITOS_PUBLIC_KEY", public_key)
@@ -69,46 +103,71 @@ pub fn compile(
     for package in graph.members() {
         command.args(["-p", &package.name]);
     }
-    let mut child = command.spawn().context("cannot start cargo")?;
-    let stdout = child.stdout.take().context("cargo has no output")?;
-    let stderr = child.stderr.take().context("cargo has no error output")?;
-    let errors = std::thread::spawn(move || std::io::read_to_string(stderr).unwrap_or_default());
-    let marker = format!("/{TARGET}/");
-    let mut rlibs = BTreeMap::new();
-    let mut compiled = 0;
-    for line in BufReader::new(stdout).lines() {
-        match serde_json::from_str(&line?) {
-            Ok(Message::Artifact {
+    command
+}
+
+/// What cargo's messages add up to.
+struct Collector {
+    progress: Progress,
+    rlibs: BTreeMap<PackageId, PathBuf>,
+    /// Packages compiled now, not taken from an earlier build.
+    compiled: usize,
+    /// Warnings of packages that are not finished. Cargo repeats those of
+    /// packages that it does not compile; they were shown when it did.
+    warnings: BTreeMap<PackageId, String>,
+}
+
+impl Collector {
+    fn new() -> Self {
+        Self {
+            progress: Progress::new("Compiling"),
+            rlibs: BTreeMap::new(),
+            compiled: 0,
+            warnings: BTreeMap::new(),
+        }
+    }
+
+    fn take(&mut self, message: Message) {
+        match message {
+            Message::Artifact {
                 package_id,
                 target,
                 filenames,
                 fresh,
-            }) => {
-                progress.update(&format!("{} crates, {}", rlibs.len(), target.name));
-                let rlib = filenames.into_iter().find(|name| {
-                    name.extension()
-                        .is_some_and(|extension| extension == "rlib")
-                        && name.to_string_lossy().contains(&marker)
-                });
-                if let Some(rlib) = rlib {
-                    compiled += usize::from(!fresh);
-                    rlibs.insert(package_id, rlib);
+            } => {
+                self.progress
+                    .update(&format!("{} crates, {}", self.rlibs.len(), target.name));
+                if let Some(warnings) = self.warnings.remove(&package_id)
+                    && !fresh
+                {
+                    self.progress.wipe();
+                    eprint!("{warnings}");
+                }
+                if let Some(rlib) = filenames.into_iter().find(|name| is_rlib(name)) {
+                    self.compiled += usize::from(!fresh);
+                    self.rlibs.insert(package_id, rlib);
                 }
             }
-            Ok(Message::Diagnostic { message }) if message.level != "note" => {
-                progress.wipe();
-                eprint!("{}", message.rendered.unwrap_or_default());
+            Message::Diagnostic {
+                package_id,
+                message,
+            } => {
+                let text = message.rendered.unwrap_or_default();
+                if message.level.starts_with("error") {
+                    self.progress.wipe();
+                    eprint!("{text}");
+                } else {
+                    self.warnings.entry(package_id).or_default().push_str(&text);
+                }
             }
-            _ => {}
+            Message::Other => {}
         }
     }
-    let status = child.wait()?;
-    let said = errors.join().unwrap_or_default();
-    if !status.success() {
-        progress.wipe();
-        eprint!("{said}");
-        bail!("the cells do not compile");
-    }
-    progress.done(&format!("{compiled} of {} crates", rlibs.len()));
-    Ok(rlibs)
+}
+
+/// True for a library of the target; those of build scripts lie elsewhere.
+fn is_rlib(name: &Path) -> bool {
+    name.extension()
+        .is_some_and(|extension| extension == "rlib")
+        && name.components().any(|part| part.as_os_str() == TARGET)
 }

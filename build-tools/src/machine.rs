@@ -44,6 +44,9 @@ pub struct Config {
     pub disk_log: Option<PathBuf>,
     /// Wait for a debugger on port 1234.
     pub gdb: bool,
+    /// One CPU on which an instruction takes a nanosecond: times are then
+    /// instruction counts, the same on every machine and at every load.
+    pub count_instructions: bool,
     /// Write every interrupt and exception to `interrupts.log`.
     pub trace_int: bool,
 }
@@ -64,6 +67,7 @@ impl Config {
             disk_log: None,
             gdb: false,
             trace_int: false,
+            count_instructions: false,
         }
     }
 
@@ -79,13 +83,13 @@ impl Config {
                 "-no-reboot",
             ])
             .args(["-display", "none", "-name", "mitos"])
-            .args(self.accel.settle(paths).arguments())
-            .args(["-smp", &self.cpus.to_string(), "-m", &self.memory])
+            .args(["-m", &self.memory])
             .arg("-kernel")
             .arg(instance.nano_core())
             .arg("-initrd")
             .arg(instance.archive())
             .args(["-append", &self.append.join(" ")]);
+        self.add_processors(&mut command, paths);
         self.add_serial_ports(&mut command, instance);
         self.add_disk(&mut command);
         self.add_devices(&mut command, instance);
@@ -107,6 +111,18 @@ impl Config {
         let mut command = Command::new(SETPRIV);
         command.args(["--pdeathsig", signal, PROGRAM]);
         command
+    }
+
+    fn add_processors(&self, command: &mut Command, paths: &Paths) {
+        if self.count_instructions {
+            command
+                .args(["-accel", "tcg,thread=single", "-cpu", "max", "-smp", "1"])
+                .args(["-icount", "shift=0,sleep=off"]);
+        } else {
+            command
+                .args(self.accel.settle(paths).arguments())
+                .args(["-smp", &self.cpus.to_string()]);
+        }
     }
 
     fn add_serial_ports(&self, command: &mut Command, instance: &Instance) {

@@ -43,7 +43,7 @@ pub fn enter_base(archive: &Archive<'static>) -> Result<(), LoadError> {
         .ok_or(LoadError::Format("no symbol table"))?;
     let crates = archive
         .entries()
-        .filter(|e| e.kind == EntryKind::BaseCrate)
+        .filter(|e| matches!(e.kind, EntryKind::BaseCrate | EntryKind::CodelessCrate))
         .map(|e| BaseCrate {
             name: e.name.to_string(),
             version: e.version.to_string(),
@@ -77,6 +77,10 @@ pub fn load(entry: &Entry<'_>) -> Result<Arc<Loaded>, LoadError> {
     let memory = protect(memory, &layout);
     let (number, generation) = NAMESPACE.number(entry.name);
     let (functions, names) = functions(&object, &layout);
+    let address_of = |section| {
+        let section = object.section(section);
+        section.map_or(0, |s| start + layout.sections[s])
+    };
     let cell = Arc::new(Loaded {
         number,
         name: entry.name.to_string(),
@@ -85,9 +89,8 @@ pub fn load(entry: &Entry<'_>) -> Result<Arc<Loaded>, LoadError> {
         generation,
         start,
         size: layout.size,
-        eh_frame: object
-            .section(".eh_frame")
-            .map_or(0, |s| start + layout.sections[s]),
+        eh_frame: address_of(".eh_frame"),
+        eh_frame_hdr: address_of(".eh_frame_hdr"),
         functions,
         names,
         exports: exports(&object, &layout, start),

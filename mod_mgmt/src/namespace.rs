@@ -52,6 +52,8 @@ pub struct Loaded {
     pub size: usize,
     /// Address of `.eh_frame`, zero if there is none.
     pub eh_frame: usize,
+    /// Address of its sorted index `.eh_frame_hdr`, zero if there is none.
+    pub eh_frame_hdr: usize,
     /// Its functions, by offset.
     pub functions: Vec<Function>,
     /// Their mangled names, one after the other.

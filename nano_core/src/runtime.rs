@@ -20,6 +20,7 @@ global_asm!(
     .global strlen
     .balign 16
 memmove:
+    .cfi_startproc
     mov rax, rdi
     sub rax, rsi
     cmp rax, rdx
@@ -44,9 +45,11 @@ memmove:
     movups [rax], xmm4
     movups [rax + 16], xmm5
     ret
+    .cfi_endproc
 
     .balign 16
 memcpy:
+    .cfi_startproc
     mov rax, rdi
     cmp rdx, 16
     jb 4f
@@ -114,9 +117,11 @@ memcpy:
     mov [rdi], cx
     mov [rdi + rdx - 2], r8w
     ret
+    .cfi_endproc
 
     .balign 16
 memset:
+    .cfi_startproc
     mov rax, rdi
     movzx ecx, sil
     mov r8, 0x0101010101010101
@@ -149,10 +154,12 @@ memset:
     dec rdx
     jnz 7b
 1:  ret
+    .cfi_endproc
 
     .balign 16
 bcmp:
 memcmp:
+    .cfi_startproc
     cmp rdx, 8
     jb 3f
     lea r8, [rdi + rdx - 8]
@@ -189,9 +196,11 @@ memcmp:
     dec rdx
     jnz 4b
 1:  ret
+    .cfi_endproc
 
     .balign 16
 strlen:
+    .cfi_startproc
     mov rax, rdi
 2:  cmp byte ptr [rax], 0
     je 3f
@@ -199,6 +208,8 @@ strlen:
     jmp 2b
 3:  sub rax, rdi
     ret
+    .cfi_endproc
+
 "#
 );
 

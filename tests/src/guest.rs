@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use cell_archive::Archive;
 use mitos::client::{self, ClientError};
+use mitos::instance::Instance;
 use mitos::machine::Config;
 use mitos::vm::{End, Vm, free_port, make_disk};
 use mitos::{pipeline, push};
@@ -171,13 +172,32 @@ impl Guest {
     /// # Errors
     /// What the client or the system says.
     pub fn try_push(&self, cells: &[&str]) -> Result<String, ClientError> {
+        self.push_archive(&self.pack(cells))
+    }
+
+    /// The signed archive that [`Guest::push`] would send.
+    pub fn pack(&self, cells: &[&str]) -> Vec<u8> {
         let parts = pipeline::prepare(crate::image()).expect("the image was built before");
-        let instance = self.vm().instance();
-        let booted = std::fs::read(instance.archive()).expect("the guest was booted from it");
+        let booted =
+            std::fs::read(self.instance().archive()).expect("the guest was booted from it");
         let booted = Archive::parse(&booted).expect("the guest was booted from it");
         let names: Vec<String> = cells.iter().map(|cell| cell.to_string()).collect();
-        let push = push::plan(&parts, &booted, &names).expect("the test names cells");
-        client::push(instance, &push.archive, LIMIT)
+        push::plan(&parts, &booted, &names)
+            .expect("the test names cells")
+            .archive
+    }
+
+    /// Sends bytes as a push, whatever they are.
+    ///
+    /// # Errors
+    /// What the client or the system says.
+    pub fn push_archive(&self, archive: &[u8]) -> Result<String, ClientError> {
+        client::push(self.instance(), archive, LIMIT)
+    }
+
+    /// Where the running system is found.
+    pub fn instance(&self) -> &Instance {
+        self.vm().instance()
     }
 
     /// Runs SQL through `psql`: rows as lines, columns separated by `|`.

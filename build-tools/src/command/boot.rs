@@ -48,6 +48,10 @@ pub(super) fn parse(paths: &Paths, parser: &mut Parser) -> Result<Options> {
             Arg::Long("qemu-arg") => config.qemu_args.push(value(parser, "qemu-arg")?),
             Arg::Long("snapshot") => config.snapshot = true,
             Arg::Long("gdb") => config.gdb = true,
+            Arg::Long("count-instructions") => {
+                config.count_instructions = true;
+                config.accel = Accel::Tcg;
+            }
             Arg::Long("trace-int") => config.trace_int = true,
             Arg::Long("deadline") => {
                 options.deadline = Duration::from_secs(value(parser, "deadline")?);

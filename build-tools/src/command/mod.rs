@@ -34,6 +34,7 @@ usage: cargo run -- [COMMAND]
       --snapshot             forget what is written to the disk
       --gdb                  wait for a debugger on port 1234
       --trace-int            log interrupts to target/run/PORT/interrupts.log
+      --count-instructions   one CPU, one instruction a nanosecond: for measuring
       --no-build             boot the image as it is
   build                      build and pack only
   shell [--pg-port N] [--deadline SECONDS] 'COMMAND'

@@ -43,15 +43,16 @@ pub(crate) fn run(uart: &Uart) {
 fn answer(request: &Request) -> (bool, String) {
     match request.verb {
         Verb::Shell => match core::str::from_utf8(&request.body) {
+            Ok(control::MAILBOX_WORD) => (mailbox::is_there(), String::new()),
             Ok(line) => run_line(line),
             Err(_) => (false, String::from("the command is not UTF-8\n")),
         },
         Verb::Push => match PushBody::parse(&request.body) {
             Some(PushBody::Inline(archive)) => push(archive.to_vec()),
-            Some(PushBody::Mailbox(_)) => (
-                false,
-                String::from("the mailbox is not mapped here; send the archive\n"),
-            ),
+            Some(PushBody::Mailbox(len)) => match mailbox::read(len) {
+                Some(archive) => push(archive),
+                None => (false, String::from("the mailbox cannot be read\n")),
+            },
             None => (
                 false,
                 String::from("the push names more than the mailbox holds\n"),

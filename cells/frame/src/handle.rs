@@ -306,3 +306,130 @@ impl Drop for Exclusive {
 }
 
 const _: () = assert!(size_of::<Bytes>() == FRAME_SIZE);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Arena, NO_TAG};
+    use core::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::Arc;
+
+    fn arena_with(tag: u64) -> Arena {
+        let arena = Arena::new(2).unwrap();
+        assert!(arena.frames()[0].claim());
+        drop(arena.install(0, tag).unwrap());
+        arena
+    }
+
+    #[test]
+    fn handles_are_in_the_ledger_and_given_back_after_a_fault() {
+        let arena = arena_with(7);
+        let frame = &arena.frames()[0];
+        let fault = task_port::gate(|| {
+            let TryRead::Done(guard) = arena.try_read(0, 7) else {
+                panic!("latched");
+            };
+            let pin = arena.pin(0, 7).unwrap();
+            assert_eq!(frame.pins(), 2);
+            core::mem::forget((guard, pin));
+            panic!("skip the frame");
+        });
+        assert_eq!(fault.unwrap_err().released, 2);
+        assert_eq!(frame.pins(), 0);
+        assert!(!frame.latch.is_held());
+        // In any order of dropping.
+        let pin = arena.pin(0, 7).unwrap();
+        let guard = arena.pin(0, 7).unwrap().read();
+        drop(pin);
+        let pin = guard.unlatch();
+        let kept = pin.keep();
+        assert!(task_port::with_ledger(|l| l.is_empty()));
+        assert_eq!(frame.pins(), 1);
+        drop(kept);
+        assert_eq!(frame.pins(), 0);
+    }
+
+    #[test]
+    fn a_frame_is_claimed_without_pins_only_and_pinned_under_its_tag_only() {
+        let arena = arena_with(7);
+        let frame = &arena.frames()[0];
+        assert!(arena.pin(0, 8).is_none());
+        assert!(arena.pin(1, 7).is_none());
+        let pin = arena.pin(0, 7).unwrap();
+        assert!(!frame.claim());
+        drop(pin);
+        assert!(!frame.visit(), "used twice");
+        while !frame.visit() {}
+        assert!(frame.claim());
+        assert!(arena.pin(0, 7).is_none());
+        assert!(matches!(arena.try_read(0, 7), TryRead::Gone));
+        drop(arena.install(0, 9).unwrap());
+        assert!(arena.pin(0, 9).is_some());
+    }
+
+    #[test]
+    fn frames_outlive_their_arena_while_pinned() {
+        let arena = arena_with(7);
+        let mut exclusive = arena.pin(0, 7).unwrap().exclusive();
+        drop(arena);
+        exclusive.fill(3);
+        assert_eq!(exclusive[8191], 3);
+        let guard = exclusive.unlatch().read();
+        assert_eq!((guard[0], guard.frame().index()), (3, 0));
+    }
+
+    #[test]
+    fn a_lone_reader_may_change_and_others_keep_it_from_it() {
+        let arena = arena_with(7);
+        let mut guard = arena.pin(0, 7).unwrap().read();
+        assert!(guard.change_if_alone(|bytes| bytes[5] = 1));
+        let other = arena.pin(0, 7).unwrap().read();
+        assert!(!guard.change_if_alone(|bytes| bytes[5] = 2));
+        assert_eq!((guard[5], other[5]), (1, 1));
+        drop(other);
+        drop(guard);
+        assert!(!arena.frames()[0].latch.is_held());
+    }
+
+    /// Two tasks take turns in giving the frame another tag while two others pin
+    /// it: nobody who has it pinned ever sees the tag change.
+    #[test]
+    fn pins_and_claims_exclude_each_other() {
+        let arena = Arc::new(arena_with(0));
+        // How often the frame was claimed, and pinned.
+        let counts: Arc<[AtomicU64; 2]> = Arc::default();
+        let enough =
+            |counts: &[AtomicU64; 2]| counts.iter().all(|c| c.load(Ordering::Relaxed) > 1_000);
+        let threads: Vec<_> = (0..4u64)
+            .map(|n| {
+                let (arena, counts) = (Arc::clone(&arena), Arc::clone(&counts));
+                std::thread::spawn(move || {
+                    let frame = &arena.frames()[0];
+                    for round in 0.. {
+                        if enough(&counts) {
+                            return;
+                        }
+                        if n < 2 {
+                            if frame.claim() {
+                                drop(arena.install(0, round % 3));
+                                counts[0].fetch_add(1, Ordering::Relaxed);
+                            }
+                        } else if let Some(pin) = arena.pin(0, round % 3) {
+                            assert_eq!(pin.frame().tag.load(Ordering::SeqCst), round % 3);
+                            std::thread::yield_now();
+                            assert_eq!(pin.frame().tag.load(Ordering::SeqCst), round % 3);
+                            drop(pin);
+                            counts[1].fetch_add(1, Ordering::Relaxed);
+                        }
+                        std::thread::yield_now();
+                    }
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        assert_ne!(arena.frames()[0].tag.load(Ordering::SeqCst), NO_TAG);
+        assert_eq!(arena.frames()[0].pins(), 0);
+    }
+}

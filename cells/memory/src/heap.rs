@@ -81,6 +81,15 @@ struct CpuCache {
     in_use: AtomicI64,
 }
 
+impl CpuCache {
+    const fn new() -> Self {
+        CpuCache {
+            lists: UnsafeCell::new([FreeList::EMPTY; SIZES.len()]),
+            in_use: AtomicI64::new(0),
+        }
+    }
+}
+
 /// The heap over a source of frames.
 pub struct Heap<S: FrameSource> {
     source: S,
@@ -124,15 +133,10 @@ fn class_of(layout: Layout) -> Option<usize> {
 impl<S: FrameSource> Heap<S> {
     /// An empty heap.
     pub const fn new(source: S) -> Self {
-        const CACHE: CpuCache = CpuCache {
-            lists: UnsafeCell::new([FreeList::EMPTY; SIZES.len()]),
-            in_use: AtomicI64::new(0),
-        };
-        const SHARED: IrqLock<FreeList> = IrqLock::new(FreeList::EMPTY);
         Heap {
             source,
-            caches: [CACHE; MAX_CPUS],
-            shared: [SHARED; SIZES.len()],
+            caches: [const { CpuCache::new() }; MAX_CPUS],
+            shared: [const { IrqLock::new(FreeList::EMPTY) }; SIZES.len()],
             #[cfg(not(mitos))]
             test_lock: sync::SpinLock::new(()),
         }

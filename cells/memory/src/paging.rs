@@ -220,6 +220,32 @@ pub(crate) fn protect(virt: u64, flags: PageTableFlags) {
     });
 }
 
+/// Allows or forbids writing to mapped pages, changing one bit of each entry in
+/// place: no lock and no memory is needed, so a fault handler may call it.
+///
+/// # Safety
+/// The caller owns the pages, and nobody maps or unmaps them meanwhile.
+pub unsafe fn set_writable(start: u64, len: usize, writable: bool) {
+    use core::sync::atomic::{AtomicU64, Ordering};
+    let (top, _) = x86_64::registers::control::Cr3::read();
+    for page in (start..start + len as u64).step_by(PAGE_SIZE) {
+        let mut table = top.start_address().as_u64();
+        for shift in [39, 30, 21] {
+            table = entry(table, ((page >> shift) & 511) as usize);
+        }
+        let leaf = (WINDOW + table + ((page >> 12) & 511) * 8) as *const AtomicU64;
+        // SAFETY: the leaf entry of a mapped page of the caller's.
+        let leaf = unsafe { &*leaf };
+        let bit = PageTableFlags::WRITABLE.bits();
+        if writable {
+            leaf.fetch_or(bit, Ordering::SeqCst);
+        } else {
+            leaf.fetch_and(!bit, Ordering::SeqCst);
+        }
+        x86_64::instructions::tlb::flush(VirtAddr::new(page));
+    }
+}
+
 /// Takes the page at `virt` away and gives its frame.
 pub(crate) fn unmap(virt: u64) -> Option<u64> {
     with_tables(|tables| {

@@ -220,6 +220,7 @@ pub(crate) fn lease(stack: &mut Stack) {
             };
             // The server's word is input: an address nobody can have is none.
             let usable = usable4(address.cidr.address());
+            log::info!("net: leased {}, usable: {usable}", address.cidr);
             set4(stack, usable.then_some(address));
         }
     }

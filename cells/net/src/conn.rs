@@ -4,6 +4,7 @@
 use crate::wire::Wire;
 use net_port::NetError;
 use net_port::state::{Conn, Phase, Stack};
+use smoltcp::iface::PollResult;
 use smoltcp::socket::tcp::State;
 use smoltcp::time::Instant;
 
@@ -17,7 +18,20 @@ const DELIVERY_US: i64 = 300_000_000;
 pub(crate) fn orphan(conn: &mut Conn, now: Instant) {
     conn.phase = Phase::Orphan;
     conn.give_up = Some(now.total_micros() + DELIVERY_US);
-    conn.socket().close();
+    conn.ending = true;
+}
+
+/// Ends the sending half of a connection that is to end.
+///
+/// After the peer has ended its own half, only once all is acknowledged:
+/// `smoltcp` in LAST-ACK drops acknowledgements of nothing new, and with them
+/// the peer's word that its window has opened.
+fn end(conn: &mut Conn) {
+    let socket = conn.peek();
+    if conn.ending && (socket.state() != State::CloseWait || socket.send_queue() == 0) {
+        conn.ending = false;
+        conn.socket().close();
+    }
 }
 
 /// Notes that a connection has to be looked at in this round.
@@ -50,9 +64,16 @@ pub(crate) fn attend(stack: &mut Stack, wire: &mut Wire<'_>, now: Instant, at: u
             let _ = conn.socket().recv(|bytes| (bytes.len(), ()));
         }
     }
+    end(conn);
     let was = conn.peek().state();
     let due = transmit(stack, wire, now, at);
     if let Some(conn) = stack.conns.at(at) {
+        // Each round tries again: the frame that brings the neighbour's
+        // address is not the connection's own.
+        conn.stuck &= due.is_some();
+        if conn.stuck {
+            stack.stalled.push(at);
+        }
         ended(conn, was);
         answer(conn);
     }
@@ -76,12 +97,12 @@ fn transmit(stack: &mut Stack, wire: &mut Wire<'_>, now: Instant, at: u32) -> Op
             // `advance` ends it in its own way.
             return (!parked).then_some(due.total_micros());
         }
-        let frames = wire.frames.get();
-        stack.interface.poll_egress(now, wire, &mut conn.set);
-        if wire.frames.get() == frames {
+        // Frames are no measure: the question for an address is one too.
+        let sent = stack.interface.poll_egress(now, wire, &mut conn.set);
+        conn.stuck = sent == PollResult::None;
+        if conn.stuck {
             // Over, no buffer, or the neighbour's address is being asked for.
             let due = stack.interface.poll_at(now, &conn.set)?;
-            stack.stalled.push(at);
             return Some(due.total_micros().max(now.total_micros() + 1_000));
         }
     }

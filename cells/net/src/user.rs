@@ -22,7 +22,7 @@ const FREE_PORTS: core::ops::RangeInclusive<u16> = 49_152..=65_535;
 const BUFFER: core::ops::RangeInclusive<usize> = 2_048..=(1 << 20);
 
 /// When to look again for a driver that is not there.
-const ABSENT_NS: u64 = 10_000_000;
+const ABSENT_NS: u64 = 500_000;
 
 /// The clock as `smoltcp` wants it.
 pub(crate) fn now() -> Instant {
@@ -33,9 +33,10 @@ impl Net {
     /// Attends to a connection after a call of its owner, and rings the device
     /// and the background loop as needed.
     fn push(stack: &mut Stack, at: u32) {
-        let Ok(nic) = NIC.enter() else {
-            // Being restarted: the next round sends.
+        let Some(nic) = NIC.try_enter() else {
+            // Being replaced: the next rounds try.
             stack.stalled.push(at);
+            net_port::kick();
             return;
         };
         let mut wire = Wire::new(&*nic);
@@ -223,6 +224,9 @@ impl Network for Net {
             let Some(conn) = stack.conns.at(at) else {
                 return Err(NetError::Closed);
             };
+            if conn.ending {
+                return Err(NetError::Closed);
+            }
             let mut total = 0;
             for part in parts {
                 let Ok(n) = conn.socket().send_slice(part) else {
@@ -249,7 +253,7 @@ impl Network for Net {
     fn shutdown(&self, stream: StreamId) -> Result<(), NetError> {
         self.owned(stream, |stack, at| {
             match stack.conns.at(at) {
-                Some(conn) if conn.peek().may_send() => conn.socket().close(),
+                Some(conn) if conn.peek().may_send() && !conn.ending => conn.ending = true,
                 _ => return Err(NetError::Closed),
             }
             Self::push(stack, at);
@@ -276,7 +280,7 @@ impl Network for Net {
     }
 
     fn status(&self) -> NetStatus {
-        let link = NIC.enter().is_ok_and(|n| n.link());
+        let link = NIC.try_enter().is_some_and(|n| n.link());
         self.state.with(|stack| {
             let settled = |p: Phase| matches!(p, Phase::Owned | Phase::Backlog(_));
             let streams = stack.conns.iter().filter(|(_, c)| settled(c.phase)).count();
@@ -294,12 +298,9 @@ impl Network for Net {
     }
 
     fn poll(&self) -> Round {
-        // The lock first, then the driver, as all others do: the other way
-        // round, a driver that is being replaced would wait for us to leave,
-        // we for a sender's lock, and the sender for the driver to open.
-        self.state.with(|stack| match NIC.enter() {
-            Ok(nic) => round::round(stack, &*nic),
-            Err(_) => Round {
+        self.state.with(|stack| match NIC.try_enter() {
+            Some(nic) => round::round(stack, &*nic),
+            None => Round {
                 due: task_port::now() + ABSENT_NS,
                 more: false,
             },

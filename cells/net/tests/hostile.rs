@@ -132,16 +132,37 @@ fn replacing_the_driver_between_packets_does_no_harm() {
     let done = peer.run(LONG, |p| {
         rounds += 1;
         if rounds % 16 == 0 {
-            // Closed for a while: who wants to send waits.
+            // Closed for a while: what is to be sent is sent later.
             NIC.close();
             NIC.drain(task_port::now() + 1_000_000_000).unwrap();
+            if rounds % 32 == 0 {
+                // The stack is replaced while the driver is closed: nobody
+                // inside waits for it.
+                swap();
+            }
             NIC.open();
-        }
-        if rounds % 50 == 0 {
-            swap();
         }
         exchange.step(p)
     });
     assert!(done && exchange.got == exchange.to_send);
     assert!(rounds > 50);
+}
+
+#[test]
+fn a_first_answer_waits_for_the_neighbour_no_longer_than_needed() {
+    let _turn = turn();
+    echo_service(7130);
+    assert!(exchange(7130));
+    let mut peer = peer();
+    let handle = peer.connect(OURS, 7130);
+    assert!(peer.run(LONG, |p| p.socket(handle).state() == State::Established));
+    // All addresses are forgotten, as after a minute of silence.
+    let state = net_port::state::survivor().unwrap();
+    state.with(|stack| stack.interface.update_ip_addrs(|_| {}));
+    // The peer still knows ours, so its first frame is the connection's; our
+    // answer's own timer would try again after a second.
+    let second = peer.connect(OURS, 7130);
+    assert!(peer.run(Duration::from_millis(900), |p| {
+        p.socket(second).state() == State::Established
+    }));
 }

@@ -155,6 +155,31 @@ fn the_peer_may_end_its_half_first() {
 }
 
 #[test]
+fn a_close_behind_a_full_window_is_delivered_when_it_opens() {
+    let _turn = turn();
+    let listener = TcpListener::bind(7035).unwrap();
+    let server = std::thread::spawn(move || {
+        let stream = listener.accept().unwrap();
+        assert_eq!(stream.read(&mut [0; 9]), Ok(1));
+        assert_eq!(stream.read(&mut [0; 9]), Ok(0));
+        stream.write_all(&pattern(35, 30_000)).unwrap();
+    });
+    let mut peer = peer();
+    let handle = peer.connect(OURS, 7035);
+    assert!(peer.run(LONG, |p| p.socket(handle).may_send()));
+    peer.socket(handle).send_slice(b"x").unwrap();
+    peer.socket(handle).close();
+    // The window fills, and the server is long gone.
+    assert!(peer.run(LONG, |p| p.socket(handle).recv_queue() == 16 * 1024));
+    server.join().unwrap();
+    assert!(!peer.run(Duration::from_millis(50), |_| false));
+    let mut exchange = Exchange::new(handle, Vec::new());
+    // Before any timer of the stack: the window's opening is enough.
+    assert!(peer.run(Duration::from_millis(900), |p| exchange.step(p)));
+    assert_eq!(exchange.got, pattern(35, 30_000));
+}
+
+#[test]
 fn a_burst_of_connects_is_served_at_once() {
     let _turn = turn();
     let listener = TcpListener::bind(7040).unwrap();

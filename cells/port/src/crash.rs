@@ -77,10 +77,11 @@ pub fn crash_here(kind: CrashKind) {
 #[allow(unconditional_recursion)]
 #[inline(always)]
 fn descend(depth: usize) {
+    // Generic, so that its code is instantiated in the caller's crate.
     #[inline(never)]
-    fn deeper(depth: usize) -> usize {
+    fn deeper<T: Copy>(depth: usize, witness: T) -> usize {
         let frame = core::hint::black_box([depth; 64]);
-        deeper(depth + 1) + frame[depth % 64]
+        deeper(depth + 1, core::hint::black_box(witness)) + frame[depth % 64]
     }
-    core::hint::black_box(deeper(depth));
+    core::hint::black_box(deeper(depth, 0u8));
 }

@@ -92,7 +92,7 @@ impl PortBase {
             word: AtomicU32::new(EMPTY),
             inject: AtomicU8::new(0),
             generation: AtomicU64::new(0),
-            counts: [[Count::ZERO; MAX_CPUS], [Count::ZERO; MAX_CPUS]],
+            counts: [const { [const { Count::zero() }; MAX_CPUS] }; 2],
             closed_out: WaitQueue::new(),
             drained: WaitQueue::new(),
         }
@@ -170,6 +170,29 @@ impl<T: ?Sized + Component> Port<T> {
             self.base.leave(count);
         }
         self.enter_slowly()
+    }
+
+    /// Enters the port if that needs no waiting; `None` while it is closed for a
+    /// swap or has no provider. For callers that are inside another port: they
+    /// must not sleep there.
+    #[inline]
+    pub fn try_enter(&self) -> Option<Entered<'_, T>> {
+        loop {
+            let word = self.base.word.load(Ordering::SeqCst);
+            if word & (CLOSED | EMPTY) != 0 {
+                return None;
+            }
+            if word & INJECT != 0 {
+                return self.enter().ok();
+            }
+            let parity = (word & PARITY) as usize;
+            let count = &self.base.counts[parity][cpu::id()];
+            count.0.fetch_add(1, Ordering::SeqCst);
+            if (self.base.word.load(Ordering::SeqCst) ^ word) & !DRAINING == 0 {
+                return Some(self.entered(parity, count));
+            }
+            self.base.leave(count);
+        }
     }
 
     #[inline]

@@ -18,7 +18,9 @@ use core::sync::atomic::AtomicU32;
 pub(crate) struct Count(pub(crate) AtomicU32);
 
 impl Count {
-    pub(crate) const ZERO: Count = Count(AtomicU32::new(0));
+    pub(crate) const fn zero() -> Self {
+        Count(AtomicU32::new(0))
+    }
 }
 
 /// The right to call the provider of a port; derefs to its trait. Leaves when

@@ -97,6 +97,10 @@ fn crash_in_cell() -> Verdict {
         (CrashKind::Wild, FaultKind::PageFault),
         (CrashKind::Divide, FaultKind::Divide),
         (CrashKind::Opcode, FaultKind::InvalidOpcode),
+        (CrashKind::Stack, FaultKind::StackOverflow),
+        // Again: the first overflow must leave the stack as it was.
+        (CrashKind::Stack, FaultKind::StackOverflow),
+        (CrashKind::Loop, FaultKind::Hang),
     ];
     for (kind, expected) in kinds {
         let count = COUNTER.enter().map_err(|e| format!("{e}"))?.increment();

@@ -54,10 +54,12 @@ pub(crate) fn place(arguments: &[&str]) -> Outcome {
 
 pub(crate) fn stop(_: &[&str]) -> Outcome {
     let spawned = task_port::spawn(task_port::SpawnOptions::new("stop"), || {
+        shell_port::prepare_stop();
         // Let the answer reach the asker.
         task_port::sleep(50_000_000);
         log::info!("stopped");
-        unwind::exit(0);
+        // What the host takes for success; QEMU's own failures look like 0.
+        unwind::exit(0x10);
     });
     spawned
         .map(|_| String::from("stopping\n"))

@@ -8,6 +8,7 @@
 //! | `park` | blocking, waking, sleeping until a time |
 //! | `preempt` | taking the CPU away from a running task |
 //! | `spawn` | birth and end of tasks |
+//! | `watchdog` | tasks that compute without a sign of life |
 //! | `cpus` | every CPU's start and idle loop |
 //!
 //! A task's life: ready (in one run queue), running (on one CPU), parked (in
@@ -32,6 +33,8 @@ mod schedule;
 mod spawn;
 #[cfg(mitos)]
 mod switch;
+#[cfg(mitos)]
+mod watchdog;
 
 #[cfg(mitos)]
 pub use cpus::{init, start_other_cpus};

@@ -49,7 +49,8 @@ pub(crate) fn rearm(now: u64) {
 fn arm(now: u64) {
     let next = SLICE_END[cpu::id()]
         .load(Ordering::Relaxed)
-        .min(first_waking());
+        .min(first_waking())
+        .min(crate::watchdog::next_look());
     let armed = &this().armed;
     if next == armed.load(Ordering::Relaxed) {
         return;
@@ -70,6 +71,7 @@ pub(crate) fn timer_interrupt(frame: &mut Frame) {
         end_slice();
         cpu::this().need_resched.store(1, Ordering::Relaxed);
     }
+    crate::watchdog::look(frame, now);
     arm(now);
     finish(frame);
 }

@@ -8,7 +8,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
-use memory::MappedPages;
+use memory::{MappedPages, Protection};
 use sync::IrqLock;
 use task_port::{Ledger, Sched, SpawnError, SpawnOptions, TaskHeader, TaskId, TaskInfo, TaskRef};
 
@@ -16,15 +16,37 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 /// Every task that is not dead and buried.
 static TASKS: IrqLock<BTreeMap<TaskId, TaskRef>> = IrqLock::new(BTreeMap::new());
 /// Stacks of the usual size, for the next tasks.
-static STACKS: IrqLock<Vec<MappedPages>> = IrqLock::new(Vec::new());
+static STACKS: IrqLock<Vec<Stack>> = IrqLock::new(Vec::new());
 const KEEP_STACKS: usize = 32;
+/// The lowest pages of a stack are not writable until it overflows; unwinding
+/// then runs on them.
+const RESERVE: usize = task_port::STACK_RESERVE;
+
+/// A task's stack.
+pub(crate) struct Stack {
+    reserve: MappedPages,
+    rest: MappedPages,
+}
+
+impl Stack {
+    fn allocate(len: usize) -> Result<Self, memory::OutOfMemory> {
+        let mut reserve = MappedPages::allocate(RESERVE + len)?;
+        let rest = reserve.split_off(RESERVE);
+        reserve.protect(Protection::Read);
+        Ok(Stack { reserve, rest })
+    }
+
+    /// From the lowest address to the one behind the highest.
+    fn range(&self) -> (usize, usize) {
+        (self.reserve.start(), self.rest.start() + self.rest.len())
+    }
+}
+
 /// No stack is smaller: an interrupt's way out and a log line need room.
 const SMALLEST_STACK: usize = 16 * 1024;
 
-pub(crate) fn header(options: SpawnOptions, stack: Option<MappedPages>) -> TaskHeader {
-    let range = stack
-        .as_ref()
-        .map_or((0, 0), |s| (s.start(), s.start() + s.len()));
+pub(crate) fn header(options: SpawnOptions, stack: Option<Stack>) -> TaskHeader {
+    let range = stack.as_ref().map_or((0, 0), Stack::range);
     TaskHeader {
         id: TaskId(NEXT.fetch_add(1, Ordering::Relaxed)),
         name: options.name,
@@ -41,6 +63,8 @@ pub(crate) fn header(options: SpawnOptions, stack: Option<MappedPages>) -> TaskH
             priority: options.priority,
             pinned: options.pinned,
             since: AtomicU64::new(0),
+            watched: AtomicU64::new(0),
+            silent: AtomicU32::new(0),
             switches: AtomicU64::new(0),
             stack: spin_mutex(stack.map(|s| Box::new(s) as Box<_>)),
             body: spin_mutex(None),
@@ -52,14 +76,14 @@ fn spin_mutex<T>(value: T) -> spin::Mutex<T> {
     spin::Mutex::new(value)
 }
 
-fn stack(len: usize) -> Result<MappedPages, SpawnError> {
+fn stack(len: usize) -> Result<Stack, SpawnError> {
     let len = len.max(SMALLEST_STACK).next_multiple_of(memory::PAGE_SIZE);
     let mut stacks = STACKS.lock();
-    if let Some(at) = stacks.iter().position(|s| s.len() == len) {
+    if let Some(at) = stacks.iter().position(|s| s.rest.len() == len) {
         return Ok(stacks.swap_remove(at));
     }
     drop(stacks);
-    MappedPages::allocate(len).map_err(|_| SpawnError::OutOfMemory)
+    Stack::allocate(len).map_err(|_| SpawnError::OutOfMemory)
 }
 
 /// Makes a task and lets it run.
@@ -68,7 +92,7 @@ pub(crate) fn spawn(
     body: Box<dyn FnOnce() + Send>,
 ) -> Result<TaskRef, SpawnError> {
     let stack = stack(options.stack)?;
-    let top = stack.start() + stack.len();
+    let top = stack.range().1;
     let header = header(options, Some(stack));
     // SAFETY: the new stack is mapped and nobody runs on it.
     let first = unsafe { first_frame(top, task_main) };
@@ -109,7 +133,7 @@ pub(crate) fn bury(id: TaskId) {
         return;
     };
     let stack = task.0.sched.stack.lock().take();
-    if let Some(stack) = stack.and_then(|s| s.downcast::<MappedPages>().ok()) {
+    if let Some(stack) = stack.and_then(|s| s.downcast::<Stack>().ok()) {
         let mut stacks = STACKS.lock();
         if stacks.len() < KEEP_STACKS {
             stacks.push(*stack);

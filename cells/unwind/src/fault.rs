@@ -24,13 +24,17 @@ pub fn panic(info: &PanicInfo<'_>) -> ! {
     if !behind_a_gate() || !info.can_unwind() {
         fatal(format_args!("{info}"), trace);
     }
-    let cell = innermost_cell();
+    let cell = innermost_cell(&backtrace(0));
     let message = match info.location() {
         Some(at) => format!("{} ({}:{})", info.message(), at.file(), at.line()),
         None => info.message().to_string(),
     };
     event(format_args!("panic in {cell}: {message}"));
-    log::warn!("panic in {cell}: {message}\n{trace}");
+    if crate::report::may_print_trace() {
+        log::warn!("panic in {cell}: {message}\n{trace}");
+    } else {
+        log::warn!("panic in {cell}: {message}");
+    }
     raise(Fault {
         kind: FaultKind::Panic,
         cell,
@@ -41,9 +45,9 @@ pub fn panic(info: &PanicInfo<'_>) -> ! {
 
 /// The cell whose code is innermost on this stack, leaving out the panic
 /// machinery of the boot image.
-fn innermost_cell() -> String {
+fn innermost_cell(trace: &backtrace::Trace) -> String {
     let mut cell = String::from("nano_core");
-    backtrace(0).each(|address| match NAMESPACE.by_address(address) {
+    trace.each(|address| match NAMESPACE.by_address(address) {
         Some(found) => {
             cell.clone_from(&found.name);
             false
@@ -84,7 +88,12 @@ pub fn catch(body: &mut dyn FnMut()) -> Result<(), Fault> {
         cpu::this().preempt_count.store(preempt, Ordering::Relaxed);
         cpu::irq_enable();
         match payload.downcast::<Fault>() {
-            Ok(fault) => *fault,
+            Ok(fault) => {
+                if fault.kind == FaultKind::StackOverflow {
+                    close_reserve();
+                }
+                *fault
+            }
             Err(_) => Fault {
                 kind: FaultKind::Panic,
                 cell: String::new(),
@@ -93,6 +102,13 @@ pub fn catch(body: &mut dyn FnMut()) -> Result<(), Fault> {
             },
         }
     })
+}
+
+/// The stack is short again: the reserve is out of bounds for the next overflow.
+fn close_reserve() {
+    let start = task_port::header().sched.stack_range.0 as u64;
+    // SAFETY: the running task's own stack, which does not reach down there now.
+    unsafe { memory::paging::set_writable(start, task_port::STACK_RESERVE, false) };
 }
 
 fn kind_of(frame: &Frame) -> FaultKind {
@@ -133,22 +149,79 @@ fn describe(frame: &Frame) -> (String, String) {
 /// task, or ends the system.
 pub fn exception(frame: &mut Frame) {
     let registers = Registers::of(frame);
-    if !behind_a_gate() || cpu::this().irq_depth.load(Ordering::Relaxed) > 0 || frame.vector == 8 {
-        let (_, message) = describe(frame);
+    let in_interrupt = cpu::this().irq_depth.load(Ordering::Relaxed) > 0;
+    let (mut cell, mut message) = describe(frame);
+    if !behind_a_gate() || in_interrupt || frame.vector == 8 {
         fatal(format_args!("{message}"), backtrace::of(registers));
     }
-    let (cell, message) = describe(frame);
-    event(format_args!("fault in {cell}: {message}"));
-    log::warn!("fault in {cell}: {message}\n{}", backtrace::of(registers));
-    let above = caller(&registers, false).or_else(|| after_wild_call(&registers));
-    let Some(above) = above else {
+    if cell == "nano_core" {
+        // A helper of the language (memory functions) that a cell called.
+        cell = innermost_cell(&backtrace::of(registers));
+    }
+    let mut kind = kind_of(frame);
+    if frame.vector == 14 && open_reserve() {
+        kind = FaultKind::StackOverflow;
+        message = format!("stack overflow in {cell}");
+    }
+    report(&cell, &message, &registers);
+    if !redirect(frame, kind, cell, &message) {
         fatal(
             format_args!("{message}; the stack cannot be unwound"),
             backtrace::of(registers),
         );
+    }
+}
+
+/// If the fault is a write to the reserve at the end of the running task's stack,
+/// lets unwinding use it.
+fn open_reserve() -> bool {
+    let address = x86_64::registers::control::Cr2::read_raw() as usize;
+    let start = task_port::header().sched.stack_range.0;
+    let reserve = start..start + task_port::STACK_RESERVE;
+    if !reserve.contains(&address) {
+        return false;
+    }
+    // SAFETY: the running task's own stack.
+    unsafe { memory::paging::set_writable(start as u64, task_port::STACK_RESERVE, true) };
+    true
+}
+
+/// The watchdog's verdict on the interrupted task: it has run for long without a
+/// sign of life. Ends its call like a fault, unless it is in the boot image's
+/// code, which may hold locks; the next look may find it elsewhere. Says whether
+/// it did.
+pub fn hang(frame: &mut Frame) -> bool {
+    let Some(cell) = NAMESPACE.by_address(frame.rip as usize) else {
+        return false;
     };
+    if !behind_a_gate() {
+        return false;
+    }
+    let (_, at) = describe(frame);
+    let message = format!("no sign of life for too long ({at})");
+    report(&cell.name, &message, &Registers::of(frame));
+    redirect(frame, FaultKind::Hang, cell.name.clone(), &message)
+}
+
+/// Warns and prints the stack, but not more often than people can read.
+fn report(cell: &str, message: &str, registers: &Registers) {
+    event(format_args!("fault in {cell}: {message}"));
+    if crate::report::may_print_trace() {
+        log::warn!("fault in {cell}: {message}\n{}", backtrace::of(*registers));
+    } else {
+        log::warn!("fault in {cell}: {message}");
+    }
+}
+
+/// Lets the interrupted task continue in `raise_fault`, as if the caller of the
+/// interrupted function had called that.
+fn redirect(frame: &mut Frame, kind: FaultKind, cell: String, message: &str) -> bool {
+    let registers = Registers::of(frame);
+    let above = caller(&registers, false).or_else(|| after_wild_call(&registers));
+    let Some(above) = above else { return false };
+    let message = String::from(message);
     let fault = Box::new(Fault {
-        kind: kind_of(frame),
+        kind,
         cell,
         message,
         released: 0,
@@ -160,6 +233,7 @@ pub fn exception(frame: &mut Frame) {
     // The return address is in place just below the caller's frame.
     frame.rsp = above.sp() - 8;
     frame.rip = raise_fault as *const () as u64;
+    true
 }
 
 /// A jump through a bad pointer: no table covers the address, but the call has

@@ -13,19 +13,11 @@ unsafe extern "C" {
 }
 
 /// The unwind tables that cover an address.
-pub(crate) enum Tables {
-    /// The boot image's, with a sorted index.
-    Base {
-        /// Address of `.eh_frame`.
-        eh_frame: usize,
-        /// Address of `.eh_frame_hdr`.
-        index: usize,
-    },
-    /// A cell's.
-    Cell {
-        /// Address of `.eh_frame`.
-        eh_frame: usize,
-    },
+pub(crate) struct Tables {
+    /// Address of `.eh_frame`.
+    pub(crate) eh_frame: usize,
+    /// Address of `.eh_frame_hdr`, its sorted index.
+    pub(crate) index: usize,
 }
 
 pub(crate) fn tables(address: usize) -> Option<Tables> {
@@ -33,16 +25,16 @@ pub(crate) fn tables(address: usize) -> Option<Tables> {
         &raw const __text_start as usize,
         &raw const __text_end as usize,
     );
-    let (index, eh_frame) = (
-        &raw const __eh_frame_hdr_start as usize,
-        &raw const __eh_frame_start as usize,
-    );
     if (start..end).contains(&address) {
-        return Some(Tables::Base { eh_frame, index });
+        return Some(Tables {
+            eh_frame: &raw const __eh_frame_start as usize,
+            index: &raw const __eh_frame_hdr_start as usize,
+        });
     }
     let cell = NAMESPACE.by_address(address)?;
-    (cell.eh_frame != 0).then_some(Tables::Cell {
+    (cell.eh_frame_hdr != 0).then_some(Tables {
         eh_frame: cell.eh_frame,
+        index: cell.eh_frame_hdr,
     })
 }
 
@@ -53,13 +45,9 @@ struct Finder;
 // can return into it.
 unsafe impl EhFrameFinder for Finder {
     fn find(&self, pc: usize) -> Option<FrameInfo> {
-        let kind = match tables(pc)? {
-            Tables::Base { index, .. } => FrameInfoKind::EhFrameHdr(index),
-            Tables::Cell { eh_frame } => FrameInfoKind::EhFrame(eh_frame),
-        };
         Some(FrameInfo {
             text_base: None,
-            kind,
+            kind: FrameInfoKind::EhFrameHdr(tables(pc)?.index),
         })
     }
 }

@@ -64,10 +64,10 @@ pub(crate) fn read_word(address: u64) -> Option<u64> {
 /// return address, so that the call just before it is meant.
 pub(crate) fn caller(registers: &Registers, at_call: bool) -> Option<Registers> {
     let pc = registers.ip().checked_sub(u64::from(at_call))?;
-    let (eh_frame_at, index) = match tables(pc as usize)? {
-        Tables::Base { eh_frame, index } => (eh_frame, Some(index)),
-        Tables::Cell { eh_frame } => (eh_frame, None),
-    };
+    let Tables {
+        eh_frame: eh_frame_at,
+        index,
+    } = tables(pc as usize)?;
     // SAFETY: the section ends with a terminator, which gimli stops at.
     let bytes = unsafe {
         core::slice::from_raw_parts(
@@ -90,24 +90,19 @@ type Fde<'a> = gimli::FrameDescriptionEntry<EndianSlice<'a, NativeEndian>>;
 fn find_fde<'a>(
     eh_frame: &EhFrame<EndianSlice<'a, NativeEndian>>,
     bases: &BaseAddresses,
-    index: Option<usize>,
+    index: usize,
     pc: u64,
 ) -> Option<Fde<'a>> {
-    if let Some(index) = index {
-        // SAFETY: the index lies in front of the frames it describes, in the
-        // boot image's read-only part.
-        let bytes = unsafe { core::slice::from_raw_parts(index as *const u8, 64 << 20) };
-        let bases = bases.clone().set_eh_frame_hdr(index as u64);
-        let header = gimli::EhFrameHdr::new(bytes, NativeEndian)
-            .parse(&bases, 8)
-            .ok()?;
-        return header
-            .table()?
-            .fde_for_address(eh_frame, &bases, pc, EhFrame::cie_from_offset)
-            .ok();
-    }
-    eh_frame
-        .fde_for_address(bases, pc, EhFrame::cie_from_offset)
+    // SAFETY: the index is read-only memory of the boot image or of a loaded
+    // cell, and says itself how long it is; the parser goes no further.
+    let bytes = unsafe { core::slice::from_raw_parts(index as *const u8, 64 << 20) };
+    let bases = bases.clone().set_eh_frame_hdr(index as u64);
+    let header = gimli::EhFrameHdr::new(bytes, NativeEndian)
+        .parse(&bases, 8)
+        .ok()?;
+    header
+        .table()?
+        .fde_for_address(eh_frame, &bases, pc, EhFrame::cie_from_offset)
         .ok()
 }
 

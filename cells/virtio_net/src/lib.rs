@@ -59,5 +59,8 @@ fn fresh() -> Result<Arc<NicState>, OpenError> {
         }
     };
     let message = virtio_net_port::line().map_err(|_| OpenError::NoInterrupt)?;
-    Ok(Arc::new(open::start(hardware, message.message())?))
+    let state = open::start(hardware, message.message())?;
+    let [a, b, c, d, e, f] = state.mac;
+    log::info!("virtio_net: {a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x}");
+    Ok(Arc::new(state))
 }

@@ -17,6 +17,7 @@
 //! generations. Whatever fails before the flip leaves the old cells serving with
 //! their state. One swap runs at a time.
 #![cfg_attr(mitos, no_std)]
+#![forbid(unsafe_code)]
 
 extern crate alloc;
 

@@ -129,6 +129,7 @@ pub struct Node<'a> {
     page: &'a Page,
     special: &'a [u8],
     level: u16,
+    len: u16,
 }
 
 impl<'a> Node<'a> {
@@ -143,6 +144,7 @@ impl<'a> Node<'a> {
             page,
             special,
             level: get_u16(special, 4),
+            len: slots::count(page),
         })
     }
 
@@ -185,7 +187,7 @@ impl<'a> Node<'a> {
     /// How many items there are.
     #[inline]
     pub fn len(&self) -> u16 {
-        slots::count(self.page)
+        self.len
     }
 
     /// The position of item `index` (from 0); the least one when there is no
@@ -205,7 +207,10 @@ impl<'a> Node<'a> {
 
     #[inline]
     fn item_bytes(&self, index: u16) -> Option<(u64, &'a [u8])> {
-        let (tid, rest) = slots::item(self.page, index + 1)?.split_at_checked(TID)?;
+        // Every slot of a tree page points to an item.
+        let word = get_u32(self.page, HEADER_SIZE + usize::from(index) * POINTER_SIZE);
+        let (start, len) = ((word & 0x7FFF) as usize, (word >> 17) as usize);
+        let (tid, rest) = self.page.get(start..start + len)?.split_at_checked(TID)?;
         Some((tid_of(tid), rest))
     }
 
@@ -219,16 +224,34 @@ impl<'a> Node<'a> {
     /// How many items stand before `at`.
     #[inline]
     pub fn count_before(&self, at: Position<'_>) -> u16 {
+        let wanted = prefix(at.key);
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.position(middle) < at {
+            let before = match self.prefix(middle) {
+                Some(found) if found != wanted => found < wanted,
+                _ => self.position(middle) < at,
+            };
+            if before {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
         low
+    }
+
+    /// The [`prefix`] of an item's key; none when it lies too near the page's
+    /// end to be read in one access.
+    #[inline]
+    fn prefix(&self, index: u16) -> Option<u64> {
+        let head = TID + if self.is_leaf() { 0 } else { CHILD };
+        let word = get_u32(self.page, HEADER_SIZE + usize::from(index) * POINTER_SIZE);
+        let (start, len) = ((word & 0x7FFF) as usize, (word >> 17) as usize);
+        let bytes = self.page.get(start + head..)?.first_chunk()?;
+        let len = len.saturating_sub(head);
+        let beyond = if len < 8 { u64::MAX >> (8 * len) } else { 0 };
+        Some(u64::from_be_bytes(*bytes) & !beyond)
     }
 
     /// The item of an inner page below which `at` is found, or (`strictly`)
@@ -255,10 +278,25 @@ impl<'a> Node<'a> {
         (0..self.len()).map(own).collect()
     }
 
+    /// Whether an entry with this key fits as one more, on a leaf.
+    pub fn has_room_for(&self, key: &[u8]) -> bool {
+        TID + key.len() + POINTER_SIZE <= header::free_space(self.page)
+    }
+
     /// Whether `item` fits as one more.
     pub fn has_room(&self, item: &Item) -> bool {
         item.size() + POINTER_SIZE <= header::free_space(self.page)
     }
+}
+
+/// The first eight bytes of a key, with zeros behind a shorter one. Two of them
+/// that differ are in the order of their keys: where they first differ, one byte
+/// is greater than zero, and the other key has a lesser one there or has ended.
+fn prefix(key: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    let len = key.len().min(8);
+    bytes[..len].copy_from_slice(&key[..len]);
+    u64::from_be_bytes(bytes)
 }
 
 #[inline]

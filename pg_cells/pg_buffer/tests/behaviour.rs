@@ -127,6 +127,22 @@ fn limits_and_absent_pages_are_errors() {
     assert_eq!(mtx.latch(PageId::new(FILE, 39)), Err(BufferError::TooLarge));
     assert!(mtx.latch(PageId::new(FILE, 3)).is_ok(), "latched already");
     drop(mtx);
+    // Released pages do not count.
+    let mut mtx = MiniTx::begin(0);
+    for block in 0..40 {
+        let slot = mtx.latch(PageId::new(FILE, block)).unwrap();
+        assert_eq!(mtx.page_id(slot).block, block);
+        if block % 5 > 0 {
+            mtx.release(slot);
+        } else {
+            mtx.write(slot, 100, &(block + 500).to_le_bytes());
+        }
+    }
+    mtx.commit().unwrap();
+    for block in 0..40 {
+        let added = if block % 5 == 0 { 500 } else { 0 };
+        assert_eq!(number(FILE, block), block + added);
+    }
     let nobody = PageId::new(FileId(400), 0);
     assert_eq!(
         blocks(FileId(400)),

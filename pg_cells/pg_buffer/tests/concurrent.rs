@@ -279,3 +279,111 @@ fn a_power_failure_under_load_keeps_what_was_acknowledged() {
         }
     }
 }
+
+/// Grows a file with pages that say where they belong, cuts it, reads it, drops
+/// it; again and again.
+fn churn(
+    file: FileId,
+    seed: u64,
+    stop: &AtomicBool,
+    rounds: &AtomicU64,
+) -> Result<(), BufferError> {
+    let mut random = Random::new(seed);
+    while !stop.load(Ordering::SeqCst) {
+        pg_buffer_port::create_file(&mut MiniTx::begin(0), file)?;
+        for _ in 0..1 + random.below(4) {
+            for _ in 0..random.below(60) {
+                let mut mtx = MiniTx::begin(0);
+                let (slot, block) = mtx.extend(file)?;
+                mtx.init(slot, 2, 0);
+                mtx.write(slot, 32, &PageId::new(file, block).pack().to_le_bytes());
+                mtx.commit()?;
+            }
+            for block in 0..pg_buffer_port::blocks(file)? {
+                is_own(PageId::new(file, block))?;
+            }
+            let keep = random.below(u64::from(pg_buffer_port::blocks(file)?) + 1);
+            pg_buffer_port::truncate(&mut MiniTx::begin(0), file, keep as u32)?;
+            assert_eq!(pg_buffer_port::blocks(file)?, keep as u32);
+        }
+        pg_buffer_port::drop_file(&mut MiniTx::begin(0), file)?;
+        rounds.fetch_add(1, Ordering::SeqCst);
+    }
+    Ok(())
+}
+
+/// Whether the page is its own or still zero.
+fn is_own(id: PageId) -> Result<(), BufferError> {
+    let page = read_page(id)?;
+    let found = pg_page::get_u64(&page[..], 32);
+    let fresh = page[24..].iter().all(|b| *b == 0);
+    assert!(
+        found == id.pack() || fresh,
+        "{id} holds {}",
+        PageId::unpack(found)
+    );
+    Ok(())
+}
+
+#[test]
+fn files_that_come_and_go_never_show_each_others_pages() {
+    let _alone = alone();
+    for seed in 0..4 {
+        let disk = SimDisk::new(8 << 20).threaded(seed);
+        open(&disk, "buffers=640K log_size=2M log_buffer=512K").unwrap();
+        pg_buffer_port::run_background().unwrap();
+        let (stop, rounds) = (AtomicBool::new(false), AtomicU64::new(0));
+        std::thread::scope(|scope| {
+            let churners: Vec<_> = (0..3u32)
+                .map(|n| {
+                    let (stop, rounds) = (&stop, &rounds);
+                    let seed = seed + u64::from(n);
+                    scope.spawn(move || churn(FileId(100 + 4 * n), seed, stop, rounds))
+                })
+                .collect();
+            let reader = scope.spawn(|| {
+                let mut random = Random::new(seed);
+                while !stop.load(Ordering::SeqCst) {
+                    let file = FileId(100 + 4 * random.below(3) as u32);
+                    match is_own(PageId::new(file, random.below(60) as u32)) {
+                        Ok(()) | Err(BufferError::NoSuchPage { .. }) => {}
+                        Err(error) => assert!(disk.is_dead(), "{error}"),
+                    }
+                }
+            });
+            let checkpoints = scope.spawn(|| {
+                while !stop.load(Ordering::SeqCst) {
+                    let done = pg_buffer_port::checkpoint();
+                    assert!(done.is_ok() || disk.is_dead(), "{done:?}");
+                }
+            });
+            let start = Instant::now();
+            while rounds.load(Ordering::SeqCst) < 12 && start.elapsed().as_secs() < 30 {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            if seed % 2 == 1 {
+                disk.fail_after(20);
+                while !disk.is_dead() {
+                    std::thread::yield_now();
+                }
+            }
+            stop.store(true, Ordering::SeqCst);
+            reader.join().expect("the reader");
+            checkpoints.join().expect("checkpoints");
+            let ends = churners.into_iter().map(|c| c.join().expect("a churner"));
+            let ends: Result<Vec<_>, _> = ends.collect();
+            assert!(ends.is_ok() || disk.is_dead(), "{ends:?}");
+        });
+        assert!(rounds.into_inner() > 0);
+        assert_eq!(pg_buffer_port::pins().unwrap(), 0);
+        let image = disk.power_cut(seed);
+        let _ = pg_buffer_port::shut_down();
+        std::thread::sleep(Duration::from_millis(250));
+        open(&SimDisk::from_image(image), OPTIONS).unwrap();
+        for (file, blocks) in pg_buffer_port::files().unwrap() {
+            for block in 0..blocks {
+                is_own(PageId::new(file, block)).unwrap();
+            }
+        }
+    }
+}

@@ -47,6 +47,9 @@ fn crash_and_recover(seed: u64) {
         // The power may fail again while we recover.
         let report = loop {
             disk = SimDisk::from_image(disk.power_cut(random.next_u64()));
+            if seed % 2 == 1 {
+                disk = disk.block_size(4096);
+            }
             if random.below(3) == 0 {
                 disk.fail_after(1 + random.below(40));
             }

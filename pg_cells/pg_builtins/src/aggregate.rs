@@ -158,8 +158,9 @@ fn take_one(kind: AggregateKind, best: &mut Datum, new: &Datum) {
         return;
     }
     let better = match kind {
-        Min => compare(new, best).is_lt(),
-        Max => compare(new, best).is_gt(),
+        // Of equal values (1.5 and 1.50) the later one is kept.
+        Min => compare(new, best).is_le(),
+        Max => compare(new, best).is_ge(),
         BoolAnd => !new.is_true(),
         BoolOr => new.is_true(),
         _ => {

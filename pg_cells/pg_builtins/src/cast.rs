@@ -59,11 +59,19 @@ pub fn find_cast(from: Oid, to: Oid, context: CastContext) -> Option<CastMethod>
     if let Some(cast) = CASTS.iter().find(|c| c.from == from && c.to == to) {
         return (cast.context <= context).then_some(cast.method);
     }
-    if let (Some(f), Some(t)) = (element_of(from), element_of(to)) {
+    // A vector is an array whose subscripts start at 0.
+    let vector = |t: Oid| matches!(t, oid::INT2VECTOR | oid::OIDVECTOR);
+    if let (Some(f), Some(t)) = (element_of(from), element_of(to))
+        && !vector(from)
+        && !vector(to)
+    {
         return match find_cast(f, t, context)? {
             CastMethod::Relabel => Some(CastMethod::Relabel),
             _ => Some(CastMethod::Elements),
         };
+    }
+    if vector(from) && context == CastContext::Explicit && element_of(from) == element_of(to) {
+        return Some(CastMethod::Relabel);
     }
     match to {
         oid::RECORD if is_composite(from) => return Some(CastMethod::Relabel),

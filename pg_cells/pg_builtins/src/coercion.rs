@@ -8,7 +8,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use pg_types::oid::{self, Oid};
 use pg_types::typeinfo::{element_of, is_reg};
-use pg_types::{ArrayValue, Datum, SqlError, SqlResult, SqlState, coerce_typmod, format_type};
+use pg_types::{ArrayValue, Datum, SqlError, SqlResult, SqlState, coerce_typmod, type_name};
 
 /// Brings a value from one type to another by a settled coercion. NULL stays NULL.
 pub fn apply(
@@ -74,15 +74,17 @@ pub fn output_text(
     type_oid: Oid,
     ctx: &dyn EvalContext,
 ) -> SqlResult<Option<String>> {
-    if let (Datum::Oid(object), true) = (value, is_reg(type_oid)) {
-        if *object != oid::INVALID {
-            let answer = match type_oid {
-                oid::REGTYPE => crate::system::format_type_name(*object, -1, ctx)?,
-                _ => ctx.catalog(CatalogQuery::NameOfReg(type_oid, *object))?,
-            };
-            if let Datum::Text(name) = answer {
-                return Ok(Some(name.as_str().into()));
-            }
+    if let (Datum::Oid(object), true) = (value, is_reg(type_oid))
+        && *object != oid::INVALID
+    {
+        let answer = match type_oid {
+            oid::REGTYPE => crate::system::format_type_name(*object, None, ctx)?,
+            _ => ctx.catalog(CatalogQuery::NameOfReg(type_oid, *object))?,
+        };
+        if let Datum::Text(name) = answer
+            && name != "???"
+        {
+            return Ok(Some(name.as_str().into()));
         }
     }
     Ok(pg_types::to_text(value, type_oid, ctx.format()))
@@ -132,7 +134,7 @@ fn reg_input(type_oid: Oid, text: &str, ctx: &dyn EvalContext) -> SqlResult<Datu
         ),
         _ => (
             SqlState::UNDEFINED_OBJECT,
-            alloc::format!("{} \"{text}\" does not exist", format_type(type_oid, -1)),
+            alloc::format!("{} \"{text}\" does not exist", type_name(type_oid)),
         ),
     };
     Err(SqlError::new(code, message))
@@ -150,8 +152,8 @@ pub fn cast_elements(value: &Datum, to: Oid, ctx: &dyn EvalContext) -> SqlResult
             SqlState::CANNOT_COERCE,
             alloc::format!(
                 "cannot cast type {} to {}",
-                format_type(array.elem, -1),
-                format_type(target, -1)
+                type_name(array.elem),
+                type_name(target)
             ),
         )
     })?;

@@ -3,27 +3,9 @@
 use crate::coercion::output_text;
 use crate::context::EvalContext;
 use alloc::string::String;
+use pg_types::json::put_string;
 use pg_types::oid::{self, Oid};
 use pg_types::{ArrayValue, Datum, SqlError, SqlResult, SqlState};
-
-/// Appends a JSON string literal.
-pub(crate) fn put_string(out: &mut String, s: &str) {
-    out.push('"');
-    for c in s.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\x08' => out.push_str("\\b"),
-            '\x0c' => out.push_str("\\f"),
-            c if c < ' ' => out.push_str(&alloc::format!("\\u{:04x}", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-}
 
 /// Appends a value of a type as JSON.
 pub(crate) fn put_value(

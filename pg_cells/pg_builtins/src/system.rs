@@ -1,13 +1,13 @@
 //! Helpers over types and the catalog that several function files share.
 
 use crate::context::{CatalogQuery, EvalContext};
-use pg_types::{Datum, Oid, SqlResult, Str, format_type};
+use pg_types::{Datum, Oid, SqlResult, Str, format_type, type_name};
 
-/// `format_type` for built-in and user types.
-pub fn format_type_name(t: Oid, typmod: i32, ctx: &dyn EvalContext) -> SqlResult<Datum> {
-    let name = format_type(t, typmod);
+/// `format_type` for built-in and user types; without a modifier as `regtype` prints it.
+pub fn format_type_name(t: Oid, typmod: Option<i32>, ctx: &dyn EvalContext) -> SqlResult<Datum> {
+    let name = typmod.map_or_else(|| type_name(t), |m| format_type(t, m));
     if name == "???" {
-        let answer = ctx.catalog(CatalogQuery::FormatType(t, typmod))?;
+        let answer = ctx.catalog(CatalogQuery::FormatType(t, typmod.unwrap_or(-1)))?;
         if !answer.is_null() {
             return Ok(answer);
         }

@@ -8,23 +8,42 @@ mod eval;
 use eval::evaluate;
 
 /// Expressions whose answers differ from PostgreSQL's, and why that stays.
-const DIFFERS: &[(&str, &str)] = &[];
+const DIFFERS: &[(&str, &str)] = &[
+    (
+        "unnest(\'{1}\')",
+        "the server has more functions of this name",
+    ),
+    ("||/ 27", "the server's libm is off by one unit; 3 is right"),
+    ("cbrt(27)", "the same"),
+];
 
 fn check(name: &str, text: &str) {
-    let mut lines = text.lines().filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let mut lines = text
+        .lines()
+        .filter(|l| !l.is_empty() && !l.starts_with('#'));
     let (mut count, mut wrong) = (0, Vec::new());
     while let (Some(expression), Some(expected)) = (lines.next(), lines.next()) {
         count += 1;
         let got = match evaluate(expression) {
-            Ok((ty, value)) => format!("= {ty} | {}", value.replace('\\', "\\\\").replace('\n', "\\n")),
+            Ok((ty, value)) => format!(
+                "= {ty} | {}",
+                value.replace('\\', "\\\\").replace('\n', "\\n")
+            ),
             Err(e) => format!("! {} {}", e.code(), e.message()),
         };
         if got != expected && !DIFFERS.iter().any(|(e, _)| *e == expression) {
-            wrong.push(format!("{expression}\n  expected {expected}\n  got      {got}"));
+            wrong.push(format!(
+                "{expression}\n  expected {expected}\n  got      {got}"
+            ));
         }
     }
     assert!(count > 50, "{name} has lost its cases");
-    assert!(wrong.is_empty(), "{} of {count} in {name}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {count} in {name}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 #[test]
@@ -50,4 +69,14 @@ fn arrays() {
 #[test]
 fn formatting() {
     check("formatting", include_str!("golden/formatting.txt"));
+}
+
+#[test]
+fn resolution() {
+    check("resolution", include_str!("golden/resolution.txt"));
+}
+
+#[test]
+fn more() {
+    check("more", include_str!("golden/more.txt"));
 }

@@ -67,6 +67,7 @@ pub fn from_class(reader: &Reader<'_>, class: &Row) -> SqlResult<Option<Relation
         indexes,
         checks: constraints.iter().filter_map(check).collect(),
         foreign_keys: constraints.iter().filter_map(foreign_key).collect(),
+        referenced_by: Vec::new(),
         view: match kind {
             RelationKind::View => view(reader, oid)?,
             _ => None,

@@ -11,15 +11,16 @@ use crate::store::{PortStore, RowStore};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 use pg_executor_port::errors::txn_error;
-use pg_executor_port::{ExecContext, Measure, Prepared, Progress, Query, RowSink};
+use pg_executor_port::{ExecContext, InTransaction, Measure, Prepared, Progress, Query, RowSink};
 use pg_plan::Plan;
 use pg_txn_port::Snapshot;
 use pg_types::{SqlError, SqlResult};
 use sync::SpinLock;
 
 /// A tree that holds more memory than this is not kept.
-const KEEP_BYTES: usize = 64 * 1024;
+const KEEP_BYTES: usize = 256 * 1024;
 
 /// A compiled plan.
 pub struct Compiled {
@@ -69,6 +70,8 @@ pub struct Running {
     /// The tree has been used and must be reset first.
     used: bool,
     done: bool,
+    /// It ended with an error: its tree is not used again.
+    failed: bool,
     /// From the first batch to the last.
     snapshot: Option<Arc<Snapshot>>,
     home: Option<Arc<Compiled>>,
@@ -99,6 +102,7 @@ impl Running {
             run,
             used: false,
             done: false,
+            failed: false,
             snapshot: None,
             home: None,
         }))
@@ -135,11 +139,17 @@ impl Running {
                 progress.done = true;
                 break;
             }
-            sink.row(self.root.row().get(..self.visible).unwrap_or_default())?;
+            let row = self.root.row().get(..self.visible).unwrap_or_default();
+            sink.row(row, env.session)?;
             progress.rows += 1;
         }
         progress.affected = self.root.affected();
         Ok(progress)
+    }
+
+    /// Sets the memory that a sort may use.
+    pub fn limit_work(&mut self, bytes: usize) {
+        self.run.memory.work = bytes;
     }
 
     /// Makes a used tree ready for another execution.
@@ -200,17 +210,20 @@ impl Query for Running {
             Some(snapshot) => snapshot,
             None => ctx.tx.snapshot().map_err(txn_error)?,
         };
-        self.run.memory.work = ctx.work_mem;
+        self.limit_work(ctx.work_mem);
         self.run.memory.limit = ctx.memory_limit;
         let cancel = ctx.tx.cancel_token().clone();
-        let (params, session, views, spill) = (ctx.params, ctx.session, ctx.views, ctx.spill);
-        let mut store = PortStore::new(ctx.tx, snapshot);
+        let (params, views, spill) = (ctx.params, ctx.views, ctx.spill);
+        let tx = RefCell::new(&mut *ctx.tx);
+        let session = InTransaction::new(ctx.session, &tx);
+        let mut store = PortStore::new(&tx, snapshot);
         if self.used && self.run.stale {
             self.run.stale = false;
+            let store = &mut store;
             self.rewind(Surroundings {
-                store: &mut store,
+                store,
                 params,
-                session,
+                session: &session,
                 views,
                 cancel: &cancel,
                 spill,
@@ -219,7 +232,7 @@ impl Query for Running {
         let surroundings = Surroundings {
             store: &mut store,
             params,
-            session,
+            session: &session,
             views,
             cancel: &cancel,
             spill,
@@ -230,6 +243,7 @@ impl Query for Running {
         }
         if result.is_err() {
             self.done = true;
+            self.failed = true;
         }
         result
     }
@@ -241,7 +255,8 @@ impl Query for Running {
     fn close(mut self: Box<Self>) {
         self.snapshot = None;
         let Some(home) = self.home.take() else { return };
-        if self.run.memory.used() <= KEEP_BYTES && self.run.measures.is_empty() {
+        let keep = !self.failed && self.run.memory.used() <= KEEP_BYTES;
+        if keep && self.run.measures.is_empty() {
             self.run.stale = self.used;
             self.done = false;
             let former = home.spare.lock().replace(self);

@@ -87,12 +87,26 @@ pub fn add_item(mtx: &mut MiniTx, page: Slot, number: u16, header: &TupleHeader,
     let pointer_at = slots::pointer_offset(number);
     let lower = lower.max(pointer_at + slots::POINTER_SIZE);
     let pointer = ItemPointer::normal(upper as u16, (tuple_header::SIZE + row.len()) as u16);
-    mtx.write(page, upper, &header.encode());
-    if !row.is_empty() {
-        mtx.write(page, upper + tuple_header::SIZE, row);
-    }
+    write_item(mtx, page, upper, header, row);
     mtx.write(page, pointer_at, &pointer.encode());
     set_bounds(mtx, page, lower, upper);
+}
+
+/// Writes an item's bytes: a small one in one piece.
+fn write_item(mtx: &mut MiniTx, page: Slot, at: usize, header: &TupleHeader, row: &[u8]) {
+    let mut item = [0; 160];
+    match item.get_mut(..tuple_header::SIZE + row.len()) {
+        Some(item) => {
+            let (head, body) = item.split_at_mut(tuple_header::SIZE);
+            head.copy_from_slice(&header.encode());
+            body.copy_from_slice(row);
+            mtx.write(page, at, item);
+        }
+        None => {
+            mtx.write(page, at, &header.encode());
+            mtx.write(page, at + tuple_header::SIZE, row);
+        }
+    }
 }
 
 /// Writes the ends of pointers and items into the page header.
@@ -143,8 +157,7 @@ pub fn version(page: &Page, number: u16) -> Option<Version> {
 pub fn write_end(mtx: &mut MiniTx, page: Slot, version: &Version) {
     let bytes = version.header.encode();
     let at = version.offset;
-    mtx.write(page, at + field::XMAX, &bytes[field::XMAX..field::CMIN]);
-    mtx.write(page, at + field::CMAX, &bytes[field::CMAX..]);
+    mtx.write(page, at + field::XMAX, &bytes[field::XMAX..]);
 }
 
 /// Sets hints that reading has brought, if there are any.

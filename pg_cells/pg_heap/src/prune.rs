@@ -3,14 +3,14 @@
 //! pointer stays, as a redirect to the chain's first version left, or as a dead
 //! pointer when none is.
 
-use crate::page::{self, Version, set_free_slots, set_pointer, version};
-use crate::visibility::{Fate, fate};
+use crate::page::{self, set_free_slots, version};
+use crate::visibility::{Fate, Known};
 use alloc::vec;
 use alloc::vec::Vec;
 use pg_buffer_port::{MiniTx, Slot};
 use pg_heap_port::HeapError;
 use pg_page::slots::{self, ItemPointer, State};
-use pg_page::tuple_header::bits;
+use pg_page::tuple_header::{TupleHeader, bits};
 use pg_page::{Page, header};
 use pg_txn_port::Xid;
 
@@ -37,9 +37,12 @@ pub struct Plan {
 
 struct Planner<'a> {
     page: &'a Page,
-    /// By slot number.
-    fates: Vec<Option<(Version, Fate)>>,
+    /// By slot number; none where no version is.
+    fates: Vec<Option<Fate>>,
+    /// Versions that are dealt with.
     reached: Vec<bool>,
+    /// The chain being looked at.
+    members: Vec<u16>,
     plan: Plan,
 }
 
@@ -50,18 +53,27 @@ pub fn plan(page: &Page, horizon: Xid) -> Result<Plan, HeapError> {
         page,
         fates: vec![None; count + 1],
         reached: vec![false; count + 1],
+        members: Vec::new(),
         plan: Plan::default(),
     };
+    let mut known = Known::default();
     for (number, pointer) in slots::pointers(page) {
         if pointer.state == State::Normal
             && let Some(found) = version(page, number)
         {
-            let fate = fate(&found.header, horizon, &mut 0)?;
-            planner.fates[usize::from(number)] = Some((found, fate));
+            let fate = known.fate(&found.header, horizon)?;
+            planner.fates[usize::from(number)] = Some(fate);
+            // Most versions are alone and alive.
+            if fate == Fate::Live && found.header.infomask & bits::IN_CHAIN == 0 {
+                planner.reached[usize::from(number)] = true;
+                planner.plan.live += 1;
+            }
         }
     }
     for (number, pointer) in slots::pointers(page) {
-        planner.chain(number, pointer);
+        if !planner.reached[usize::from(number)] {
+            planner.chain(number, pointer);
+        }
     }
     for number in 1..=count {
         planner.leftover(number as u16);
@@ -70,8 +82,9 @@ pub fn plan(page: &Page, horizon: Xid) -> Result<Plan, HeapError> {
 }
 
 impl Planner<'_> {
-    fn at(&self, number: u16) -> Option<(Version, Fate)> {
-        self.fates.get(usize::from(number)).copied().flatten()
+    fn at(&self, number: u16) -> Option<(TupleHeader, Fate)> {
+        let fate = (*self.fates.get(usize::from(number))?)?;
+        Some((version(self.page, number)?.header, fate))
     }
 
     /// Plans the chain that begins at `root`, if one does.
@@ -81,20 +94,17 @@ impl Planner<'_> {
             State::Normal => Some(root),
             State::Unused | State::Dead => return,
         };
-        if self
-            .at(root)
-            .is_some_and(|(v, _)| v.header.has(bits::HEAP_ONLY))
-        {
+        if self.at(root).is_some_and(|(h, _)| h.has(bits::HEAP_ONLY)) {
             return;
         }
-        let mut members: Vec<u16> = Vec::new();
+        let mut members = core::mem::take(&mut self.members);
+        members.clear();
         let mut dead = 0;
         let mut expect = None;
         while let Some(number) = next.take() {
-            let Some((found, fate)) = self.at(number) else {
+            let Some((header, fate)) = self.at(number) else {
                 break;
             };
-            let header = found.header;
             if expect.is_some_and(|x| x != header.xmin) || members.contains(&number) {
                 break;
             }
@@ -104,7 +114,10 @@ impl Planner<'_> {
                 // does not see the end of this one.
                 dead = members.len();
             }
-            if header.has(bits::HOT_UPDATED) {
+            // Behind a version that is not ended for good there may be one whose
+            // maker has aborted: no part of the chain.
+            let ended = matches!(fate, Fate::Dead | Fate::RecentlyDead);
+            if ended && header.has(bits::HOT_UPDATED) {
                 next = Some(header.next_slot);
                 expect = Some(header.xmax);
             }
@@ -113,6 +126,7 @@ impl Planner<'_> {
             self.reached[usize::from(*number)] = true;
         }
         self.cut(root, pointer, &members, dead);
+        self.members = members;
     }
 
     /// Plans to remove the first `dead` members of a chain.
@@ -143,10 +157,13 @@ impl Planner<'_> {
 
     /// A version that no chain reaches: left by an update that was rolled back.
     fn leftover(&mut self, number: u16) {
-        let Some((found, fate)) = self.at(number) else {
+        if self.reached[usize::from(number)] {
+            return;
+        }
+        let Some((header, fate)) = self.at(number) else {
             return;
         };
-        if self.reached[usize::from(number)] || !found.header.has(bits::HEAP_ONLY) {
+        if !header.has(bits::HEAP_ONLY) {
             return;
         }
         if fate == Fate::Dead {
@@ -158,15 +175,13 @@ impl Planner<'_> {
     }
 
     fn stays(&mut self, number: u16) {
-        let Some((found, fate)) = self.at(number) else {
+        let Some((header, fate)) = self.at(number) else {
             return;
         };
         match fate {
-            Fate::Live => self.plan.live += 1,
-            Fate::Undecided => self.plan.live += 1,
+            Fate::Live | Fate::Undecided => self.plan.live += 1,
             Fate::RecentlyDead | Fate::Dead => self.plan.kept_dead += 1,
         }
-        let header = &found.header;
         if fate != Fate::Live && !header.has(bits::XMAX_LOCK_ONLY) {
             let ends = if header.xmax == 0 {
                 header.xmin
@@ -176,7 +191,6 @@ impl Planner<'_> {
             let hint = self.plan.prune_hint;
             self.plan.prune_hint = if hint == 0 { ends } else { hint.min(ends) };
         }
-        let _ = self.page;
     }
 }
 
@@ -186,58 +200,58 @@ pub fn prune(mtx: &mut MiniTx, page: Slot) -> Result<Plan, HeapError> {
     let plan = plan(mtx.page(page), horizon)?;
     page::set_prune_hint(mtx, page, plan.prune_hint);
     if !plan.changes.is_empty() {
-        for (number, pointer) in &plan.changes {
-            set_pointer(mtx, page, *number, *pointer);
-        }
         if plan.changes.iter().any(|(_, p)| p.state == State::Unused) {
             set_free_slots(mtx, page, true);
         }
-        compact(mtx, page);
+        compact(mtx, page, &plan.changes);
     }
     Ok(plan)
 }
 
-/// Moves all items to the page's end, in runs that lie together.
-fn compact(mtx: &mut MiniTx, page: Slot) {
+/// Changes pointers and moves all items left to the page's end, in runs that lie
+/// together. The pointers are written in one piece.
+fn compact(mtx: &mut MiniTx, page: Slot, changes: &[(u16, ItemPointer)]) {
     let bytes = mtx.page(page);
-    let mut items: Vec<(u16, ItemPointer)> = slots::pointers(bytes)
-        .filter(|(_, p)| p.state == State::Normal)
-        .collect();
-    items.sort_unstable_by_key(|(_, p)| core::cmp::Reverse(p.offset));
+    let mut pointers: Vec<ItemPointer> = slots::pointers(bytes).map(|(_, p)| p).collect();
+    for (number, pointer) in changes {
+        pointers[usize::from(*number) - 1] = *pointer;
+    }
+    // Offset and slot in one number, which sorts by the offset.
+    let mut items: Vec<u32> = Vec::with_capacity(pointers.len());
+    for (at, pointer) in (0u32..).zip(&pointers) {
+        if pointer.state == State::Normal {
+            items.push(u32::from(pointer.offset) << 16 | at);
+        }
+    }
+    items.sort_unstable();
     let lower = usize::from(header::lower(bytes));
     let mut upper = usize::from(header::special(bytes));
-    // The run being collected: from where, how long, to where its end goes.
-    let mut run: Option<(usize, usize, usize)> = None;
-    for (number, pointer) in items {
-        let (from, size) = (
-            usize::from(pointer.offset),
-            usize::from(pointer.len).next_multiple_of(2),
-        );
+    // The run being collected: from where, how long, to where.
+    let mut run = (upper, 0, upper);
+    for item in items.into_iter().rev() {
+        let pointer = &mut pointers[(item & 0xFFFF) as usize];
+        let size = usize::from(pointer.len).next_multiple_of(2);
+        let from = usize::from(pointer.offset);
         upper -= size;
-        if from != upper {
-            set_pointer(
-                mtx,
-                page,
-                number,
-                ItemPointer::normal(upper as u16, pointer.len),
-            );
+        pointer.offset = upper as u16;
+        if from + size == run.0 {
+            run = (from, run.1 + size, upper);
+        } else {
+            move_run(mtx, page, run);
+            run = (from, size, upper);
         }
-        run = match run {
-            Some((start, len, to)) if from + size == start => Some((from, len + size, to - size)),
-            other => {
-                move_run(mtx, page, other);
-                Some((from, size, upper))
-            }
-        };
     }
     move_run(mtx, page, run);
+    let mut encoded = Vec::with_capacity(pointers.len() * slots::POINTER_SIZE);
+    for pointer in &pointers {
+        encoded.extend_from_slice(&pointer.encode());
+    }
+    mtx.write(page, slots::pointer_offset(1), &encoded);
     page::set_bounds(mtx, page, lower, upper);
 }
 
-fn move_run(mtx: &mut MiniTx, page: Slot, run: Option<(usize, usize, usize)>) {
-    if let Some((from, len, to)) = run
-        && from != to
-    {
+fn move_run(mtx: &mut MiniTx, page: Slot, (from, len, to): (usize, usize, usize)) {
+    if from != to && len > 0 {
         mtx.shift(page, from, to, len);
     }
 }

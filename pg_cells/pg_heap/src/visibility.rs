@@ -95,21 +95,49 @@ pub enum Fate {
     Undecided,
 }
 
-/// What the version is, when every snapshot sees the ends of transactions before
-/// `horizon`.
-pub fn fate(header: &TupleHeader, horizon: Xid, hints: &mut u16) -> Result<Fate, HeapError> {
-    match xmin_status(header, hints)? {
-        XidStatus::Aborted => return Ok(Fate::Dead),
-        XidStatus::InProgress => return Ok(Fate::Undecided),
-        XidStatus::Committed => {}
+/// How the transaction asked for last ended: versions of one page have few
+/// different makers.
+#[derive(Default)]
+pub struct Known(Option<(u64, XidStatus)>);
+
+impl Known {
+    fn status(&mut self, xid: u64) -> Result<XidStatus, HeapError> {
+        match self.0 {
+            Some((known, status)) if known == xid => Ok(status),
+            _ => {
+                let status = status(Xid(xid))?;
+                self.0 = Some((xid, status));
+                Ok(status)
+            }
+        }
     }
-    if is_unended(header) {
-        return Ok(Fate::Live);
+
+    /// What the version is, when every snapshot sees the ends of transactions
+    /// before `horizon`.
+    pub fn fate(&mut self, header: &TupleHeader, horizon: Xid) -> Result<Fate, HeapError> {
+        if !header.has(bits::XMIN_COMMITTED) {
+            if header.has(bits::XMIN_ABORTED) {
+                return Ok(Fate::Dead);
+            }
+            match self.status(header.xmin)? {
+                XidStatus::Aborted => return Ok(Fate::Dead),
+                XidStatus::InProgress => return Ok(Fate::Undecided),
+                XidStatus::Committed => {}
+            }
+        }
+        if is_unended(header) {
+            return Ok(Fate::Live);
+        }
+        let ended = if header.has(bits::XMAX_COMMITTED) {
+            XidStatus::Committed
+        } else {
+            self.status(header.xmax)?
+        };
+        Ok(match ended {
+            XidStatus::Aborted => Fate::Live,
+            XidStatus::InProgress => Fate::Undecided,
+            XidStatus::Committed if Xid(header.xmax) < horizon => Fate::Dead,
+            XidStatus::Committed => Fate::RecentlyDead,
+        })
     }
-    Ok(match xmax_status(header, hints)? {
-        XidStatus::Aborted => Fate::Live,
-        XidStatus::InProgress => Fate::Undecided,
-        XidStatus::Committed if Xid(header.xmax) < horizon => Fate::Dead,
-        XidStatus::Committed => Fate::RecentlyDead,
-    })
 }

@@ -71,13 +71,16 @@ pub fn parse(text: &Text<'_>, tokens: &[Tok], error: &ParserError) -> SqlError {
         ParserError::RecursionLimitExceeded => too_deep(),
         ParserError::TokenizerError(message) | ParserError::ParserError(message) => {
             let end = text.extent(tokens).1;
+            if message.contains("found: EOF") {
+                return at_end(text, end);
+            }
             let Some(place) = place(message) else {
                 return match tokens.first() {
                     Some(first) if tokens.len() == 1 => near(text, first),
                     _ => SqlError::new(SqlState::SYNTAX_ERROR, format!("syntax error: {message}")),
                 };
             };
-            if message.contains("found: EOF") || place.line == 0 {
+            if place.line == 0 {
                 return at_end(text, end);
             }
             let start = text.offset(place);

@@ -48,6 +48,9 @@ pub struct Relation {
     pub checks: Vec<CheckConstraint>,
     /// Foreign keys that this table has.
     pub foreign_keys: Vec<ForeignKey>,
+    /// Tables with a foreign key that references this one, by id, each once; may
+    /// hold this table itself.
+    pub referenced_by: Vec<Oid>,
     /// A view's query, as SQL text.
     pub view: Option<String>,
     /// A sequence's parameters.

@@ -33,13 +33,9 @@ fn blockers(shared: &Shared, slot: u32, out: &mut Vec<u32>) {
     match &proc.waiting {
         None => {}
         Some(Waiting::Xid { holder, serial, .. }) => {
-            if shared
-                .procs
-                .get(*holder as usize)
-                .is_some_and(|p| p.serial == *serial)
-            {
-                out.push(*holder);
-            }
+            let place = shared.procs.get(*holder as usize);
+            let still_there = place.filter(|p| p.serial == *serial);
+            out.extend(still_there.map(|_| *holder));
         }
         Some(Waiting::Lock { target, mode }) => {
             let Some(lock) = shared.locks.get(target) else {

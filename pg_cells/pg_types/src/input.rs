@@ -62,6 +62,11 @@ pub fn input(
         ),
         oid::INT2VECTOR | oid::OIDVECTOR => return parse_vector(type_oid, text, settings),
         oid::VOID => Datum::text(""),
+        oid::JSON => {
+            crate::json::parse(text, "json")?;
+            Datum::Text(Str::from(text))
+        }
+        oid::JSONB => Datum::Text(Str::from(crate::json::canonical(text)?)),
         t if is_string(t) => Datum::Text(Str::from(text)),
         t if crate::typeinfo::is_reg(t) => Datum::Oid(parse_reg(t, text)?),
         t => match element_of(t) {

@@ -23,15 +23,27 @@ pub fn numeric_precision_scale(typmod: i32) -> Option<(i32, i32)> {
     Some(((raw >> 16) & 0xffff, ((raw & 0x7ff) ^ 1024) - 1024))
 }
 
+/// The name of a type whose modifier is not of interest: as messages and `regtype` show it.
+///
+/// Differs from `format_type(oid, -1)` for `bpchar`, which is `character` here.
+pub fn type_name(oid: Oid) -> String {
+    match oid {
+        BPCHAR => "character".to_string(),
+        BPCHAR_ARRAY => "character[]".to_string(),
+        _ => format_type(oid, -1),
+    }
+}
+
 /// See [`crate::typeinfo::format_type`].
 pub(crate) fn format_type(oid: Oid, typmod: i32) -> String {
     if oid == 0 {
         return "-".to_string();
     }
-    if oid != INT2VECTOR && oid != OIDVECTOR {
-        if let Some(elem) = element_of(oid) {
-            return format!("{}[]", format_type(elem, typmod));
-        }
+    if oid != INT2VECTOR
+        && oid != OIDVECTOR
+        && let Some(elem) = element_of(oid)
+    {
+        return format!("{}[]", format_type(elem, typmod));
     }
     let Some(info) = type_info(oid) else {
         return "???".to_string();

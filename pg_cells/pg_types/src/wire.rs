@@ -107,7 +107,7 @@ pub fn receive(type_oid: Oid, typmod: i32, bytes: &[u8]) -> SqlResult<Datum> {
         oid::BYTEA => Datum::Bytea(Arc::from(bytes)),
         oid::NUMERIC => Datum::Numeric(numeric::receive(bytes)?),
         oid::JSONB => match bytes.split_first() {
-            Some((1, rest)) => Datum::Text(text(rest)?),
+            Some((1, rest)) => Datum::Text(Str::from(crate::json::canonical(&text(rest)?)?)),
             _ => return Err(SqlError::internal("unsupported jsonb version number")),
         },
         t if is_string(t) => Datum::Text(text(bytes)?),

@@ -1,8 +1,9 @@
 //! What the tests of this folder share: the storage and row cells on a simulated
 //! disk, in one process, with threads for tasks.
+#![forbid(unsafe_code)]
 
 use pg_btree_port::{Cursor, EntryBatch, Inserted};
-use pg_buffer_port::{FileId, Fork, MiniTx};
+use pg_buffer_port::MiniTx;
 use pg_heap_port::{RowBatch, RowBuf, Tid};
 use pg_txn_port::{Isolation, Snapshot, Transaction};
 use port::{Birth, Cell, CellCode, CellRef, Door, Options};
@@ -10,6 +11,7 @@ use sim_disk::SimDisk;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
+pub use pg_buffer_port::{FileId, Fork};
 pub use sim_disk::Random;
 
 /// The ports are one per process: one test at a time.
@@ -203,9 +205,8 @@ pub fn swap(cell: &'static Cell) {
     let options = Options::default();
     let door: &dyn Door = *cell.provides[0];
     let deadline = || task_port::now() + 60_000_000_000;
-    let stateless = door.export().expect("a provider").is_none();
     let mut states = Vec::new();
-    if !stateless {
+    if door.has_state() {
         door.close();
         door.drain(deadline()).expect("drained");
         let state = door.export().expect("a state");
@@ -217,4 +218,10 @@ pub fn swap(cell: &'static Cell) {
     door.flip().expect("flipped");
     door.open();
     door.retire(deadline()).expect("retired");
+}
+
+/// A disk that holds `image`.
+#[must_use]
+pub fn sim_disk(image: sim_disk::Image) -> SimDisk {
+    SimDisk::from_image(image)
 }

@@ -104,6 +104,17 @@ impl SimDisk {
         self
     }
 
+    /// The same disk, but requests are done by a thread, all that have come
+    /// together after `latency`.
+    #[must_use]
+    pub fn latency(mut self, latency: std::time::Duration) -> Self {
+        let inner = Arc::clone(&self.inner);
+        self.queue = Some(Queue::start_slow(latency, move |request| {
+            finish(&inner, request);
+        }));
+        self
+    }
+
     /// The same disk with another size of logical blocks.
     #[must_use]
     pub fn block_size(mut self, bytes: u32) -> Self {

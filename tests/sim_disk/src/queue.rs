@@ -2,7 +2,7 @@
 
 use crate::Random;
 use nvme_port::Request;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// The requests that wait.
 #[derive(Debug)]
@@ -30,19 +30,47 @@ impl Queue {
         queue
     }
 
+    /// Starts a thread that takes everything, waits, and does it.
+    pub(crate) fn start_slow(
+        latency: std::time::Duration,
+        perform: impl Fn(Request) + Send + 'static,
+    ) -> Arc<Self> {
+        let queue = Arc::new(Queue {
+            waiting: Mutex::new(Vec::new()),
+            some: Condvar::new(),
+        });
+        let mine = Arc::downgrade(&queue);
+        std::thread::spawn(move || {
+            while let Some(queue) = mine.upgrade() {
+                let all = core::mem::take(&mut *queue.some());
+                if !all.is_empty() {
+                    std::thread::sleep(latency);
+                }
+                all.into_iter().for_each(&perform);
+            }
+        });
+        queue
+    }
+
     pub(crate) fn push(&self, request: Request) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         waiting.push(request);
         self.some.notify_one();
     }
 
-    fn pick(&self, random: &mut Random) -> Option<Request> {
+    /// The requests, once there are any or some time has passed.
+    fn some(&self) -> MutexGuard<'_, Vec<Request>> {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let limit = std::time::Duration::from_millis(50);
-        let (mut waiting, _) = self
+        let (waiting, _) = self
             .some
             .wait_timeout_while(waiting, limit, |w| w.is_empty())
             .unwrap_or_else(PoisonError::into_inner);
+        waiting
+    }
+
+    fn pick(&self, random: &mut Random) -> Option<Request> {
+        let mut waiting = self.some();
         if waiting.is_empty() {
             return None;
         }

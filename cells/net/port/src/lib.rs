@@ -10,6 +10,7 @@
 //! [`state`] holds everything that survives a replacement. Interfaces,
 //! addresses and protocols are the `net` cell's business.
 #![cfg_attr(mitos, no_std)]
+#![forbid(unsafe_code)]
 
 extern crate alloc;
 

@@ -44,6 +44,10 @@ pub struct Sched {
     pub pinned: Option<usize>,
     /// When it was switched in (ns).
     pub since: AtomicU64,
+    /// The ledger's activity and the switch count when the watchdog looked last.
+    pub watched: AtomicU64,
+    /// How many looks in a row saw no activity.
+    pub silent: AtomicU32,
     /// How often it was switched in.
     pub switches: AtomicU64,
     /// Owns the stack.
@@ -109,6 +113,10 @@ fn tasks() -> &'static dyn Tasks {
         None => panic!("the task cell is not up yet"),
     }
 }
+
+/// Bytes at the lower end of every stack that become writable only when it
+/// overflows, for unwinding.
+pub const STACK_RESERVE: usize = 32 * 1024;
 
 /// Why a task could not be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

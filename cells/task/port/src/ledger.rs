@@ -8,6 +8,7 @@
 
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -23,6 +24,8 @@ pub struct LedgerMark(usize);
 /// The list of what one task holds. Only that task touches it.
 pub struct Ledger {
     entries: UnsafeCell<Vec<Entry>>,
+    /// Counts entries ever made; the watchdog looks whether it moves.
+    activity: AtomicU64,
 }
 
 // SAFETY: the ledger is reached only through the running task's own header
@@ -38,6 +41,7 @@ impl Ledger {
     pub const fn new() -> Self {
         Ledger {
             entries: UnsafeCell::new(Vec::new()),
+            activity: AtomicU64::new(0),
         }
     }
 
@@ -53,6 +57,8 @@ impl Ledger {
     /// the handle (a port crate's).
     #[inline]
     pub fn enter(&self, object: usize, extra: usize, release: fn(usize, usize)) {
+        self.activity
+            .store(self.activity.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         self.entries().push(Entry {
             release,
             object,
@@ -107,6 +113,12 @@ impl Ledger {
         self.len() == 0
     }
 
+    /// How often something was entered, ever. Also read by other CPUs.
+    #[must_use]
+    pub fn activity(&self) -> u64 {
+        self.activity.load(Ordering::Relaxed)
+    }
+
     /// Where the ledger stands now.
     #[must_use]
     pub fn mark(&self) -> LedgerMark {
@@ -137,7 +149,7 @@ impl Default for Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     static RELEASED: AtomicUsize = AtomicUsize::new(0);
 

@@ -80,5 +80,7 @@ pub(crate) fn write_before(pool: &'static PoolState, lsn: Lsn) -> Result<(), Buf
         if !pool.arena.frames().iter().any(left) {
             return Ok(());
         }
+        // Pages of a file that is being cut are skipped until they are gone.
+        task_port::yield_now();
     }
 }

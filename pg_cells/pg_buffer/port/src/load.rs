@@ -20,11 +20,13 @@ pub(crate) fn place(pool: &'static PoolState, tag: u64) -> Result<Pin, BufferErr
         let step = BUFFER.enter()?.place(tag)?;
         match step {
             Place::Pinned(pin) => return Ok(pin),
-            Place::WriteOut(pins) => {
-                write_out(pool, pins, Urgency::Normal, Latched::Skip)?;
-            }
-            Place::Busy if attempt < 100 => task_port::yield_now(),
-            Place::Busy => task_port::sleep(500_000),
+            Place::WriteOut(pins) => write_out(pool, pins, Urgency::Normal, Latched::Skip)?,
+            Place::Busy => {}
+        }
+        match attempt {
+            0 => {}
+            1..100 => task_port::yield_now(),
+            _ => task_port::sleep(500_000),
         }
     }
     Err(BufferError::OutOfMemory)
@@ -62,6 +64,11 @@ pub(crate) fn load(pool: &PoolState, pin: Pin, id: PageId) -> Result<(), BufferE
     let outcome = loading.transfer.insert(transfer).wait();
     outcome.map_err(|error| disk_error(error, id))?;
     pool.counters.reads.fetch_add(1, Ordering::Relaxed);
+    if loading.exclusive.frame().tag.load(Ordering::SeqCst) != id.pack() {
+        // The page stopped existing while it was read: another one's bytes may
+        // have been in its place already.
+        return Ok(());
+    }
     if !is_intact(&loading.exclusive, id) {
         pool.counters.corrupt.fetch_add(1, Ordering::Relaxed);
         return Err(BufferError::Corrupt { page: id });
@@ -86,6 +93,20 @@ pub(crate) fn disk_error(error: DiskError, page: PageId) -> BufferError {
     }
 }
 
+/// The page's frame, pinned: the one that seems to hold it, or one to load it
+/// into.
+fn pinned(pool: &'static PoolState, id: PageId) -> Result<Pin, BufferError> {
+    let tag = id.pack();
+    let index = pool.table.look(&pool.arena, tag);
+    match index.and_then(|index| pool.arena.pin(index, tag)) {
+        Some(pin) => Ok(pin),
+        None => {
+            exists(pool, id)?;
+            place(pool, tag)
+        }
+    }
+}
+
 /// Latches a page exclusively, loaded. For pages that exist.
 pub(crate) fn exclusive(pool: &'static PoolState, id: PageId) -> Result<Exclusive, BufferError> {
     let tag = id.pack();
@@ -95,9 +116,8 @@ pub(crate) fn exclusive(pool: &'static PoolState, id: PageId) -> Result<Exclusiv
     {
         return Ok(exclusive);
     }
-    exists(pool, id)?;
     loop {
-        let exclusive = place(pool, tag)?.exclusive();
+        let exclusive = pinned(pool, id)?.exclusive();
         let frame = exclusive.frame();
         if frame.tag.load(Ordering::SeqCst) != tag {
             continue;
@@ -122,9 +142,8 @@ pub(crate) fn try_exclusive(
     pool: &'static PoolState,
     id: PageId,
 ) -> Result<Option<Exclusive>, BufferError> {
-    exists(pool, id)?;
     loop {
-        let Ok(exclusive) = place(pool, id.pack())?.try_exclusive() else {
+        let Ok(exclusive) = pinned(pool, id)?.try_exclusive() else {
             return Ok(None);
         };
         let frame = exclusive.frame();
@@ -140,17 +159,16 @@ pub(crate) fn try_exclusive(
 
 /// Latches a page for reading, loaded.
 pub(crate) fn read(pool: &'static PoolState, id: PageId) -> Result<ReadGuard, BufferError> {
-    exists(pool, id)?;
     loop {
-        let guard = place(pool, id.pack())?.read();
+        let guard = pinned(pool, id)?.read();
         let frame = guard.frame();
         if frame.tag.load(Ordering::SeqCst) != id.pack() {
-            exists(pool, id)?;
-        } else if frame.flags.load(Ordering::SeqCst) & VALID != 0 {
-            return Ok(guard);
-        } else {
-            load(pool, guard.unlatch(), id)?;
+            continue;
         }
+        if frame.flags.load(Ordering::SeqCst) & VALID != 0 {
+            return Ok(guard);
+        }
+        load(pool, guard.unlatch(), id)?;
     }
 }
 

@@ -30,6 +30,14 @@ struct Latched {
     how: Option<How>,
 }
 
+impl Latched {
+    /// Whether it was released: its slot may be given to another page.
+    #[inline]
+    fn is_free(&self) -> bool {
+        self.exclusive.is_none() && self.how.is_none()
+    }
+}
+
 /// What a mini-transaction holds; in the ledger as a whole. The next one uses it
 /// again.
 #[derive(Debug, Default)]
@@ -275,19 +283,23 @@ impl core::fmt::Debug for MiniTx {
 
 impl Inner {
     fn roomy_pool(&self) -> Result<&'static PoolState, BufferError> {
-        if self.pages.len() >= MAX_PAGES {
+        if self.pages.len() >= MAX_PAGES && !self.pages.iter().any(Latched::is_free) {
             return Err(BufferError::TooLarge);
         }
         self.pool.ok_or(BufferError::NotRunning)
     }
 
     fn add(&mut self, page: PageId, exclusive: Exclusive, how: Option<How>) -> Slot {
-        let exclusive = Some(exclusive);
-        self.pages.push(Latched {
+        let latched = Latched {
             page,
-            exclusive,
+            exclusive: Some(exclusive),
             how,
-        });
+        };
+        if let Some(at) = self.pages.iter().position(Latched::is_free) {
+            self.pages[at] = latched;
+            return Slot(at as u8);
+        }
+        self.pages.push(latched);
         Slot((self.pages.len() - 1) as u8)
     }
 
@@ -342,6 +354,16 @@ impl Inner {
         }
         if pool.generation.load(Ordering::SeqCst) != self.generation {
             return Err(BufferError::Stopped);
+        }
+        // A page that stopped existing meanwhile must not be changed in the log:
+        // it may exist again there.
+        let gone = |p: &&Latched| {
+            let frame = p.exclusive.as_ref().map(Exclusive::frame);
+            frame.is_none_or(|f| f.tag.load(Ordering::SeqCst) != p.page.pack())
+        };
+        if let Some(latched) = self.changed().find(gone) {
+            let page = latched.page;
+            return Err(BufferError::NoSuchPage { page });
         }
         // Before appending: a checkpoint that begins after the record must find
         // the pages dirty.

@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use frame::{Arena, Frame, NO_TAG, StaticRef};
+use frame::{Arena, Frame, IoBuffer, NO_TAG, StaticRef};
 use port::{HandoverError, State};
 use sync::{SpinLock, WaitQueue};
 use task_port::Held;
@@ -73,6 +73,8 @@ pub struct PoolState {
     pub(crate) generation: AtomicU64,
     /// Bytes of the log region of a disk to be formatted; 0: by default.
     pub log_size: AtomicU64,
+    /// Memory for writing pages out.
+    pub(crate) buffers: SpinLock<Vec<IoBuffer>>,
     /// Mini-transactions that have ended and whose memory can be used again, by
     /// CPU. In boxes, because that is how they are entered in a ledger.
     #[allow(clippy::vec_box)]
@@ -93,9 +95,13 @@ impl PoolState {
     pub fn obtain(frames: u32) -> Result<&'static PoolState, BufferError> {
         if let Some(pool) = POOL.get() {
             pool.open.store(false, Ordering::SeqCst);
-            if pool.arena.frames().len() == frames as usize {
+            // A fault within a spinning lock leaves it locked for ever.
+            let sound = pool.space.try_lock().is_some();
+            if sound && pool.arena.frames().len() == frames as usize {
                 return Ok(pool);
             }
+            // Who still has the old one can only fail.
+            pool.generation.fetch_add(1, Ordering::SeqCst);
         }
         let arena = Arena::new(frames)?;
         let pool: &'static PoolState = Box::leak(Box::new(PoolState {
@@ -112,6 +118,7 @@ impl PoolState {
             background: AtomicBool::new(true),
             generation: AtomicU64::new(0),
             log_size: AtomicU64::new(0),
+            buffers: SpinLock::new(Vec::new()),
             memory: core::array::from_fn(|_| SpinLock::new(Vec::new())),
             counters: Counters::default(),
         }));
@@ -161,12 +168,17 @@ impl PoolState {
             if tag == NO_TAG {
                 return;
             }
+            // Pinned, so that it is not given to another page between the steps.
+            let Some(pin) = self.arena.pin_quietly(frame.index(), tag) else {
+                task_port::yield_now();
+                continue;
+            };
             self.written
                 .wait_until(|| (frame.flags.load(Ordering::SeqCst) & WRITING == 0).then_some(()));
             if self.table.unlink(&self.arena, tag, frame.index()) {
                 frame.flags.fetch_and(!(VALID | DIRTY), Ordering::SeqCst);
-                return;
             }
+            drop(pin);
         }
     }
 
@@ -212,6 +224,7 @@ impl Baton {
 impl Drop for BatonGuard {
     fn drop(&mut self) {
         self.0.taken.store(false, Ordering::SeqCst);
-        self.0.waiters.wake_one();
+        // All, since the one chosen may have been ended by a fault meanwhile.
+        self.0.waiters.wake_all();
     }
 }

@@ -183,13 +183,14 @@ mod tests {
     fn images_leave_the_hole_out_and_come_back_whole() {
         let mut page = [0; PAGE_SIZE];
         header::init(&mut page, 1, 16);
+        page[header::at::UPPER..][..2].copy_from_slice(&8000u16.to_le_bytes());
         page[8000..8010].fill(7);
         let full = {
             let mut full = page;
             full[4000] = 1;
             full
         };
-        for (page, most) in [(page, 100), (full, 9000)] {
+        for (page, most) in [(page, 300), (full, 9000)] {
             let block = Block {
                 page: PageId::unpack(77),
                 how: How::Image,

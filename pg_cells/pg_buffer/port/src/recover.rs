@@ -37,6 +37,17 @@ pub struct OpenReport {
     pub highest_xid: u64,
 }
 
+impl core::fmt::Display for OpenReport {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let OpenReport { from, to, .. } = self;
+        match (self.already, self.records) {
+            (true, _) => f.write_str("open already"),
+            (_, 0) if self.clean => f.write_str("shut down in order, nothing to replay"),
+            (_, records) => write!(f, "{records} log records replayed, from {from} to {to}"),
+        }
+    }
+}
+
 /// Why the database could not be opened. The disk is as it was.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OpenError {

@@ -144,6 +144,9 @@ impl Space {
     /// Finds a free extent, from `near` on or wherever the last search ended, and
     /// keeps it from others until [`Space::set`] or [`Space::unreserve`].
     pub fn reserve(&mut self, near: Option<u32>) -> Option<u32> {
+        if self.free <= self.reserved.len() {
+            return None;
+        }
         let len = self.entries.len();
         let start = near.map_or(self.hint, |n| n as usize);
         let free =

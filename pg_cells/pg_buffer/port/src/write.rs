@@ -19,6 +19,8 @@ use task_port::Held;
 
 /// Pages written with one submission.
 pub(crate) const BATCH: usize = 32;
+/// How many buffers for a batch are kept.
+const KEPT: usize = 8;
 
 /// A page on its way: its pin, and the frame's word when it was copied.
 struct Going {
@@ -30,6 +32,7 @@ struct Going {
 /// dirty again unless `ok`.
 struct WriteBatch {
     transfer: Option<Transfer>,
+    buffer: Option<IoBuffer>,
     pool: &'static PoolState,
     pages: Vec<Going>,
     ok: bool,
@@ -48,6 +51,26 @@ impl Drop for WriteBatch {
         }
         self.pages.clear();
         self.pool.written.wake_all();
+        if let Some(buffer) = self.buffer.take() {
+            let mut kept = self.pool.buffers.lock();
+            if kept.len() < KEPT {
+                kept.push(buffer);
+            }
+        }
+    }
+}
+
+/// Memory for a batch: kept from an earlier one, or new; smaller when memory is
+/// scattered.
+fn take_buffer(pool: &PoolState) -> Result<IoBuffer, BufferError> {
+    let kept = {
+        let mut buffers = pool.buffers.lock();
+        let back = buffers.iter_mut().position(|b| b.bytes().is_some());
+        back.map(|at| buffers.swap_remove(at))
+    };
+    match kept {
+        Some(buffer) => Ok(buffer),
+        None => Ok(IoBuffer::new(BATCH * PAGE_SIZE).or_else(|_| IoBuffer::new(PAGE_SIZE))?),
     }
 }
 
@@ -70,9 +93,9 @@ pub(crate) fn write_out(
 ) -> Result<(), BufferError> {
     // During recovery the log is being read, and durable.
     let logged = pool.open.load(Ordering::SeqCst);
-    let mut buffer = IoBuffer::new(pins.len().min(BATCH) * PAGE_SIZE)?;
     let mut batch = Held::new(WriteBatch {
         transfer: None,
+        buffer: Some(take_buffer(pool)?),
         pool,
         pages: Vec::with_capacity(pins.len()),
         ok: false,
@@ -82,11 +105,12 @@ pub(crate) fn write_out(
     let mut first = PageId::unpack(0);
     for pin in pins.into_iter().take(BATCH) {
         let at = batch.pages.len() * PAGE_SIZE;
-        let bytes = buffer.bytes_when_back();
-        let Some(copy) = bytes.get_mut(at..).and_then(<[u8]>::first_chunk_mut) else {
+        let batch = &mut *batch;
+        let bytes = batch.buffer.as_mut().and_then(IoBuffer::bytes);
+        let Some(copy) = bytes.and_then(|b| b.get_mut(at..)?.first_chunk_mut()) else {
             break;
         };
-        if let Some((going, offset)) = copy_page(pool, pin, copy, latched) {
+        if let Some((going, offset)) = copy_page(pool, pin, copy, latched, logged) {
             lsn = lsn.max(Lsn(header::lsn(copy)));
             first = PageId::unpack(going.pin.frame().tag.load(Ordering::SeqCst));
             batch.pages.push(going);
@@ -99,10 +123,12 @@ pub(crate) fn write_out(
     if logged {
         pg_wal_port::flush(lsn)?;
     }
+    let buffer = batch.buffer.as_ref();
+    let slice = |at: usize| buffer.and_then(|b| b.slice(at * PAGE_SIZE, PAGE_SIZE));
     let parts: Vec<Part> = offsets
         .iter()
         .enumerate()
-        .map(|(at, offset)| (Op::Write, *offset, buffer.slice(at * PAGE_SIZE, PAGE_SIZE)))
+        .map(|(at, offset)| (Op::Write, *offset, slice(at)))
         .collect();
     let transfer = Transfer::start(urgency, parts).map_err(|e| disk_error(e, first))?;
     let outcome = batch.transfer.insert(transfer).wait();
@@ -119,6 +145,7 @@ fn copy_page(
     pin: Pin,
     copy: &mut Page,
     latched: Latched,
+    open: bool,
 ) -> Option<(Going, u64)> {
     let guard = match latched {
         Latched::Wait => pin.read(),
@@ -137,6 +164,10 @@ fn copy_page(
     // Looked up after marking: who drops the file takes the place away first and
     // looks at the mark then.
     let Some(offset) = pool.locate(PageId::unpack(tag)) else {
+        // While the file is being cut: its frames are discarded next, or the
+        // page exists again if that fails. In recovery nobody discards them.
+        let dirty = if open { DIRTY } else { 0 };
+        frame.flags.fetch_or(dirty, Ordering::SeqCst);
         frame.flags.fetch_and(!WRITING, Ordering::SeqCst);
         pool.written.wake_all();
         return None;

@@ -96,7 +96,7 @@ impl Collected {
         Ok(())
     }
 
-    pub(super) fn finish(&self, _call: &Call<'_>) -> SqlResult<Datum> {
+    pub(super) fn finish(&self, call: &Call<'_>) -> SqlResult<Datum> {
         Ok(match self {
             Collected::Text(all) => all.as_ref().map_or(Datum::Null, Datum::text),
             Collected::Bytes(all) => all.as_ref().map_or(Datum::Null, |b| Datum::bytea(b)),
@@ -104,10 +104,19 @@ impl Collected {
             Collected::Items { elem, items } => Datum::array(*elem, items.clone()),
             Collected::Arrays(arrays) => stack(arrays),
             Collected::Json { text, .. } if text.is_empty() => Datum::Null,
-            Collected::Json { text, object: true } => {
-                Datum::Text(Str::from(alloc::format!("{{ {text} }}")))
+            Collected::Json { text, object } => {
+                let whole = if *object {
+                    alloc::format!("{{ {text} }}")
+                } else {
+                    alloc::format!("[{text}]")
+                };
+                let binary = call.ret == oid::JSONB;
+                Datum::Text(Str::from(if binary {
+                    pg_types::json::canonical(&whole)?
+                } else {
+                    whole
+                }))
             }
-            Collected::Json { text, .. } => Datum::Text(Str::from(alloc::format!("[{text}]"))),
         })
     }
 }

@@ -109,14 +109,11 @@ fn timestamp_field(unit: &str, ts: i64) -> Option<Field> {
     } = civil_from_timestamp(ts);
     match unit {
         "julian" => {
-            let part = ts.rem_euclid(DAY_MICROS);
-            if part == 0 {
-                return whole(julian_day(days).into());
-            }
-            let value = Numeric::from(
-                i128::from(julian_day(days)) * i128::from(DAY_MICROS) + i128::from(part),
-            );
-            let (coef, scale) = value.div(&Numeric::from(DAY_MICROS)).ok()?.to_big()?;
+            // As numeric division shows it: 20 decimals for a fraction of a day.
+            let part = Numeric::from(ts.rem_euclid(DAY_MICROS))
+                .div(&Numeric::from(DAY_MICROS))
+                .ok()?;
+            let (coef, scale) = part.add(&Numeric::from(julian_day(days))).ok()?.to_big()?;
             Some((i128::try_from(coef).ok()?, scale))
         }
         "year" => whole(shown(year)),

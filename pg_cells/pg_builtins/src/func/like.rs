@@ -41,6 +41,7 @@ pub(super) fn matches(s: &[u8], p: &[u8], utf8: bool, fold: bool) -> SqlResult<b
             }
             Some(b'_') if si < s.len() => Some((width(s[si], utf8), 1)),
             Some(b'_') => None,
+            _ if si == s.len() && pi < p.len() => None,
             Some(b'\\') => {
                 let literal = *p.get(pi + 1).ok_or_else(bad_escape)?;
                 s.get(si).filter(|c| same(**c, literal)).map(|_| (1, 2))
@@ -59,12 +60,7 @@ pub(super) fn matches(s: &[u8], p: &[u8], utf8: bool, fold: bool) -> SqlResult<b
                     return Ok(false);
                 };
                 if rs >= s.len() {
-                    // A pattern that ends in a lone escape is an error even when it cannot match.
-                    return if ends_in_escape(&p[rp..]) {
-                        Err(bad_escape())
-                    } else {
-                        Ok(false)
-                    };
+                    return Ok(false);
                 }
                 let next = rs + width(s[rs], utf8);
                 retry = Some((next, rp));
@@ -72,20 +68,6 @@ pub(super) fn matches(s: &[u8], p: &[u8], utf8: bool, fold: bool) -> SqlResult<b
             }
         }
     }
-}
-
-fn ends_in_escape(p: &[u8]) -> bool {
-    let mut i = 0;
-    while i < p.len() {
-        if p[i] == b'\\' {
-            if i + 1 == p.len() {
-                return true;
-            }
-            i += 1;
-        }
-        i += 1;
-    }
-    false
 }
 
 fn test(args: &[Datum], fold: bool) -> SqlResult<bool> {

@@ -257,7 +257,7 @@ fn positive(v: i64, name: &str) -> SqlResult<usize> {
 }
 
 /// The part of a text from argument `i` (a start, counted from 1) on.
-fn from_start<'a>(args: &'a [Datum], i: usize) -> SqlResult<(&'a str, usize)> {
+fn from_start(args: &[Datum], i: usize) -> SqlResult<(&str, usize)> {
     let s = text(args, 0)?;
     let skip = if args.len() > i {
         positive(int(args, i)?, "start")? - 1

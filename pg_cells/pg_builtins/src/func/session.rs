@@ -161,7 +161,7 @@ fn format_type(args: &[Datum], call: &Call<'_>) -> SqlResult<Datum> {
     let Datum::Oid(oid) = arg(args, 0) else {
         return Ok(Datum::Null);
     };
-    let typmod = arg(args, 1).as_i64().unwrap_or(-1) as i32;
+    let typmod = arg(args, 1).as_i64().map(|m| m as i32);
     format_type_name(*oid, typmod, call.ctx)
 }
 

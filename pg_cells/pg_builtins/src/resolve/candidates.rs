@@ -1,6 +1,7 @@
 //! Choosing among functions or operators of one name: steps 4 and 5 of the manual's rules.
 
 use super::coerce;
+use super::polymorphic::consistent;
 use crate::cast::CastContext;
 use alloc::vec::Vec;
 use pg_types::oid::{self, Oid};
@@ -39,12 +40,7 @@ pub fn choose(candidates: &[Candidate], actual: &[Oid]) -> Choice {
     if let Some(i) = candidates.iter().position(|c| c.args == actual) {
         return Choice::One(i);
     }
-    let fits = |c: &Candidate| {
-        c.args
-            .iter()
-            .zip(actual)
-            .all(|(p, a)| coerce(*a, *p, CastContext::Implicit).is_some())
-    };
+    let fits = |c: &Candidate| accepts(c, actual);
     let mut left: Vec<usize> = (0..candidates.len())
         .filter(|i| fits(&candidates[*i]))
         .collect();
@@ -68,6 +64,15 @@ pub fn choose(candidates: &[Candidate], actual: &[Oid]) -> Choice {
         return Choice::Ambiguous;
     }
     by_unknowns(candidates, actual, left)
+}
+
+/// Whether implicit casts take all arguments to the parameters.
+fn accepts(c: &Candidate, actual: &[Oid]) -> bool {
+    c.args
+        .iter()
+        .zip(actual)
+        .all(|(p, a)| coerce(*a, *p, CastContext::Implicit).is_some())
+        && consistent(&c.args, actual)
 }
 
 /// Counts arguments that are not unknown and satisfy `good`.
@@ -146,12 +151,8 @@ fn by_unknowns(candidates: &[Candidate], actual: &[Oid], mut left: Vec<usize>) -
     if known.any(|a| a != first) {
         return Choice::Ambiguous;
     }
-    let same = |i: &usize| {
-        candidates[*i]
-            .args
-            .iter()
-            .all(|p| coerce(*first, *p, CastContext::Implicit).is_some())
-    };
+    let alike = alloc::vec![*first; actual.len()];
+    let same = |i: &usize| accepts(&candidates[*i], &alike);
     let fitting: Vec<usize> = left.iter().copied().filter(same).collect();
     match fitting.as_slice() {
         [one] => Choice::One(*one),

@@ -11,7 +11,8 @@ use pg_types::{SqlError, SqlResult, SqlState};
 /// The type that all inputs are brought to. `context` names the construct in the
 /// error: `CASE`, `UNION`, `VALUES`, `IN`, `ARRAY`, `COALESCE`, `GREATEST`.
 ///
-/// All-unknown inputs give `text`. Errors: 42804 when the categories differ,
+/// The order matters where types convert both ways (`text` and `varchar`): the first one
+/// stays, and CASE asks with its ELSE in front. All-unknown inputs give `text`. Errors: 42804 when the categories differ,
 /// 42846 when an input cannot be converted.
 pub fn common_type(types: &[Oid], context: &str) -> SqlResult<Oid> {
     let mut known = types.iter().copied().filter(|t| *t != oid::UNKNOWN);

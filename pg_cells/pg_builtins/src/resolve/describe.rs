@@ -2,11 +2,11 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use pg_types::{Oid, format_type};
+use pg_types::{Oid, type_name};
 
 /// A type's name in a message.
 pub fn describe_type(t: Oid) -> String {
-    format_type(t, -1)
+    type_name(t)
 }
 
 /// `integer, text`.

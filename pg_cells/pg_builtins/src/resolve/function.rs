@@ -10,7 +10,6 @@ use crate::table::functions_named;
 use alloc::format;
 use alloc::vec::Vec;
 use pg_types::oid::{self, Oid};
-use pg_types::typeinfo::type_by_name;
 use pg_types::{SqlError, SqlResult, SqlState};
 
 /// A call settled: the function, the types it is called with and how each argument gets there.
@@ -43,14 +42,14 @@ pub fn resolve_function_with(
     // An exact match among plain functions hides a variadic one; so they come first.
     for variadic in [false, true] {
         for func in functions_named(name).filter(|f| f.variadic == variadic) {
-            if let Some(args) = parameters(func, actual.len(), spread) {
-                if !candidates.iter().any(|c| c.args == args) {
-                    candidates.push(Candidate {
-                        oid: func.oid,
-                        args,
-                    });
-                    funcs.push(func);
-                }
+            if let Some(args) = parameters(func, actual.len(), spread)
+                && !candidates.iter().any(|c| c.args == args)
+            {
+                candidates.push(Candidate {
+                    oid: func.oid,
+                    args,
+                });
+                funcs.push(func);
             }
         }
     }
@@ -121,10 +120,4 @@ fn settle(
         coercions,
         ret: solved.ret,
     })
-}
-
-/// The type that a call like `int4(x)` or `text(x)` casts to, when the name is a type's and
-/// no function of that name fits.
-pub fn type_call(name: &str) -> Option<Oid> {
-    type_by_name(name).map(|t| t.oid)
 }

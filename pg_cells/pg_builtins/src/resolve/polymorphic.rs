@@ -34,6 +34,65 @@ pub(super) fn accepts(param: Oid, actual: Oid) -> bool {
     }
 }
 
+/// What the known arguments say of each family.
+struct Evidence {
+    /// Of the `anyelement` family: the parameter and the element type it was given.
+    elements: Vec<(Oid, Oid)>,
+    /// Of the `anycompatible` family.
+    compatible: Vec<Oid>,
+}
+
+impl Evidence {
+    fn gather(declared: &[Oid], actual: &[Oid]) -> Evidence {
+        let mut found = Evidence {
+            elements: Vec::new(),
+            compatible: Vec::new(),
+        };
+        for (d, a) in declared
+            .iter()
+            .zip(actual)
+            .filter(|(_, a)| **a != oid::UNKNOWN)
+        {
+            match *d {
+                oid::ANYELEMENT | oid::ANYNONARRAY | oid::ANYENUM => found.elements.push((*d, *a)),
+                oid::ANYARRAY => found.elements.extend(element_of(*a).map(|e| (*d, e))),
+                oid::ANYCOMPATIBLE | oid::ANYCOMPATIBLENONARRAY => found.compatible.push(*a),
+                oid::ANYCOMPATIBLEARRAY => found.compatible.extend(element_of(*a)),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// The one element type, if there is any. 42804 when there are several.
+    fn element(&self) -> SqlResult<Option<Oid>> {
+        let Some((_, first)) = self.elements.first() else {
+            return Ok(None);
+        };
+        match self.elements.iter().find(|(_, e)| e != first) {
+            Some((param, other)) => Err(disagree(*param, *first, *other)),
+            None => Ok(Some(*first)),
+        }
+    }
+}
+
+/// Whether the actual types agree with each other for this signature; unknown ones agree with all.
+pub(super) fn consistent(declared: &[Oid], actual: &[Oid]) -> bool {
+    let found = Evidence::gather(declared, actual);
+    let Ok(element) = found.element() else {
+        return false;
+    };
+    // With an anynonarray in the signature the element itself may be no array.
+    if declared.contains(&oid::ANYNONARRAY) && element.is_some_and(|e| element_of(e).is_some()) {
+        return false;
+    }
+    let wants_array = declared.contains(&oid::ANYCOMPATIBLEARRAY);
+    match common_type(&found.compatible, "anycompatible") {
+        Ok(t) => !(wants_array && element_of(t).is_some()),
+        Err(_) => false,
+    }
+}
+
 /// Concrete argument types and result type of a polymorphic call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Polymorphic {
@@ -47,62 +106,48 @@ pub struct Polymorphic {
 ///
 /// Errors: 42804 when arguments of one family disagree or nothing tells the type.
 pub fn solve(declared: &[Oid], ret: Oid, actual: &[Oid]) -> SqlResult<Polymorphic> {
-    let mut element: Option<Oid> = None;
-    let mut compatible: Vec<Oid> = Vec::new();
-    for (d, a) in declared.iter().zip(actual) {
-        if *a == oid::UNKNOWN {
-            continue;
-        }
-        let seen = match *d {
-            oid::ANYELEMENT | oid::ANYNONARRAY | oid::ANYENUM => *a,
-            oid::ANYARRAY => match element_of(*a) {
-                Some(e) => e,
-                None => continue,
-            },
-            oid::ANYCOMPATIBLE | oid::ANYCOMPATIBLENONARRAY => {
-                compatible.push(*a);
-                continue;
-            }
-            oid::ANYCOMPATIBLEARRAY => {
-                compatible.extend(element_of(*a));
-                continue;
-            }
-            _ => continue,
-        };
-        match element {
-            Some(e) if e != seen => return Err(disagree(*d, e, seen)),
-            _ => element = Some(seen),
-        }
-    }
-    let wants = |family: &[Oid]| declared.iter().chain([&ret]).any(|d| family.contains(d));
-    if element.is_none()
-        && wants(&[
-            oid::ANYELEMENT,
-            oid::ANYARRAY,
-            oid::ANYNONARRAY,
-            oid::ANYENUM,
-        ])
-    {
-        // `"any"`-typed catalog columns and bare NULLs leave nothing to go by.
-        if declared
-            .iter()
-            .zip(actual)
-            .any(|(d, a)| *d == oid::ANYARRAY && *a == oid::ANYARRAY)
-        {
-            element = Some(oid::ANYELEMENT);
-        } else if declared.iter().any(|d| *d == oid::ANYELEMENT) || !wants(&[oid::ANYARRAY]) {
-            element = Some(oid::TEXT).filter(|_| actual.contains(&oid::UNKNOWN));
-        }
-        if element.is_none() {
+    let found = Evidence::gather(declared, actual);
+    let mut element = found.element()?;
+    let simple = [
+        oid::ANYELEMENT,
+        oid::ANYARRAY,
+        oid::ANYNONARRAY,
+        oid::ANYENUM,
+    ];
+    if element.is_none() && declared.iter().chain([&ret]).any(|d| simple.contains(d)) {
+        // Catalog columns of type anyarray (pg_stats) tell no element type.
+        let pair = |(d, a): (&Oid, &Oid)| *d == oid::ANYARRAY && *a == oid::ANYARRAY;
+        if !declared.iter().zip(actual).any(pair) {
             return Err(undetermined());
         }
+        element = Some(oid::ANYELEMENT);
     }
-    let compatible = match compatible.is_empty() {
+    let element = element.unwrap_or(oid::TEXT);
+    let compatible = match found.compatible.is_empty() {
         true => oid::TEXT,
-        false => common_type(&compatible, "anycompatible")?,
+        false => common_type(&found.compatible, "anycompatible")?,
     };
-    let concrete = |d: Oid| -> SqlResult<Oid> {
-        let missing = |e: Oid| {
+    let args = declared
+        .iter()
+        .zip(actual)
+        .map(|(d, a)| match *d {
+            oid::ANY => Ok(*a),
+            // int2vector and oidvector stay what they are.
+            oid::ANYARRAY if element_of(*a).is_some() => Ok(*a),
+            oid::ANYCOMPATIBLEARRAY if element_of(*a) == Some(compatible) => Ok(*a),
+            d => concrete(d, element, compatible),
+        })
+        .collect::<SqlResult<_>>()?;
+    Ok(Polymorphic {
+        args,
+        ret: concrete(ret, element, compatible)?,
+    })
+}
+
+/// What a declared type stands for.
+fn concrete(declared: Oid, element: Oid, compatible: Oid) -> SqlResult<Oid> {
+    let array = |e: Oid| {
+        array_of(e).ok_or_else(|| {
             SqlError::new(
                 SqlState::UNDEFINED_OBJECT,
                 format!(
@@ -110,31 +155,16 @@ pub fn solve(declared: &[Oid], ret: Oid, actual: &[Oid]) -> SqlResult<Polymorphi
                     describe_type(e)
                 ),
             )
-        };
-        let element = element.unwrap_or(oid::TEXT);
-        match d {
-            oid::ANYELEMENT | oid::ANYNONARRAY | oid::ANYENUM => Ok(element),
-            oid::ANYARRAY if element == oid::ANYELEMENT => Ok(oid::ANYARRAY),
-            oid::ANYARRAY => array_of(element).ok_or_else(|| missing(element)),
-            oid::ANYCOMPATIBLE | oid::ANYCOMPATIBLENONARRAY => Ok(compatible),
-            oid::ANYCOMPATIBLEARRAY => array_of(compatible).ok_or_else(|| missing(compatible)),
-            other => Ok(other),
-        }
-    };
-    let args = declared
-        .iter()
-        .zip(actual)
-        .map(|(d, a)| match *d {
-            oid::ANY => Ok(if *a == oid::UNKNOWN { oid::TEXT } else { *a }),
-            // int2vector and oidvector stay what they are.
-            oid::ANYARRAY if element_of(*a).is_some() => Ok(*a),
-            d => concrete(d),
         })
-        .collect::<SqlResult<_>>()?;
-    Ok(Polymorphic {
-        args,
-        ret: concrete(ret)?,
-    })
+    };
+    match declared {
+        oid::ANYELEMENT | oid::ANYNONARRAY | oid::ANYENUM => Ok(element),
+        oid::ANYARRAY if element == oid::ANYELEMENT => Ok(oid::ANYARRAY),
+        oid::ANYARRAY => array(element),
+        oid::ANYCOMPATIBLE | oid::ANYCOMPATIBLENONARRAY => Ok(compatible),
+        oid::ANYCOMPATIBLEARRAY => array(compatible),
+        other => Ok(other),
+    }
 }
 
 fn disagree(param: Oid, first: Oid, second: Oid) -> SqlError {

@@ -3,13 +3,15 @@
 
 mod types;
 
-use pg_builtins::resolve::{Coercion, coerce, resolve_function, resolve_operator, resolve_prefix_operator};
+use pg_builtins::resolve::{
+    Coercion, coerce, resolve_function, resolve_operator, resolve_prefix_operator,
+};
 use pg_builtins::*;
 use pg_types::oid;
-use pg_types::{Datum, Numeric, Oid, SqlError, SqlResult, SqlState, format_type};
+use pg_types::{Datum, FormatSettings, Numeric, Oid, SqlError, SqlResult, SqlState, type_name};
 use sqlparser::ast::{
-    BinaryOperator, CastKind, CeilFloorKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments, TrimWhereField,
-    UnaryOperator, Value,
+    BinaryOperator, CastKind, CeilFloorKind, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, TrimWhereField, UnaryOperator, Value,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -27,21 +29,68 @@ fn typed(value: Datum, ty: Oid) -> SqlResult<Typed> {
 }
 
 fn unknown(text: &str) -> Typed {
-    Typed { value: Datum::text(text), ty: oid::UNKNOWN }
+    Typed {
+        value: Datum::text(text),
+        ty: oid::UNKNOWN,
+    }
 }
 
 /// Type name and text form of an expression's value.
+#[allow(dead_code)] // Each test file uses its part.
 pub fn evaluate(text: &str) -> SqlResult<(String, String)> {
+    evaluate_with(text, FormatSettings::default())
+}
+
+/// The same under some settings.
+#[allow(dead_code)] // Each test file uses its part.
+pub fn evaluate_with(text: &str, settings: FormatSettings) -> SqlResult<(String, String)> {
     let expr = Parser::new(&PostgreSqlDialect {})
         .try_with_sql(text)
         .and_then(|mut p| p.parse_expr())
         .map_err(|e| SqlError::new(SqlState::SYNTAX_ERROR, e.to_string()))?;
-    let ctx = BasicContext::default();
+    let ctx = BasicContext::new(settings);
     let v = Eval { ctx: &ctx }.expr(&expr)?;
-    // An unknown literal that nothing settled is text in a select list, but its type is told as unknown.
-    let name = format_type(v.ty, -1);
+    let name = type_name(v.ty);
     let text = output_text(&v.value, v.ty, &ctx)?.unwrap_or_else(|| "NULL".into());
     Ok((name, text))
+}
+
+fn number(e: &Expr) -> Option<String> {
+    match e {
+        Expr::Value(v) => match &v.value {
+            Value::Number(n, _) => Some(n.clone()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The texts of the rows of a set-returning function.
+#[allow(dead_code)] // Each test file uses its part.
+pub fn evaluate_set(text: &str) -> SqlResult<Vec<Option<String>>> {
+    let expr = Parser::new(&PostgreSqlDialect {})
+        .try_with_sql(text)
+        .and_then(|mut p| p.parse_expr())
+        .map_err(|e| SqlError::new(SqlState::SYNTAX_ERROR, e.to_string()))?;
+    let Expr::Function(f) = &expr else {
+        panic!("{text} is no call");
+    };
+    let ctx = BasicContext::default();
+    let eval = Eval { ctx: &ctx };
+    let args = eval.arguments(f)?;
+    let types: Vec<Oid> = args.iter().map(|a| a.ty).collect();
+    let r = resolve_function(&f.name.to_string(), &types)?;
+    let mut values = Vec::new();
+    for ((arg, ty), how) in args.into_iter().zip(&r.arg_types).zip(&r.coercions) {
+        values.push(eval.bring(arg, *ty, *how)?);
+    }
+    let Body::Set(body) = r.func.body else {
+        panic!("{text} gives no set");
+    };
+    let call = Call::new(&ctx, &r.arg_types, r.ret);
+    body(&values, &call)?
+        .map(|row| output_text(&row?, r.ret, &ctx))
+        .collect()
 }
 
 struct Eval<'a> {
@@ -54,7 +103,12 @@ impl Eval<'_> {
             Expr::Value(v) => self.literal(&v.value),
             Expr::Nested(e) => self.expr(e),
             Expr::Collate { expr, .. } => self.expr(expr),
-            Expr::Cast { kind: CastKind::Cast | CastKind::DoubleColon, expr, data_type, .. } => {
+            Expr::Cast {
+                kind: CastKind::Cast | CastKind::DoubleColon,
+                expr,
+                data_type,
+                ..
+            } => {
                 let (ty, typmod) = type_of(&data_type.to_string(), self.ctx)?;
                 self.cast(self.expr(expr)?, ty, typmod)
             }
@@ -67,94 +121,184 @@ impl Eval<'_> {
                 let typmod = interval_typmod(i);
                 self.cast(self.expr(&i.value)?, oid::INTERVAL, typmod)
             }
+            // The grammar folds a sign into a number: -2147483648 is an integer.
+            Expr::UnaryOp {
+                op: UnaryOperator::Minus,
+                expr,
+            } if number(expr).is_some() => self.literal(&Value::Number(
+                format!("-{}", number(expr).unwrap_or_default()),
+                false,
+            )),
             Expr::UnaryOp { op, expr } => self.unary(op, self.expr(expr)?),
             Expr::BinaryOp { left, op, right } => self.binary(left, op, right),
             Expr::IsNull(e) => typed(Datum::Bool(self.expr(e)?.value.is_null()), oid::BOOL),
-            Expr::Between { expr, low, high, .. } => {
+            Expr::Between {
+                expr, low, high, ..
+            } => {
                 let v = self.expr(expr)?;
                 let low = self.operator(">=", v.clone(), self.expr(low)?)?;
                 let high = self.operator("<=", v, self.expr(high)?)?;
-                typed(Datum::Bool(low.value.is_true() && high.value.is_true()), oid::BOOL)
+                typed(
+                    Datum::Bool(low.value.is_true() && high.value.is_true()),
+                    oid::BOOL,
+                )
             }
-            Expr::Like { negated, expr, pattern, escape_char, .. } => {
+            Expr::Like {
+                negated,
+                expr,
+                pattern,
+                escape_char,
+                ..
+            } => {
                 let pattern = self.escaped("like_escape", pattern, escape_char.as_deref())?;
-                self.operator(if *negated { "!~~" } else { "~~" }, self.expr(expr)?, pattern)
+                self.operator(
+                    if *negated { "!~~" } else { "~~" },
+                    self.expr(expr)?,
+                    pattern,
+                )
             }
-            Expr::ILike { negated, expr, pattern, escape_char, .. } => {
+            Expr::ILike {
+                negated,
+                expr,
+                pattern,
+                escape_char,
+                ..
+            } => {
                 let pattern = self.escaped("like_escape", pattern, escape_char.as_deref())?;
-                self.operator(if *negated { "!~~*" } else { "~~*" }, self.expr(expr)?, pattern)
+                self.operator(
+                    if *negated { "!~~*" } else { "~~*" },
+                    self.expr(expr)?,
+                    pattern,
+                )
             }
             Expr::SimilarTo { expr, pattern, .. } => {
                 let pattern = self.call("similar_to_escape", vec![self.expr(pattern)?])?;
                 self.operator("~", self.expr(expr)?, pattern)
             }
-            Expr::Extract { field, expr, .. } => {
-                self.call("extract", vec![unknown(&field.to_string().to_lowercase()), self.expr(expr)?])
-            }
-            Expr::AtTimeZone { timestamp, time_zone } => {
-                self.call("timezone", vec![self.expr(time_zone)?, self.expr(timestamp)?])
-            }
+            Expr::Extract { field, expr, .. } => self.call(
+                "extract",
+                vec![unknown(&field.to_string().to_lowercase()), self.expr(expr)?],
+            ),
+            Expr::AtTimeZone {
+                timestamp,
+                time_zone,
+            } => self.call(
+                "timezone",
+                vec![self.expr(time_zone)?, self.expr(timestamp)?],
+            ),
             Expr::Ceil { expr, field } | Expr::Floor { expr, field } => {
-                let name = if matches!(e, Expr::Ceil { .. }) { "ceil" } else { "floor" };
+                let name = if matches!(e, Expr::Ceil { .. }) {
+                    "ceil"
+                } else {
+                    "floor"
+                };
                 assert!(matches!(field, CeilFloorKind::DateTimeField(_)));
                 self.call(name, vec![self.expr(expr)?])
             }
-            Expr::Position { expr, r#in } => self.call("position", vec![self.expr(r#in)?, self.expr(expr)?]),
-            Expr::Substring { expr, substring_from, substring_for, .. } => {
+            Expr::Position { expr, r#in } => {
+                self.call("position", vec![self.expr(r#in)?, self.expr(expr)?])
+            }
+            Expr::Substring {
+                expr,
+                substring_from,
+                substring_for,
+                shorthand,
+                ..
+            } => {
                 let mut args = vec![self.expr(expr)?];
                 match substring_from {
                     Some(from) => args.push(self.expr(from)?),
-                    None => args.push(Typed { value: Datum::Int4(1), ty: oid::INT4 }),
+                    None => args.push(Typed {
+                        value: Datum::Int4(1),
+                        ty: oid::INT4,
+                    }),
                 }
-                for e in substring_for {
+                if let Some(e) = substring_for {
                     args.push(self.expr(e)?);
                 }
-                self.call("substring", args)
+                self.call(if *shorthand { "substr" } else { "substring" }, args)
             }
-            Expr::Trim { trim_where, trim_what, expr, trim_characters } => {
+            Expr::Trim {
+                trim_where,
+                trim_what,
+                expr,
+                trim_characters,
+            } => {
                 let name = match trim_where {
                     Some(TrimWhereField::Leading) => "ltrim",
                     Some(TrimWhereField::Trailing) => "rtrim",
                     _ => "btrim",
                 };
                 let mut args = vec![self.expr(expr)?];
-                for e in trim_what.iter().map(|e| &**e).chain(trim_characters.iter().flatten()) {
+                for e in trim_what
+                    .iter()
+                    .map(|e| &**e)
+                    .chain(trim_characters.iter().flatten())
+                {
                     args.push(self.expr(e)?);
                 }
                 self.call(name, args)
             }
-            Expr::Overlay { expr, overlay_what, overlay_from, overlay_for } => {
-                let mut args = vec![self.expr(expr)?, self.expr(overlay_what)?, self.expr(overlay_from)?];
-                for e in overlay_for {
+            Expr::Overlay {
+                expr,
+                overlay_what,
+                overlay_from,
+                overlay_for,
+            } => {
+                let mut args = vec![
+                    self.expr(expr)?,
+                    self.expr(overlay_what)?,
+                    self.expr(overlay_from)?,
+                ];
+                if let Some(e) = overlay_for {
                     args.push(self.expr(e)?);
                 }
                 self.call("overlay", args)
             }
             Expr::Array(a) => {
-                let items = a.elem.iter().map(|e| self.expr(e)).collect::<SqlResult<Vec<_>>>()?;
+                let items = a
+                    .elem
+                    .iter()
+                    .map(|e| self.expr(e))
+                    .collect::<SqlResult<Vec<_>>>()?;
                 self.array(items)
             }
             Expr::Function(f) => {
                 let name = f.name.to_string().to_lowercase();
-                let mut args = Vec::new();
-                if let FunctionArguments::List(list) = &f.args {
-                    for a in &list.args {
-                        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) = a {
-                            args.push(self.expr(e)?);
-                        }
-                    }
-                }
+                let args = self.arguments(f)?;
                 if name == "coalesce" {
                     let v = args.into_iter().find(|a| !a.value.is_null());
-                    return Ok(v.map_or(Typed { value: Datum::Null, ty: oid::TEXT }, |mut v| {
-                        v.ty = if v.ty == oid::UNKNOWN { oid::TEXT } else { v.ty };
-                        v
-                    }));
+                    return Ok(v.map_or(
+                        Typed {
+                            value: Datum::Null,
+                            ty: oid::TEXT,
+                        },
+                        |mut v| {
+                            v.ty = if v.ty == oid::UNKNOWN {
+                                oid::TEXT
+                            } else {
+                                v.ty
+                            };
+                            v
+                        },
+                    ));
                 }
                 self.call(&name, args)
             }
             other => Err(SqlError::unsupported(format!("{other:?} in this test"))),
         }
+    }
+
+    fn arguments(&self, f: &Function) -> SqlResult<Vec<Typed>> {
+        let mut args = Vec::new();
+        if let FunctionArguments::List(list) = &f.args {
+            for a in &list.args {
+                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) = a {
+                    args.push(self.expr(e)?);
+                }
+            }
+        }
+        Ok(args)
     }
 
     fn literal(&self, v: &Value) -> SqlResult<Typed> {
@@ -202,7 +346,7 @@ impl Eval<'_> {
         let how = coerce(v.ty, to, CastContext::Explicit).ok_or_else(|| {
             SqlError::new(
                 SqlState::CANNOT_COERCE,
-                format!("cannot cast type {} to {}", format_type(v.ty, -1), format_type(to, -1)),
+                format!("cannot cast type {} to {}", type_name(v.ty), type_name(to)),
             )
         })?;
         let value = self.bring(v, to, how)?;
@@ -221,7 +365,11 @@ impl Eval<'_> {
     fn binary(&self, left: &Expr, op: &BinaryOperator, right: &Expr) -> SqlResult<Typed> {
         let (l, r) = match (left, right, op) {
             (Expr::Tuple(l), Expr::Tuple(r), BinaryOperator::Overlaps) => {
-                let args = l.iter().chain(r).map(|e| self.expr(e)).collect::<SqlResult<Vec<_>>>()?;
+                let args = l
+                    .iter()
+                    .chain(r)
+                    .map(|e| self.expr(e))
+                    .collect::<SqlResult<Vec<_>>>()?;
                 return self.call("overlaps", args);
             }
             _ => (self.expr(left)?, self.expr(right)?),
@@ -243,7 +391,13 @@ impl Eval<'_> {
 
     fn operator(&self, name: &str, l: Typed, r: Typed) -> SqlResult<Typed> {
         let found = resolve_operator(name, l.ty, r.ty)?;
-        self.run(found.op.func, vec![l, r], &found.arg_types, &found.coercions, found.ret)
+        self.run(
+            found.op.func,
+            vec![l, r],
+            &found.arg_types,
+            &found.coercions,
+            found.ret,
+        )
     }
 
     fn call(&self, name: &str, args: Vec<Typed>) -> SqlResult<Typed> {
@@ -258,7 +412,14 @@ impl Eval<'_> {
         }
     }
 
-    fn run(&self, func: Oid, args: Vec<Typed>, types: &[Oid], how: &[Coercion], ret: Oid) -> SqlResult<Typed> {
+    fn run(
+        &self,
+        func: Oid,
+        args: Vec<Typed>,
+        types: &[Oid],
+        how: &[Coercion],
+        ret: Oid,
+    ) -> SqlResult<Typed> {
         let mut values = Vec::new();
         for ((arg, ty), how) in args.into_iter().zip(types).zip(how) {
             values.push(self.bring(arg, *ty, *how)?);

@@ -12,12 +12,20 @@ pub fn type_of(name: &str, ctx: &BasicContext) -> SqlResult<(Oid, i32)> {
     let lower = name.to_lowercase();
     let (base, args) = match (lower.find('('), lower.find(')')) {
         (Some(open), Some(close)) => {
-            let args = lower[open + 1..close].split(',').filter_map(|n| n.trim().parse::<i32>().ok()).collect();
+            let args = lower[open + 1..close]
+                .split(',')
+                .filter_map(|n| n.trim().parse::<i32>().ok())
+                .collect();
             (format!("{}{}", &lower[..open], &lower[close + 1..]), args)
         }
         _ => (lower.clone(), Vec::new()),
     };
-    let missing = || SqlError::new(SqlState::UNDEFINED_OBJECT, format!("type \"{base}\" does not exist"));
+    let missing = || {
+        SqlError::new(
+            SqlState::UNDEFINED_OBJECT,
+            format!("type \"{base}\" does not exist"),
+        )
+    };
     let ty = pg_builtins::system::builtin_type(&base).ok_or_else(missing)?;
     let typmod = match (ty, args.as_slice()) {
         (oid::NUMERIC, [p]) => numeric_typmod(*p, 0),
@@ -52,6 +60,9 @@ pub fn interval_typmod(i: &Interval) -> i32 {
         (Some(F::Minute), Some(F::Second)) => 0x1800,
         _ => 0x7fff,
     };
-    let precision = i.fractional_seconds_precision.or(i.leading_precision).map_or(0xffff, |p| p as i32);
+    let precision = i
+        .fractional_seconds_precision
+        .or(i.leading_precision)
+        .map_or(0xffff, |p| p as i32);
     fields << 16 | precision
 }

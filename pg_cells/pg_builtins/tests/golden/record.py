@@ -28,12 +28,17 @@ def answer(expression):
     return f"= {kind.splitlines()[0]} | {value}"
 
 
-for name in sys.argv[1:]:
-    out = []
-    for line in open(name):
-        line = line.rstrip("\n")
-        if line.startswith("#") or not line:
-            out.append(line)
-        elif not line.startswith(("=", "!")):
-            out += [line, answer(line)]
-    open(name, "w").write("\n".join(out) + "\n")
+def main():
+    for name in sys.argv[1:]:
+        out = []
+        for line in open(name):
+            line = line.rstrip("\n")
+            if line.startswith("#") or not line:
+                out.append(line)
+            elif not line.startswith(("=", "!")):
+                out += [line, answer(line)]
+        open(name, "w").write("\n".join(out) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -243,6 +243,7 @@ fn relation(oid: Oid, name: &str, schema: Oid, kind: RelationKind, desc: TupleDe
         indexes: Vec::new(),
         checks: Vec::new(),
         foreign_keys: Vec::new(),
+        referenced_by: Vec::new(),
         view: None,
         sequence: None,
         reltuples: -1.0,

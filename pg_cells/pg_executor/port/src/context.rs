@@ -1,5 +1,6 @@
 //! What a statement needs while it runs.
 
+use crate::Session;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use pg_builtins::EvalContext;
@@ -15,7 +16,7 @@ pub struct ExecContext<'a> {
     /// The values of `$1`, `$2` ...
     pub params: &'a [Datum],
     /// The session, as functions see it.
-    pub session: &'a dyn EvalContext,
+    pub session: &'a dyn Session,
     /// Built-in views.
     pub views: &'a dyn VirtualRows,
     /// Disk space for sorts, if there is any.
@@ -28,39 +29,39 @@ pub struct ExecContext<'a> {
 
 /// Takes rows one by one: the encoder of the wire, COPY, a vector in tests.
 pub trait RowSink {
-    /// Takes a row. The slice is valid during the call alone.
+    /// Takes a row. The slice is valid during the call alone. `session` is for
+    /// text forms that need the catalog (`regclass` and its kin).
     ///
     /// # Errors
     /// Ends the query with this error.
-    fn row(&mut self, row: &[Datum]) -> Result<(), SqlError>;
+    fn row(&mut self, row: &[Datum], session: &dyn EvalContext) -> Result<(), SqlError>;
 }
 
 impl RowSink for Vec<Vec<Datum>> {
-    fn row(&mut self, row: &[Datum]) -> Result<(), SqlError> {
+    fn row(&mut self, row: &[Datum], _session: &dyn EvalContext) -> Result<(), SqlError> {
         self.push(row.to_vec());
         Ok(())
     }
 }
 
-/// Gives the rows of built-in views.
+/// Gives the rows of those built-in views that show the session and its peers
+/// (`pg_settings`, `pg_stat_activity` ...); the catalog gives the others.
 pub trait VirtualRows {
-    /// All rows of a view, in the order of its descriptor's columns.
+    /// All rows of a view, in the order of its descriptor's columns; `None` when
+    /// it is not one of these.
     ///
     /// # Errors
-    /// 0A000 when the view is not known.
-    fn rows(&self, relation: &Relation) -> Result<Vec<Vec<Datum>>, SqlError>;
+    /// As gathering them.
+    fn rows(&self, relation: &Relation) -> Result<Option<Vec<Vec<Datum>>>, SqlError>;
 }
 
-/// No built-in views.
+/// No views of the session.
 #[derive(Clone, Copy, Debug)]
 pub struct NoViews;
 
 impl VirtualRows for NoViews {
-    fn rows(&self, relation: &Relation) -> Result<Vec<Vec<Datum>>, SqlError> {
-        Err(SqlError::unsupported(alloc::format!(
-            "the view \"{}\"",
-            relation.name
-        )))
+    fn rows(&self, _relation: &Relation) -> Result<Option<Vec<Vec<Datum>>>, SqlError> {
+        Ok(None)
     }
 }
 

@@ -22,17 +22,19 @@ mod context;
 mod copy;
 pub mod errors;
 mod query;
+mod session;
 mod utility;
 
 pub use context::{ExecContext, NoViews, RowSink, SpillFile, SpillStore, VirtualRows};
 pub use copy::{CopyIn, CopyInHandle, CopyOut, CopyOutHandle, CopySink};
 pub use query::{Measure, Prepared, PreparedPlan, Progress, Query, RunningQuery};
-pub use utility::{IndexBuild, RowExprs, TableChangeRows, VacuumResult};
+pub use session::{InTransaction, Session, SharedTransaction};
+pub use utility::{IndexBuild, RowExprs, TableChangeRows, VacuumResult, insert_plan};
 
 use alloc::sync::Arc;
 use pg_plan::{Copy, Plan};
 use pg_types::SqlError;
-use port::{Component, Door, Port};
+use port::{Component, Port};
 
 /// The executor's door.
 pub static EXECUTOR: Port<dyn Executor> = Port::new("pg_executor");
@@ -107,7 +109,7 @@ pub trait Executor: Component {
 /// The number of the executor now in place; it moves with every swap.
 #[must_use]
 pub fn generation() -> u64 {
-    EXECUTOR.status().generation
+    EXECUTOR.generation()
 }
 
 /// Compiles a plan in the executor now in place.
@@ -115,8 +117,11 @@ pub fn generation() -> u64 {
 /// # Errors
 /// As [`Executor::prepare`]; 57P03 when there is none.
 pub fn prepare(plan: Arc<Plan>) -> Result<PreparedPlan, SqlError> {
-    EXECUTOR
+    // Read first: a swap in between then makes the plan look old, not new.
+    let generation = generation();
+    let prepared = EXECUTOR
         .enter()
         .map_err(errors::port_error)?
-        .prepare(plan, false)
+        .prepare(plan, false)?;
+    Ok(prepared.of_generation(generation))
 }

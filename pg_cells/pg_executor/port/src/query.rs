@@ -90,6 +90,13 @@ impl PreparedPlan {
         }
     }
 
+    /// The same, noted as made when the executor's number was this.
+    #[must_use]
+    pub fn of_generation(mut self, generation: u64) -> Self {
+        self.generation = generation;
+        self
+    }
+
     /// Starts it.
     ///
     /// # Errors

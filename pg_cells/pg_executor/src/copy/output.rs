@@ -1,6 +1,6 @@
-//! COPY TO: a query's rows as lines.
+//! COPY TO: a query's rows as lines, or in the binary format.
 
-use super::{Format, csv, text};
+use super::{Format, binary, csv, text};
 use crate::prepare::Running;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -51,7 +51,6 @@ pub struct Lines<'a> {
     format: &'a Format,
     types: &'a [Oid],
     force_quote: &'a [bool],
-    session: &'a dyn EvalContext,
     sink: &'a mut dyn CopySink,
     line: Vec<u8>,
 }
@@ -84,15 +83,19 @@ impl Lines<'_> {
 }
 
 impl RowSink for Lines<'_> {
-    fn row(&mut self, row: &[Datum]) -> Result<(), SqlError> {
+    fn row(&mut self, row: &[Datum], session: &dyn EvalContext) -> Result<(), SqlError> {
         self.line.clear();
+        if self.format.binary {
+            binary::write(&mut self.line, row, self.types)?;
+            return self.sink.data(&self.line);
+        }
         for (at, value) in row.iter().enumerate() {
             let type_oid = self
                 .types
                 .get(at)
                 .copied()
                 .unwrap_or_else(|| value.natural_type());
-            let text = pg_builtins::output_text(value, type_oid, self.session)?;
+            let text = pg_builtins::output_text(value, type_oid, session)?;
             self.value(at, text.as_deref(), row.len() == 1);
         }
         self.end()
@@ -105,14 +108,22 @@ impl CopyOut for CopyTo {
             format: &self.format,
             types: &self.types,
             force_quote: &self.force_quote,
-            session: ctx.session,
             sink,
             line: Vec::new(),
         };
+        if self.format.binary {
+            binary::write_header(&mut lines.line);
+            lines.sink.data(&lines.line)?;
+        }
         if self.format.header != CopyHeader::No {
             lines.header(&self.names)?;
         }
         let progress = self.running.next_batch(ctx, 0, &mut lines)?;
+        if self.format.binary {
+            lines.line.clear();
+            binary::write_end(&mut lines.line);
+            lines.sink.data(&lines.line)?;
+        }
         Ok(progress.rows)
     }
 

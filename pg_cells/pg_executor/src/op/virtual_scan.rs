@@ -1,5 +1,5 @@
 //! [`VirtualScan`]: rows of a built-in view (`pg_settings`, `pg_stat_activity`
-//! ...), which the session provides all at once.
+//! ...), which the session or the catalog provides all at once.
 
 use super::Operator;
 use crate::env::Env;
@@ -33,7 +33,10 @@ impl VirtualScan {
 impl Operator for VirtualScan {
     fn next(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
         if self.rows.is_none() {
-            self.rows = Some(env.views.rows(&self.relation)?);
+            self.rows = Some(match env.views.rows(&self.relation)? {
+                Some(rows) => rows,
+                None => env.store.virtual_rows(&self.relation)?,
+            });
         }
         while let Some(row) = self.rows.as_ref().and_then(|r| r.get(self.at)) {
             self.at += 1;

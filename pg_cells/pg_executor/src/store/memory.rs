@@ -3,10 +3,11 @@
 
 use super::{Changed, Cursor, EntryBatch, RowBatch, RowBuf, RowStore, Tid, WaitPolicy};
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Bound;
-use pg_plan::LockStrength;
-use pg_types::SqlResult;
+use pg_plan::{LockStrength, Relation};
+use pg_types::{Datum, Oid, SqlResult};
 
 /// Rows of a page.
 const PER_PAGE: usize = 4;
@@ -24,6 +25,8 @@ pub struct MemoryStore {
     pub hot_updates: usize,
     /// Rows that were locked.
     pub locked: Vec<Tid>,
+    /// Descriptors of tables.
+    pub relations: Vec<Arc<Relation>>,
     /// How often a new snapshot was taken.
     pub refreshed: usize,
 }
@@ -95,6 +98,19 @@ impl RowStore for MemoryStore {
     fn refresh(&mut self) -> SqlResult<()> {
         self.refreshed += 1;
         Ok(())
+    }
+
+    fn look_now(&mut self, _on: bool) -> SqlResult<()> {
+        Ok(())
+    }
+
+    fn relation(&mut self, oid: Oid) -> SqlResult<Arc<Relation>> {
+        let found = self.relations.iter().find(|r| r.oid == oid).cloned();
+        found.ok_or_else(|| pg_types::SqlError::internal("no such relation"))
+    }
+
+    fn virtual_rows(&mut self, relation: &Relation) -> SqlResult<Vec<Vec<Datum>>> {
+        Err(pg_types::SqlError::unsupported(relation.name.as_str()))
     }
 
     fn insert(&mut self, file: u32, row: &[u8]) -> SqlResult<Tid> {

@@ -12,9 +12,10 @@ pub use pg_btree_port::{Cursor, EntryBatch};
 pub use pg_heap_port::{RowBatch, RowBuf, Tid, WaitPolicy};
 pub use ports::PortStore;
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use pg_plan::LockStrength;
-use pg_types::{Datum, SqlResult};
+use pg_plan::{LockStrength, Relation};
+use pg_types::{Datum, Oid, SqlResult};
 
 /// A row's address as a value of type `tid`.
 #[must_use]
@@ -75,6 +76,13 @@ pub trait RowStore {
     /// Takes a new snapshot for what follows, as READ COMMITTED allows after a
     /// concurrent change was met.
     fn refresh(&mut self) -> SqlResult<()>;
+    /// Reads under a snapshot of this moment, which sees what this command did
+    /// as well, until it is called with false.
+    fn look_now(&mut self, on: bool) -> SqlResult<()>;
+    /// A table's descriptor, for foreign keys.
+    fn relation(&mut self, oid: Oid) -> SqlResult<Arc<Relation>>;
+    /// The rows of a built-in view that shows the catalog.
+    fn virtual_rows(&mut self, relation: &Relation) -> SqlResult<Vec<Vec<Datum>>>;
     /// Adds a row.
     fn insert(&mut self, file: u32, row: &[u8]) -> SqlResult<Tid>;
     /// Adds rows; their addresses are appended to `tids`.

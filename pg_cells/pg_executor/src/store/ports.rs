@@ -1,20 +1,25 @@
 //! [`PortStore`]: the row store of the running system.
 
 use super::{Changed, Cursor, EntryBatch, RowBatch, RowBuf, RowStore, Tid, WaitPolicy};
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_btree_port::{FileId, Inserted};
 use pg_buffer_port::Fork;
-use pg_executor_port::errors::{heap_error, index_error, txn_error};
+use pg_catalog_port::CATALOG;
+use pg_executor_port::SharedTransaction;
+use pg_executor_port::errors::{heap_error, index_error, port_error, txn_error};
 use pg_heap_port::{Liveness, LockOutcome, RowLock, UpdateOutcome};
-use pg_plan::LockStrength;
-use pg_txn_port::{Snapshot, Transaction};
-use pg_types::SqlResult;
+use pg_plan::{LockStrength, Relation};
+use pg_txn_port::Snapshot;
+use pg_types::{Datum, Oid, SqlError, SqlResult};
 
 /// Tables and indexes through their ports, for one statement of a transaction.
-pub struct PortStore<'a> {
-    tx: &'a mut Transaction,
+pub struct PortStore<'a, 't> {
+    tx: &'a SharedTransaction<'t>,
     snapshot: Arc<Snapshot>,
+    /// The statement's snapshot while another one is in use.
+    put_aside: Option<Arc<Snapshot>>,
 }
 
 fn main(file: u32) -> FileId {
@@ -39,11 +44,15 @@ fn changed(outcome: UpdateOutcome) -> Changed {
     }
 }
 
-impl<'a> PortStore<'a> {
+impl<'a, 't> PortStore<'a, 't> {
     /// A store that reads under `snapshot`.
     #[must_use]
-    pub fn new(tx: &'a mut Transaction, snapshot: Arc<Snapshot>) -> Self {
-        PortStore { tx, snapshot }
+    pub fn new(tx: &'a SharedTransaction<'t>, snapshot: Arc<Snapshot>) -> Self {
+        PortStore {
+            tx,
+            snapshot,
+            put_aside: None,
+        }
     }
 
     /// The snapshot it reads under now.
@@ -53,7 +62,7 @@ impl<'a> PortStore<'a> {
     }
 }
 
-impl RowStore for PortStore<'_> {
+impl RowStore for PortStore<'_, '_> {
     fn blocks(&mut self, file: u32) -> SqlResult<u32> {
         pg_heap_port::blocks(main(file)).map_err(heap_error)
     }
@@ -67,7 +76,7 @@ impl RowStore for PortStore<'_> {
     }
 
     fn fetch_latest(&mut self, file: u32, root: Tid, row: &mut RowBuf) -> SqlResult<Option<Tid>> {
-        let latest = self.tx.latest_snapshot().map_err(txn_error)?;
+        let latest = self.tx.borrow_mut().latest_snapshot().map_err(txn_error)?;
         pg_heap_port::fetch(&latest, main(file), root, row).map_err(heap_error)
     }
 
@@ -76,27 +85,50 @@ impl RowStore for PortStore<'_> {
     }
 
     fn refresh(&mut self) -> SqlResult<()> {
-        self.tx.start_command().map_err(txn_error)?;
-        self.snapshot = self.tx.snapshot().map_err(txn_error)?;
+        self.tx.borrow_mut().start_command().map_err(txn_error)?;
+        self.snapshot = self.tx.borrow_mut().snapshot().map_err(txn_error)?;
         Ok(())
     }
 
+    fn look_now(&mut self, on: bool) -> SqlResult<()> {
+        if on {
+            let latest = self.tx.borrow_mut().latest_snapshot().map_err(txn_error)?;
+            let own = core::mem::replace(&mut self.snapshot, latest);
+            self.put_aside.get_or_insert(own);
+        } else if let Some(own) = self.put_aside.take() {
+            self.snapshot = own;
+        }
+        Ok(())
+    }
+
+    fn relation(&mut self, oid: Oid) -> SqlResult<Arc<Relation>> {
+        let catalog = CATALOG.enter().map_err(port_error)?;
+        let found = catalog.relation_by_oid(&mut self.tx.borrow_mut(), oid)?;
+        found.ok_or_else(|| SqlError::internal(format!("there is no relation {oid}")))
+    }
+
+    fn virtual_rows(&mut self, relation: &Relation) -> SqlResult<Vec<Vec<Datum>>> {
+        let catalog = CATALOG.enter().map_err(port_error)?;
+        catalog.virtual_rows(&mut self.tx.borrow_mut(), relation)
+    }
+
     fn insert(&mut self, file: u32, row: &[u8]) -> SqlResult<Tid> {
-        pg_heap_port::insert(self.tx, main(file), row).map_err(heap_error)
+        pg_heap_port::insert(&mut self.tx.borrow_mut(), main(file), row).map_err(heap_error)
     }
 
     fn insert_many(&mut self, file: u32, rows: &[&[u8]], tids: &mut Vec<Tid>) -> SqlResult<()> {
-        pg_heap_port::insert_many(self.tx, main(file), rows, tids).map_err(heap_error)
+        pg_heap_port::insert_many(&mut self.tx.borrow_mut(), main(file), rows, tids)
+            .map_err(heap_error)
     }
 
     fn update(&mut self, file: u32, tid: Tid, row: &[u8], keep_keys: bool) -> SqlResult<Changed> {
-        pg_heap_port::update(self.tx, main(file), tid, row, keep_keys)
+        pg_heap_port::update(&mut self.tx.borrow_mut(), main(file), tid, row, keep_keys)
             .map(changed)
             .map_err(heap_error)
     }
 
     fn delete(&mut self, file: u32, tid: Tid) -> SqlResult<Changed> {
-        pg_heap_port::delete(self.tx, main(file), tid)
+        pg_heap_port::delete(&mut self.tx.borrow_mut(), main(file), tid)
             .map(changed)
             .map_err(heap_error)
     }
@@ -108,8 +140,14 @@ impl RowStore for PortStore<'_> {
         strength: LockStrength,
         policy: WaitPolicy,
     ) -> SqlResult<Changed> {
-        let outcome = pg_heap_port::lock_row(self.tx, main(file), tid, lock_of(strength), policy)
-            .map_err(heap_error)?;
+        let outcome = pg_heap_port::lock_row(
+            &mut self.tx.borrow_mut(),
+            main(file),
+            tid,
+            lock_of(strength),
+            policy,
+        )
+        .map_err(heap_error)?;
         Ok(match outcome {
             LockOutcome::Locked => Changed::Done { tid, hot: false },
             LockOutcome::Skipped => Changed::Skipped,
@@ -136,8 +174,15 @@ impl RowStore for PortStore<'_> {
         tid: Tid,
         unique: bool,
     ) -> SqlResult<Option<Tid>> {
-        let done = pg_btree_port::insert(self.tx, main(index), main(table), key, tid, unique)
-            .map_err(index_error)?;
+        let done = pg_btree_port::insert(
+            &mut self.tx.borrow_mut(),
+            main(index),
+            main(table),
+            key,
+            tid,
+            unique,
+        )
+        .map_err(index_error)?;
         Ok(match done {
             Inserted::Done => None,
             Inserted::Duplicate(other) => Some(other),
@@ -152,11 +197,13 @@ impl RowStore for PortStore<'_> {
                 .map_err(index_error)?
             {
                 for &tid in &batch.tids {
-                    match pg_heap_port::liveness(self.tx, main(table), tid).map_err(heap_error)? {
+                    match pg_heap_port::liveness(&self.tx.borrow(), main(table), tid)
+                        .map_err(heap_error)?
+                    {
                         Liveness::Live => return Ok(Some(tid)),
                         Liveness::Dead => {}
                         Liveness::InProgress(xid) => {
-                            self.tx.wait_for(xid).map_err(txn_error)?;
+                            self.tx.borrow().wait_for(xid).map_err(txn_error)?;
                             continue 'again;
                         }
                     }

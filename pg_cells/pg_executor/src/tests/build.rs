@@ -206,6 +206,7 @@ pub fn table(columns: usize, indexed: &[(usize, bool)]) -> Arc<Relation> {
         indexes: indexed.iter().enumerate().map(index).collect(),
         checks: Vec::new(),
         foreign_keys: Vec::new(),
+        referenced_by: Vec::new(),
         view: None,
         sequence: None,
         reltuples: -1.0,

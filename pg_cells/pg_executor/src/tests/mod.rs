@@ -2,6 +2,7 @@
 
 mod build;
 mod expressions;
+mod foreign;
 mod grouping;
 mod joins;
 mod modify;

@@ -11,8 +11,9 @@ pub mod statistics;
 use crate::env::{Memory, RunState};
 use crate::prepare::Surroundings;
 use crate::store::PortStore;
-use pg_executor_port::ExecContext;
+use core::cell::RefCell;
 use pg_executor_port::errors::txn_error;
+use pg_executor_port::{ExecContext, InTransaction};
 use pg_types::SqlResult;
 
 /// Runs `work` in an environment of its own.
@@ -30,12 +31,14 @@ pub fn with_env<T>(
         memory: Memory::new(ctx.work_mem, ctx.memory_limit),
         ..RunState::default()
     };
-    let (params, session, views, spill) = (ctx.params, ctx.session, ctx.views, ctx.spill);
-    let mut store = PortStore::new(ctx.tx, snapshot);
+    let (params, views, spill) = (ctx.params, ctx.views, ctx.spill);
+    let tx = RefCell::new(&mut *ctx.tx);
+    let session = InTransaction::new(ctx.session, &tx);
+    let mut store = PortStore::new(&tx, snapshot);
     let surroundings = Surroundings {
         store: &mut store,
         params,
-        session,
+        session: &session,
         views,
         cancel: &cancel,
         spill,

@@ -16,7 +16,12 @@ pub trait CatalogAccess {
     ///
     /// # Errors
     /// As there.
-    fn relation(&self, path: &[Str], schema: Option<&str>, name: &str) -> Result<Option<Arc<Relation>>, SqlError>;
+    fn relation(
+        &self,
+        path: &[Str],
+        schema: Option<&str>,
+        name: &str,
+    ) -> Result<Option<Arc<Relation>>, SqlError>;
     /// See [`Catalog::relation_by_oid`].
     ///
     /// # Errors
@@ -26,7 +31,12 @@ pub trait CatalogAccess {
     ///
     /// # Errors
     /// As there.
-    fn index(&self, path: &[Str], schema: Option<&str>, name: &str) -> Result<Option<(Arc<Relation>, Oid)>, SqlError>;
+    fn index(
+        &self,
+        path: &[Str],
+        schema: Option<&str>,
+        name: &str,
+    ) -> Result<Option<(Arc<Relation>, Oid)>, SqlError>;
     /// See [`Catalog::schema`].
     ///
     /// # Errors
@@ -36,7 +46,12 @@ pub trait CatalogAccess {
     ///
     /// # Errors
     /// As there.
-    fn user_type(&self, path: &[Str], schema: Option<&str>, name: &str) -> Result<Option<UserType>, SqlError>;
+    fn user_type(
+        &self,
+        path: &[Str],
+        schema: Option<&str>,
+        name: &str,
+    ) -> Result<Option<UserType>, SqlError>;
     /// See [`Catalog::statistics`].
     ///
     /// # Errors
@@ -56,7 +71,10 @@ impl<'a> SessionCatalog<'a> {
         SessionCatalog { tx }
     }
 
-    fn ask<T>(&self, ask: impl FnOnce(&dyn Catalog, &mut Transaction) -> Result<T, SqlError>) -> Result<T, SqlError> {
+    fn ask<T>(
+        &self,
+        ask: impl FnOnce(&dyn Catalog, &mut Transaction) -> Result<T, SqlError>,
+    ) -> Result<T, SqlError> {
         let catalog = CATALOG.enter().map_err(|e| gone(&e))?;
         let mut tx = self
             .tx
@@ -75,7 +93,12 @@ impl CatalogAccess for SessionCatalog<'_> {
         self.ask(|catalog, tx| Ok(catalog.version(tx))).unwrap_or(0)
     }
 
-    fn relation(&self, path: &[Str], schema: Option<&str>, name: &str) -> Result<Option<Arc<Relation>>, SqlError> {
+    fn relation(
+        &self,
+        path: &[Str],
+        schema: Option<&str>,
+        name: &str,
+    ) -> Result<Option<Arc<Relation>>, SqlError> {
         self.ask(|catalog, tx| catalog.relation(tx, path, schema, name))
     }
 
@@ -83,7 +106,12 @@ impl CatalogAccess for SessionCatalog<'_> {
         self.ask(|catalog, tx| catalog.relation_by_oid(tx, oid))
     }
 
-    fn index(&self, path: &[Str], schema: Option<&str>, name: &str) -> Result<Option<(Arc<Relation>, Oid)>, SqlError> {
+    fn index(
+        &self,
+        path: &[Str],
+        schema: Option<&str>,
+        name: &str,
+    ) -> Result<Option<(Arc<Relation>, Oid)>, SqlError> {
         self.ask(|catalog, tx| catalog.index(tx, path, schema, name))
     }
 
@@ -91,7 +119,12 @@ impl CatalogAccess for SessionCatalog<'_> {
         self.ask(|catalog, tx| catalog.schema(tx, name))
     }
 
-    fn user_type(&self, path: &[Str], schema: Option<&str>, name: &str) -> Result<Option<UserType>, SqlError> {
+    fn user_type(
+        &self,
+        path: &[Str],
+        schema: Option<&str>,
+        name: &str,
+    ) -> Result<Option<UserType>, SqlError> {
         self.ask(|catalog, tx| catalog.user_type(tx, path, schema, name))
     }
 

@@ -4,7 +4,6 @@
 use crate::manager::TXN;
 use crate::{Transaction, TxnError, Xid};
 use alloc::string::{String, ToString};
-use alloc::vec;
 use alloc::vec::Vec;
 
 /// The transaction itself or one savepoint in it.
@@ -13,22 +12,14 @@ pub(crate) struct Level {
     name: String,
     /// The id that writes at this level carry, once there was one.
     pub(crate) xid: Option<Xid>,
-    /// Ids of released savepoints within.
+    /// Ids of released savepoints within, ascending.
     merged: Vec<Xid>,
 }
 
 impl Level {
-    pub(crate) fn outermost() -> Vec<Level> {
-        vec![Level::default()]
-    }
-
-    pub(crate) fn assign(&mut self, xid: Xid) {
-        self.xid = Some(xid);
-    }
-
     #[inline]
     pub(crate) fn has(&self, xid: Xid) -> bool {
-        self.xid == Some(xid) || self.merged.contains(&xid)
+        self.xid == Some(xid) || self.merged.binary_search(&xid).is_ok()
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = Xid> + '_ {
@@ -37,25 +28,33 @@ impl Level {
 }
 
 impl Transaction {
+    /// The innermost level.
+    pub(crate) fn level(&self) -> &Level {
+        self.savepoints.last().unwrap_or(&self.outermost)
+    }
+
+    /// The innermost level.
+    pub(crate) fn level_mut(&mut self) -> &mut Level {
+        self.savepoints.last_mut().unwrap_or(&mut self.outermost)
+    }
+
     /// Opens a savepoint. A name may be used again; the newest one counts.
     pub fn savepoint(&mut self, name: &str) {
-        self.levels.push(Level {
+        self.savepoints.push(Level {
             name: name.to_string(),
             ..Level::default()
         });
     }
 
-    fn level_named(&self, name: &str) -> Result<usize, TxnError> {
-        let found = self.levels[1..].iter().rposition(|l| l.name == name);
-        found
-            .map(|at| at + 1)
-            .ok_or_else(|| TxnError::NoSavepoint(name.to_string()))
+    fn savepoint_named(&self, name: &str) -> Result<usize, TxnError> {
+        let found = self.savepoints.iter().rposition(|l| l.name == name);
+        found.ok_or_else(|| TxnError::NoSavepoint(name.to_string()))
     }
 
     /// How many savepoints are open.
     #[must_use]
     pub fn savepoints(&self) -> usize {
-        self.levels.len() - 1
+        self.savepoints.len()
     }
 
     /// Undoes everything since the savepoint, which stays open. Table locks
@@ -64,16 +63,15 @@ impl Transaction {
     /// # Errors
     /// [`TxnError::NoSavepoint`]; when the transaction is lost.
     pub fn rollback_to(&mut self, name: &str) -> Result<(), TxnError> {
-        let at = self.level_named(name)?;
-        let gone: Vec<Xid> = self.levels[at..].iter().flat_map(Level::ids).collect();
+        let at = self.savepoint_named(name)?;
+        let gone: Vec<Xid> = self.savepoints[at..].iter().flat_map(Level::ids).collect();
         if !gone.is_empty() {
             TXN.enter()?.abort_ids(self.proc(), &gone)?;
         }
-        self.levels.truncate(at + 1);
-        if let Some(level) = self.levels.last_mut() {
-            level.xid = None;
-            level.merged.clear();
-        }
+        self.savepoints.truncate(at + 1);
+        let level = self.level_mut();
+        level.xid = None;
+        level.merged.clear();
         // The next command must not see the number that the undone ones used.
         self.mark_command_used();
         Ok(())
@@ -85,12 +83,12 @@ impl Transaction {
     /// # Errors
     /// [`TxnError::NoSavepoint`].
     pub fn release(&mut self, name: &str) -> Result<(), TxnError> {
-        let at = self.level_named(name)?;
-        let ids: Vec<Xid> = self.levels[at..].iter().flat_map(Level::ids).collect();
-        self.levels.truncate(at);
-        if let Some(outer) = self.levels.last_mut() {
-            outer.merged.extend(ids);
-        }
+        let at = self.savepoint_named(name)?;
+        let ids: Vec<Xid> = self.savepoints[at..].iter().flat_map(Level::ids).collect();
+        self.savepoints.truncate(at);
+        let merged = &mut self.level_mut().merged;
+        merged.extend(ids);
+        merged.sort_unstable();
         Ok(())
     }
 }

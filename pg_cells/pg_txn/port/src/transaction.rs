@@ -42,8 +42,10 @@ pub struct Transaction {
     snapshot: Option<Arc<Snapshot>>,
     /// Earlier snapshots that someone still reads with.
     earlier: Vec<Arc<Snapshot>>,
-    /// The transaction itself and its open savepoints, outermost first.
-    pub(crate) levels: Vec<Level>,
+    /// The transaction itself.
+    pub(crate) outermost: Level,
+    /// Its open savepoints, outermost first.
+    pub(crate) savepoints: Vec<Level>,
     /// Locks it holds, with the set of modes: asking again costs nothing.
     locks: Vec<(LockTarget, u8)>,
     ended: bool,
@@ -56,6 +58,18 @@ impl Transaction {
     /// [`TxnError::Unsupported`] for serializable; when nobody stands behind the
     /// port.
     pub fn begin(isolation: Isolation, read_only: bool) -> Result<Self, TxnError> {
+        Transaction::begin_with(isolation, read_only, CancelToken::new())
+    }
+
+    /// The same with the session's token that ends its waits.
+    ///
+    /// # Errors
+    /// As [`Transaction::begin`].
+    pub fn begin_with(
+        isolation: Isolation,
+        read_only: bool,
+        cancel: CancelToken,
+    ) -> Result<Self, TxnError> {
         if isolation == Isolation::Serializable {
             return Err(TxnError::Unsupported);
         }
@@ -64,7 +78,7 @@ impl Transaction {
             proc,
             isolation,
             read_only,
-            cancel: CancelToken::new(),
+            cancel,
             limits: Limits {
                 lock_timeout: 0,
                 deadlock_timeout: 1_000_000_000,
@@ -73,7 +87,8 @@ impl Transaction {
             command_used: false,
             snapshot: None,
             earlier: Vec::new(),
-            levels: Level::outermost(),
+            outermost: Level::default(),
+            savepoints: Vec::new(),
             locks: Vec::new(),
             ended: false,
         })
@@ -149,7 +164,7 @@ impl Transaction {
     /// None before the first write.
     #[must_use]
     pub fn xid(&self) -> Option<Xid> {
-        self.levels.last().and_then(|l| l.xid)
+        self.level().xid
     }
 
     /// The same, assigned if need be.
@@ -173,9 +188,7 @@ impl Transaction {
             let reply = TXN.enter()?.assign(self.proc)?;
             match reply {
                 Assigned::Xid(xid) => {
-                    if let Some(level) = self.levels.last_mut() {
-                        level.assign(xid);
-                    }
+                    self.level_mut().xid = Some(xid);
                     return Ok(xid);
                 }
                 Assigned::Reserve(limit) => {
@@ -190,15 +203,23 @@ impl Transaction {
     #[inline]
     #[must_use]
     pub fn is_own(&self, xid: Xid) -> bool {
-        self.levels.iter().any(|l| l.has(xid))
+        self.outermost.has(xid) || self.savepoints.iter().any(|l| l.has(xid))
     }
 
     /// All its ids that were not rolled back, ascending.
     #[must_use]
     pub fn own_xids(&self) -> Vec<Xid> {
-        let mut own: Vec<Xid> = self.levels.iter().flat_map(Level::ids).collect();
-        own.sort_unstable();
+        let mut own = Vec::new();
+        self.collect_own(&mut own);
         own
+    }
+
+    fn collect_own(&self, own: &mut Vec<Xid>) {
+        own.extend(self.outermost.ids());
+        for level in &self.savepoints {
+            own.extend(level.ids());
+        }
+        own.sort_unstable();
     }
 
     /// The running command's number.
@@ -279,15 +300,6 @@ impl Transaction {
         let set = match set {
             Some(set) => set,
             None => {
-                if unused {
-                    // Let go of the set, so that it can be reused.
-                    former = former.map(|mut s| {
-                        if let Some(s) = Arc::get_mut(&mut s) {
-                            s.set = Arc::default();
-                        }
-                        s
-                    });
-                }
                 let keep = self.oldest_held().unwrap_or(Xid::MAX);
                 TXN.enter()?.active_set(self.proc, keep)?
             }
@@ -305,8 +317,7 @@ impl Transaction {
             fresh.set = set;
             fresh.command = command;
             fresh.own.clear();
-            fresh.own.extend(self.levels.iter().flat_map(Level::ids));
-            fresh.own.sort_unstable();
+            self.collect_own(&mut fresh.own);
         }
         self.snapshot = Some(snapshot);
         Ok(())

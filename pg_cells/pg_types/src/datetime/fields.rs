@@ -32,6 +32,8 @@ pub(super) struct Fields {
     pub bc: bool,
     /// Seconds east of Greenwich.
     pub offset: Option<i32>,
+    /// A zone that was named in full.
+    pub zone: Option<TimeZone>,
     pub special: Option<Special>,
     /// The year was written with two digits or fewer.
     short_year: bool,
@@ -41,6 +43,15 @@ type Outcome<T> = Result<T, Trouble>;
 
 /// Reads a text's fields.
 pub(super) fn read(text: &str, settings: &FormatSettings) -> Outcome<Fields> {
+    read_as(text, settings, false)
+}
+
+/// The same for a time of day: digits run together are a time.
+pub(super) fn read_time(text: &str, settings: &FormatSettings) -> Outcome<Fields> {
+    read_as(text, settings, true)
+}
+
+fn read_as(text: &str, settings: &FormatSettings, time_only: bool) -> Outcome<Fields> {
     let tokens = tokens(text).ok_or(Trouble::Syntax)?;
     if tokens.is_empty() {
         return Err(Trouble::Syntax);
@@ -54,7 +65,7 @@ pub(super) fn read(text: &str, settings: &FormatSettings) -> Outcome<Fields> {
             Token::Date(body) => f.date(body, settings.date_order)?,
             Token::Time(body) => f.clock(body)?,
             Token::Number(body) => {
-                let after_t = i > 0 && tokens[i - 1] == Token::Word("t".into());
+                let after_t = time_only || (i > 0 && tokens[i - 1] == Token::Word("t".into()));
                 if !f.packed(body, after_t)? {
                     loose.push((body, f.month.is_some()));
                 }
@@ -79,8 +90,7 @@ pub(super) fn read(text: &str, settings: &FormatSettings) -> Outcome<Fields> {
                 })?;
             }
             Token::ZoneName(name) => {
-                let zone = TimeZone::from_name(name).ok_or(Trouble::Zone)?;
-                f.offset = Some(zone.offset_at(0));
+                f.zone = Some(TimeZone::from_name(name).ok_or(Trouble::Zone)?);
             }
             Token::SignedWord(..) => return Err(Trouble::Syntax),
         }
@@ -318,11 +328,7 @@ impl Fields {
             _ => match abbreviation_offset(word) {
                 Some(offset) if self.offset.is_none() => self.offset = Some(offset),
                 _ => {
-                    return Err(if self.time.is_some() {
-                        Trouble::Zone
-                    } else {
-                        Trouble::Syntax
-                    });
+                    return Err(Trouble::Syntax);
                 }
             },
         }

@@ -13,8 +13,6 @@ mod interval_format;
 mod lex;
 mod ops;
 mod parse;
-#[cfg(test)]
-mod tests;
 mod zone;
 
 pub use calendar::{

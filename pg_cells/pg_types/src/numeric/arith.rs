@@ -136,10 +136,9 @@ impl Numeric {
     pub fn mul(&self, other: &Numeric) -> SqlResult<Numeric> {
         if let (Repr::Small { coef: a, scale: sa }, Repr::Small { coef: b, scale: sb }) =
             (&self.0, &other.0)
+            && u32::from(*sa) + u32::from(*sb) <= MAX_SCALE
         {
-            if u32::from(*sa) + u32::from(*sb) <= MAX_SCALE {
-                return Ok(Numeric::from_i128(i128::from(*a) * i128::from(*b), sa + sb));
-            }
+            return Ok(Numeric::from_i128(i128::from(*a) * i128::from(*b), sa + sb));
         }
         let (Some((a, sa)), Some((b, sb))) = (self.to_big(), other.to_big()) else {
             return Ok(self.mul_special(other));

@@ -277,7 +277,7 @@ impl Numeric {
             return fail("a negative number raised to a non-integer power yields a complex result");
         }
         if let Some(n) = exponent.as_i32_exact() {
-            return self.power_int(n, exponent.scale());
+            return self.power_int(n);
         }
         if self.is_zero() {
             return Ok(Numeric::from_i128(0, 16));
@@ -354,23 +354,20 @@ impl Numeric {
         }))
     }
 
-    fn power_int(&self, n: i32, exponent_scale: u16) -> SqlResult<Numeric> {
-        let least = i64::from(self.scale()).max(i64::from(exponent_scale));
+    /// Whole exponents: 16 decimals, or as many as the base has.
+    fn power_int(&self, n: i32) -> SqlResult<Numeric> {
+        let out = display_scale(0, i64::from(self.scale()));
         if self.is_zero() {
-            let out = display_scale(0, least) as u16;
-            return Ok(Numeric::from_i128(
-                i128::from(n == 0) * 10i128.pow(u32::from(out.min(38))),
-                out,
-            ));
+            let one = Numeric::from_i128(i128::from(n == 0), 0);
+            return Ok(one.round(out as i32));
         }
         let weight = f64::from(n) * self.abs().ln_approx() * LOG10_E;
         if weight > 131_072.0 {
             return Err(overflow());
         }
-        if weight + 1.0 < -(MAX_DISPLAY_SCALE as f64) {
-            return Ok(Numeric::from_i128(0, MAX_DISPLAY_SCALE as u16));
+        if weight + 1.0 < -f64::from(out) - 1.0 {
+            return Ok(Numeric::from_i128(0, out as u16));
         }
-        let out = display_scale(weight as i64, least);
         let (coef, scale) = self.to_big().unwrap_or_default();
         let scale = u32::from(scale);
         let count = n.unsigned_abs();

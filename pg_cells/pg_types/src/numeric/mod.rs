@@ -10,8 +10,6 @@ mod arith;
 mod convert;
 mod math;
 mod repr;
-#[cfg(test)]
-mod tests;
 
 pub use repr::Numeric;
 

@@ -76,6 +76,8 @@ impl Drop for FlushBatch {
 /// acknowledged any more.
 pub fn flush(lsn: Lsn) -> Result<(), WalError> {
     let state = crate::state::state()?;
+    // More than there is cannot be waited for.
+    let lsn = lsn.min(crate::insert_position());
     loop {
         if crate::flushed() >= lsn {
             return Ok(());

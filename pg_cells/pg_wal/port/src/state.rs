@@ -96,7 +96,10 @@ impl WalState {
         if let Some(state) = STATE.get() {
             state.open.store(false, Ordering::SeqCst);
             state.failed.store(false, Ordering::SeqCst);
-            return Ok(state);
+            // A fault within a spinning lock leaves it locked for ever.
+            if state.insert.try_lock().is_some() && state.flushing.try_lock().is_some() {
+                return Ok(state);
+            }
         }
         let ring = Ring::new(ring).map_err(|_| WalError::OutOfMemory)?;
         let state: &'static WalState = Box::leak(Box::new(WalState::new(ring)));

@@ -57,6 +57,10 @@ pub struct Conn {
     pub wants_room: bool,
     /// In the list of connections that this round has touched.
     pub dirty: bool,
+    /// It wanted to send and could not: no buffer, or no hardware address yet.
+    pub stuck: bool,
+    /// Its sending half is to end when what was written is sent.
+    pub ending: bool,
     /// How it ended, if not in good order.
     pub ended: Option<NetError>,
     /// When to stop caring for it (µs): an unfinished handshake, an orphan.
@@ -189,6 +193,8 @@ impl Conns {
             wants_data: false,
             wants_room: false,
             dirty: false,
+            ending: false,
+            stuck: false,
             ended: None,
             give_up: None,
             timer: None,

@@ -33,6 +33,8 @@ struct Update {
     /// The row in the way, then the one proposed.
     both: Vec<Datum>,
     old: Vec<Datum>,
+    /// The last row proposed became an update of `old`.
+    replaced: bool,
 }
 
 /// What became of a row in the way.
@@ -64,6 +66,7 @@ impl Conflict {
                 bytes: RowBuf::new(),
                 both: Vec::new(),
                 old: Vec::new(),
+                replaced: false,
             }),
             None => None,
         };
@@ -85,6 +88,9 @@ impl Conflict {
         new: &mut Vec<Datum>,
         env: &mut Env<'_>,
     ) -> SqlResult<bool> {
+        if let Some(update) = &mut self.update {
+            update.replaced = false;
+        }
         loop {
             env.tick()?;
             let in_the_way = match self.ask(target, new, env)? {
@@ -114,6 +120,15 @@ impl Conflict {
         }
     }
 
+    /// The row that the last one replaced, if it became an update.
+    #[must_use]
+    pub fn replaced(&self) -> Option<&[Datum]> {
+        self.update
+            .as_ref()
+            .filter(|u| u.replaced)
+            .map(|u| u.old.as_slice())
+    }
+
     fn arbitrates(&self, index: Oid) -> bool {
         self.arbiter.is_none_or(|a| a == index)
     }
@@ -122,7 +137,7 @@ impl Conflict {
     fn ask(&self, target: &mut Target, new: &[Datum], env: &mut Env<'_>) -> SqlResult<Option<Tid>> {
         let file = target.relation.file;
         for writer in &mut target.indexes {
-            if !self.arbiter.is_none_or(|a| a == writer.index.oid) {
+            if self.arbiter.is_some_and(|a| a != writer.index.oid) {
                 continue;
             }
             if writer.compute(new, env)? == Entry::Unique
@@ -183,6 +198,7 @@ impl Update {
             match target.update(id, &self.old, &updated, &self.changed, env)? {
                 Changed::Done { .. } => {
                     *new = updated;
+                    self.replaced = true;
                     return Ok(Settled::Updated);
                 }
                 Changed::SelfModified => return Err(twice()),

@@ -1,7 +1,7 @@
 //! [`RowDeleter`]: DELETE, row by row; concurrent changes are met as by UPDATE.
 
-use super::RowChange;
 use super::update::Versions;
+use super::{ForeignKeys, RowChange};
 use crate::env::Env;
 use crate::op::Builder;
 use crate::store::Changed;
@@ -13,6 +13,8 @@ use pg_types::{Datum, SqlError, SqlResult};
 pub struct RowDeleter {
     file: u32,
     versions: Versions,
+    keys: ForeignKeys,
+    old: Vec<Datum>,
 }
 
 impl RowDeleter {
@@ -34,6 +36,8 @@ impl RowDeleter {
         Ok(RowDeleter {
             file: relation.file,
             versions,
+            keys: ForeignKeys::new(relation),
+            old: Vec::new(),
         })
     }
 }
@@ -45,26 +49,44 @@ impl RowChange for RowDeleter {
         shown: Option<&mut Vec<Datum>>,
         env: &mut Env<'_>,
     ) -> SqlResult<bool> {
-        let Some(mut id) = self.versions.take(row) else {
+        let Some(mut tid) = self.versions.tid(row) else {
             return Ok(false);
         };
+        let mut renewed = false;
         loop {
-            match env.store.delete(self.file, id)? {
+            match env.store.delete(self.file, tid)? {
                 Changed::Done { .. } => break,
                 Changed::Concurrent { newest } => {
                     env.tick()?;
+                    if !renewed {
+                        self.versions.take(row);
+                        renewed = true;
+                    }
                     if !self.versions.renew(newest, env)? {
                         return Ok(false);
                     }
-                    id = newest;
+                    tid = newest;
                 }
                 Changed::SelfModified | Changed::Deleted | Changed::Skipped => return Ok(false),
             }
         }
+        let current = if renewed {
+            self.versions.row.as_slice()
+        } else {
+            row
+        };
+        if self.keys.needs_old() {
+            self.versions.old(current, &mut self.old);
+            self.keys.deleted(&self.old);
+        }
         if let Some(shown) = shown {
-            self.versions.old(shown);
-            shown.extend_from_slice(&self.versions.row);
+            self.versions.old(current, shown);
+            shown.extend_from_slice(current);
         }
         Ok(true)
+    }
+
+    fn foreign_keys(&mut self) -> &mut ForeignKeys {
+        &mut self.keys
     }
 }

@@ -2,16 +2,20 @@
 //! first RETURNING row, so a client that stops reading leaves no half of it.
 //!
 //! What all three share: [`target`] computes, checks and encodes rows,
-//! [`indexes`] keeps the indexes, [`errors`] words what can go wrong.
+//! [`indexes`] keeps the indexes, [`foreign`] the foreign keys, [`errors`] words
+//! what can go wrong.
 
 mod conflict;
 mod delete;
 pub mod errors;
+mod foreign;
 pub mod indexes;
 mod insert;
+mod referenced;
 pub mod target;
 mod update;
 
+pub use foreign::ForeignKeys;
 pub use insert::RowInserter;
 
 use super::{Builder, Input, Operator};
@@ -86,6 +90,22 @@ pub trait RowChange: Send {
         shown: Option<&mut Vec<Datum>>,
         env: &mut Env<'_>,
     ) -> SqlResult<bool>;
+
+    /// The foreign keys that its changes concern.
+    fn foreign_keys(&mut self) -> &mut ForeignKeys;
+
+    /// The statement is at its end.
+    ///
+    /// # Errors
+    /// As [`RowChange::change`]; 23503.
+    fn finish(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        self.foreign_keys().settle(env)
+    }
+
+    /// Forgets what an execution that failed has left.
+    fn clear(&mut self) {
+        self.foreign_keys().clear();
+    }
 }
 
 /// Runs a change for each input row.
@@ -139,7 +159,7 @@ impl Modify {
                 self.rows.push(&self.scratch, &mut env.run.memory)?;
             }
         }
-        Ok(())
+        self.change.finish(env)
     }
 }
 
@@ -165,6 +185,7 @@ impl Operator for Modify {
 
     fn reset(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
         self.rows.clear(&mut env.run.memory);
+        self.change.clear();
         self.affected = 0;
         self.done = false;
         self.at = 0;

@@ -103,6 +103,14 @@ impl Target {
                 return Err(errors::check(&self.relation, name, row, env));
             }
         }
+        self.encode(row)
+    }
+
+    /// Encodes a new row.
+    ///
+    /// # Errors
+    /// 54000 when it does not fit a page.
+    pub fn encode(&mut self, row: &[Datum]) -> SqlResult<()> {
         self.bytes.clear();
         tuple::encode(&mut self.bytes, &self.relation.desc, row);
         if self.bytes.len() > MAX_ROW {
@@ -167,6 +175,12 @@ impl Target {
             Some(writer) => errors::duplicate(&self.relation, &writer.index, &writer.values, env),
             None => SqlError::internal("a unique violation of an unknown index"),
         }
+    }
+
+    /// Whether an update of these columns needs the old row, for index keys.
+    #[must_use]
+    pub fn needs_old(&self, changed: &[usize]) -> bool {
+        self.indexes.iter().any(|w| w.touched_by(changed))
     }
 
     /// Whether all index entries of the old row serve the new one.

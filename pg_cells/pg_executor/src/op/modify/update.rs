@@ -2,8 +2,8 @@
 //! meanwhile is read anew and the statement's condition is checked again over
 //! it, as READ COMMITTED asks; under stricter levels the heap refuses it.
 
-use super::RowChange;
 use super::target::{NewRow, Target, old_columns, old_row};
+use super::{ForeignKeys, RowChange};
 use crate::env::Env;
 use crate::expr::{Code, compile_option};
 use crate::op::Builder;
@@ -19,6 +19,9 @@ pub struct RowUpdater {
     values: NewRow,
     changed: Vec<usize>,
     versions: Versions,
+    keys: ForeignKeys,
+    /// Somebody wants to know the old row: an index or a foreign key.
+    needs_old: bool,
     old: Vec<Datum>,
     new: Vec<Datum>,
 }
@@ -63,17 +66,22 @@ impl Versions {
         })
     }
 
-    /// Takes an input row; `None` when it has no row of the table (the empty
-    /// side of an outer join).
-    pub fn take(&mut self, row: &[Datum]) -> Option<Tid> {
-        self.row.clear();
-        self.row.extend_from_slice(row);
-        self.row.get(self.row_id).and_then(tid_of)
+    /// The address in an input row; `None` when it has no row of the table (the
+    /// empty side of an outer join).
+    #[must_use]
+    pub fn tid(&self, row: &[Datum]) -> Option<Tid> {
+        row.get(self.row_id).and_then(tid_of)
     }
 
-    /// The table's row in the input row, in the table's order.
-    pub fn old(&self, out: &mut Vec<Datum>) {
-        old_row(&self.columns, self.width, &self.row, out);
+    /// Copies an input row, so that a newer version can be put in.
+    pub fn take(&mut self, row: &[Datum]) {
+        self.row.clear();
+        self.row.extend_from_slice(row);
+    }
+
+    /// The table's row in an input row, in the table's order.
+    pub fn old(&self, row: &[Datum], out: &mut Vec<Datum>) {
+        old_row(&self.columns, self.width, row, out);
     }
 
     /// Puts a newer version in; false when it is gone or does not satisfy the
@@ -120,8 +128,12 @@ impl RowUpdater {
         else {
             return Err(SqlError::internal("not an UPDATE"));
         };
+        let target = Target::compile(relation, checks, index_exprs, builder)?;
+        let keys = ForeignKeys::new(relation);
         Ok(RowUpdater {
-            target: Target::compile(relation, checks, index_exprs, builder)?,
+            needs_old: keys.needs_old() || target.needs_old(changed),
+            target,
+            keys,
             values: NewRow::compile(values, builder)?,
             changed: changed.clone(),
             versions: Versions::compile(relation, *row_id, recheck.as_ref(), builder)?,
@@ -138,35 +150,54 @@ impl RowChange for RowUpdater {
         shown: Option<&mut Vec<Datum>>,
         env: &mut Env<'_>,
     ) -> SqlResult<bool> {
-        let Some(mut id) = self.versions.take(row) else {
+        let Some(mut tid) = self.versions.tid(row) else {
             return Ok(false);
         };
+        // The input row is copied only when a newer version must go into it.
+        let mut renewed = false;
         loop {
-            self.values
-                .compute(&self.versions.row, env, &mut self.new)?;
+            let current = if renewed {
+                self.versions.row.as_slice()
+            } else {
+                row
+            };
+            self.values.compute(current, env, &mut self.new)?;
             self.target.check(&self.values, &self.new, env)?;
-            self.versions.old(&mut self.old);
+            if self.needs_old {
+                self.versions.old(current, &mut self.old);
+            }
             match self
                 .target
-                .update(id, &self.old, &self.new, &self.changed, env)?
+                .update(tid, &self.old, &self.new, &self.changed, env)?
             {
                 Changed::Done { .. } => break,
                 Changed::Concurrent { newest } => {
                     env.tick()?;
+                    if !renewed {
+                        self.versions.take(row);
+                        renewed = true;
+                    }
                     if !self.versions.renew(newest, env)? {
                         return Ok(false);
                     }
-                    id = newest;
+                    tid = newest;
                 }
                 // A join found the row twice, or it is gone.
                 Changed::SelfModified | Changed::Deleted | Changed::Skipped => return Ok(false),
             }
         }
+        if self.keys.needs_old() {
+            self.keys.stored(Some(&self.old), &self.new);
+        }
         if let Some(shown) = shown {
             shown.clear();
             shown.extend_from_slice(&self.new);
-            shown.extend_from_slice(&self.versions.row);
+            shown.extend_from_slice(if renewed { &self.versions.row } else { row });
         }
         Ok(true)
+    }
+
+    fn foreign_keys(&mut self) -> &mut ForeignKeys {
+        &mut self.keys
     }
 }

@@ -1,0 +1,466 @@
+//! Access paths: how a leaf's rows are read.
+
+use crate::analyzer::{Analyzer, Var};
+use crate::leaf::{Leaf, LeafKind};
+use crate::matching::{Comparison, bare_var, comparison, key_array, key_value, usable};
+use crate::path::{
+    INDEX_ROW, OPERATOR, OrderKey, Path, RANDOM_PAGE, ROW, SEQ_PAGE, Uses, bind, bind_inner,
+};
+use crate::stats;
+use crate::walk::conjunction;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use pg_plan::{BoundKind, Expr, Index, IndexBound, IndexScan, Node, Relation, ScanDirection};
+use pg_types::{Oid, SqlError, SqlResult};
+
+/// What an index can do for some conditions.
+struct Matched {
+    equal: Vec<Expr>,
+    any: Option<Expr>,
+    lower: Option<IndexBound>,
+    upper: Option<IndexBound>,
+    /// Places of the conditions that the bounds cover.
+    covered: Vec<usize>,
+}
+
+/// A request for the paths of a leaf.
+pub struct Request<'r> {
+    /// Conditions on the leaf (and, for an inner side, with allowed others).
+    pub conditions: &'r [Expr],
+    /// What is used above.
+    pub uses: &'r Uses,
+    /// Variables of other leaves that values may use: an inner side.
+    pub allowed: Option<&'r [Var]>,
+}
+
+impl Analyzer<'_> {
+    /// The paths of a leaf, at least one; its conditions are applied.
+    pub fn leaf_paths(&mut self, leaf: usize, request: &Request<'_>) -> SqlResult<Vec<Path>> {
+        let Leaf { kind, vars, .. } = self.leaves[leaf].clone();
+        let filter = conjunction(request.conditions.to_vec());
+        let share = self.all_selectivity(request.conditions);
+        match kind {
+            LeafKind::Table {
+                relation,
+                row_id,
+                target,
+            } => {
+                let mut paths =
+                    alloc::vec![self.seq_scan(&relation, &vars, row_id, target, request, share)?];
+                for index in &relation.indexes {
+                    if let Some(path) =
+                        self.index_scan(&relation, index, &vars, (row_id, target), request)?
+                    {
+                        paths.push(path);
+                    }
+                }
+                Ok(paths)
+            }
+            LeafKind::Virtual { relation } => {
+                let filter = filter.map(|f| bind(f, &vars)).transpose()?;
+                let rows = 100.0;
+                let node = Node::VirtualScan { relation, filter };
+                Ok(alloc::vec![self.path(
+                    node,
+                    vars,
+                    rows * share,
+                    0.0,
+                    rows * ROW
+                )])
+            }
+            LeafKind::Query { plan, outer } if outer.is_empty() => {
+                let mut path = self.path(Node::Nothing { filter: None }, vars, plan.rows, 0.0, 0.0);
+                let columns = core::mem::take(&mut path.plan.columns);
+                path.plan = crate::build::stripped(plan);
+                path.plan.columns = columns;
+                Ok(alloc::vec![self.filtered(
+                    path,
+                    request.conditions.to_vec(),
+                    share
+                )?])
+            }
+            LeafKind::Function {
+                function,
+                args,
+                ordinality,
+                types,
+            } if !args.iter().any(crate::select::uses_vars) => {
+                let rows = set_rows(&args);
+                let node = Node::FunctionScan {
+                    function,
+                    args,
+                    ordinality,
+                    types,
+                };
+                let path = self.path(node, vars, rows, 0.0, rows * ROW);
+                Ok(alloc::vec![self.filtered(
+                    path,
+                    request.conditions.to_vec(),
+                    share
+                )?])
+            }
+            _ => Err(SqlError::unsupported("this order of lateral items")),
+        }
+    }
+
+    /// The inner side of a lateral join: its path, and what it is handed.
+    pub fn lateral_path(
+        &mut self,
+        leaf: usize,
+        conditions: &[Expr],
+    ) -> SqlResult<(Path, Vec<Expr>)> {
+        let Leaf { kind, vars, .. } = self.leaves[leaf].clone();
+        let mut frame;
+        let mut path = match kind {
+            LeafKind::Query { plan, outer } => {
+                frame = outer;
+                let mut path = self.path(Node::Nothing { filter: None }, vars, plan.rows, 0.0, 0.0);
+                let columns = core::mem::take(&mut path.plan.columns);
+                path.plan = crate::build::stripped(plan);
+                path.plan.columns = columns;
+                path
+            }
+            LeafKind::Function {
+                function,
+                args,
+                ordinality,
+                types,
+            } => {
+                frame = Vec::new();
+                let rows = set_rows(&args);
+                let args = args
+                    .into_iter()
+                    .map(|arg| bind_inner(arg, &[], &mut frame))
+                    .collect();
+                let node = Node::FunctionScan {
+                    function,
+                    args,
+                    ordinality,
+                    types,
+                };
+                self.path(node, vars, rows, 0.0, rows * ROW)
+            }
+            _ => return Err(SqlError::internal("a lateral leaf that is none")),
+        };
+        if let Some(condition) = conjunction(conditions.to_vec()) {
+            let condition = bind_inner(condition, &path.layout, &mut frame);
+            let node = Node::Filter {
+                input: path.plan.clone(),
+                condition,
+            };
+            path.plan.node = node.into();
+            path.plan.rows = (path.plan.rows * self.all_selectivity(conditions)).max(1.0);
+        }
+        Ok((path, frame))
+    }
+
+    /// The columns a scan gives: places in the descriptor, their variables,
+    /// whether the row id follows.
+    fn scan_columns(
+        &self,
+        vars: &[Var],
+        (row_id, target): (Var, bool),
+        uses: &Uses,
+        consumed: &[&Expr],
+    ) -> (Vec<usize>, Vec<Var>, bool) {
+        if target {
+            let mut layout = vars.to_vec();
+            layout.push(row_id);
+            return ((0..vars.len()).collect(), layout, true);
+        }
+        let mut layout = uses.wanted(vars, consumed);
+        let columns = layout
+            .iter()
+            .filter_map(|var| vars.iter().position(|v| v == var))
+            .collect();
+        let with_id = uses.beyond(row_id, &[]) > 0;
+        if with_id {
+            layout.push(row_id);
+        }
+        (columns, layout, with_id)
+    }
+
+    fn seq_scan(
+        &self,
+        relation: &Arc<Relation>,
+        vars: &[Var],
+        row_id: Var,
+        target: bool,
+        request: &Request<'_>,
+        share: f64,
+    ) -> SqlResult<Path> {
+        let (columns, layout, row_id) =
+            self.scan_columns(vars, (row_id, target), request.uses, &[]);
+        let filter = conjunction(request.conditions.to_vec())
+            .map(|f| bind(f, &layout))
+            .transpose()?;
+        let (rows, pages) = stats::size(relation);
+        let total =
+            pages * SEQ_PAGE + rows * ROW + rows * OPERATOR * request.conditions.len() as f64;
+        let node = Node::SeqScan {
+            relation: relation.clone(),
+            columns,
+            row_id,
+            filter,
+        };
+        Ok(self.path(node, layout, rows * share, 0.0, total))
+    }
+
+    /// A scan through an index, when it serves a condition or an order.
+    fn index_scan(
+        &self,
+        relation: &Arc<Relation>,
+        index: &Arc<Index>,
+        vars: &[Var],
+        (row_id, target): (Var, bool),
+        request: &Request<'_>,
+    ) -> SqlResult<Option<Path>> {
+        if !index.valid || index.predicate.is_some() || index.keys.is_empty() {
+            return Ok(None);
+        }
+        let Some(matched) = self.match_index(index, vars, request) else {
+            return Ok(None);
+        };
+        let bound = !matched.covered.is_empty();
+        if request.allowed.is_some() && !bound {
+            return Ok(None);
+        }
+        let covered: Vec<&Expr> = matched
+            .covered
+            .iter()
+            .map(|at| &request.conditions[*at])
+            .collect();
+        let rest: Vec<Expr> = request
+            .conditions
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| !matched.covered.contains(at))
+            .map(|(_, condition)| condition.clone())
+            .collect();
+        let (columns, layout, with_id) =
+            self.scan_columns(vars, (row_id, target), request.uses, &covered);
+        let covered: Vec<Expr> = covered.into_iter().cloned().collect();
+        let (rows, pages) = stats::size(relation);
+        let unique = index.unique && matched.equal.len() == index.keys.len();
+        let fetched = if unique {
+            1.0
+        } else {
+            (rows * self.all_selectivity(&covered)).max(1.0)
+        };
+        let given = fetched * self.all_selectivity(&rest);
+        let heap = (fetched.min(pages * 2.0)) * RANDOM_PAGE;
+        let startup = RANDOM_PAGE * 0.25;
+        let total =
+            startup + fetched * (INDEX_ROW + ROW) + heap + fetched * OPERATOR * rest.len() as f64;
+        let (order, fixed) = index_order(index, vars, &matched);
+        // Values of other leaves stay variables here; the join binds them.
+        let filter = conjunction(rest);
+        let filter = if request.allowed.is_some() {
+            filter
+        } else {
+            filter.map(|f| bind(f, &layout)).transpose()?
+        };
+        let scan = IndexScan {
+            relation: relation.clone(),
+            index: index.clone(),
+            equal: matched.equal,
+            any: matched.any,
+            lower: matched.lower,
+            upper: matched.upper,
+            direction: ScanDirection::Forward,
+            columns,
+            row_id: with_id,
+            filter,
+        };
+        let mut path = self.path(Node::IndexScan(scan), layout, given, startup, total);
+        path.order = order;
+        path.fixed = fixed;
+        Ok(Some(path))
+    }
+
+    /// The conditions an index serves: equality on the first keys, then a list
+    /// or a range on the next.
+    fn match_index(&self, index: &Index, vars: &[Var], request: &Request<'_>) -> Option<Matched> {
+        let mut out = Matched {
+            equal: Vec::new(),
+            any: None,
+            lower: None,
+            upper: None,
+            covered: Vec::new(),
+        };
+        let allowed = |var: Var| request.allowed.is_some_and(|list| list.contains(&var));
+        for key in &index.keys {
+            let at = usize::try_from(key.attribute - 1).ok();
+            let Some(var) = at.and_then(|at| vars.get(at)).copied() else {
+                break;
+            };
+            if let Some((at, value)) = self.find(
+                var,
+                key.type_oid,
+                Comparison::Equal,
+                vars,
+                request,
+                &allowed,
+            ) {
+                out.equal.push(value);
+                out.covered.push(at);
+                continue;
+            }
+            if let Some((at, array)) =
+                self.find(var, key.type_oid, Comparison::In, vars, request, &allowed)
+            {
+                out.any = Some(array);
+                out.covered.push(at);
+                break;
+            }
+            let bound = |kind: Comparison, bound_kind: BoundKind| {
+                self.find(var, key.type_oid, kind, vars, request, &allowed)
+                    .map(|(at, value)| {
+                        (
+                            at,
+                            IndexBound {
+                                value,
+                                kind: bound_kind,
+                            },
+                        )
+                    })
+            };
+            let lower = bound(Comparison::Greater, BoundKind::Exclusive)
+                .or_else(|| bound(Comparison::GreaterEqual, BoundKind::Inclusive));
+            let upper = bound(Comparison::Less, BoundKind::Exclusive)
+                .or_else(|| bound(Comparison::LessEqual, BoundKind::Inclusive));
+            for (at, found) in lower.into_iter() {
+                out.lower = Some(found);
+                out.covered.push(at);
+            }
+            for (at, found) in upper.into_iter() {
+                out.upper = Some(found);
+                out.covered.push(at);
+            }
+            break;
+        }
+        Some(out)
+    }
+
+    /// A condition of a kind on a variable: its place and the value it compares
+    /// with, as the key has it.
+    fn find(
+        &self,
+        var: Var,
+        key: Oid,
+        kind: Comparison,
+        own: &[Var],
+        request: &Request<'_>,
+        allowed: &dyn Fn(Var) -> bool,
+    ) -> Option<(usize, Expr)> {
+        request
+            .conditions
+            .iter()
+            .enumerate()
+            .find_map(|(at, condition)| {
+                let found = comparison(condition)?;
+                let sides = [
+                    (found.kind, found.left, found.right),
+                    (found.kind.turned(), found.right, found.left),
+                ];
+                sides.into_iter().find_map(|(this, column, value)| {
+                    let matches = this == kind
+                        && bare_var(column) == Some(var)
+                        && usable(value, own, allowed);
+                    let turned_in =
+                        found.kind == Comparison::In && core::ptr::eq(column, found.right);
+                    if !matches || turned_in {
+                        return None;
+                    }
+                    let value = match kind {
+                        Comparison::In => key_array(value, key)?,
+                        _ => key_value(value, key)?,
+                    };
+                    Some((at, value))
+                })
+            })
+    }
+}
+
+/// How rows come out of an index, and which variables have one value.
+fn index_order(index: &Index, vars: &[Var], matched: &Matched) -> (Vec<OrderKey>, Vec<Var>) {
+    let var = |attribute: i16| {
+        usize::try_from(attribute - 1)
+            .ok()
+            .and_then(|at| vars.get(at))
+            .copied()
+    };
+    let fixed: Vec<Var> = index.keys[..matched.equal.len()]
+        .iter()
+        .filter_map(|key| var(key.attribute))
+        .collect();
+    if matched.any.is_some() {
+        return (Vec::new(), fixed);
+    }
+    let order = index.keys[matched.equal.len()..]
+        .iter()
+        .map_while(|key| Some((var(key.attribute)?, key.descending, key.nulls_first)))
+        .collect();
+    (order, fixed)
+}
+
+/// The same scan against the key order.
+pub fn backward(mut path: Path) -> Option<Path> {
+    let Node::IndexScan(scan) = &mut *path.plan.node else {
+        return None;
+    };
+    if scan.any.is_some() {
+        return None;
+    }
+    scan.direction = ScanDirection::Backward;
+    for (_, descending, nulls_first) in &mut path.order {
+        *descending = !*descending;
+        *nulls_first = !*nulls_first;
+    }
+    Some(path)
+}
+
+/// Rows of a set-returning function: of two constant bounds their distance.
+fn set_rows(args: &[Expr]) -> f64 {
+    let number = |e: &Expr| match e {
+        Expr::Const { value, .. } => value.as_i64(),
+        _ => None,
+    };
+    match args {
+        [low, high] => match (number(low), number(high)) {
+            (Some(low), Some(high)) if high >= low => (high - low) as f64 + 1.0,
+            _ => 1000.0,
+        },
+        [
+            Expr::Const {
+                value: pg_types::Datum::Array(array),
+                ..
+            },
+        ] => array.items.len() as f64,
+        _ => 100.0,
+    }
+}
+
+impl Analyzer<'_> {
+    /// The index scans of a table leaf that take values from other leaves.
+    pub fn probe_paths(&mut self, leaf: usize, request: &Request<'_>) -> SqlResult<Vec<Path>> {
+        let Leaf {
+            kind:
+                LeafKind::Table {
+                    relation,
+                    row_id,
+                    target,
+                },
+            vars,
+            ..
+        } = self.leaves[leaf].clone()
+        else {
+            return Ok(Vec::new());
+        };
+        let mut paths = Vec::new();
+        for index in &relation.indexes {
+            paths.extend(self.index_scan(&relation, index, &vars, (row_id, target), request)?);
+        }
+        Ok(paths)
+    }
+}

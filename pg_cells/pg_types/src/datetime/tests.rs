@@ -1,1 +1,0 @@
-//! Tests of dates and times.
