@@ -43,6 +43,7 @@ const PLAN: &[Step] = &[
     Cell("pg_planner"),
     Cell("pg_executor"),
     Cell("pg_catalog"),
+    Run("the catalogs", services::open_catalogs),
 ];
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {

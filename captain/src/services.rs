@@ -35,6 +35,18 @@ pub(crate) fn open_database(_: &Options) -> Result<(), String> {
     Ok(())
 }
 
+/// Opens the catalogs: makes them in a new database, sweeps up after a crash.
+pub(crate) fn open_catalogs(_: &Options) -> Result<(), String> {
+    let opened = pg_catalog_port::open().map_err(|error| error.to_string())?;
+    if opened.created {
+        log::info!("the database is new");
+    }
+    if opened.orphans > 0 {
+        log::info!("{} files without an owner removed", opened.orphans);
+    }
+    Ok(())
+}
+
 /// For tests of the network: `echo=PORT` starts an echo service there.
 pub(crate) fn echo(options: &Options) {
     let port = options
