@@ -297,6 +297,7 @@ mod tests {
                 let known = pg_types::typeinfo::type_by_name(kind);
                 assert!(known.is_some(), "{}: type {kind}", def.name);
             }
+            assert!(def.name.starts_with("pg_"), "lookups rely on it");
             let relation = system.by_oid(def.oid).expect("by id");
             assert_eq!(relation.name, def.name);
             for line in def.indexes {
