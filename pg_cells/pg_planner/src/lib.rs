@@ -83,7 +83,7 @@ use port::{Birth, BirthError, Cell, Component, CrashKind};
 pub static CELL: Cell = Cell {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
-    provides: &[&PLANNER],
+    provides: &[&pg_planner_port::DOOR],
     birth,
 };
 
