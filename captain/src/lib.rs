@@ -4,6 +4,7 @@
 //! | file | what |
 //! |---|---|
 //! | `plan` | the order of boot, as a list |
+//! | `services` | the steps that are no cell: loops, opening the database |
 //! | `watch` | what is done about faults |
 #![cfg_attr(mitos, no_std)]
 #![forbid(unsafe_code)]
@@ -12,6 +13,8 @@ extern crate alloc;
 
 #[cfg(mitos)]
 mod plan;
+#[cfg(mitos)]
+mod services;
 #[cfg(mitos)]
 mod watch;
 

@@ -1,7 +1,8 @@
-//! The order of boot. To start another cell at boot, add it to [`CELLS`].
+//! The order of boot. To start another cell at boot, add it to [`PLAN`].
 
-use crate::watch;
+use crate::{services, watch};
 use alloc::format;
+use alloc::string::{String, ToString};
 use port::{Birth, BirthError, Options};
 
 /// The captain's description. Its birth is the boot plan and does not return.
@@ -12,8 +13,37 @@ pub static CELL: port::Cell = port::Cell {
     birth,
 };
 
-/// Cells with a port, in the order they start: each after those it calls.
-const CELLS: &[&str] = &["counter", "shell", "nvme", "virtio_net", "net", "echo"];
+/// A step of the boot.
+enum Step {
+    /// Start a cell with a port.
+    Cell(&'static str),
+    /// Start what goes on in the background, or open what a cell works on.
+    Run(&'static str, fn(&Options) -> Result<(), String>),
+}
+use Step::{Cell, Run};
+
+/// The boot, in order: each cell after those it calls. A step that fails is
+/// reported, and the steps after it fail with sentences of their own where they
+/// need it; the shell comes first, so that someone can look.
+const PLAN: &[Step] = &[
+    Cell("counter"),
+    Cell("shell"),
+    Cell("nvme"),
+    Run("the disk's loops", services::disk_loops),
+    Cell("virtio_net"),
+    Cell("net"),
+    Run("the network's loop", services::network_loop),
+    Cell("pg_wal"),
+    Cell("pg_buffer"),
+    Run("the database", services::open_database),
+    Cell("pg_txn"),
+    Cell("pg_heap"),
+    Cell("pg_btree"),
+    Cell("pg_parser"),
+    Cell("pg_planner"),
+    Cell("pg_executor"),
+    Cell("pg_catalog"),
+];
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
     let boot = nano_core::boot_data();
@@ -39,42 +69,28 @@ fn no_memory(whom: &str) -> BirthError {
     ))
 }
 
-/// What the first task does: start the cells, then watch them.
+/// What the first task does: the plan, then watch.
 fn run(options: &Options) {
     watch::install();
-    for cell in CELLS {
-        if let Err(failure) = swap::start(cell, options) {
-            log::error!("{cell} does not start: {failure}");
+    for step in PLAN {
+        let failed = match step {
+            Cell(name) => swap::start(name, options)
+                .err()
+                .map(|failure| (*name, failure.to_string())),
+            Run(name, run) => run(options).err().map(|failure| (*name, failure)),
+        };
+        if let Some((name, failure)) = failed {
+            log::error!("{name} does not start: {failure}");
         }
     }
-    start_loops(options);
     if let Some(test) = options.get("test") {
         selftest::run(test);
     }
+    services::echo(options);
     console::start();
     nano_core::serial::print(format_args!(
         "mitos: ready after {} ms\n",
         task_port::now() / 1_000_000
     ));
     watch::run();
-}
-
-/// The background loops: they belong to the ports, so that they outlive their
-/// cells.
-fn start_loops(options: &Options) {
-    if let Err(error) = nvme_port::start_loops() {
-        log::error!("no disk loops: {error:?}");
-    }
-    if let Err(error) = net_port::start() {
-        log::error!("no network loop: {error:?}");
-    }
-    // For tests of the network: `echo=PORT` starts an echo service there.
-    let echo = options
-        .number("echo")
-        .and_then(|port| u16::try_from(port).ok());
-    if let Some(port) = echo
-        && let Err(error) = echo_port::start(port)
-    {
-        log::warn!("no echo service: {error:?}");
-    }
 }

@@ -3,18 +3,20 @@
 //! leads on.
 
 use crate::node::{Bound, Node, Position, ROOT};
-use alloc::vec::Vec;
 use pg_btree_port::{FileId, IndexError};
 use pg_buffer_port::{BufferError, MiniTx, PageId, PageRead, Slot, read_page};
 
+/// More levels than a tree of 2^32 pages has.
+pub const LEVELS: usize = 34;
+
 /// A way through the tree.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Path {
-    /// The inner pages passed, with their levels, the root first.
-    pub inner: Vec<(u32, u16)>,
+    /// The pages passed, by level; the root where none was.
+    pub passed: [u32; LEVELS],
     /// The page it ends at.
     pub block: u32,
-    /// At most every position on that page.
+    /// At most every position on that page. Kept when going down strictly alone.
     pub low: Bound,
 }
 
@@ -38,23 +40,30 @@ pub fn descend(
     strictly: bool,
     level: u16,
 ) -> Result<(PageRead, Path), IndexError> {
-    let mut path = Path::default();
+    let mut path = Path {
+        passed: [ROOT; LEVELS],
+        block: ROOT,
+        low: Bound::default(),
+    };
     let mut page = open(file, ROOT)?;
-    path.block = ROOT;
     loop {
         let node = Node::new(&page).ok_or_else(|| corrupt(file, path.block))?;
         let passes = |high: Position<'_>| if strictly { at > high } else { at >= high };
         let next = match (node.high(), node.right()) {
             (Some(high), Some(right)) if passes(high) => {
-                path.low = high.to_owned();
+                if strictly {
+                    path.low = high.to_owned();
+                }
                 right
             }
             _ if node.level() <= level => return Ok((page, path)),
             _ => {
                 let branch = node.branch(at, strictly);
-                path.inner.push((path.block, node.level()));
+                if let Some(passed) = path.passed.get_mut(usize::from(node.level())) {
+                    *passed = path.block;
+                }
                 let low = node.position(branch);
-                if low > path.low.position() {
+                if strictly && low > path.low.position() {
                     path.low = low.to_owned();
                 }
                 node.child(branch)

@@ -76,13 +76,6 @@ impl PartialOrd for Position<'_> {
 impl Ord for Position<'_> {
     #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
-        // The first eight bytes decide mostly, without a call.
-        if let (Some(a), Some(b)) = (self.key.first_chunk(), other.key.first_chunk()) {
-            let (a, b) = (u64::from_be_bytes(*a), u64::from_be_bytes(*b));
-            if a != b {
-                return a.cmp(&b);
-            }
-        }
         self.key.cmp(other.key).then(self.tid.cmp(&other.tid))
     }
 }
@@ -231,16 +224,34 @@ impl<'a> Node<'a> {
     /// How many items stand before `at`.
     #[inline]
     pub fn count_before(&self, at: Position<'_>) -> u16 {
+        let wanted = prefix(at.key);
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.position(middle) < at {
+            let before = match self.prefix(middle) {
+                Some(found) if found != wanted => found < wanted,
+                _ => self.position(middle) < at,
+            };
+            if before {
                 low = middle + 1;
             } else {
                 high = middle;
             }
         }
         low
+    }
+
+    /// The [`prefix`] of an item's key; none when it lies too near the page's
+    /// end to be read in one access.
+    #[inline]
+    fn prefix(&self, index: u16) -> Option<u64> {
+        let head = TID + if self.is_leaf() { 0 } else { CHILD };
+        let word = get_u32(self.page, HEADER_SIZE + usize::from(index) * POINTER_SIZE);
+        let (start, len) = ((word & 0x7FFF) as usize, (word >> 17) as usize);
+        let bytes = self.page.get(start + head..)?.first_chunk()?;
+        let len = len.saturating_sub(head);
+        let beyond = if len < 8 { u64::MAX >> (8 * len) } else { 0 };
+        Some(u64::from_be_bytes(*bytes) & !beyond)
     }
 
     /// The item of an inner page below which `at` is found, or (`strictly`)
@@ -267,10 +278,25 @@ impl<'a> Node<'a> {
         (0..self.len()).map(own).collect()
     }
 
+    /// Whether an entry with this key fits as one more, on a leaf.
+    pub fn has_room_for(&self, key: &[u8]) -> bool {
+        TID + key.len() + POINTER_SIZE <= header::free_space(self.page)
+    }
+
     /// Whether `item` fits as one more.
     pub fn has_room(&self, item: &Item) -> bool {
         item.size() + POINTER_SIZE <= header::free_space(self.page)
     }
+}
+
+/// The first eight bytes of a key, with zeros behind a shorter one. Two of them
+/// that differ are in the order of their keys: where they first differ, one byte
+/// is greater than zero, and the other key has a lesser one there or has ended.
+fn prefix(key: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    let len = key.len().min(8);
+    bytes[..len].copy_from_slice(&key[..len]);
+    u64::from_be_bytes(bytes)
 }
 
 #[inline]

@@ -35,9 +35,11 @@ pub struct Plan {
     prune_hint: u64,
 }
 
-struct Planner {
-    /// By slot number.
-    fates: Vec<Option<(TupleHeader, Fate)>>,
+struct Planner<'a> {
+    page: &'a Page,
+    /// By slot number; none where no version is.
+    fates: Vec<Option<Fate>>,
+    /// Versions that are dealt with.
     reached: Vec<bool>,
     /// The chain being looked at.
     members: Vec<u16>,
@@ -48,6 +50,7 @@ struct Planner {
 pub fn plan(page: &Page, horizon: Xid) -> Result<Plan, HeapError> {
     let count = usize::from(slots::count(page));
     let mut planner = Planner {
+        page,
         fates: vec![None; count + 1],
         reached: vec![false; count + 1],
         members: Vec::new(),
@@ -59,11 +62,18 @@ pub fn plan(page: &Page, horizon: Xid) -> Result<Plan, HeapError> {
             && let Some(found) = version(page, number)
         {
             let fate = known.fate(&found.header, horizon)?;
-            planner.fates[usize::from(number)] = Some((found.header, fate));
+            planner.fates[usize::from(number)] = Some(fate);
+            // Most versions are alone and alive.
+            if fate == Fate::Live && found.header.infomask & bits::IN_CHAIN == 0 {
+                planner.reached[usize::from(number)] = true;
+                planner.plan.live += 1;
+            }
         }
     }
     for (number, pointer) in slots::pointers(page) {
-        planner.chain(number, pointer);
+        if !planner.reached[usize::from(number)] {
+            planner.chain(number, pointer);
+        }
     }
     for number in 1..=count {
         planner.leftover(number as u16);
@@ -71,9 +81,10 @@ pub fn plan(page: &Page, horizon: Xid) -> Result<Plan, HeapError> {
     Ok(planner.plan)
 }
 
-impl Planner {
+impl Planner<'_> {
     fn at(&self, number: u16) -> Option<(TupleHeader, Fate)> {
-        self.fates.get(usize::from(number)).copied().flatten()
+        let fate = (*self.fates.get(usize::from(number))?)?;
+        Some((version(self.page, number)?.header, fate))
     }
 
     /// Plans the chain that begins at `root`, if one does.
@@ -146,10 +157,13 @@ impl Planner {
 
     /// A version that no chain reaches: left by an update that was rolled back.
     fn leftover(&mut self, number: u16) {
+        if self.reached[usize::from(number)] {
+            return;
+        }
         let Some((header, fate)) = self.at(number) else {
             return;
         };
-        if self.reached[usize::from(number)] || !header.has(bits::HEAP_ONLY) {
+        if !header.has(bits::HEAP_ONLY) {
             return;
         }
         if fate == Fate::Dead {
@@ -202,16 +216,20 @@ fn compact(mtx: &mut MiniTx, page: Slot, changes: &[(u16, ItemPointer)]) {
     for (number, pointer) in changes {
         pointers[usize::from(*number) - 1] = *pointer;
     }
-    let mut items: Vec<usize> = (0..pointers.len())
-        .filter(|at| pointers[*at].state == State::Normal)
-        .collect();
-    items.sort_unstable_by_key(|at| core::cmp::Reverse(pointers[*at].offset));
+    // Offset and slot in one number, which sorts by the offset.
+    let mut items: Vec<u32> = Vec::with_capacity(pointers.len());
+    for (at, pointer) in (0u32..).zip(&pointers) {
+        if pointer.state == State::Normal {
+            items.push(u32::from(pointer.offset) << 16 | at);
+        }
+    }
+    items.sort_unstable();
     let lower = usize::from(header::lower(bytes));
     let mut upper = usize::from(header::special(bytes));
     // The run being collected: from where, how long, to where.
     let mut run = (upper, 0, upper);
-    for at in items {
-        let pointer = &mut pointers[at];
+    for item in items.into_iter().rev() {
+        let pointer = &mut pointers[(item & 0xFFFF) as usize];
         let size = usize::from(pointer.len).next_multiple_of(2);
         let from = usize::from(pointer.offset);
         upper -= size;
@@ -224,7 +242,10 @@ fn compact(mtx: &mut MiniTx, page: Slot, changes: &[(u16, ItemPointer)]) {
         }
     }
     move_run(mtx, page, run);
-    let encoded: Vec<u8> = pointers.iter().flat_map(|p| p.encode()).collect();
+    let mut encoded = Vec::with_capacity(pointers.len() * slots::POINTER_SIZE);
+    for pointer in &pointers {
+        encoded.extend_from_slice(&pointer.encode());
+    }
     mtx.write(page, slots::pointer_offset(1), &encoded);
     page::set_bounds(mtx, page, lower, upper);
 }

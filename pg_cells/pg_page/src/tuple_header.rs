@@ -65,6 +65,8 @@ pub mod bits {
     pub const MORE_HOLDERS: u16 = 1 << 9;
     /// It was replaced, not deleted: *next* is another version.
     pub const UPDATED: u16 = 1 << 10;
+    /// The version has one before or behind it on its page.
+    pub const IN_CHAIN: u16 = HOT_UPDATED | HEAP_ONLY;
     /// The marks that only repeat the commit log.
     pub const HINTS: u16 = XMIN_COMMITTED | XMIN_ABORTED | XMAX_COMMITTED | XMAX_INVALID;
     /// Everything about xmax.

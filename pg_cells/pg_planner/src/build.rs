@@ -2,7 +2,9 @@
 
 use crate::analyzer::Analyzer;
 use crate::path::{OPERATOR, ROW};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use pg_plan::Relation;
 use pg_plan::{Expr, Node, OutputColumn, Plan, SortKey};
 use pg_types::Datum;
 
@@ -149,25 +151,15 @@ pub fn distinct(input: Plan, keys: Vec<Expr>) -> Plan {
 }
 
 /// Row locks.
-pub fn locked(input: Plan, node: Node) -> Plan {
-    let Node::LockRows {
-        targets,
-        strength,
-        nowait,
-        skip_locked,
-        ..
-    } = node
-    else {
-        return input;
-    };
+pub fn locked(input: Plan, targets: Vec<(Arc<Relation>, usize)>, lock: &crate::lock::Lock) -> Plan {
     let (hidden, columns, rows) = (input.hidden, input.columns.clone(), input.rows);
     let (startup, total) = (input.startup_cost, input.total_cost + rows * ROW);
     let node = Node::LockRows {
         input,
         targets,
-        strength,
-        nowait,
-        skip_locked,
+        strength: lock.strength,
+        nowait: lock.nowait,
+        skip_locked: lock.skip_locked,
     };
     let mut plan = Analyzer::bare(node, columns, rows);
     plan.hidden = hidden;

@@ -68,13 +68,7 @@ impl Analyzer<'_> {
             }
             _ => return Err(error::syntax("syntax error in a table constraint")),
         };
-        let deferrable = characteristics
-            .as_ref()
-            .and_then(|c| c.deferrable)
-            .unwrap_or(false);
-        let deferred = characteristics
-            .as_ref()
-            .is_some_and(|c| matches!(c.initially, Some(ast::DeferrableInitial::Deferred)));
+        let (deferrable, deferred) = deferral(characteristics.as_ref());
         Ok(NewConstraint {
             name: name.as_ref().map(fold),
             kind,
@@ -200,4 +194,12 @@ impl Analyzer<'_> {
             match_kind,
         })
     }
+}
+
+/// DEFERRABLE and INITIALLY DEFERRED.
+fn deferral(characteristics: Option<&ast::ConstraintCharacteristics>) -> (bool, bool) {
+    let deferrable = characteristics.and_then(|c| c.deferrable).unwrap_or(false);
+    let deferred = characteristics
+        .is_some_and(|c| matches!(c.initially, Some(ast::DeferrableInitial::Deferred)));
+    (deferrable, deferred)
 }

@@ -22,20 +22,7 @@ impl Analyzer<'_> {
         let (schema, name) = qualified(&create.name)?;
         let name = QualifiedName { schema, name };
         if let Some(query) = &create.query {
-            let plan = self.query(query)?;
-            let plan = self.complete(stripped(plan))?;
-            let names: Vec<String> = create.columns.iter().map(|c| fold(&c.name)).collect();
-            let mut table = self.table_of_plan(name, &names, &plan)?;
-            table.temporary = create.temporary;
-            table.unlogged = create.unlogged;
-            table.if_not_exists = create.if_not_exists;
-            table.options = options(&create.table_options)?;
-            let with_data = create.with_data.as_ref().is_none_or(|w| w.data);
-            return Ok(Utility::CreateTableAs {
-                table,
-                plan,
-                with_data,
-            });
+            return self.create_table_as(create, name, query);
         }
         let mut columns: Vec<NewColumn> = Vec::new();
         let mut pending = Vec::new();
@@ -87,6 +74,28 @@ impl Analyzer<'_> {
             constraints,
             options: options(&create.table_options)?,
         })))
+    }
+
+    fn create_table_as(
+        &mut self,
+        create: &ast::CreateTable,
+        name: QualifiedName,
+        query: &ast::Query,
+    ) -> SqlResult<Utility> {
+        let plan = self.query(query)?;
+        let plan = self.complete(stripped(plan))?;
+        let names: Vec<String> = create.columns.iter().map(|c| fold(&c.name)).collect();
+        let mut table = self.table_of_plan(name, &names, &plan)?;
+        table.temporary = create.temporary;
+        table.unlogged = create.unlogged;
+        table.if_not_exists = create.if_not_exists;
+        table.options = options(&create.table_options)?;
+        let with_data = create.with_data.as_ref().is_none_or(|w| w.data);
+        Ok(Utility::CreateTableAs {
+            table,
+            plan,
+            with_data,
+        })
     }
 
     /// The table that a query's result makes.

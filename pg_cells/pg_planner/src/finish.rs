@@ -283,40 +283,25 @@ impl Analyzer<'_> {
             .map(|(_, value)| value.clone())
             .collect();
         let visible = exprs.len();
-        let place =
-            |exprs: &mut Vec<Expr>, value: &Expr| match exprs.iter().position(|e| same(e, value)) {
-                Some(at) => at,
-                None => {
-                    exprs.push(value.clone());
-                    exprs.len() - 1
-                }
-            };
         let presorted = !want.is_empty() && path.sorted_by(want);
         let mut keys = Vec::new();
         if !presorted || block.ties {
             for key in &block.order {
-                let index = place(&mut exprs, &key.expr);
-                keys.push(sort_key(index, key));
+                keys.push(sort_key(place(&mut exprs, &key.expr), key));
             }
         }
-        let distinct_on = block.distinct.as_ref().filter(|on| !on.is_empty()).cloned();
         let mut on_keys = Vec::new();
-        for value in distinct_on.iter().flatten() {
+        for value in block.distinct.iter().flatten() {
             let index = place(&mut exprs, value);
-            on_keys.push(Expr::Column {
-                index,
-                type_oid: type_of(value),
-            });
-            if !keys
-                .iter()
-                .any(|k: &SortKey| matches!(k.expr, Expr::Column { index: i, .. } if i == index))
-            {
-                let key = Key {
-                    expr: value.clone(),
-                    descending: false,
-                    nulls_first: false,
-                };
-                keys.push(sort_key(index, &key));
+            let key = Key {
+                expr: value.clone(),
+                descending: false,
+                nulls_first: false,
+            };
+            let key = sort_key(index, &key);
+            on_keys.push(key.expr.clone());
+            if !keys.iter().any(|k: &SortKey| same(&k.expr, &key.expr)) {
+                keys.push(key);
             }
         }
         let mut locks = Vec::new();
@@ -325,7 +310,7 @@ impl Analyzer<'_> {
             for (relation, var) in &lock.targets {
                 targets.push((relation.clone(), place(&mut exprs, &self.var(*var))));
             }
-            locks.push((targets, lock.strength, lock.nowait, lock.skip_locked));
+            locks.push((targets, lock));
         }
         let columns = block
             .targets
@@ -350,19 +335,15 @@ impl Analyzer<'_> {
             Some(on) if on.is_empty() => plan = sorted(distinct(plan, Vec::new()), keys, None),
             Some(_) => plan = distinct(sorted(plan, keys, None), on_keys),
         }
-        for (targets, strength, nowait, skip_locked) in locks {
-            plan = locked(
-                plan,
-                Node::LockRows {
-                    input: Self::hole(),
-                    targets,
-                    strength,
-                    nowait,
-                    skip_locked,
-                },
-            );
+        for (targets, lock) in locks {
+            plan = locked(plan, targets, lock);
         }
-        Ok(limited(plan, block.limit, block.offset, ties))
+        Ok(limited(
+            plan,
+            block.limit.clone(),
+            block.offset.clone(),
+            ties,
+        ))
     }
 
     /// A projection, left out where the rows are right as they are.
@@ -389,11 +370,6 @@ impl Analyzer<'_> {
         let mut plan = project(path.plan, bound, columns);
         plan.hidden = hidden;
         Ok(plan)
-    }
-
-    /// A place for a plan that is put in later.
-    fn hole() -> Plan {
-        Self::bare(Node::Nothing { filter: None }, Vec::new(), 1.0)
     }
 }
 
@@ -422,4 +398,15 @@ fn bound_call(path: &Path, call: AggregateCall) -> SqlResult<AggregateCall> {
         order,
         ..call
     })
+}
+
+/// The place of a value among the output's, added if it is not there.
+fn place(exprs: &mut Vec<Expr>, value: &Expr) -> usize {
+    match exprs.iter().position(|e| same(e, value)) {
+        Some(at) => at,
+        None => {
+            exprs.push(value.clone());
+            exprs.len() - 1
+        }
+    }
 }

@@ -297,7 +297,7 @@ impl CopyIn for CopyFrom {
         with_env(ctx, |env| {
             self.advance(true, env)?;
             self.reader.check_end()?;
-            self.inserter.foreign_keys().settle(env)
+            self.inserter.finish(env)
         })?;
         Ok(self.rows)
     }

@@ -324,15 +324,6 @@ impl Transaction {
         let set = match set {
             Some(set) => set,
             None => {
-                if unused {
-                    // Let go of the set, so that it can be reused.
-                    former = former.map(|mut s| {
-                        if let Some(s) = Arc::get_mut(&mut s) {
-                            s.set = Arc::default();
-                        }
-                        s
-                    });
-                }
                 let keep = self.oldest_held().unwrap_or(Xid::MAX);
                 TXN.enter()?.active_set(self.proc, keep)?
             }

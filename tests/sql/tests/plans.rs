@@ -1,18 +1,16 @@
 //! Golden scripts: statements in, plans or errors out.
 //!
-//! In `scripts/NAME.txt` a line that begins with `> ` is a statement (continued
+//! In `plans/NAME.txt` a line that begins with `> ` is a statement (continued
 //! by lines that begin with `| `); below it stands what is expected: EXPLAIN's
 //! lines, the data of a utility statement, or an error. CREATE statements change
-//! the catalog in memory. `MITOS_BLESS=1 cargo test -p pg_planner` writes what
+//! the catalog in memory. `MITOS_BLESS=1 cargo test -p sql` writes what
 //! comes out.
 
-mod memory;
-
-use memory::Memory;
 use pg_parser_port::PARSER;
 use pg_plan::{ExplainOptions, Planned, Utility};
 use pg_planner_port::{PLANNER, PlanContext};
 use port::Options;
+use sql::memory::Memory;
 use std::fmt::Write;
 
 fn start() {
@@ -158,7 +156,7 @@ fn describe(error: &pg_types::SqlError) -> String {
 
 fn run(name: &str) {
     start();
-    let path = format!("{}/tests/scripts/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/plans/{name}.txt", env!("CARGO_MANIFEST_DIR"));
     let script = std::fs::read_to_string(&path).unwrap();
     let mut catalog = Memory::new();
     let mut out = String::new();
@@ -264,4 +262,32 @@ fn corpus() {
             sample.trim().chars().take(700).collect::<String>()
         );
     }
+}
+
+/// The deepest statement that is not refused must fit a worker's stack.
+#[test]
+fn deepest_nesting() {
+    start();
+    let plan = |depth: usize| {
+        let sql = format!("select {}1{}", "(1 + ".repeat(depth), ")".repeat(depth));
+        let mut catalog = Memory::new();
+        outcome(&mut catalog, &sql)
+    };
+    let run = move || {
+        (0..400)
+            .step_by(10)
+            .map(plan)
+            .filter(|out| out.starts_with("=>"))
+            .count()
+    };
+    let kib: usize = std::env::var("MITOS_STACK_KIB")
+        .ok()
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(1024);
+    let thread = std::thread::Builder::new()
+        .stack_size(kib << 10)
+        .spawn(run)
+        .unwrap();
+    let accepted = thread.join().unwrap();
+    assert!((3..30).contains(&accepted), "{accepted}");
 }

@@ -1,0 +1,48 @@
+//! The steps of the boot plan that are no cell: background loops, which belong to
+//! ports so that they outlive their cells, and opening the database.
+
+use alloc::string::{String, ToString};
+use port::Options;
+
+pub(crate) fn disk_loops(_: &Options) -> Result<(), String> {
+    shell_port::at_stop(|| {
+        let patience = task_port::now() + 2_000_000_000;
+        if !nvme_port::shut_down(patience) {
+            log::warn!("the disk did not confirm that it is ready for power-off");
+        }
+    });
+    nvme_port::start_loops().map(|_| ()).map_err(|_| no_task())
+}
+
+pub(crate) fn network_loop(_: &Options) -> Result<(), String> {
+    net_port::start().map_err(|_| no_task())
+}
+
+fn no_task() -> String {
+    String::from("no memory for a task; give the machine more")
+}
+
+/// Opens the database on the disk: recovers it, or formats a blank disk.
+pub(crate) fn open_database(_: &Options) -> Result<(), String> {
+    let report = pg_buffer_port::open().map_err(|error| error.to_string())?;
+    log::info!("{report}");
+    pg_buffer_port::run_background().map_err(|_| no_task())?;
+    shell_port::at_stop(|| {
+        if let Err(error) = pg_buffer_port::shut_down() {
+            log::warn!("no last checkpoint ({error:?}): the next start will replay the log");
+        }
+    });
+    Ok(())
+}
+
+/// For tests of the network: `echo=PORT` starts an echo service there.
+pub(crate) fn echo(options: &Options) {
+    let port = options
+        .number("echo")
+        .and_then(|port| u16::try_from(port).ok());
+    if let Some(port) = port
+        && let Err(error) = echo_port::start(port)
+    {
+        log::warn!("no echo service: {error:?}");
+    }
+}
