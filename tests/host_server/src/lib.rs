@@ -3,16 +3,12 @@
 //! it like any server, and its speed can be profiled with the host's tools.
 #![forbid(unsafe_code)]
 
-#[path = "../../../pg_cells/pg_planner/tests/memory/mod.rs"]
-mod memory;
-mod stand_in;
-
 use port::{Cell, Options};
 use std::sync::OnceLock;
 
 /// The cells above the row store, each after those it calls.
 const CELLS: [&Cell; 5] = [
-    &stand_in::CELL,
+    &pg_catalog::CELL,
     &pg_parser::CELL,
     &pg_planner::CELL,
     &pg_wire::CELL,
@@ -42,6 +38,7 @@ pub fn start_on(port: u16) -> u16 {
                 panic!("{} does not start: {error}", cell.name);
             }
         }
+        pg_catalog_port::open().expect("the catalogs open");
         // The disk and the pool stay until the process ends.
         std::mem::forget(db);
         pg_wire_port::start(port).expect("the service starts")
