@@ -10,7 +10,7 @@
 //! so that all relative references inside a cell fit.
 
 use crate::LoadError;
-use crate::object::{Access, Definition, Object};
+use crate::object::{Access, Definition, LARGEST, Object};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use goblin::elf::reloc::{
@@ -70,8 +70,8 @@ impl Layout {
         layout.slots_at = end.next_multiple_of(8);
         end = layout.slots_at + layout.slots.len() * 8;
         layout.size = end.next_multiple_of(PAGE_SIZE).max(PAGE_SIZE);
-        if layout.size > 1 << 30 {
-            return Err(LoadError::Format("the cell is larger than 1 GiB"));
+        if layout.size > LARGEST {
+            return Err(LoadError::Format("the cell is too large"));
         }
         Ok(layout)
     }
@@ -129,6 +129,16 @@ fn needed(object: &Object<'_>) -> Result<(Numbered, Numbered), LoadError> {
             R_X86_64_PLT32 | R_X86_64_PC32 if undefined => {
                 number(&mut slots, relocation.symbol);
                 number(&mut stubs, relocation.symbol);
+            }
+            R_X86_64_64
+                if undefined && object.sections[relocation.section].access != Access::Write =>
+            {
+                return Err(LoadError::Format(
+                    "the address of an import in memory that is not writable",
+                ));
+            }
+            R_X86_64_PC64 if undefined => {
+                return Err(LoadError::Format("a relative reference to an import"));
             }
             R_X86_64_PLT32 | R_X86_64_PC32 | R_X86_64_PC64 | R_X86_64_64 => {}
             other => return Err(LoadError::Relocation(other)),
