@@ -57,11 +57,11 @@ pub fn link(
         resolve,
         imports: Vec::new(),
     };
-    for symbol in layout.slots.keys() {
+    for symbol in layout.slots.symbols() {
         linker.fill_slot(*symbol)?;
     }
-    for (symbol, number) in &layout.stubs {
-        linker.write_stub(*symbol, *number)?;
+    for (number, symbol) in layout.stubs.symbols().iter().enumerate() {
+        linker.write_stub(*symbol, number)?;
     }
     for relocation in &object.relocations {
         linker.apply(relocation)?;
