@@ -104,8 +104,7 @@ pub struct Object<'a> {
 
 /// A cell takes no more memory than this, and so does none of its sections.
 pub const LARGEST: usize = 256 << 20;
-/// Names are no longer than this; the longest of generic code have some 2,000
-/// bytes.
+/// Names are no longer than this; the longest so far has 599 bytes.
 const LONGEST_NAME: usize = 16 << 10;
 /// Bytes of a symbol, and of a relocation.
 const RECORD: usize = 24;
