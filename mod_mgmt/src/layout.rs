@@ -10,8 +10,7 @@
 //! so that all relative references inside a cell fit.
 
 use crate::LoadError;
-use crate::object::{Access, Definition, Object};
-use alloc::collections::BTreeMap;
+use crate::object::{Access, Definition, LARGEST, Object};
 use alloc::vec::Vec;
 use goblin::elf::reloc::{
     R_X86_64_64, R_X86_64_GOTPCREL, R_X86_64_GOTPCRELX, R_X86_64_PC32, R_X86_64_PC64,
@@ -27,10 +26,10 @@ pub const STUB: usize = 8;
 pub struct Layout {
     /// Per section, in the object's order.
     pub sections: Vec<usize>,
-    /// Symbols that have a slot: index to slot number.
-    pub slots: BTreeMap<usize, usize>,
-    /// Symbols that have a stub: index to stub number.
-    pub stubs: BTreeMap<usize, usize>,
+    /// Symbols that have a slot.
+    pub slots: Numbered,
+    /// Symbols that have a stub.
+    pub stubs: Numbered,
     /// Where the stubs start.
     pub stubs_at: usize,
     /// Where the slots start.
@@ -62,16 +61,16 @@ impl Layout {
         };
         let mut end = layout.place(object, Access::Execute, 0);
         layout.stubs_at = end.next_multiple_of(STUB);
-        end = layout.stubs_at + layout.stubs.len() * STUB;
+        end = layout.stubs_at + layout.stubs.symbols().len() * STUB;
         layout.read_at = end.next_multiple_of(PAGE_SIZE);
         end = layout.place(object, Access::Read, layout.read_at);
         layout.write_at = end.next_multiple_of(PAGE_SIZE);
         end = layout.place(object, Access::Write, layout.write_at);
         layout.slots_at = end.next_multiple_of(8);
-        end = layout.slots_at + layout.slots.len() * 8;
+        end = layout.slots_at + layout.slots.symbols().len() * 8;
         layout.size = end.next_multiple_of(PAGE_SIZE).max(PAGE_SIZE);
-        if layout.size > 1 << 30 {
-            return Err(LoadError::Format("the cell is larger than 1 GiB"));
+        if layout.size > LARGEST {
+            return Err(LoadError::Format("the cell is too large"));
         }
         Ok(layout)
     }
@@ -102,21 +101,57 @@ impl Layout {
     /// Where symbol's slot is, as an offset.
     #[must_use]
     pub fn slot_of(&self, symbol: usize) -> Option<usize> {
-        Some(self.slots_at + self.slots.get(&symbol)? * 8)
+        Some(self.slots_at + self.slots.number(symbol)? * 8)
     }
 
     /// Where symbol's stub is, as an offset.
     #[must_use]
     pub fn stub_of(&self, symbol: usize) -> Option<usize> {
-        Some(self.stubs_at + self.stubs.get(&symbol)? * STUB)
+        Some(self.stubs_at + self.stubs.number(symbol)? * STUB)
     }
 }
 
-type Numbered = BTreeMap<usize, usize>;
+/// Some of an object's symbols, numbered in the order they were met. A table of
+/// all symbols, since each of the many relocations asks it.
+#[derive(Debug)]
+pub struct Numbered {
+    /// Per symbol its number plus one, or zero.
+    of_symbol: Vec<u32>,
+    symbols: Vec<usize>,
+}
+
+impl Numbered {
+    fn new(symbols: usize) -> Self {
+        Numbered {
+            of_symbol: alloc::vec![0; symbols],
+            symbols: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, symbol: usize) {
+        if let Some(number @ 0) = self.of_symbol.get_mut(symbol) {
+            self.symbols.push(symbol);
+            *number = self.symbols.len() as u32;
+        }
+    }
+
+    /// The symbol's number, if it has one.
+    #[must_use]
+    pub fn number(&self, symbol: usize) -> Option<usize> {
+        (*self.of_symbol.get(symbol)? as usize).checked_sub(1)
+    }
+
+    /// The symbols, by number.
+    #[must_use]
+    pub fn symbols(&self) -> &[usize] {
+        &self.symbols
+    }
+}
 
 /// Which symbols need a slot, and which of them a stub too.
 fn needed(object: &Object<'_>) -> Result<(Numbered, Numbered), LoadError> {
-    let (mut slots, mut stubs) = (Numbered::new(), Numbered::new());
+    let count = object.symbols.len();
+    let (mut slots, mut stubs) = (Numbered::new(count), Numbered::new(count));
     for relocation in &object.relocations {
         let undefined = matches!(
             object.symbols[relocation.symbol].definition,
@@ -124,20 +159,25 @@ fn needed(object: &Object<'_>) -> Result<(Numbered, Numbered), LoadError> {
         );
         match relocation.kind {
             R_X86_64_GOTPCREL | R_X86_64_GOTPCRELX | R_X86_64_REX_GOTPCRELX => {
-                number(&mut slots, relocation.symbol)
+                slots.add(relocation.symbol);
             }
             R_X86_64_PLT32 | R_X86_64_PC32 if undefined => {
-                number(&mut slots, relocation.symbol);
-                number(&mut stubs, relocation.symbol);
+                slots.add(relocation.symbol);
+                stubs.add(relocation.symbol);
+            }
+            R_X86_64_64
+                if undefined && object.sections[relocation.section].access != Access::Write =>
+            {
+                return Err(LoadError::Format(
+                    "the address of an import in memory that is not writable",
+                ));
+            }
+            R_X86_64_PC64 if undefined => {
+                return Err(LoadError::Format("a relative reference to an import"));
             }
             R_X86_64_PLT32 | R_X86_64_PC32 | R_X86_64_PC64 | R_X86_64_64 => {}
             other => return Err(LoadError::Relocation(other)),
         }
     }
     Ok((slots, stubs))
-}
-
-fn number(numbers: &mut Numbered, symbol: usize) {
-    let next = numbers.len();
-    numbers.entry(symbol).or_insert(next);
 }

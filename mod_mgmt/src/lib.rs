@@ -19,11 +19,14 @@
 extern crate alloc;
 
 mod error;
+#[forbid(unsafe_code)]
 pub mod layout;
 #[cfg(mitos)]
 pub mod loader;
 pub mod namespace;
+#[forbid(unsafe_code)]
 pub mod object;
+#[forbid(unsafe_code)]
 pub mod relocate;
 
 pub use error::LoadError;

@@ -132,7 +132,8 @@ struct Inner {
     /// Start address to end address and cell.
     by_address: BTreeMap<usize, (usize, Weak<Loaded>)>,
     generations: BTreeMap<String, u64>,
-    next: usize,
+    /// The last number given; the first one is above [`BASE`].
+    last: usize,
 }
 
 /// All loaded cells.
@@ -169,14 +170,13 @@ impl Namespace {
         let mut inner = self.inner.lock();
         inner.base = Some(symbols);
         inner.base_crates = crates.map(|c| (c.name.clone(), c)).collect();
-        inner.next = BASE + 1;
     }
 
     /// A new cell's number and generation.
     pub fn number(&self, name: &str) -> (usize, u64) {
         let mut inner = self.inner.lock();
-        let number = inner.next;
-        inner.next += 1;
+        inner.last += 1;
+        let number = inner.last;
         let generation = inner.generations.entry(name.to_string()).or_insert(0);
         *generation += 1;
         (number, *generation)
@@ -251,6 +251,42 @@ impl Namespace {
     #[must_use]
     pub fn cells(&self) -> Vec<Arc<Loaded>> {
         self.inner.lock().current.values().cloned().collect()
+    }
+
+    /// All cells, older generations included, by number: each after those it
+    /// imports from.
+    fn all(&self) -> Vec<Arc<Loaded>> {
+        let inner = self.inner.lock();
+        inner.by_number.values().filter_map(Weak::upgrade).collect()
+        // Whoever is dropped by the caller finds the lock free.
+    }
+
+    /// The names of the cells that import from any generation of `name`, sorted.
+    #[must_use]
+    pub fn dependents(&self, name: &str) -> Vec<String> {
+        let uses = |cell: &&Arc<Loaded>| cell.dependencies.iter().any(|d| d.name == name);
+        let all = self.all();
+        let mut names: Vec<String> = all.iter().filter(uses).map(|c| c.name.clone()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// The order in which `name` and all that import from it, directly or not,
+    /// can be unloaded: users before what they use, later loaded ones first.
+    /// Counts current generations.
+    #[must_use]
+    pub fn unloading_order(&self, name: &str) -> Vec<String> {
+        let mut taken: Vec<Arc<Loaded>> = Vec::new();
+        let mut cells = self.cells();
+        cells.sort_unstable_by_key(|cell| cell.number);
+        for cell in cells {
+            let uses_taken = |d: &Arc<Loaded>| taken.iter().any(|t| t.number == d.number);
+            if cell.name == name || cell.dependencies.iter().any(uses_taken) {
+                taken.push(cell);
+            }
+        }
+        taken.iter().rev().map(|cell| cell.name.clone()).collect()
     }
 
     /// The crates of the boot image.

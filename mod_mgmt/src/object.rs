@@ -1,14 +1,21 @@
 //! Reads an object: sections, symbols and relocations, each checked once here so
 //! that placing and linking need not look again.
+//!
+//! Only what a cell has is read: the section headers, the symbol table and the
+//! relocations of sections that take memory. The work is bounded by the length
+//! of the object, whatever its bytes are.
 
 use crate::LoadError;
 use alloc::vec::Vec;
-use goblin::elf::header::{EM_X86_64, ET_REL};
+use goblin::container::{Container, Ctx, Endian};
+use goblin::elf::Elf;
+use goblin::elf::header::{EI_CLASS, EI_DATA, ELFCLASS64, ELFDATA2LSB, EM_X86_64, ET_REL};
+use goblin::elf::reloc::{R_X86_64_64, R_X86_64_PC64};
 use goblin::elf::section_header::{
-    SHF_ALLOC, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_NOBITS, SHT_PROGBITS, SHT_RELA,
+    SHF_ALLOC, SHF_COMPRESSED, SHF_EXECINSTR, SHF_TLS, SHF_WRITE, SHT_FINI_ARRAY, SHT_INIT_ARRAY,
+    SHT_NOBITS, SHT_PREINIT_ARRAY, SHT_PROGBITS, SHT_REL, SHT_RELA, SHT_SYMTAB, SectionHeader,
 };
 use goblin::elf::sym::{STB_LOCAL, STB_WEAK, STT_FUNC, STT_SECTION, STT_TLS};
-use goblin::elf::{Elf, SectionHeader};
 
 /// What a section's memory may be used for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -95,8 +102,12 @@ pub struct Object<'a> {
     pub relocations: Vec<Relocation>,
 }
 
-/// No section of a cell is larger than this.
-const LARGEST_SECTION: u64 = 512 << 20;
+/// A cell takes no more memory than this, and so does none of its sections.
+pub const LARGEST: usize = 256 << 20;
+/// Names are no longer than this; the longest so far has 599 bytes.
+const LONGEST_NAME: usize = 16 << 10;
+/// Bytes of a symbol, and of a relocation.
+const RECORD: usize = 24;
 
 impl<'a> Object<'a> {
     /// Reads an object.
@@ -104,18 +115,11 @@ impl<'a> Object<'a> {
     /// # Errors
     /// When the bytes are not a complete relocatable object for x86-64.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, LoadError> {
-        let elf = Elf::parse(bytes).map_err(|_| LoadError::Format("no readable ELF file"))?;
-        if elf.header.e_type != ET_REL
-            || elf.header.e_machine != EM_X86_64
-            || !elf.is_64
-            || !elf.little_endian
-        {
-            return Err(LoadError::Format("no relocatable object for x86-64"));
-        }
-        let mut places = Vec::new();
-        let sections = sections(&elf, bytes, &mut places)?;
-        let symbols = symbols(&elf, bytes, &places, &sections)?;
-        let relocations = relocations(&elf, bytes, &places, &sections, symbols.len())?;
+        let file = File::parse(bytes)?;
+        let mut places = Vec::with_capacity(file.headers.len());
+        let sections = sections(&file, &mut places)?;
+        let symbols = symbols(&file, &places, &sections)?;
+        let relocations = relocations(&file, &places, &sections, symbols.len())?;
         Ok(Object {
             sections,
             symbols,
@@ -130,178 +134,256 @@ impl<'a> Object<'a> {
     }
 }
 
-/// A section's bytes in the file.
-fn content<'a>(bytes: &'a [u8], header: &SectionHeader) -> Result<&'a [u8], LoadError> {
-    let start = usize::try_from(header.sh_offset).map_err(|_| LoadError::Truncated("section"))?;
-    let size = usize::try_from(header.sh_size).map_err(|_| LoadError::Truncated("section"))?;
-    let end = start
-        .checked_add(size)
-        .ok_or(LoadError::Truncated("section"))?;
-    bytes.get(start..end).ok_or(LoadError::Truncated("section"))
+/// The bytes and their section headers.
+struct File<'a> {
+    bytes: &'a [u8],
+    headers: Vec<SectionHeader>,
+    /// Index of the section names.
+    names: usize,
 }
 
-/// The string at `at` of the string table in section `link`.
-fn string<'a>(
-    elf: &Elf<'_>,
-    bytes: &'a [u8],
-    link: usize,
-    at: usize,
-) -> Result<&'a str, LoadError> {
-    let header = elf
-        .section_headers
-        .get(link)
-        .ok_or(LoadError::Truncated("string table"))?;
-    let table = content(bytes, header)?;
+impl<'a> File<'a> {
+    fn parse(bytes: &'a [u8]) -> Result<Self, LoadError> {
+        let unreadable = |_| LoadError::Format("no readable ELF file");
+        let header = Elf::parse_header(bytes).map_err(unreadable)?;
+        if header.e_type != ET_REL
+            || header.e_machine != EM_X86_64
+            || header.e_ident[EI_CLASS] != ELFCLASS64
+            || header.e_ident[EI_DATA] != ELFDATA2LSB
+        {
+            return Err(LoadError::Format("no relocatable object for x86-64"));
+        }
+        let at = usize::try_from(header.e_shoff).map_err(|_| LoadError::Truncated("sections"))?;
+        if at > bytes.len() {
+            return Err(LoadError::Truncated("sections"));
+        }
+        let context = Ctx::new(Container::Big, Endian::Little);
+        let count = usize::from(header.e_shnum);
+        let headers = SectionHeader::parse(bytes, at, count, context)
+            .map_err(|_| LoadError::Truncated("sections"))?;
+        Ok(File {
+            bytes,
+            headers,
+            names: usize::from(header.e_shstrndx),
+        })
+    }
+
+    /// A section's bytes.
+    fn content(&self, header: &SectionHeader) -> Result<&'a [u8], LoadError> {
+        let range = usize::try_from(header.sh_offset).and_then(|start| {
+            let size = usize::try_from(header.sh_size)?;
+            Ok(start..start.saturating_add(size))
+        });
+        range
+            .ok()
+            .and_then(|range| self.bytes.get(range))
+            .ok_or(LoadError::Truncated("section"))
+    }
+
+    /// The bytes of section `index`, which holds strings.
+    fn strings(&self, index: usize) -> Result<&'a [u8], LoadError> {
+        let header = self.headers.get(index);
+        self.content(header.ok_or(LoadError::Truncated("string table"))?)
+    }
+
+    /// A section of records of 24 bytes.
+    fn records(&self, header: &SectionHeader) -> Result<&'a [[u8; RECORD]], LoadError> {
+        match self.content(header)?.as_chunks() {
+            (records, []) => Ok(records),
+            _ => Err(LoadError::Truncated("records")),
+        }
+    }
+
+    fn symbol_table(&self) -> Option<usize> {
+        self.headers.iter().position(|h| h.sh_type == SHT_SYMTAB)
+    }
+}
+
+/// The string at `at`.
+fn string(table: &[u8], at: usize) -> Result<&str, LoadError> {
     let rest = table.get(at..).ok_or(LoadError::Truncated("string"))?;
-    let len = rest
-        .iter()
-        .position(|b| *b == 0)
-        .ok_or(LoadError::Truncated("string"))?;
-    core::str::from_utf8(&rest[..len]).map_err(|_| LoadError::Format("a name is not UTF-8"))
+    let rest = &rest[..rest.len().min(LONGEST_NAME)];
+    let name = core::ffi::CStr::from_bytes_until_nul(rest)
+        .map_err(|_| LoadError::Format("a name does not end"))?;
+    name.to_str()
+        .map_err(|_| LoadError::Format("a name is not UTF-8"))
+}
+
+fn word(record: &[u8; RECORD], at: usize) -> u64 {
+    u64::from_le_bytes(core::array::from_fn(|i| record[at + i]))
 }
 
 fn sections<'a>(
-    elf: &Elf<'_>,
-    bytes: &'a [u8],
+    file: &File<'a>,
     places: &mut Vec<Option<usize>>,
 ) -> Result<Vec<Section<'a>>, LoadError> {
     let mut sections = Vec::new();
-    for (index, header) in elf.section_headers.iter().enumerate() {
-        places.push(None);
-        let flags = header.sh_flags as u32;
-        if flags & SHF_TLS != 0 {
-            return Err(LoadError::Format("thread-local storage"));
+    for (index, header) in file.headers.iter().enumerate() {
+        let place = takes_memory(header)?.then_some(sections.len());
+        places.push(place);
+        if place.is_some() {
+            sections.push(section(file, index, header)?);
         }
-        let takes_memory = flags & SHF_ALLOC != 0 && header.sh_size > 0;
-        let bss = header.sh_type == SHT_NOBITS;
-        // 0x7000_0001 is SHT_X86_64_UNWIND, which some tools give .eh_frame.
-        if !takes_memory
-            || !(bss || header.sh_type == SHT_PROGBITS || header.sh_type == 0x7000_0001)
-        {
-            continue;
-        }
-        if header.sh_size > LARGEST_SECTION {
-            return Err(LoadError::Format("a section is too large"));
-        }
-        let align = usize::try_from(header.sh_addralign.max(1))
-            .map_err(|_| LoadError::Format("alignment"))?;
-        if !align.is_power_of_two() || align > memory::PAGE_SIZE {
-            return Err(LoadError::Format("alignment"));
-        }
-        let access = match (flags & SHF_EXECINSTR != 0, flags & SHF_WRITE != 0) {
-            (true, true) => return Err(LoadError::Format("a section is writable and executable")),
-            (true, false) => Access::Execute,
-            (false, true) => Access::Write,
-            (false, false) => Access::Read,
-        };
-        let name = string(
-            elf,
-            bytes,
-            usize::from(elf.header.e_shstrndx),
-            header.sh_name,
-        )?;
-        let content = if bss {
-            &[][..]
-        } else {
-            content(bytes, header)?
-        };
-        let size = usize::try_from(header.sh_size).map_err(|_| LoadError::Truncated("section"))?;
-        places[index] = Some(sections.len());
-        sections.push(Section {
-            index,
-            name,
-            access,
-            bytes: content,
-            size,
-            align,
-        });
     }
     Ok(sections)
 }
 
+/// Whether a section is to be placed; refuses what nobody would serve.
+fn takes_memory(header: &SectionHeader) -> Result<bool, LoadError> {
+    let flags = header.sh_flags as u32;
+    if flags & SHF_TLS != 0 {
+        return Err(LoadError::Format("thread-local storage"));
+    }
+    if flags & SHF_ALLOC == 0 || header.sh_size == 0 {
+        return Ok(false);
+    }
+    match header.sh_type {
+        _ if flags & SHF_COMPRESSED != 0 => Err(LoadError::Format("a compressed section")),
+        // 0x7000_0001 is SHT_X86_64_UNWIND, which some tools give .eh_frame.
+        SHT_PROGBITS | SHT_NOBITS | 0x7000_0001 => Ok(true),
+        SHT_INIT_ARRAY | SHT_FINI_ARRAY | SHT_PREINIT_ARRAY => {
+            Err(LoadError::Format("constructors"))
+        }
+        _ => Ok(false),
+    }
+}
+
+fn section<'a>(
+    file: &File<'a>,
+    index: usize,
+    header: &SectionHeader,
+) -> Result<Section<'a>, LoadError> {
+    let size = usize::try_from(header.sh_size).unwrap_or(usize::MAX);
+    if size > LARGEST {
+        return Err(LoadError::Format("a section is too large"));
+    }
+    let align = usize::try_from(header.sh_addralign.max(1)).unwrap_or(usize::MAX);
+    if !align.is_power_of_two() || align > memory::PAGE_SIZE {
+        return Err(LoadError::Format("alignment"));
+    }
+    let flags = header.sh_flags as u32;
+    let access = match (flags & SHF_EXECINSTR != 0, flags & SHF_WRITE != 0) {
+        (true, true) => return Err(LoadError::Format("a section is writable and executable")),
+        (true, false) => Access::Execute,
+        (false, true) => Access::Write,
+        (false, false) => Access::Read,
+    };
+    let bytes = match header.sh_type {
+        SHT_NOBITS => &[],
+        _ => file.content(header)?,
+    };
+    Ok(Section {
+        index,
+        name: string(file.strings(file.names)?, header.sh_name)?,
+        access,
+        bytes,
+        size,
+        align,
+    })
+}
+
 fn symbols<'a>(
-    elf: &Elf<'_>,
-    bytes: &'a [u8],
+    file: &File<'a>,
     places: &[Option<usize>],
     sections: &[Section<'_>],
 ) -> Result<Vec<Symbol<'a>>, LoadError> {
-    let table = elf
-        .section_headers
-        .iter()
-        .find(|h| h.sh_type == goblin::elf::section_header::SHT_SYMTAB);
-    let link = table.map_or(0, |h| h.sh_link as usize);
-    let mut symbols = Vec::with_capacity(elf.syms.len());
-    for raw in &elf.syms {
-        if raw.st_type() == STT_TLS {
+    let Some(table) = file.symbol_table().and_then(|at| file.headers.get(at)) else {
+        return Ok(Vec::new());
+    };
+    let strings = file.strings(table.sh_link as usize)?;
+    let records = file.records(table)?;
+    let mut symbols = Vec::with_capacity(records.len());
+    for record in records {
+        let (head, value, size) = (word(record, 0), word(record, 8), word(record, 16));
+        let (name, kind, bind) = (
+            head as u32,
+            (head >> 32) as u8 & 15,
+            (head >> 36) as u8 & 15,
+        );
+        if kind == STT_TLS {
             return Err(LoadError::Format("thread-local storage"));
         }
-        let definition = match raw.st_shndx {
+        let definition = match (head >> 48) as usize {
             0 => Definition::Undefined {
-                weak: raw.st_bind() == STB_WEAK,
+                weak: bind == STB_WEAK,
             },
-            0xfff1 => Definition::Absolute(raw.st_value),
+            0xfff1 => Definition::Absolute(value),
             0xff00.. => return Err(LoadError::Format("a common symbol")),
             section => match places.get(section).copied().flatten() {
-                Some(place) if raw.st_value <= sections[place].size as u64 => {
-                    Definition::Section(place, raw.st_value)
+                Some(place) if value <= sections[place].size as u64 => {
+                    Definition::Section(place, value)
                 }
                 Some(_) => return Err(LoadError::Truncated("symbol")),
                 None => Definition::Nowhere,
             },
         };
-        let section_symbol = raw.st_type() == STT_SECTION;
-        let name = if section_symbol || raw.st_name == 0 {
-            ""
-        } else {
-            string(elf, bytes, link, raw.st_name)?
+        let name = match kind {
+            STT_SECTION => "",
+            _ if name == 0 => "",
+            _ => string(strings, name as usize)?,
         };
         symbols.push(Symbol {
             name,
             definition,
-            size: raw.st_size,
-            exported: raw.st_bind() != STB_LOCAL
+            size,
+            exported: bind != STB_LOCAL
                 && matches!(definition, Definition::Section(..))
                 && !name.is_empty(),
-            function: raw.st_type() == STT_FUNC,
+            function: kind == STT_FUNC,
         });
     }
     Ok(symbols)
 }
 
 fn relocations(
-    elf: &Elf<'_>,
-    bytes: &[u8],
+    file: &File<'_>,
     places: &[Option<usize>],
     sections: &[Section<'_>],
     symbols: usize,
 ) -> Result<Vec<Relocation>, LoadError> {
     let mut relocations = Vec::new();
-    for header in elf.section_headers.iter().filter(|h| h.sh_type == SHT_RELA) {
+    let mut room = file.bytes.len() / RECORD;
+    for header in &file.headers {
+        if !matches!(header.sh_type, SHT_RELA | SHT_REL) {
+            continue;
+        }
         let Some(section) = places.get(header.sh_info as usize).copied().flatten() else {
             continue;
         };
-        let room = sections[section].bytes.len() as u64;
-        let (entries, rest) = content(bytes, header)?.as_chunks::<24>();
-        if !rest.is_empty() {
-            return Err(LoadError::Truncated("relocations"));
+        if header.sh_type == SHT_REL || Some(header.sh_link as usize) != file.symbol_table() {
+            return Err(LoadError::Format("relocations of another kind"));
         }
-        relocations.reserve(entries.len());
-        for entry in entries {
-            let word = |at: usize| u64::from_le_bytes(core::array::from_fn(|i| entry[at + i]));
-            let (offset, info, addend) = (word(0), word(8), word(16).cast_signed());
-            let symbol = (info >> 32) as usize;
-            // The widest field is eight bytes; the applier checks its own.
-            if symbol >= symbols || offset >= room {
+        let records = file.records(header)?;
+        // Each has bytes of its own, so that no file makes more than it holds.
+        room = room
+            .checked_sub(records.len())
+            .ok_or(LoadError::Format("relocation sections overlap"))?;
+        relocations.reserve(records.len());
+        for record in records {
+            let relocation = relocation(section, record);
+            let field = match relocation.kind {
+                R_X86_64_64 | R_X86_64_PC64 => 8,
+                _ => 4,
+            };
+            let end = relocation.offset.checked_add(field);
+            if relocation.symbol >= symbols
+                || end.is_none_or(|end| end > sections[section].bytes.len() as u64)
+            {
                 return Err(LoadError::Truncated("relocation"));
             }
-            relocations.push(Relocation {
-                section,
-                offset,
-                kind: info as u32,
-                symbol,
-                addend,
-            });
+            relocations.push(relocation);
         }
     }
     Ok(relocations)
+}
+
+fn relocation(section: usize, record: &[u8; RECORD]) -> Relocation {
+    let info = word(record, 8);
+    Relocation {
+        section,
+        offset: word(record, 0),
+        kind: info as u32,
+        symbol: (info >> 32) as usize,
+        addend: word(record, 16).cast_signed(),
+    }
 }

@@ -18,15 +18,17 @@ pub struct Import {
     pub name: u64,
     /// The number of the cell that exports it, as the resolver gave it.
     pub exporter: usize,
-    /// Offset of the pointer: a slot, or a place in a vtable.
+    /// Offset of the pointer, in writable memory: a slot, or a place in a vtable.
     pub at: usize,
+    /// What is added to the symbol's address there.
+    pub addend: i64,
 }
 
 /// An address for a name, and the number of the cell it belongs to.
 pub type Resolver<'r> = dyn Fn(&str) -> Option<(u64, usize)> + 'r;
 
 /// Fills `memory` (which is zeroed and [`Layout::size`] long) with the cell as it
-/// is to run at address `base`. Gives the imports.
+/// is to run at address `base`, which is on a page boundary. Gives the imports.
 ///
 /// # Errors
 /// When an import is missing or a relocation does not fit; the memory is then
@@ -38,6 +40,9 @@ pub fn link(
     base: u64,
     resolve: &Resolver<'_>,
 ) -> Result<Vec<Import>, LoadError> {
+    if memory.len() < layout.size {
+        return Err(LoadError::Truncated("memory"));
+    }
     for (section, at) in object.sections.iter().zip(&layout.sections) {
         let room = memory
             .get_mut(*at..*at + section.bytes.len())
@@ -52,11 +57,11 @@ pub fn link(
         resolve,
         imports: Vec::new(),
     };
-    for symbol in layout.slots.keys() {
+    for symbol in layout.slots.symbols() {
         linker.fill_slot(*symbol)?;
     }
-    for (symbol, number) in &layout.stubs {
-        linker.write_stub(*symbol, *number)?;
+    for (number, symbol) in layout.stubs.symbols().iter().enumerate() {
+        linker.write_stub(*symbol, number)?;
     }
     for relocation in &object.relocations {
         linker.apply(relocation)?;
@@ -83,9 +88,9 @@ impl Linker<'_> {
         Ok(())
     }
 
-    /// The symbol's address; notes the import when a pointer to it is to be
-    /// stored at `at`.
-    fn address(&mut self, symbol: usize, at: usize) -> Result<u64, LoadError> {
+    /// The symbol's address; notes the import when a pointer to it plus `addend`
+    /// is to be stored at `at`.
+    fn address(&mut self, symbol: usize, at: usize, addend: i64) -> Result<u64, LoadError> {
         let described = &self.object.symbols[symbol];
         match described.definition {
             Definition::Section(place, offset) => {
@@ -101,6 +106,7 @@ impl Linker<'_> {
                         name: cell_archive::hash_name(described.name),
                         exporter,
                         at,
+                        addend,
                     });
                     Ok(address)
                 }
@@ -115,7 +121,7 @@ impl Linker<'_> {
             .layout
             .slot_of(symbol)
             .ok_or(LoadError::Truncated("slot"))?;
-        let address = self.address(symbol, at)?;
+        let address = self.address(symbol, at, 0)?;
         self.put(at, &address.to_le_bytes())
     }
 
@@ -144,7 +150,7 @@ impl Linker<'_> {
         let target = match relocation.kind {
             R_X86_64_64 => {
                 let value = self
-                    .address(symbol, at)?
+                    .address(symbol, at, relocation.addend)?
                     .wrapping_add_signed(relocation.addend);
                 return self.put(at, &value.to_le_bytes());
             }
@@ -162,7 +168,9 @@ impl Linker<'_> {
                     .ok_or(LoadError::Truncated("stub"))?;
                 self.base + stub as u64
             }
-            R_X86_64_PLT32 | R_X86_64_PC32 | R_X86_64_PC64 => self.address(symbol, at)?,
+            R_X86_64_PLT32 | R_X86_64_PC32 | R_X86_64_PC64 => {
+                self.address(symbol, at, relocation.addend)?
+            }
             other => return Err(LoadError::Relocation(other)),
         };
         let value = target

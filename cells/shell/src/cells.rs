@@ -18,7 +18,10 @@ pub(crate) fn cells(arguments: &[&str]) -> Outcome {
         [] => Ok(list(|cell| !doors(cell).is_empty())),
         ["--all"] => Ok(list(|_| true) + &base()),
         ["--history"] => Ok(history().iter().map(line).collect()),
-        _ => Err(String::from("usage: cells [--history | --all]\n")),
+        ["--deps", name] => deps(name),
+        _ => Err(String::from(
+            "usage: cells [--history | --all | --deps CELL]\n",
+        )),
     }
 }
 
@@ -39,6 +42,21 @@ fn list(wanted: impl Fn(&Loaded) -> bool) -> String {
         );
     }
     text
+}
+
+/// What a cell imports from, who imports from it, and in which order all of
+/// those could be unloaded.
+fn deps(name: &str) -> Outcome {
+    let cell = NAMESPACE
+        .find(name)
+        .ok_or_else(|| format!("no cell `{name}`; `cells --all` lists them\n"))?;
+    let uses: Vec<&str> = cell.dependencies.iter().map(|d| d.name.as_str()).collect();
+    Ok(format!(
+        "imports from:    {}\nimported by:     {}\nunloading order: {}\n",
+        uses.join(" "),
+        NAMESPACE.dependents(name).join(" "),
+        NAMESPACE.unloading_order(name).join(" ")
+    ))
 }
 
 fn base() -> String {

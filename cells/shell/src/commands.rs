@@ -76,7 +76,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "cells",
-        usage: "cells [--history | --all]",
+        usage: "cells [--history | --all | --deps CELL]",
         does: "cells with a port: version, generation, size, calls in flight, swaps, faults",
         run: cells::cells,
     },

@@ -1,4 +1,4 @@
-//! The bytes of a cell archive, version 1. All numbers are little endian.
+//! The bytes of a cell archive, version 2. All numbers are little endian.
 //!
 //! ```text
 //! 0      Header            128 bytes
@@ -19,7 +19,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The first eight bytes of an archive.
 pub const MAGIC: [u8; 8] = *b"MITOSCEL";
 /// The version this crate reads and writes.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 /// Alignment of every payload within the archive.
 pub const PAYLOAD_ALIGN: usize = 4096;
 /// What is signed begins with this, so that a signature made for another

@@ -239,7 +239,7 @@ pub struct Entry<'a> {
 impl<'a> Entry<'a> {
     /// True when the payload is what was signed. Costs one pass over it.
     pub fn is_intact(&self) -> bool {
-        crate::digest(self.payload) == *self.digest
+        crate::payload_digest(self.payload) == *self.digest
     }
 
     /// The workspace's ports and libraries this entry was compiled against,

@@ -60,7 +60,7 @@ pub fn archive(entries: &[NewEntry], secret_key: &[u8; 32]) -> Vec<u8> {
             len: (entry.payload.len() as u64).into(),
             fingerprint: entry.fingerprint.into(),
             reserved3: 0.into(),
-            digest: crate::digest(&entry.payload),
+            digest: crate::payload_digest(&entry.payload),
         });
         for used in &entry.uses {
             uses.push(UseRecord {

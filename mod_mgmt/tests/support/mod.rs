@@ -1,0 +1,7 @@
+//! What the tests of the loader share: an ELF writer, memory to run objects in,
+//! and the compiler.
+#![allow(dead_code)]
+
+pub mod elf;
+pub mod host;
+pub mod rustc;
