@@ -8,9 +8,9 @@
 //! "Sleepable Read-Copy Update", 2006). A guard takes its one off the very count
 //! it added it to, so no count is ever negative and a sum of zero is final.
 
+use crate::atomic::AtomicU32;
 use crate::door::{Port, PortBase};
 use core::ops::Deref;
-use core::sync::atomic::AtomicU32;
 
 /// One CPU's count, on its own cache line.
 #[repr(align(64))]

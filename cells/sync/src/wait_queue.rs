@@ -1,9 +1,9 @@
 //! Tasks that wait for a condition.
 
 use crate::IrqLock;
+use crate::atomic::{AtomicUsize, Ordering, fence};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use task_port::TaskRef;
 
 /// Tasks that wait until a condition holds. Whoever makes the condition true
@@ -86,7 +86,7 @@ impl WaitQueue {
 
     /// Wakes the task that has waited longest.
     pub fn wake_one(&self) {
-        core::sync::atomic::fence(Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) == 0 {
             return;
         }
@@ -103,7 +103,7 @@ impl WaitQueue {
 
     /// Wakes all.
     pub fn wake_all(&self) {
-        core::sync::atomic::fence(Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) == 0 {
             return;
         }
