@@ -5,7 +5,6 @@ use crate::cell::CellRef;
 use crate::entry::{Count, Entered};
 use crate::{Component, CrashKind, DoorStatus, PortError, State, SwapError};
 use alloc::boxed::Box;
-use core::ops::Range;
 use cpu::MAX_CPUS;
 use sync::{Mutex, WaitQueue};
 
@@ -29,6 +28,12 @@ pub(crate) struct PortBase {
     closed_out: WaitQueue,
     /// The swap, waiting for the last call to leave.
     drained: WaitQueue,
+}
+
+/// Why one cannot enter now.
+enum Refusal {
+    Empty,
+    Closed,
 }
 
 struct Provider<T: ?Sized> {
@@ -77,10 +82,16 @@ impl PortBase {
             .sum()
     }
 
-    /// The addresses of the counts, by which the ledger knows its entries.
-    fn range(&self) -> Range<usize> {
-        let start = core::ptr::from_ref(&self.counts).addr();
-        start..start + core::mem::size_of_val(&self.counts)
+    /// The count of `parity` that this task holds already, if it does. Entering
+    /// a closed port adds to that very count: a sum that is taken meanwhile reads
+    /// one count after the other, and would miss a task that enters by a count it
+    /// has passed and then leaves by one it has not reached.
+    fn held(&self, parity: usize) -> Option<&Count> {
+        let counts = &self.counts[parity];
+        let start = core::ptr::from_ref(counts).addr();
+        let range = start..start + core::mem::size_of_val(counts);
+        let at = task_port::with_ledger(|l| l.find_within(range))?;
+        counts.get((at - start) / core::mem::size_of::<Count>())
     }
 
     /// Waits until no call of `parity` is in flight.
@@ -118,17 +129,10 @@ impl<T: ?Sized + Component> Port<T> {
     /// When no cell stands behind it.
     #[inline]
     pub fn enter(&self) -> Result<Entered<'_, T>, PortError> {
-        let word = self.base.word.load(Ordering::SeqCst);
-        if word & !(PARITY | DRAINING) == 0 {
-            let parity = (word & PARITY) as usize;
-            let count = &self.base.counts[parity][cpu::id()];
-            count.0.fetch_add(1, Ordering::SeqCst);
-            if (self.base.word.load(Ordering::SeqCst) ^ word) & !DRAINING == 0 {
-                return Ok(self.entered(parity, count));
-            }
-            self.base.leave(count);
+        match self.enter_open() {
+            Some(entered) => Ok(entered),
+            None => self.enter_slowly(),
         }
-        self.enter_slowly()
     }
 
     /// Enters the port if that needs no waiting; `None` while it is closed for a
@@ -136,27 +140,33 @@ impl<T: ?Sized + Component> Port<T> {
     /// must not sleep there.
     #[inline]
     pub fn try_enter(&self) -> Option<Entered<'_, T>> {
-        loop {
-            let word = self.base.word.load(Ordering::SeqCst);
-            if word & (CLOSED | EMPTY) != 0 {
-                return None;
-            }
-            if word & INJECT != 0 {
-                return self.enter().ok();
-            }
-            let parity = (word & PARITY) as usize;
-            let count = &self.base.counts[parity][cpu::id()];
-            count.0.fetch_add(1, Ordering::SeqCst);
-            if (self.base.word.load(Ordering::SeqCst) ^ word) & !DRAINING == 0 {
-                return Some(self.entered(parity, count));
-            }
-            self.base.leave(count);
+        match self.enter_open() {
+            Some(entered) => Some(entered),
+            None => self.enter_now().ok(),
         }
+    }
+
+    /// Enters if there is nothing special about the port.
+    #[inline]
+    fn enter_open(&self) -> Option<Entered<'_, T>> {
+        let word = self.base.word.load(Ordering::SeqCst);
+        if word & !(PARITY | DRAINING) != 0 {
+            return None;
+        }
+        let parity = (word & PARITY) as usize;
+        let count = &self.base.counts[parity][cpu::id()];
+        count.0.fetch_add(1, Ordering::SeqCst);
+        if (self.base.word.load(Ordering::SeqCst) ^ word) & !DRAINING != 0 {
+            self.base.leave(count);
+            return None;
+        }
+        Some(self.entered(parity, count))
     }
 
     #[inline]
     fn entered<'p>(&'p self, parity: usize, count: &'p Count) -> Entered<'p, T> {
         let provider = self.providers[parity].load(Ordering::Acquire);
+        debug_assert!(!provider.is_null(), "{} has no provider", self.base.name);
         // SAFETY: a provider is freed only after its parity was replaced and
         // drained; our count in that parity, taken before the word was seen
         // unchanged, keeps that from happening while the guard lives. The
@@ -168,19 +178,31 @@ impl<T: ?Sized + Component> Port<T> {
     #[cold]
     fn enter_slowly(&self) -> Result<Entered<'_, T>, PortError> {
         loop {
+            match self.enter_now() {
+                Ok(entered) => return Ok(entered),
+                Err(Refusal::Empty) => return Err(PortError::NoProvider(self.base.name)),
+                Err(Refusal::Closed) => self.base.closed_out.wait_until(|| {
+                    let word = self.base.word.load(Ordering::SeqCst);
+                    (word & (CLOSED | EMPTY) != CLOSED).then_some(())
+                }),
+            }
+        }
+    }
+
+    /// Enters in any state of the port that allows it, without waiting.
+    #[cold]
+    fn enter_now(&self) -> Result<Entered<'_, T>, Refusal> {
+        loop {
             let word = self.base.word.load(Ordering::SeqCst);
             if word & EMPTY != 0 {
-                return Err(PortError::NoProvider(self.base.name));
-            }
-            let inside = || task_port::with_ledger(|l| l.holds_within(self.base.range()));
-            if word & CLOSED != 0 && !inside() {
-                self.base.closed_out.wait_until(|| {
-                    (self.base.word.load(Ordering::SeqCst) & CLOSED == 0).then_some(())
-                });
-                continue;
+                return Err(Refusal::Empty);
             }
             let parity = (word & PARITY) as usize;
-            let count = &self.base.counts[parity][cpu::id()];
+            let count = if word & CLOSED == 0 {
+                &self.base.counts[parity][cpu::id()]
+            } else {
+                self.base.held(parity).ok_or(Refusal::Closed)?
+            };
             count.0.fetch_add(1, Ordering::SeqCst);
             let mask = PARITY | EMPTY | CLOSED;
             if self.base.word.load(Ordering::SeqCst) & mask != word & mask {
@@ -194,22 +216,50 @@ impl<T: ?Sized + Component> Port<T> {
     }
 
     fn inject_if_told(&self, entered: &Entered<'_, T>) {
-        if self.base.word.load(Ordering::SeqCst) & INJECT == 0 {
+        // The flag first: a command that comes now sets it again.
+        let word = self.base.word.fetch_and(!INJECT, Ordering::SeqCst);
+        if word & INJECT == 0 {
             return;
         }
         let code = self.base.inject.swap(0, Ordering::SeqCst);
-        self.base.word.fetch_and(!INJECT, Ordering::SeqCst);
         if let Some(kind) = CrashKind::from_code(code) {
             entered.crash(kind);
         }
     }
 
+    /// The cell of the current provider. Asked by anyone at any time, so this is
+    /// inside the port for a moment, also of a closed one.
+    fn cell(&self) -> Option<CellRef> {
+        loop {
+            let word = self.base.word.load(Ordering::SeqCst);
+            if word & EMPTY != 0 {
+                return None;
+            }
+            let parity = (word & PARITY) as usize;
+            let count = &self.base.counts[parity][cpu::id()];
+            count.0.fetch_add(1, Ordering::SeqCst);
+            let mask = PARITY | EMPTY;
+            let same = self.base.word.load(Ordering::SeqCst) & mask == word & mask;
+            let cell = same.then(|| {
+                let provider = self.providers[parity].load(Ordering::Acquire);
+                // SAFETY: as in `entered`.
+                unsafe { (*provider).cell.clone() }
+            });
+            self.base.leave(count);
+            if same {
+                return cell;
+            }
+        }
+    }
+
     /// Counts up with each flip: whoever keeps objects of a provider compares it
-    /// with what it was to see whether they are of the present one. One load.
+    /// with what it was to see whether they are of the present one. Read it
+    /// *before* entering: a flip in between then makes them look old, never new.
+    /// One load.
     #[inline]
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.base.generation.load(Ordering::Relaxed)
+        self.base.generation.load(Ordering::Acquire)
     }
 
     /// Puts a provider in the wings; [`Door::flip`] brings it on stage.
@@ -217,6 +267,7 @@ impl<T: ?Sized + Component> Port<T> {
         *self.staged.lock() = Some(Box::new(Provider { object, cell }));
     }
 
+    /// The current provider, for the steps of a swap.
     fn current(&self) -> Option<&Provider<T>> {
         let provider = self.providers[self.base.parity()].load(Ordering::SeqCst);
         // SAFETY: only the swap, which is one at a time, frees providers, and
@@ -300,9 +351,9 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
         let word = self.base.word.load(Ordering::SeqCst);
         DoorStatus {
             name: self.base.name,
-            cell: self.current().map(|p| p.cell.clone()),
-            generation: self.base.generation.load(Ordering::Relaxed),
+            generation: self.generation(),
             inflight: self.base.inflight(0) + self.base.inflight(1),
+            cell: self.cell(),
             closed: word & CLOSED != 0,
         }
     }
@@ -352,7 +403,9 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
 
     fn flip(&self) -> Result<(), SwapError> {
         let next = self.base.parity() ^ 1;
-        if self.base.inflight(next) != 0 || !self.providers[next].load(Ordering::SeqCst).is_null() {
+        // A count of a generation that was retired is that of a caller who has
+        // yet to see that it comes too late; it does no harm.
+        if !self.providers[next].load(Ordering::SeqCst).is_null() {
             return Err(SwapError::Busy {
                 port: self.base.name,
                 inflight: self.base.inflight(next),
@@ -364,13 +417,14 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
             .take()
             .ok_or(SwapError::NothingStaged(self.base.name))?;
         self.providers[next].store(Box::into_raw(staged), Ordering::SeqCst);
-        self.base.generation.fetch_add(1, Ordering::SeqCst);
         let _ = self
             .base
             .word
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |w| {
                 Some((w ^ PARITY) & !EMPTY)
             });
+        // After the word: who reads the new number enters the new provider.
+        self.base.generation.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 
@@ -379,8 +433,8 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
         if self.providers[next].load(Ordering::SeqCst).is_null() {
             return Err(SwapError::NoProvider(self.base.name));
         }
-        self.base.generation.fetch_add(1, Ordering::SeqCst);
         self.base.word.fetch_xor(PARITY, Ordering::SeqCst);
+        self.base.generation.fetch_add(1, Ordering::SeqCst);
         Ok(())
     }
 

@@ -95,10 +95,11 @@ impl Ledger {
         self.entries().iter().any(|e| e.object == object)
     }
 
-    /// Whether anything in a range of addresses is held.
+    /// Something held whose address is in `range`, the latest first.
     #[must_use]
-    pub fn holds_within(&self, range: core::ops::Range<usize>) -> bool {
-        self.entries().iter().any(|e| range.contains(&e.object))
+    pub fn find_within(&self, range: core::ops::Range<usize>) -> Option<usize> {
+        let held = self.entries().iter().rev().map(|e| e.object);
+        held.into_iter().find(|object| range.contains(object))
     }
 
     /// How many things are held.
