@@ -15,6 +15,24 @@ pub struct WaitQueue {
     tasks: IrqLock<VecDeque<TaskRef>>,
 }
 
+/// A task's place in a queue, until dropped; also when the condition panics.
+struct Place<'a> {
+    queue: &'a WaitQueue,
+    me: TaskRef,
+    /// Whether it slept: a wake-up made it look at the condition again.
+    asleep: bool,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        // Who is woken but has what it wanted already passes the wake-up on: it
+        // was for the next in the queue.
+        if !self.queue.remove(&self.me) && !self.asleep {
+            self.queue.wake_one();
+        }
+    }
+}
+
 impl WaitQueue {
     /// An empty queue.
     #[must_use]
@@ -25,37 +43,45 @@ impl WaitQueue {
         }
     }
 
-    fn enqueue(&self, me: &TaskRef) {
+    fn enqueue(&self) -> Place<'_> {
+        let me = task_port::current();
         let mut tasks = self.tasks.lock();
         tasks.push_back(me.clone());
         self.waiting.store(tasks.len(), Ordering::SeqCst);
-    }
-
-    fn remove(&self, me: &TaskRef) {
-        let mut tasks = self.tasks.lock();
-        let id = me.id();
-        if let Some(at) = tasks.iter().position(|t| t.id() == id) {
-            tasks.remove(at);
-            self.waiting.store(tasks.len(), Ordering::SeqCst);
+        Place {
+            queue: self,
+            me,
+            asleep: false,
         }
     }
 
+    /// Takes a task out; false if it was not in the queue any more.
+    fn remove(&self, me: &TaskRef) -> bool {
+        let mut tasks = self.tasks.lock();
+        let id = me.id();
+        let Some(at) = tasks.iter().position(|t| t.id() == id) else {
+            return false;
+        };
+        tasks.remove(at);
+        self.waiting.store(tasks.len(), Ordering::SeqCst);
+        true
+    }
+
     /// Blocks until `condition` gives a value. It is called with no lock held,
-    /// at least once, and again after each wake.
+    /// at least once, and again after each wake. If it sleeps itself, it must
+    /// look at what is waited for after that.
     pub fn wait_until<R>(&self, mut condition: impl FnMut() -> Option<R>) -> R {
         loop {
             if let Some(value) = condition() {
                 return value;
             }
-            let me = task_port::current();
-            self.enqueue(&me);
+            let mut place = self.enqueue();
             // Once more: it may have come true before we stood in the queue.
             if let Some(value) = condition() {
-                self.remove(&me);
                 return value;
             }
+            place.asleep = true;
             task_port::park();
-            self.remove(&me);
         }
     }
 
@@ -73,14 +99,12 @@ impl WaitQueue {
             if task_port::now() >= deadline {
                 return None;
             }
-            let me = task_port::current();
-            self.enqueue(&me);
+            let mut place = self.enqueue();
             if let Some(value) = condition() {
-                self.remove(&me);
                 return Some(value);
             }
+            place.asleep = true;
             task_port::park_until(deadline);
-            self.remove(&me);
         }
     }
 
