@@ -1,6 +1,6 @@
 //! The port itself: its word, its two generations and the steps of a swap.
 
-use crate::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use crate::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::cell::CellRef;
 use crate::entry::{Count, Entered};
 use crate::{Component, CrashKind, DoorStatus, PortError, State, SwapError};
@@ -24,6 +24,8 @@ pub(crate) struct PortBase {
     inject: AtomicU8,
     generation: AtomicU64,
     counts: [[Count; MAX_CPUS]; 2],
+    /// Before the flip the port was empty, and is so again if that is undone.
+    former_empty: AtomicBool,
     /// Callers that wait for the port to open.
     closed_out: WaitQueue,
     /// The swap, waiting for the last call to leave.
@@ -57,6 +59,7 @@ impl PortBase {
             inject: AtomicU8::new(0),
             generation: AtomicU64::new(0),
             counts: [const { [const { Count::zero() }; MAX_CPUS] }; 2],
+            former_empty: AtomicBool::new(false),
             closed_out: WaitQueue::new(),
             drained: WaitQueue::new(),
         }
@@ -92,6 +95,21 @@ impl PortBase {
         let range = start..start + core::mem::size_of_val(counts);
         let at = task_port::with_ledger(|l| l.find_within(range))?;
         counts.get((at - start) / core::mem::size_of::<Count>())
+    }
+
+    /// Makes the other parity the current one, which is `empty` or not.
+    fn turn(&self, empty: bool) {
+        let now = if empty { EMPTY } else { 0 };
+        let turned = self
+            .word
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |w| {
+                Some((w ^ PARITY) & !EMPTY | now)
+            });
+        let (Ok(before) | Err(before)) = turned;
+        self.former_empty
+            .store(before & EMPTY != 0, Ordering::SeqCst);
+        // After the word: who reads the new number enters the new provider.
+        self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Waits until no call of `parity` is in flight.
@@ -326,7 +344,11 @@ pub trait Door: Sync {
     /// # Errors
     /// When nothing is staged, or the generation before last is still in use.
     fn flip(&self) -> Result<(), SwapError>;
-    /// Undoes [`Door::flip`]: the former provider is current again.
+    /// Undoes [`Door::flip`]: the former provider is current again, or the port as
+    /// empty as it was.
+    ///
+    /// # Errors
+    /// When the former provider is gone: [`Door::retire`].
     fn flip_back(&self) -> Result<(), SwapError>;
     /// Forgets what is staged.
     fn unstage(&self);
@@ -417,24 +439,17 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
             .take()
             .ok_or(SwapError::NothingStaged(self.base.name))?;
         self.providers[next].store(Box::into_raw(staged), Ordering::SeqCst);
-        let _ = self
-            .base
-            .word
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |w| {
-                Some((w ^ PARITY) & !EMPTY)
-            });
-        // After the word: who reads the new number enters the new provider.
-        self.base.generation.fetch_add(1, Ordering::SeqCst);
+        self.base.turn(false);
         Ok(())
     }
 
     fn flip_back(&self) -> Result<(), SwapError> {
         let next = self.base.parity() ^ 1;
-        if self.providers[next].load(Ordering::SeqCst).is_null() {
+        let empty = self.base.former_empty.load(Ordering::SeqCst);
+        if !empty && self.providers[next].load(Ordering::SeqCst).is_null() {
             return Err(SwapError::NoProvider(self.base.name));
         }
-        self.base.word.fetch_xor(PARITY, Ordering::SeqCst);
-        self.base.generation.fetch_add(1, Ordering::SeqCst);
+        self.base.turn(empty);
         Ok(())
     }
 
@@ -446,6 +461,7 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
     fn retire(&self, deadline: u64) -> Result<(), SwapError> {
         let old = self.base.parity() ^ 1;
         self.base.drain(old, deadline)?;
+        self.base.former_empty.store(false, Ordering::SeqCst);
         drop(self.take_provider(old));
         Ok(())
     }
