@@ -7,6 +7,9 @@
 //! [`Component`] what every provider can do: give its state away, take it back,
 //! and crash on command.
 //!
+//! The protocol between callers and the swap, in `door.rs` and `entry.rs`, is
+//! checked in every interleaving of a few tasks: `tests/port_model`.
+//!
 //! What may cross a port, and why nobody sleeps inside one, is in
 //! `docs/architecture.md`.
 #![cfg_attr(mitos, no_std)]
