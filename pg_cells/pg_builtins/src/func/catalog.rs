@@ -96,6 +96,18 @@ visibility! {
     pg_opfamily_is_visible "pg_opfamily";
 }
 
+fn partition_root(args: &[Datum], call: &Call<'_>) -> SqlResult<Datum> {
+    call.ctx
+        .catalog(CatalogQuery::Function("pg_partition_root", args))
+}
+
+fn replica_identity(args: &[Datum], call: &Call<'_>) -> SqlResult<Datum> {
+    call.ctx.catalog(CatalogQuery::Function(
+        "pg_get_replica_identity_index",
+        args,
+    ))
+}
+
 /// `age(xid)`: how many transactions ago.
 fn xid_age(args: &[Datum], call: &Call<'_>) -> SqlResult<Datum> {
     call.ctx.catalog(CatalogQuery::Function("age", args))
@@ -195,6 +207,8 @@ pub(super) const TABLE: &[Function] = &[
     f(3768, "pg_ts_template_is_visible", &[OID], BOOL, pg_ts_template_is_visible).stable(),
     f(3815, "pg_collation_is_visible", &[OID], BOOL, pg_collation_is_visible).stable(),
     f(3829, "pg_opfamily_is_visible", &[OID], BOOL, pg_opfamily_is_visible).stable(),
+    f(3424, "pg_partition_root", &[REGCLASS], REGCLASS, partition_root),
+    f(6120, "pg_get_replica_identity_index", &[REGCLASS], REGCLASS, replica_identity).stable(),
     f(1181, "age", &[XID], INT4, xid_age).stable(),
     f(1642, "pg_get_userbyid", &[OID], NAME, user_by_id).stable(),
     f(1215, "obj_description", &[OID, NAME], TEXT, object_comment).stable(),

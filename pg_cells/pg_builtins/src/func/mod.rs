@@ -52,6 +52,7 @@ pub(crate) const TABLES: &[&[Function]] = &[
     to_char::TABLE,
     json::MAKE,
     json::TAKE,
+    json::CHANGE,
     session::TABLE,
     catalog::TABLE,
     privileges::TABLE,

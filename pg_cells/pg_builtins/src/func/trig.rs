@@ -127,10 +127,51 @@ fn sqrt(args: &[Datum], _: &Call<'_>) -> SqlResult<Datum> {
     Ok(Datum::Float8(libm::sqrt(v)))
 }
 
+/// A value as the sum of two doubles, for a hundred bits of precision.
+type Double = (f64, f64);
+
+fn quick_sum(a: f64, b: f64) -> Double {
+    let s = a + b;
+    (s, b - (s - a))
+}
+
+fn product(a: f64, b: f64) -> Double {
+    let p = a * b;
+    (p, libm::fma(a, b, -p))
+}
+
+/// e to the power of `x`, right to the last bit in all but the rarest cases, which the
+/// function of `libm` is not: by a Taylor series in double-double after reduction by ln 2.
+fn exp_rounded(x: f64) -> f64 {
+    // ln 2 in two parts, the first short enough that k times it is exact (after fdlibm).
+    const LN2_HIGH: f64 = 6.931_471_803_691_238e-1;
+    const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+    if !(-745.0..=709.0).contains(&x) {
+        return libm::exp(x);
+    }
+    let k = libm::rint(x * core::f64::consts::LOG2_E);
+    let (low, low_error) = product(k, LN2_LOW);
+    let high = x - k * LN2_HIGH;
+    let (r, error) = quick_sum(high, -low);
+    let (r, error) = quick_sum(r, error - low_error);
+    let mut sum: Double = (1.0, 0.0);
+    for n in (1..=22).rev().map(f64::from) {
+        // sum = 1 + r * sum / n
+        let (p, e) = product(r, sum.0);
+        let e = e + r * sum.1 + error * sum.0;
+        let q = p / n;
+        let (back, back_error) = product(q, n);
+        let rest = (p - back - back_error + e) / n;
+        let (s, t) = quick_sum(1.0, q);
+        sum = quick_sum(s, t + rest);
+    }
+    libm::scalbn(sum.0 + sum.1, k as i32)
+}
+
 fn exp(args: &[Datum], _: &Call<'_>) -> SqlResult<Datum> {
     let v = float(args, 0)?;
     Ok(Datum::Float8(ranged(
-        libm::exp(v),
+        exp_rounded(v),
         v.is_infinite(),
         v.is_infinite(),
     )?))
@@ -182,6 +223,40 @@ pub(super) fn power_domain(
     Ok(())
 }
 
+/// `base` to the power of `exponent`: small whole exponents by multiplication in
+/// double-double, so that powers of ten are what their decimal text says.
+fn pow_rounded(base: f64, exponent: f64) -> f64 {
+    let rough = libm::pow(base, exponent);
+    let whole = libm::trunc(exponent) == exponent && exponent.abs() <= 512.0;
+    if !whole
+        || !(1e-290..1e290).contains(&rough.abs())
+        || !(1e-290..1e290).contains(&(1.0 / rough).abs())
+    {
+        return rough;
+    }
+    let mut count = exponent.abs() as u32;
+    let (mut result, mut square): (Double, Double) = ((1.0, 0.0), (base, 0.0));
+    let multiply = |a: Double, b: Double| {
+        let (p, e) = product(a.0, b.0);
+        quick_sum(p, e + a.0 * b.1 + a.1 * b.0)
+    };
+    while count > 0 {
+        if count % 2 == 1 {
+            result = multiply(result, square);
+        }
+        count /= 2;
+        if count > 0 {
+            square = multiply(square, square);
+        }
+    }
+    if exponent >= 0.0 {
+        return result.0 + result.1;
+    }
+    let q = 1.0 / result.0;
+    let (p, e) = product(q, result.0);
+    q + ((1.0 - p) - e - q * result.1) / result.0
+}
+
 fn power(args: &[Datum], _: &Call<'_>) -> SqlResult<Datum> {
     let (a, b) = (float(args, 0)?, float(args, 1)?);
     if (a.is_nan() && b != 0.0) || (b.is_nan() && a != 1.0) {
@@ -193,7 +268,7 @@ fn power(args: &[Datum], _: &Call<'_>) -> SqlResult<Datum> {
         b < 0.0,
         b.is_infinite() || libm::floor(b) == b,
     )?;
-    let v = libm::pow(a, b);
+    let v = pow_rounded(a, b);
     Ok(Datum::Float8(ranged(
         v,
         infinite(a, b),

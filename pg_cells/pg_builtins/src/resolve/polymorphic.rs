@@ -34,41 +34,60 @@ pub(super) fn accepts(param: Oid, actual: Oid) -> bool {
     }
 }
 
-/// Whether the actual types agree with each other for this signature; unknown ones agree with all.
-pub(super) fn consistent(declared: &[Oid], actual: &[Oid]) -> bool {
-    let mut element: Option<Oid> = None;
-    let mut compatible: Vec<Oid> = Vec::new();
-    for (d, a) in declared.iter().zip(actual) {
-        if *a == oid::UNKNOWN {
-            continue;
-        }
-        let seen = match *d {
-            oid::ANYELEMENT | oid::ANYNONARRAY | oid::ANYENUM => *a,
-            oid::ANYARRAY => match element_of(*a) {
-                Some(e) => e,
-                None => continue,
-            },
-            oid::ANYCOMPATIBLE | oid::ANYCOMPATIBLENONARRAY => {
-                compatible.push(*a);
-                continue;
-            }
-            oid::ANYCOMPATIBLEARRAY => {
-                compatible.extend(element_of(*a));
-                continue;
-            }
-            _ => continue,
+/// What the known arguments say of each family.
+struct Evidence {
+    /// Of the `anyelement` family: the parameter and the element type it was given.
+    elements: Vec<(Oid, Oid)>,
+    /// Of the `anycompatible` family.
+    compatible: Vec<Oid>,
+}
+
+impl Evidence {
+    fn gather(declared: &[Oid], actual: &[Oid]) -> Evidence {
+        let mut found = Evidence {
+            elements: Vec::new(),
+            compatible: Vec::new(),
         };
-        if *element.get_or_insert(seen) != seen {
-            return false;
+        for (d, a) in declared
+            .iter()
+            .zip(actual)
+            .filter(|(_, a)| **a != oid::UNKNOWN)
+        {
+            match *d {
+                oid::ANYELEMENT | oid::ANYNONARRAY | oid::ANYENUM => found.elements.push((*d, *a)),
+                oid::ANYARRAY => found.elements.extend(element_of(*a).map(|e| (*d, e))),
+                oid::ANYCOMPATIBLE | oid::ANYCOMPATIBLENONARRAY => found.compatible.push(*a),
+                oid::ANYCOMPATIBLEARRAY => found.compatible.extend(element_of(*a)),
+                _ => {}
+            }
+        }
+        found
+    }
+
+    /// The one element type, if there is any. 42804 when there are several.
+    fn element(&self) -> SqlResult<Option<Oid>> {
+        let Some((_, first)) = self.elements.first() else {
+            return Ok(None);
+        };
+        match self.elements.iter().find(|(_, e)| e != first) {
+            Some((param, other)) => Err(disagree(*param, *first, *other)),
+            None => Ok(Some(*first)),
         }
     }
+}
+
+/// Whether the actual types agree with each other for this signature; unknown ones agree with all.
+pub(super) fn consistent(declared: &[Oid], actual: &[Oid]) -> bool {
+    let found = Evidence::gather(declared, actual);
+    let Ok(element) = found.element() else {
+        return false;
+    };
     // With an anynonarray in the signature the element itself may be no array.
-    let scalar = declared.iter().any(|d| matches!(*d, oid::ANYNONARRAY));
-    if scalar && element.is_some_and(|e| element_of(e).is_some()) {
+    if declared.contains(&oid::ANYNONARRAY) && element.is_some_and(|e| element_of(e).is_some()) {
         return false;
     }
     let wants_array = declared.contains(&oid::ANYCOMPATIBLEARRAY);
-    match common_type(&compatible, "anycompatible") {
+    match common_type(&found.compatible, "anycompatible") {
         Ok(t) => !(wants_array && element_of(t).is_some()),
         Err(_) => false,
     }
@@ -87,74 +106,26 @@ pub struct Polymorphic {
 ///
 /// Errors: 42804 when arguments of one family disagree or nothing tells the type.
 pub fn solve(declared: &[Oid], ret: Oid, actual: &[Oid]) -> SqlResult<Polymorphic> {
-    let mut element: Option<Oid> = None;
-    let mut compatible: Vec<Oid> = Vec::new();
-    for (d, a) in declared.iter().zip(actual) {
-        if *a == oid::UNKNOWN {
-            continue;
-        }
-        let seen = match *d {
-            oid::ANYELEMENT | oid::ANYNONARRAY | oid::ANYENUM => *a,
-            oid::ANYARRAY => match element_of(*a) {
-                Some(e) => e,
-                None => continue,
-            },
-            oid::ANYCOMPATIBLE | oid::ANYCOMPATIBLENONARRAY => {
-                compatible.push(*a);
-                continue;
-            }
-            oid::ANYCOMPATIBLEARRAY => {
-                compatible.extend(element_of(*a));
-                continue;
-            }
-            _ => continue,
-        };
-        match element {
-            Some(e) if e != seen => return Err(disagree(*d, e, seen)),
-            _ => element = Some(seen),
-        }
-    }
-    let wants = |family: &[Oid]| declared.iter().chain([&ret]).any(|d| family.contains(d));
-    if element.is_none()
-        && wants(&[
-            oid::ANYELEMENT,
-            oid::ANYARRAY,
-            oid::ANYNONARRAY,
-            oid::ANYENUM,
-        ])
-    {
+    let found = Evidence::gather(declared, actual);
+    let mut element = found.element()?;
+    let simple = [
+        oid::ANYELEMENT,
+        oid::ANYARRAY,
+        oid::ANYNONARRAY,
+        oid::ANYENUM,
+    ];
+    if element.is_none() && declared.iter().chain([&ret]).any(|d| simple.contains(d)) {
         // Catalog columns of type anyarray (pg_stats) tell no element type.
         let pair = |(d, a): (&Oid, &Oid)| *d == oid::ANYARRAY && *a == oid::ANYARRAY;
-        if declared.iter().zip(actual).any(pair) {
-            element = Some(oid::ANYELEMENT);
-        }
-        if element.is_none() {
+        if !declared.iter().zip(actual).any(pair) {
             return Err(undetermined());
         }
+        element = Some(oid::ANYELEMENT);
     }
-    let compatible = match compatible.is_empty() {
+    let element = element.unwrap_or(oid::TEXT);
+    let compatible = match found.compatible.is_empty() {
         true => oid::TEXT,
-        false => common_type(&compatible, "anycompatible")?,
-    };
-    let concrete = |d: Oid| -> SqlResult<Oid> {
-        let missing = |e: Oid| {
-            SqlError::new(
-                SqlState::UNDEFINED_OBJECT,
-                format!(
-                    "could not find array type for data type {}",
-                    describe_type(e)
-                ),
-            )
-        };
-        let element = element.unwrap_or(oid::TEXT);
-        match d {
-            oid::ANYELEMENT | oid::ANYNONARRAY | oid::ANYENUM => Ok(element),
-            oid::ANYARRAY if element == oid::ANYELEMENT => Ok(oid::ANYARRAY),
-            oid::ANYARRAY => array_of(element).ok_or_else(|| missing(element)),
-            oid::ANYCOMPATIBLE | oid::ANYCOMPATIBLENONARRAY => Ok(compatible),
-            oid::ANYCOMPATIBLEARRAY => array_of(compatible).ok_or_else(|| missing(compatible)),
-            other => Ok(other),
-        }
+        false => common_type(&found.compatible, "anycompatible")?,
     };
     let args = declared
         .iter()
@@ -164,13 +135,36 @@ pub fn solve(declared: &[Oid], ret: Oid, actual: &[Oid]) -> SqlResult<Polymorphi
             // int2vector and oidvector stay what they are.
             oid::ANYARRAY if element_of(*a).is_some() => Ok(*a),
             oid::ANYCOMPATIBLEARRAY if element_of(*a) == Some(compatible) => Ok(*a),
-            d => concrete(d),
+            d => concrete(d, element, compatible),
         })
         .collect::<SqlResult<_>>()?;
     Ok(Polymorphic {
         args,
-        ret: concrete(ret)?,
+        ret: concrete(ret, element, compatible)?,
     })
+}
+
+/// What a declared type stands for.
+fn concrete(declared: Oid, element: Oid, compatible: Oid) -> SqlResult<Oid> {
+    let array = |e: Oid| {
+        array_of(e).ok_or_else(|| {
+            SqlError::new(
+                SqlState::UNDEFINED_OBJECT,
+                format!(
+                    "could not find array type for data type {}",
+                    describe_type(e)
+                ),
+            )
+        })
+    };
+    match declared {
+        oid::ANYELEMENT | oid::ANYNONARRAY | oid::ANYENUM => Ok(element),
+        oid::ANYARRAY if element == oid::ANYELEMENT => Ok(oid::ANYARRAY),
+        oid::ANYARRAY => array(element),
+        oid::ANYCOMPATIBLE | oid::ANYCOMPATIBLENONARRAY => Ok(compatible),
+        oid::ANYCOMPATIBLEARRAY => array(compatible),
+        other => Ok(other),
+    }
 }
 
 fn disagree(param: Oid, first: Oid, second: Oid) -> SqlError {

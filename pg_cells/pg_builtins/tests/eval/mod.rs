@@ -10,8 +10,8 @@ use pg_builtins::*;
 use pg_types::oid;
 use pg_types::{Datum, FormatSettings, Numeric, Oid, SqlError, SqlResult, SqlState, type_name};
 use sqlparser::ast::{
-    BinaryOperator, CastKind, CeilFloorKind, Expr, FunctionArg, FunctionArgExpr, FunctionArguments,
-    TrimWhereField, UnaryOperator, Value,
+    BinaryOperator, CastKind, CeilFloorKind, Expr, Function, FunctionArg, FunctionArgExpr,
+    FunctionArguments, TrimWhereField, UnaryOperator, Value,
 };
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::Parser;
@@ -36,12 +36,13 @@ fn unknown(text: &str) -> Typed {
 }
 
 /// Type name and text form of an expression's value.
-#[allow(dead_code)] // Each test file uses one of the two.
+#[allow(dead_code)] // Each test file uses its part.
 pub fn evaluate(text: &str) -> SqlResult<(String, String)> {
     evaluate_with(text, FormatSettings::default())
 }
 
 /// The same under some settings.
+#[allow(dead_code)] // Each test file uses its part.
 pub fn evaluate_with(text: &str, settings: FormatSettings) -> SqlResult<(String, String)> {
     let expr = Parser::new(&PostgreSqlDialect {})
         .try_with_sql(text)
@@ -62,6 +63,34 @@ fn number(e: &Expr) -> Option<String> {
         },
         _ => None,
     }
+}
+
+/// The texts of the rows of a set-returning function.
+#[allow(dead_code)] // Each test file uses its part.
+pub fn evaluate_set(text: &str) -> SqlResult<Vec<Option<String>>> {
+    let expr = Parser::new(&PostgreSqlDialect {})
+        .try_with_sql(text)
+        .and_then(|mut p| p.parse_expr())
+        .map_err(|e| SqlError::new(SqlState::SYNTAX_ERROR, e.to_string()))?;
+    let Expr::Function(f) = &expr else {
+        panic!("{text} is no call");
+    };
+    let ctx = BasicContext::default();
+    let eval = Eval { ctx: &ctx };
+    let args = eval.arguments(f)?;
+    let types: Vec<Oid> = args.iter().map(|a| a.ty).collect();
+    let r = resolve_function(&f.name.to_string(), &types)?;
+    let mut values = Vec::new();
+    for ((arg, ty), how) in args.into_iter().zip(&r.arg_types).zip(&r.coercions) {
+        values.push(eval.bring(arg, *ty, *how)?);
+    }
+    let Body::Set(body) = r.func.body else {
+        panic!("{text} gives no set");
+    };
+    let call = Call::new(&ctx, &r.arg_types, r.ret);
+    body(&values, &call)?
+        .map(|row| output_text(&row?, r.ret, &ctx))
+        .collect()
 }
 
 struct Eval<'a> {
@@ -236,14 +265,7 @@ impl Eval<'_> {
             }
             Expr::Function(f) => {
                 let name = f.name.to_string().to_lowercase();
-                let mut args = Vec::new();
-                if let FunctionArguments::List(list) = &f.args {
-                    for a in &list.args {
-                        if let FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) = a {
-                            args.push(self.expr(e)?);
-                        }
-                    }
-                }
+                let args = self.arguments(f)?;
                 if name == "coalesce" {
                     let v = args.into_iter().find(|a| !a.value.is_null());
                     return Ok(v.map_or(
@@ -265,6 +287,18 @@ impl Eval<'_> {
             }
             other => Err(SqlError::unsupported(format!("{other:?} in this test"))),
         }
+    }
+
+    fn arguments(&self, f: &Function) -> SqlResult<Vec<Typed>> {
+        let mut args = Vec::new();
+        if let FunctionArguments::List(list) = &f.args {
+            for a in &list.args {
+                if let FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) = a {
+                    args.push(self.expr(e)?);
+                }
+            }
+        }
+        Ok(args)
     }
 
     fn literal(&self, v: &Value) -> SqlResult<Typed> {

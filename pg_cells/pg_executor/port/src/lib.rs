@@ -29,7 +29,7 @@ pub use context::{ExecContext, NoViews, RowSink, SpillFile, SpillStore, VirtualR
 pub use copy::{CopyIn, CopyInHandle, CopyOut, CopyOutHandle, CopySink};
 pub use query::{Measure, Prepared, PreparedPlan, Progress, Query, RunningQuery};
 pub use session::{InTransaction, Session, SharedTransaction};
-pub use utility::{IndexBuild, RowExprs, TableChangeRows, VacuumResult};
+pub use utility::{IndexBuild, RowExprs, TableChangeRows, VacuumResult, insert_plan};
 
 use alloc::sync::Arc;
 use pg_plan::{Copy, Plan};
@@ -84,6 +84,18 @@ pub trait Executor: Component {
         change: &TableChangeRows<'_>,
         ctx: &mut ExecContext<'_>,
     ) -> Result<u64, SqlError>;
+
+    /// Does what a change of the schema leaves to be done with rows, in order.
+    /// A new command must have begun since the change.
+    ///
+    /// # Errors
+    /// 23502, 23503, 23505, 23514 when a row violates the change; 0A000 for
+    /// rewriting a table that has computed or partial indexes.
+    fn finish_change(
+        &self,
+        work: &[pg_catalog_port::RowWork],
+        ctx: &mut ExecContext<'_>,
+    ) -> Result<(), SqlError>;
 
     /// Removes what no one can see any more from a table and its indexes.
     ///

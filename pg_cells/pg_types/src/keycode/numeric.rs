@@ -22,43 +22,58 @@ const BIAS: i64 = 1 << 31;
 
 /// Appends the key of `n`.
 pub fn put(out: &mut Vec<u8>, n: &Numeric) {
-    let Some((coef, scale)) = n.to_big() else {
-        out.push(match (n.is_nan(), n.signum()) {
+    if let Some((coef, scale)) = n.to_small() {
+        // Up to 20 digits, written from the end.
+        let mut digits = [b'0'; 20];
+        let mut at = digits.len();
+        let mut rest = coef.unsigned_abs();
+        while rest > 0 {
+            at -= 1;
+            digits[at] += (rest % 10) as u8;
+            rest /= 10;
+        }
+        return put_finite(out, &digits[at..], scale, coef < 0);
+    }
+    match n.to_big() {
+        Some((coef, scale)) => {
+            put_finite(
+                out,
+                coef.magnitude().to_string().as_bytes(),
+                scale,
+                n.signum() < 0,
+            );
+        }
+        None => out.push(match (n.is_nan(), n.signum()) {
             (true, _) => NAN,
             (false, -1) => NEG_INFINITY,
             _ => INFINITY,
-        });
-        return;
-    };
-    let sign = n.signum();
-    if sign == 0 {
+        }),
+    }
+}
+
+/// The key of `digits * 10^-scale`; no digits are zero.
+fn put_finite(out: &mut Vec<u8>, digits: &[u8], scale: u16, negative: bool) {
+    let Some(last) = digits.iter().rposition(|d| *d != b'0') else {
         return out.push(ZERO);
-    }
-    out.push(if sign < 0 { NEGATIVE } else { POSITIVE });
+    };
+    out.push(if negative { NEGATIVE } else { POSITIVE });
     let start = out.len();
-    let mut digits = coef.magnitude().to_string().into_bytes();
-    // Pairs must end at the decimal point: an odd scale gets one more zero, an
-    // odd count of digits a zero in front.
-    let mut scale = i64::from(scale);
-    if scale % 2 == 1 {
-        digits.push(b'0');
-        scale += 1;
-    }
-    if digits.len() % 2 == 1 {
-        digits.insert(0, b'0');
-    }
-    let exponent = (digits.len() as i64 - scale) / 2;
+    // Pairs must end at the decimal point: an odd scale has one more zero behind, and an
+    // odd count of digits one in front.
+    let tail = usize::from(scale) % 2;
+    let lead = (digits.len() + tail) % 2;
+    let pairs = (lead + digits.len() + tail) / 2;
+    let exponent = pairs as i64 - (usize::from(scale) + tail) as i64 / 2;
     out.extend_from_slice(&((exponent + BIAS) as u32).to_be_bytes());
-    let mut pairs: Vec<u8> = digits
-        .chunks_exact(2)
-        .map(|p| (p[0] - b'0') * 10 + (p[1] - b'0'))
-        .collect();
-    while pairs.last() == Some(&0) {
-        pairs.pop();
+    let digit = |place: usize| match place.checked_sub(lead) {
+        Some(i) => digits.get(i).map_or(0, |d| d - b'0'),
+        None => 0,
+    };
+    for pair in 0..=(lead + last) / 2 {
+        out.push(2 * (digit(2 * pair) * 10 + digit(2 * pair + 1)) + 2);
     }
-    out.extend(pairs.iter().map(|p| 2 * p + 2));
     out.push(0);
-    if sign < 0 {
+    if negative {
         out[start..].iter_mut().for_each(|b| *b = !*b);
     }
 }

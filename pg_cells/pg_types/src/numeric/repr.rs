@@ -79,6 +79,14 @@ impl Numeric {
         }
     }
 
+    /// Coefficient and scale of a value that is kept inline.
+    pub(crate) fn to_small(&self) -> Option<(i64, u16)> {
+        match self.0 {
+            Repr::Small { coef, scale } => Some((coef, scale)),
+            _ => None,
+        }
+    }
+
     /// True for NaN.
     pub fn is_nan(&self) -> bool {
         matches!(self.0, Repr::NaN)

@@ -65,6 +65,13 @@ fn build_object(args: &[Datum], call: &Call<'_>) -> SqlResult<Datum> {
     let mut out = String::from("{");
     for (i, pair) in values.chunks_exact(2).enumerate() {
         out.push_str(if i > 0 { ", " } else { "" });
+        if pair[0].0.is_null() {
+            return Err(SqlError::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                alloc::format!("argument {} cannot be null", 2 * i + 1),
+            )
+            .with_hint("Object keys should be text."));
+        }
         put_key(&mut out, &pair[0].0, pair[0].1, call.ctx)?;
         out.push_str(" : ");
         put_value(&mut out, &pair[1].0, pair[1].1, call.ctx)?;

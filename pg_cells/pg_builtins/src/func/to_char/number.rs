@@ -234,29 +234,7 @@ impl<'a> Layout<'a> {
             .iter()
             .filter(|p| matches!(p, Part::Digit(_)))
             .position(|p| *p == Part::Digit(true));
-        // Under FM, fraction digits end at the last that counts, or at the last `0` of the template.
-        let post_parts: Vec<bool> = parts
-            .iter()
-            .skip_while(|p| **p != Part::Point)
-            .filter_map(|p| {
-                if let Part::Digit(z) = p {
-                    Some(*z)
-                } else {
-                    None
-                }
-            })
-            .collect();
-        let kept = if self.t.fill {
-            let significant = self
-                .fraction
-                .iter()
-                .rposition(|d| *d != '0')
-                .map_or(0, |i| i + 1);
-            let forced = post_parts.iter().rposition(|z| *z).map_or(0, |i| i + 1);
-            significant.max(forced)
-        } else {
-            post_parts.len()
-        };
+        let (fraction_parts, kept) = self.fraction();
         let (mut place, mut decimal, mut after_point) = (0, 0, false);
         let parts = parts.clone();
         for part in &parts {
@@ -269,7 +247,7 @@ impl<'a> Layout<'a> {
                     decimal += 1;
                 }
                 Part::Digit(_) => {
-                    self.whole_digit(place, zero_from, post_parts.is_empty());
+                    self.whole_digit(place, zero_from, fraction_parts == 0);
                     place += 1;
                 }
                 Part::Point => {
@@ -307,6 +285,28 @@ impl<'a> Layout<'a> {
             }
         }
         self.out
+    }
+
+    /// How many digits the template has behind the point, and how many of them are shown: under FM
+    /// they end at the last that counts, or at the last `0` of the template.
+    fn fraction(&self) -> (usize, usize) {
+        let behind = self.t.parts.iter().skip_while(|p| **p != Part::Point);
+        let digits: Vec<bool> = behind
+            .filter_map(|p| match p {
+                Part::Digit(zero) => Some(*zero),
+                _ => None,
+            })
+            .collect();
+        if !self.t.fill {
+            return (digits.len(), digits.len());
+        }
+        let significant = self
+            .fraction
+            .iter()
+            .rposition(|d| *d != '0')
+            .map_or(0, |i| i + 1);
+        let forced = digits.iter().rposition(|z| *z).map_or(0, |i| i + 1);
+        (digits.len(), significant.max(forced))
     }
 
     fn whole_digit(&mut self, place: usize, zero_from: Option<usize>, no_fraction: bool) {
