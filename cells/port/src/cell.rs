@@ -206,13 +206,18 @@ impl<'a> Birth<'a> {
 /// When the cell refuses to be born or its ports are taken.
 pub fn start(cell: &'static Cell, options: &Options) -> Result<(), BirthError> {
     let mut birth = Birth::new(CellRef(Arc::new(Linked(cell))), options, Vec::new());
-    (cell.birth)(&mut birth)?;
-    for door in birth.staged {
-        door.flip().map_err(BirthError::Swap)?;
-        door.open();
-        // Nobody is inside a predecessor unless this is a restart in a test.
-        door.retire(task_port::now() + 1_000_000_000)
-            .map_err(BirthError::Swap)?;
+    let born = (cell.birth)(&mut birth);
+    let started = born.and_then(|()| birth.staged.iter().try_for_each(|door| bring_up(*door)));
+    if started.is_err() {
+        birth.staged.iter().for_each(|door| door.unstage());
     }
-    Ok(())
+    started
+}
+
+fn bring_up(door: &dyn Door) -> Result<(), BirthError> {
+    door.flip().map_err(BirthError::Swap)?;
+    door.open();
+    // Nobody is inside a predecessor unless this is a restart in a test.
+    door.retire(task_port::now() + 1_000_000_000)
+        .map_err(BirthError::Swap)
 }

@@ -1,12 +1,10 @@
 //! The port itself: its word, its two generations and the steps of a swap.
 
+use crate::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use crate::cell::CellRef;
 use crate::entry::{Count, Entered};
-use crate::{Component, CrashKind, HandoverError, State};
+use crate::{Component, CrashKind, DoorStatus, PortError, State, SwapError};
 use alloc::boxed::Box;
-use alloc::string::String;
-use core::ops::Range;
-use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 use cpu::MAX_CPUS;
 use sync::{Mutex, WaitQueue};
 
@@ -18,46 +16,6 @@ const INJECT: u32 = 8;
 /// Someone waits for a count to reach zero.
 const DRAINING: u32 = 16;
 
-/// Why a port could not be entered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum PortError {
-    /// No cell stands behind the port: not started yet, or given up.
-    NoProvider(&'static str),
-}
-
-/// Why a step of a swap could not be done. The caller undoes the swap.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum SwapError {
-    /// Calls were still in flight at the deadline.
-    Busy {
-        /// The port.
-        port: &'static str,
-        /// How many calls.
-        inflight: u32,
-    },
-    /// The port has no staged provider to flip to.
-    NothingStaged(&'static str),
-    /// The port has no provider to give a state.
-    NoProvider(&'static str),
-    /// The state could not be given or taken.
-    Handover(&'static str, HandoverError),
-}
-
-/// A port as lists show it.
-#[derive(Clone, Debug)]
-pub struct DoorStatus {
-    /// The port's name, which is the cell's.
-    pub name: &'static str,
-    /// The cell behind it, if any.
-    pub cell: Option<CellRef>,
-    /// Counts up with each flip.
-    pub generation: u64,
-    /// Calls in flight.
-    pub inflight: u32,
-    /// Closed for a swap.
-    pub closed: bool,
-}
-
 /// The part of a port that does not depend on its trait.
 #[derive(Debug)]
 pub(crate) struct PortBase {
@@ -66,10 +24,18 @@ pub(crate) struct PortBase {
     inject: AtomicU8,
     generation: AtomicU64,
     counts: [[Count; MAX_CPUS]; 2],
+    /// Before the flip the port was empty, and is so again if that is undone.
+    former_empty: AtomicBool,
     /// Callers that wait for the port to open.
     closed_out: WaitQueue,
     /// The swap, waiting for the last call to leave.
     drained: WaitQueue,
+}
+
+/// Why one cannot enter now.
+enum Refusal {
+    Empty,
+    Closed,
 }
 
 struct Provider<T: ?Sized> {
@@ -93,6 +59,7 @@ impl PortBase {
             inject: AtomicU8::new(0),
             generation: AtomicU64::new(0),
             counts: [const { [const { Count::zero() }; MAX_CPUS] }; 2],
+            former_empty: AtomicBool::new(false),
             closed_out: WaitQueue::new(),
             drained: WaitQueue::new(),
         }
@@ -118,10 +85,31 @@ impl PortBase {
             .sum()
     }
 
-    /// The addresses of the counts, by which the ledger knows its entries.
-    fn range(&self) -> Range<usize> {
-        let start = core::ptr::from_ref(&self.counts).addr();
-        start..start + core::mem::size_of_val(&self.counts)
+    /// The count of `parity` that this task holds already, if it does. Entering
+    /// a closed port adds to that very count: a sum that is taken meanwhile reads
+    /// one count after the other, and would miss a task that enters by a count it
+    /// has passed and then leaves by one it has not reached.
+    fn held(&self, parity: usize) -> Option<&Count> {
+        let counts = &self.counts[parity];
+        let start = core::ptr::from_ref(counts).addr();
+        let range = start..start + core::mem::size_of_val(counts);
+        let at = task_port::with_ledger(|l| l.find_within(range))?;
+        counts.get((at - start) / core::mem::size_of::<Count>())
+    }
+
+    /// Makes the other parity the current one, which is `empty` or not.
+    fn turn(&self, empty: bool) {
+        let now = if empty { EMPTY } else { 0 };
+        let turned = self
+            .word
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |w| {
+                Some((w ^ PARITY) & !EMPTY | now)
+            });
+        let (Ok(before) | Err(before)) = turned;
+        self.former_empty
+            .store(before & EMPTY != 0, Ordering::SeqCst);
+        // After the word: who reads the new number enters the new provider.
+        self.generation.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Waits until no call of `parity` is in flight.
@@ -159,17 +147,10 @@ impl<T: ?Sized + Component> Port<T> {
     /// When no cell stands behind it.
     #[inline]
     pub fn enter(&self) -> Result<Entered<'_, T>, PortError> {
-        let word = self.base.word.load(Ordering::SeqCst);
-        if word & !(PARITY | DRAINING) == 0 {
-            let parity = (word & PARITY) as usize;
-            let count = &self.base.counts[parity][cpu::id()];
-            count.0.fetch_add(1, Ordering::SeqCst);
-            if (self.base.word.load(Ordering::SeqCst) ^ word) & !DRAINING == 0 {
-                return Ok(self.entered(parity, count));
-            }
-            self.base.leave(count);
+        match self.enter_open() {
+            Some(entered) => Ok(entered),
+            None => self.enter_slowly(),
         }
-        self.enter_slowly()
     }
 
     /// Enters the port if that needs no waiting; `None` while it is closed for a
@@ -177,27 +158,33 @@ impl<T: ?Sized + Component> Port<T> {
     /// must not sleep there.
     #[inline]
     pub fn try_enter(&self) -> Option<Entered<'_, T>> {
-        loop {
-            let word = self.base.word.load(Ordering::SeqCst);
-            if word & (CLOSED | EMPTY) != 0 {
-                return None;
-            }
-            if word & INJECT != 0 {
-                return self.enter().ok();
-            }
-            let parity = (word & PARITY) as usize;
-            let count = &self.base.counts[parity][cpu::id()];
-            count.0.fetch_add(1, Ordering::SeqCst);
-            if (self.base.word.load(Ordering::SeqCst) ^ word) & !DRAINING == 0 {
-                return Some(self.entered(parity, count));
-            }
-            self.base.leave(count);
+        match self.enter_open() {
+            Some(entered) => Some(entered),
+            None => self.enter_now().ok(),
         }
+    }
+
+    /// Enters if there is nothing special about the port.
+    #[inline]
+    fn enter_open(&self) -> Option<Entered<'_, T>> {
+        let word = self.base.word.load(Ordering::SeqCst);
+        if word & !(PARITY | DRAINING) != 0 {
+            return None;
+        }
+        let parity = (word & PARITY) as usize;
+        let count = &self.base.counts[parity][cpu::id()];
+        count.0.fetch_add(1, Ordering::SeqCst);
+        if (self.base.word.load(Ordering::SeqCst) ^ word) & !DRAINING != 0 {
+            self.base.leave(count);
+            return None;
+        }
+        Some(self.entered(parity, count))
     }
 
     #[inline]
     fn entered<'p>(&'p self, parity: usize, count: &'p Count) -> Entered<'p, T> {
         let provider = self.providers[parity].load(Ordering::Acquire);
+        debug_assert!(!provider.is_null(), "{} has no provider", self.base.name);
         // SAFETY: a provider is freed only after its parity was replaced and
         // drained; our count in that parity, taken before the word was seen
         // unchanged, keeps that from happening while the guard lives. The
@@ -209,19 +196,31 @@ impl<T: ?Sized + Component> Port<T> {
     #[cold]
     fn enter_slowly(&self) -> Result<Entered<'_, T>, PortError> {
         loop {
+            match self.enter_now() {
+                Ok(entered) => return Ok(entered),
+                Err(Refusal::Empty) => return Err(PortError::NoProvider(self.base.name)),
+                Err(Refusal::Closed) => self.base.closed_out.wait_until(|| {
+                    let word = self.base.word.load(Ordering::SeqCst);
+                    (word & (CLOSED | EMPTY) != CLOSED).then_some(())
+                }),
+            }
+        }
+    }
+
+    /// Enters in any state of the port that allows it, without waiting.
+    #[cold]
+    fn enter_now(&self) -> Result<Entered<'_, T>, Refusal> {
+        loop {
             let word = self.base.word.load(Ordering::SeqCst);
             if word & EMPTY != 0 {
-                return Err(PortError::NoProvider(self.base.name));
-            }
-            let inside = || task_port::with_ledger(|l| l.holds_within(self.base.range()));
-            if word & CLOSED != 0 && !inside() {
-                self.base.closed_out.wait_until(|| {
-                    (self.base.word.load(Ordering::SeqCst) & CLOSED == 0).then_some(())
-                });
-                continue;
+                return Err(Refusal::Empty);
             }
             let parity = (word & PARITY) as usize;
-            let count = &self.base.counts[parity][cpu::id()];
+            let count = if word & CLOSED == 0 {
+                &self.base.counts[parity][cpu::id()]
+            } else {
+                self.base.held(parity).ok_or(Refusal::Closed)?
+            };
             count.0.fetch_add(1, Ordering::SeqCst);
             let mask = PARITY | EMPTY | CLOSED;
             if self.base.word.load(Ordering::SeqCst) & mask != word & mask {
@@ -235,22 +234,50 @@ impl<T: ?Sized + Component> Port<T> {
     }
 
     fn inject_if_told(&self, entered: &Entered<'_, T>) {
-        if self.base.word.load(Ordering::SeqCst) & INJECT == 0 {
+        // The flag first: a command that comes now sets it again.
+        let word = self.base.word.fetch_and(!INJECT, Ordering::SeqCst);
+        if word & INJECT == 0 {
             return;
         }
         let code = self.base.inject.swap(0, Ordering::SeqCst);
-        self.base.word.fetch_and(!INJECT, Ordering::SeqCst);
         if let Some(kind) = CrashKind::from_code(code) {
             entered.crash(kind);
         }
     }
 
+    /// The cell of the current provider. Asked by anyone at any time, so this is
+    /// inside the port for a moment, also of a closed one.
+    fn cell(&self) -> Option<CellRef> {
+        loop {
+            let word = self.base.word.load(Ordering::SeqCst);
+            if word & EMPTY != 0 {
+                return None;
+            }
+            let parity = (word & PARITY) as usize;
+            let count = &self.base.counts[parity][cpu::id()];
+            count.0.fetch_add(1, Ordering::SeqCst);
+            let mask = PARITY | EMPTY;
+            let same = self.base.word.load(Ordering::SeqCst) & mask == word & mask;
+            let cell = same.then(|| {
+                let provider = self.providers[parity].load(Ordering::Acquire);
+                // SAFETY: as in `entered`.
+                unsafe { (*provider).cell.clone() }
+            });
+            self.base.leave(count);
+            if same {
+                return cell;
+            }
+        }
+    }
+
     /// Counts up with each flip: whoever keeps objects of a provider compares it
-    /// with what it was to see whether they are of the present one. One load.
+    /// with what it was to see whether they are of the present one. Read it
+    /// *before* entering: a flip in between then makes them look old, never new.
+    /// One load.
     #[inline]
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.base.generation.load(Ordering::Relaxed)
+        self.base.generation.load(Ordering::Acquire)
     }
 
     /// Puts a provider in the wings; [`Door::flip`] brings it on stage.
@@ -258,6 +285,7 @@ impl<T: ?Sized + Component> Port<T> {
         *self.staged.lock() = Some(Box::new(Provider { object, cell }));
     }
 
+    /// The current provider, for the steps of a swap.
     fn current(&self) -> Option<&Provider<T>> {
         let provider = self.providers[self.base.parity()].load(Ordering::SeqCst);
         // SAFETY: only the swap, which is one at a time, frees providers, and
@@ -316,7 +344,11 @@ pub trait Door: Sync {
     /// # Errors
     /// When nothing is staged, or the generation before last is still in use.
     fn flip(&self) -> Result<(), SwapError>;
-    /// Undoes [`Door::flip`]: the former provider is current again.
+    /// Undoes [`Door::flip`]: the former provider is current again, or the port as
+    /// empty as it was.
+    ///
+    /// # Errors
+    /// When the former provider is gone: [`Door::retire`].
     fn flip_back(&self) -> Result<(), SwapError>;
     /// Forgets what is staged.
     fn unstage(&self);
@@ -341,9 +373,9 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
         let word = self.base.word.load(Ordering::SeqCst);
         DoorStatus {
             name: self.base.name,
-            cell: self.current().map(|p| p.cell.clone()),
-            generation: self.base.generation.load(Ordering::Relaxed),
+            generation: self.generation(),
             inflight: self.base.inflight(0) + self.base.inflight(1),
+            cell: self.cell(),
             closed: word & CLOSED != 0,
         }
     }
@@ -393,7 +425,9 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
 
     fn flip(&self) -> Result<(), SwapError> {
         let next = self.base.parity() ^ 1;
-        if self.base.inflight(next) != 0 || !self.providers[next].load(Ordering::SeqCst).is_null() {
+        // A count of a generation that was retired is that of a caller who has
+        // yet to see that it comes too late; it does no harm.
+        if !self.providers[next].load(Ordering::SeqCst).is_null() {
             return Err(SwapError::Busy {
                 port: self.base.name,
                 inflight: self.base.inflight(next),
@@ -405,23 +439,17 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
             .take()
             .ok_or(SwapError::NothingStaged(self.base.name))?;
         self.providers[next].store(Box::into_raw(staged), Ordering::SeqCst);
-        self.base.generation.fetch_add(1, Ordering::SeqCst);
-        let _ = self
-            .base
-            .word
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |w| {
-                Some((w ^ PARITY) & !EMPTY)
-            });
+        self.base.turn(false);
         Ok(())
     }
 
     fn flip_back(&self) -> Result<(), SwapError> {
         let next = self.base.parity() ^ 1;
-        if self.providers[next].load(Ordering::SeqCst).is_null() {
+        let empty = self.base.former_empty.load(Ordering::SeqCst);
+        if !empty && self.providers[next].load(Ordering::SeqCst).is_null() {
             return Err(SwapError::NoProvider(self.base.name));
         }
-        self.base.generation.fetch_add(1, Ordering::SeqCst);
-        self.base.word.fetch_xor(PARITY, Ordering::SeqCst);
+        self.base.turn(empty);
         Ok(())
     }
 
@@ -433,6 +461,7 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
     fn retire(&self, deadline: u64) -> Result<(), SwapError> {
         let old = self.base.parity() ^ 1;
         self.base.drain(old, deadline)?;
+        self.base.former_empty.store(false, Ordering::SeqCst);
         drop(self.take_provider(old));
         Ok(())
     }
@@ -445,40 +474,5 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
     fn inject(&self, kind: CrashKind) {
         self.base.inject.store(kind as u8, Ordering::SeqCst);
         self.base.word.fetch_or(INJECT, Ordering::SeqCst);
-    }
-}
-
-impl core::fmt::Display for SwapError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            SwapError::Busy { port, inflight } => write!(
-                f,
-                "{port}: {inflight} calls still in flight at the deadline"
-            ),
-            SwapError::NothingStaged(port) => write!(f, "{port}: the new cell offered no provider"),
-            SwapError::NoProvider(port) => write!(f, "{port}: no cell stands behind it"),
-            SwapError::Handover(port, HandoverError::Missing) => {
-                write!(f, "{port}: there is no state to hand over")
-            }
-            SwapError::Handover(port, HandoverError::Schema { offered }) => {
-                write!(f, "{port}: the state's schema {offered} is not understood")
-            }
-            SwapError::Handover(port, HandoverError::Busy) => {
-                write!(f, "{port}: the state cannot be given now")
-            }
-        }
-    }
-}
-
-impl core::fmt::Display for PortError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let PortError::NoProvider(name) = self;
-        write!(f, "{name} is not running")
-    }
-}
-
-impl From<SwapError> for String {
-    fn from(error: SwapError) -> String {
-        alloc::format!("{error}")
     }
 }

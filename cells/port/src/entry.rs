@@ -8,9 +8,10 @@
 //! "Sleepable Read-Copy Update", 2006). A guard takes its one off the very count
 //! it added it to, so no count is ever negative and a sum of zero is final.
 
+use crate::atomic::AtomicU32;
 use crate::door::{Port, PortBase};
+use core::marker::PhantomData;
 use core::ops::Deref;
-use core::sync::atomic::AtomicU32;
 
 /// One CPU's count, on its own cache line.
 #[repr(align(64))]
@@ -24,11 +25,13 @@ impl Count {
 }
 
 /// The right to call the provider of a port; derefs to its trait. Leaves when
-/// dropped, on whatever CPU.
+/// dropped, on whatever CPU; not in another task, since it is this task's ledger
+/// that knows of it.
 pub struct Entered<'p, T: ?Sized + 'static> {
     provider: &'p T,
     base: &'p PortBase,
     count: &'p Count,
+    _not_send: PhantomData<*const ()>,
 }
 
 impl<'p, T: ?Sized> Entered<'p, T> {
@@ -37,8 +40,8 @@ impl<'p, T: ?Sized> Entered<'p, T> {
         let base = port.base();
         task_port::with_ledger(|l| {
             l.enter(
-                core::ptr::from_ref(count).addr(),
-                core::ptr::from_ref(base).addr(),
+                core::ptr::from_ref(count).expose_provenance(),
+                core::ptr::from_ref(base).expose_provenance(),
                 release,
             )
         });
@@ -46,6 +49,7 @@ impl<'p, T: ?Sized> Entered<'p, T> {
             provider,
             base,
             count,
+            _not_send: PhantomData,
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Messages between tasks: many senders, one receiver, bounded.
 
+use crate::atomic::{AtomicUsize, Ordering};
 use crate::{SpinLock, WaitQueue};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicUsize, Ordering};
 
 struct Shared<T> {
     queue: SpinLock<VecDeque<T>>,

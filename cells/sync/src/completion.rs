@@ -1,8 +1,8 @@
 //! The end of one piece of work, as a token others can wait for.
 
 use crate::WaitQueue;
+use crate::atomic::{AtomicU32, Ordering};
 use alloc::sync::Arc;
-use core::sync::atomic::{AtomicU32, Ordering};
 
 /// How a piece of work ended: 0 is success, anything else is for the port that
 /// made the token to interpret.

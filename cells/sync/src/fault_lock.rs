@@ -112,7 +112,12 @@ mod tests {
         let lock = FaultLock::new(1);
         assert_eq!(lock.with(|v, torn| (*v, torn)), (1, false));
         // A panic: unwinding drops the hold.
-        let fault = gate(|| lock.with(|v, _| (*v = 2, panic!("half done"))));
+        let fault = gate(|| {
+            lock.with(|v, _| {
+                *v = 2;
+                panic!("half done")
+            })
+        });
         assert!(fault.is_err());
         assert_eq!(lock.with(|v, torn| (*v, torn)), (2, true));
         assert_eq!(lock.with(|v, torn| (*v, torn)), (2, false));

@@ -3,7 +3,7 @@
 //! borrow; the handle types of the buffer pool make it safe to use.
 
 use crate::WaitQueue;
-use core::sync::atomic::{AtomicU32, Ordering};
+use crate::atomic::{AtomicU32, Ordering};
 
 const WRITER: u32 = 1 << 31;
 const WRITER_WAITS: u32 = 1 << 30;

@@ -16,6 +16,7 @@
 
 extern crate alloc;
 
+mod atomic;
 pub mod channel;
 mod completion;
 mod fault_lock;

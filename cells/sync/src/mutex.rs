@@ -1,9 +1,9 @@
 //! The sleeping mutex.
 
 use crate::WaitQueue;
+use crate::atomic::{AtomicBool, Ordering};
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicBool, Ordering};
 
 /// A lock whose waiters sleep. Not for interrupt handlers.
 #[derive(Debug, Default)]

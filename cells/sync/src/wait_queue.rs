@@ -1,9 +1,9 @@
 //! Tasks that wait for a condition.
 
 use crate::IrqLock;
+use crate::atomic::{AtomicUsize, Ordering, fence};
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicUsize, Ordering};
 use task_port::TaskRef;
 
 /// Tasks that wait until a condition holds. Whoever makes the condition true
@@ -13,6 +13,24 @@ pub struct WaitQueue {
     /// How many wait, so that waking nobody costs one load.
     waiting: AtomicUsize,
     tasks: IrqLock<VecDeque<TaskRef>>,
+}
+
+/// A task's place in a queue, until dropped; also when the condition panics.
+struct Place<'a> {
+    queue: &'a WaitQueue,
+    me: TaskRef,
+    /// Whether it slept: a wake-up made it look at the condition again.
+    asleep: bool,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        // Who is woken but has what it wanted already passes the wake-up on: it
+        // was for the next in the queue.
+        if !self.queue.remove(&self.me) && !self.asleep {
+            self.queue.wake_one();
+        }
+    }
 }
 
 impl WaitQueue {
@@ -25,37 +43,45 @@ impl WaitQueue {
         }
     }
 
-    fn enqueue(&self, me: &TaskRef) {
+    fn enqueue(&self) -> Place<'_> {
+        let me = task_port::current();
         let mut tasks = self.tasks.lock();
         tasks.push_back(me.clone());
         self.waiting.store(tasks.len(), Ordering::SeqCst);
-    }
-
-    fn remove(&self, me: &TaskRef) {
-        let mut tasks = self.tasks.lock();
-        let id = me.id();
-        if let Some(at) = tasks.iter().position(|t| t.id() == id) {
-            tasks.remove(at);
-            self.waiting.store(tasks.len(), Ordering::SeqCst);
+        Place {
+            queue: self,
+            me,
+            asleep: false,
         }
     }
 
+    /// Takes a task out; false if it was not in the queue any more.
+    fn remove(&self, me: &TaskRef) -> bool {
+        let mut tasks = self.tasks.lock();
+        let id = me.id();
+        let Some(at) = tasks.iter().position(|t| t.id() == id) else {
+            return false;
+        };
+        tasks.remove(at);
+        self.waiting.store(tasks.len(), Ordering::SeqCst);
+        true
+    }
+
     /// Blocks until `condition` gives a value. It is called with no lock held,
-    /// at least once, and again after each wake.
+    /// at least once, and again after each wake. If it sleeps itself, it must
+    /// look at what is waited for after that.
     pub fn wait_until<R>(&self, mut condition: impl FnMut() -> Option<R>) -> R {
         loop {
             if let Some(value) = condition() {
                 return value;
             }
-            let me = task_port::current();
-            self.enqueue(&me);
+            let mut place = self.enqueue();
             // Once more: it may have come true before we stood in the queue.
             if let Some(value) = condition() {
-                self.remove(&me);
                 return value;
             }
+            place.asleep = true;
             task_port::park();
-            self.remove(&me);
         }
     }
 
@@ -73,20 +99,18 @@ impl WaitQueue {
             if task_port::now() >= deadline {
                 return None;
             }
-            let me = task_port::current();
-            self.enqueue(&me);
+            let mut place = self.enqueue();
             if let Some(value) = condition() {
-                self.remove(&me);
                 return Some(value);
             }
+            place.asleep = true;
             task_port::park_until(deadline);
-            self.remove(&me);
         }
     }
 
     /// Wakes the task that has waited longest.
     pub fn wake_one(&self) {
-        core::sync::atomic::fence(Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) == 0 {
             return;
         }
@@ -103,7 +127,7 @@ impl WaitQueue {
 
     /// Wakes all.
     pub fn wake_all(&self) {
-        core::sync::atomic::fence(Ordering::SeqCst);
+        fence(Ordering::SeqCst);
         if self.waiting.load(Ordering::SeqCst) == 0 {
             return;
         }

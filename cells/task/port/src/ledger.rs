@@ -12,14 +12,17 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 #[derive(Clone, Copy)]
 struct Entry {
+    /// Which one ever made; entries stand in this order.
+    number: u64,
     release: fn(usize, usize),
     object: usize,
     extra: usize,
 }
 
-/// How much a ledger held at some moment.
+/// A moment in the life of a ledger: how many entries had been made, ever. Not how
+/// many there were: what was entered before may leave after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LedgerMark(usize);
+pub struct LedgerMark(u64);
 
 /// The list of what one task holds. Only that task touches it.
 pub struct Ledger {
@@ -57,9 +60,10 @@ impl Ledger {
     /// the handle (a port crate's).
     #[inline]
     pub fn enter(&self, object: usize, extra: usize, release: fn(usize, usize)) {
-        self.activity
-            .store(self.activity.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        let number = self.activity.load(Ordering::Relaxed);
+        self.activity.store(number + 1, Ordering::Relaxed);
         self.entries().push(Entry {
+            number,
             release,
             object,
             extra,
@@ -95,10 +99,11 @@ impl Ledger {
         self.entries().iter().any(|e| e.object == object)
     }
 
-    /// Whether anything in a range of addresses is held.
+    /// Something held whose address is in `range`, the latest first.
     #[must_use]
-    pub fn holds_within(&self, range: core::ops::Range<usize>) -> bool {
-        self.entries().iter().any(|e| range.contains(&e.object))
+    pub fn find_within(&self, range: core::ops::Range<usize>) -> Option<usize> {
+        let held = self.entries().iter().rev().map(|e| e.object);
+        held.into_iter().find(|object| range.contains(object))
     }
 
     /// How many things are held.
@@ -122,17 +127,14 @@ impl Ledger {
     /// Where the ledger stands now.
     #[must_use]
     pub fn mark(&self) -> LedgerMark {
-        LedgerMark(self.len())
+        LedgerMark(self.activity())
     }
 
     /// Gives back what was entered since `mark`, newest first, and tells how
     /// many things that were.
     pub fn release_since(&self, mark: LedgerMark) -> usize {
         let mut released = 0;
-        while self.len() > mark.0 {
-            let Some(entry) = self.entries().pop() else {
-                break;
-            };
+        while let Some(entry) = self.entries().pop_if(|e| e.number >= mark.0) {
             (entry.release)(entry.object, entry.extra);
             released += 1;
         }
@@ -171,5 +173,22 @@ mod tests {
         assert!(ledger.holds(1));
         assert!(ledger.leave(1, 0));
         assert!(ledger.is_empty());
+    }
+
+    #[test]
+    fn what_was_entered_before_the_mark_may_leave_after_it() {
+        fn release(object: usize, _: usize) {
+            assert_eq!(object, 2);
+        }
+        let ledger = Ledger::new();
+        ledger.enter(1, 0, release);
+        let mark = ledger.mark();
+        ledger.enter(2, 0, release);
+        assert!(ledger.leave(1, 0));
+        assert_eq!(ledger.release_since(mark), 1);
+        assert!(ledger.is_empty());
+        ledger.enter(3, 0, release);
+        assert_eq!(ledger.release_since(ledger.mark()), 0);
+        assert_eq!(ledger.find_within(3..4), Some(3));
     }
 }
