@@ -1,7 +1,6 @@
 //! The steps of the boot plan that are no cell: background loops, which belong to
 //! ports so that they outlive their cells, and opening the database.
 
-use alloc::format;
 use alloc::string::{String, ToString};
 use port::Options;
 
@@ -41,9 +40,11 @@ pub(crate) fn echo(options: &Options) {
     let port = options
         .number("echo")
         .and_then(|port| u16::try_from(port).ok());
-    if let Some(port) = port
-        && let Err(error) = echo_port::start(port)
-    {
-        log::warn!("no echo service: {}", format!("{error:?}"));
+    let Some(port) = port else { return };
+    if let Err(failure) = swap::start("echo", options) {
+        log::warn!("no echo service: {failure}");
+    }
+    if let Err(error) = echo_port::start(port) {
+        log::warn!("no echo service: {error:?}");
     }
 }
