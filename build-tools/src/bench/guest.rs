@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::client;
+use crate::client::{self, ClientError};
 use crate::machine::Config;
 use crate::paths::Paths;
 use crate::qemu::Accel;
-use crate::vm::{Vm, free_port};
+use crate::vm::{End, Vm, free_port};
 
 /// What a boot may take. Generous: the machine may be busy.
 const BOOT_LIMIT: Duration = Duration::from_secs(120);
@@ -142,7 +142,16 @@ impl Guest {
 
     /// Shuts it down and keeps the disk.
     pub(super) fn stop(self) -> Result<Disk> {
-        client::stop(self.vm.instance(), SHELL_LIMIT)?;
+        // Not `client::stop`: it waits for a lock that this process holds.
+        match client::shell(self.vm.instance(), "stop", SHELL_LIMIT) {
+            // The system may be gone before its answer is through.
+            Ok(_) | Err(ClientError::Closed) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match self.vm.wait(Some(SHELL_LIMIT))? {
+            End::Success => {}
+            end => bail!("the system ended: {end}"),
+        }
         Ok(self.disk)
     }
 }
