@@ -39,6 +39,10 @@ const PLAN: &[Step] = &[
     Cell("pg_txn"),
     Cell("pg_heap"),
     Cell("pg_btree"),
+    Cell("pg_parser"),
+    Cell("pg_planner"),
+    Cell("pg_executor"),
+    Cell("pg_catalog"),
 ];
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {

@@ -81,7 +81,7 @@ fn descend(depth: usize) {
     #[inline(never)]
     fn deeper<T: Copy>(depth: usize, witness: T) -> usize {
         let frame = core::hint::black_box([depth; 64]);
-        deeper(depth + 1, witness) + frame[depth % 64]
+        deeper(depth + 1, core::hint::black_box(witness)) + frame[depth % 64]
     }
     core::hint::black_box(deeper(depth, 0u8));
 }

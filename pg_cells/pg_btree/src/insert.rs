@@ -3,7 +3,7 @@
 use crate::descend::{Path, corrupt, descend, latch};
 use crate::node::{self, Bound, Item, Node, Position};
 use crate::split::split;
-use crate::unique::{Conflict, conflict};
+use crate::unique::{Conflict, clean, conflict};
 use pg_btree_port::{FileId, IndexError, Inserted, MAX_KEY, Tid};
 use pg_buffer_port::{MiniTx, PageId, Slot};
 use pg_txn_port::Transaction;
@@ -38,7 +38,7 @@ pub fn insert(
             continue;
         };
         if let Some(heap) = unique_in {
-            match conflict(tx, &mtx, slot, file, heap, at)? {
+            match conflict(tx, &mut mtx, slot, file, heap, at)? {
                 None => {}
                 Some(Conflict::Row(row)) => return Ok(Inserted::Duplicate(row)),
                 Some(Conflict::Undecided(xid)) => {
@@ -48,6 +48,10 @@ pub fn insert(
                 }
             }
             (slot, block) = move_right(&mut mtx, file, slot, block, at)?;
+            let node = Node::new(mtx.page(slot)).ok_or_else(|| corrupt(file, block))?;
+            if !node.has_room_for(key) {
+                clean(&mut mtx, slot, file, heap)?;
+            }
         }
         let item = Item {
             at: at.to_owned(),

@@ -278,6 +278,11 @@ impl<'a> Node<'a> {
         (0..self.len()).map(own).collect()
     }
 
+    /// Whether an entry with this key fits as one more, on a leaf.
+    pub fn has_room_for(&self, key: &[u8]) -> bool {
+        TID + key.len() + POINTER_SIZE <= header::free_space(self.page)
+    }
+
     /// Whether `item` fits as one more.
     pub fn has_room(&self, item: &Item) -> bool {
         item.size() + POINTER_SIZE <= header::free_space(self.page)

@@ -20,7 +20,7 @@ use pg_types::{SqlError, SqlResult};
 use sync::SpinLock;
 
 /// A tree that holds more memory than this is not kept.
-const KEEP_BYTES: usize = 64 * 1024;
+const KEEP_BYTES: usize = 256 * 1024;
 
 /// A compiled plan.
 pub struct Compiled {
@@ -70,6 +70,8 @@ pub struct Running {
     /// The tree has been used and must be reset first.
     used: bool,
     done: bool,
+    /// It ended with an error: its tree is not used again.
+    failed: bool,
     /// From the first batch to the last.
     snapshot: Option<Arc<Snapshot>>,
     home: Option<Arc<Compiled>>,
@@ -100,6 +102,7 @@ impl Running {
             run,
             used: false,
             done: false,
+            failed: false,
             snapshot: None,
             home: None,
         }))
@@ -142,6 +145,11 @@ impl Running {
         }
         progress.affected = self.root.affected();
         Ok(progress)
+    }
+
+    /// Sets the memory that a sort may use.
+    pub fn limit_work(&mut self, bytes: usize) {
+        self.run.memory.work = bytes;
     }
 
     /// Makes a used tree ready for another execution.
@@ -202,7 +210,7 @@ impl Query for Running {
             Some(snapshot) => snapshot,
             None => ctx.tx.snapshot().map_err(txn_error)?,
         };
-        self.run.memory.work = ctx.work_mem;
+        self.limit_work(ctx.work_mem);
         self.run.memory.limit = ctx.memory_limit;
         let cancel = ctx.tx.cancel_token().clone();
         let (params, views, spill) = (ctx.params, ctx.views, ctx.spill);
@@ -235,6 +243,7 @@ impl Query for Running {
         }
         if result.is_err() {
             self.done = true;
+            self.failed = true;
         }
         result
     }
@@ -246,7 +255,8 @@ impl Query for Running {
     fn close(mut self: Box<Self>) {
         self.snapshot = None;
         let Some(home) = self.home.take() else { return };
-        if self.run.memory.used() <= KEEP_BYTES && self.run.measures.is_empty() {
+        let keep = !self.failed && self.run.memory.used() <= KEEP_BYTES;
+        if keep && self.run.measures.is_empty() {
             self.run.stale = self.used;
             self.done = false;
             let former = home.spare.lock().replace(self);

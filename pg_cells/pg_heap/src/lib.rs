@@ -148,6 +148,10 @@ impl HeapAccess for Heap {
         read::liveness(tx, file, tid)
     }
 
+    fn is_dead(&self, file: FileId, tid: Tid) -> Result<bool, HeapError> {
+        read::is_dead(file, tid)
+    }
+
     fn prune(&self, file: FileId, block: u32) -> Result<bool, HeapError> {
         vacuum::prune_block(&self.space, file, block)
     }

@@ -8,7 +8,7 @@
 
 use crate::modify::{Target, keep_xmax, row_key};
 use crate::page::{version, write_end};
-use crate::verdict::{RowQueue, Verdict, judge, refuse_stale};
+use crate::verdict::{Intent, RowQueue, Verdict, judge, refuse_stale};
 use pg_buffer_port::{MiniTx, PageId};
 use pg_heap_port::{FileId, HeapError, LockOutcome, RowLock, Tid, WaitPolicy};
 use pg_page::tuple_header::bits;
@@ -22,14 +22,31 @@ pub fn lock_row(
     lock: RowLock,
     policy: WaitPolicy,
 ) -> Result<LockOutcome, HeapError> {
+    let mut queue = RowQueue::default();
+    let outcome = lock_queued(tx, file, tid, lock, policy, &mut queue);
+    queue.leave(tx)?;
+    outcome
+}
+
+fn lock_queued(
+    tx: &mut Transaction,
+    file: FileId,
+    tid: Tid,
+    lock: RowLock,
+    policy: WaitPolicy,
+    queue: &mut RowQueue,
+) -> Result<LockOutcome, HeapError> {
     let xid = tx.ensure_xid()?;
     let key = row_key(file, tid);
-    let mut queue = RowQueue::default();
-    let outcome = loop {
+    let intent = Intent {
+        lock,
+        fresh_too: false,
+    };
+    loop {
         let mut mtx = MiniTx::begin(xid.0);
         let page = mtx.latch(PageId::new(file, tid.block))?;
         let version = version(mtx.page(page), tid.slot).ok_or(HeapError::NoSuchRow(tid))?;
-        let (verdict, others) = judge(tx, key, &version, lock)?;
+        let (verdict, others) = judge(tx, key, &version, intent)?;
         match (verdict, policy) {
             (Verdict::Free, _) => {
                 let target = Target {
@@ -42,7 +59,7 @@ pub fn lock_row(
                 if write_lock(tx, &mut mtx, target, lock)? {
                     mtx.commit()?;
                 }
-                break LockOutcome::Locked;
+                return Ok(LockOutcome::Locked);
             }
             (Verdict::Wait(other), WaitPolicy::Wait) => {
                 drop(mtx);
@@ -51,21 +68,19 @@ pub fn lock_row(
             (Verdict::Wait(_), WaitPolicy::NoWait) => {
                 return Err(HeapError::Txn(TxnError::LockNotAvailable));
             }
-            (Verdict::Wait(_), WaitPolicy::Skip) => break LockOutcome::Skipped,
+            (Verdict::Wait(_), WaitPolicy::Skip) => return Ok(LockOutcome::Skipped),
             (Verdict::Invisible, _) => return Err(HeapError::NoSuchRow(tid)),
-            (Verdict::SelfModified, _) => break LockOutcome::SelfModified,
+            (Verdict::SelfModified, _) => return Ok(LockOutcome::SelfModified),
             (Verdict::Deleted, _) => {
                 refuse_stale(tx)?;
-                break LockOutcome::Deleted;
+                return Ok(LockOutcome::Deleted);
             }
             (Verdict::Replaced(newest), _) => {
                 refuse_stale(tx)?;
-                break LockOutcome::Concurrent { newest };
+                return Ok(LockOutcome::Concurrent { newest });
             }
         }
-    };
-    queue.leave(tx)?;
-    Ok(outcome)
+    }
 }
 
 /// Notes the lock in the version or, when xmax cannot be had, in the lock table

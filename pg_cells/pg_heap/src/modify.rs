@@ -4,7 +4,7 @@ use crate::insert::{check_len, new_header, page_with_room};
 use crate::page::{self, Version, add_item, slot_for, version, write_end};
 use crate::prune;
 use crate::space::{FileSpace, Space};
-use crate::verdict::{Others, RowQueue, Verdict, judge, refuse_stale};
+use crate::verdict::{Intent, Others, RowQueue, Verdict, judge, refuse_stale};
 use pg_buffer_port::{BufferError, MiniTx, PageId, Slot};
 use pg_heap_port::{FileId, HeapError, RowLock, Tid, UpdateOutcome};
 use pg_page::tuple_header::bits;
@@ -34,7 +34,11 @@ pub fn update(
     } else {
         RowLock::Update
     };
-    change(tx, file, tid, lock, |tx, mtx, target| {
+    let intent = Intent {
+        lock,
+        fresh_too: false,
+    };
+    change(tx, file, tid, intent, |tx, mtx, target| {
         let space = space.file(file);
         replace(&space, tx, mtx, &target, row, keep_index_keys)
     })
@@ -42,7 +46,11 @@ pub fn update(
 
 /// See [`pg_heap_port::delete`].
 pub fn delete(tx: &mut Transaction, file: FileId, tid: Tid) -> Result<UpdateOutcome, HeapError> {
-    change(tx, file, tid, RowLock::Update, |tx, mtx, target| {
+    let intent = Intent {
+        lock: RowLock::Update,
+        fresh_too: true,
+    };
+    change(tx, file, tid, intent, |tx, mtx, target| {
         end_version(tx, mtx, &target, RowLock::Update, None)?;
         Ok(UpdateOutcome::Updated { tid, hot: false })
     })
@@ -68,24 +76,36 @@ impl Target {
     }
 }
 
-/// Waits until the version may be changed with strength `lock`, and lets
-/// `apply` do it.
+/// Waits until the version may be changed as intended, and lets `apply` do it.
 fn change(
     tx: &mut Transaction,
     file: FileId,
     tid: Tid,
-    lock: RowLock,
+    intent: Intent,
     apply: impl Fn(&Transaction, &mut MiniTx, Target) -> Result<UpdateOutcome, HeapError>,
+) -> Result<UpdateOutcome, HeapError> {
+    let mut queue = RowQueue::default();
+    let outcome = change_queued(tx, file, tid, intent, apply, &mut queue);
+    queue.leave(tx)?;
+    outcome
+}
+
+fn change_queued(
+    tx: &mut Transaction,
+    file: FileId,
+    tid: Tid,
+    intent: Intent,
+    apply: impl Fn(&Transaction, &mut MiniTx, Target) -> Result<UpdateOutcome, HeapError>,
+    queue: &mut RowQueue,
 ) -> Result<UpdateOutcome, HeapError> {
     let xid = tx.ensure_xid()?;
     tx.mark_command_used();
     let key = row_key(file, tid);
-    let mut queue = RowQueue::default();
-    let outcome = loop {
+    loop {
         let mut mtx = MiniTx::begin(xid.0);
         let page = mtx.latch(PageId::new(file, tid.block))?;
         let version = version(mtx.page(page), tid.slot).ok_or(HeapError::NoSuchRow(tid))?;
-        let (verdict, others) = judge(tx, key, &version, lock)?;
+        let (verdict, others) = judge(tx, key, &version, intent)?;
         match verdict {
             Verdict::Free => {
                 let target = Target {
@@ -97,26 +117,24 @@ fn change(
                 };
                 let outcome = apply(tx, &mut mtx, target)?;
                 mtx.commit()?;
-                break outcome;
+                return Ok(outcome);
             }
             Verdict::Wait(other) => {
                 drop(mtx);
                 queue.wait(tx, key, other)?;
             }
             Verdict::Invisible => return Err(HeapError::NoSuchRow(tid)),
-            Verdict::SelfModified => break UpdateOutcome::SelfModified,
+            Verdict::SelfModified => return Ok(UpdateOutcome::SelfModified),
             Verdict::Deleted => {
                 refuse_stale(tx)?;
-                break UpdateOutcome::Deleted;
+                return Ok(UpdateOutcome::Deleted);
             }
             Verdict::Replaced(newest) => {
                 refuse_stale(tx)?;
-                break UpdateOutcome::Concurrent { newest };
+                return Ok(UpdateOutcome::Concurrent { newest });
             }
         }
-    };
-    queue.leave(tx)?;
-    Ok(outcome)
+    }
 }
 
 /// Puts the new version beside the old one if there is room, else on another

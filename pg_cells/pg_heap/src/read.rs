@@ -1,7 +1,7 @@
 //! Reading rows: by tid, by page, and whether they count for a unique index.
 
 use crate::page::{Version, give_hints, version};
-use crate::visibility::{is_visible, xmax_status, xmin_status};
+use crate::visibility::{Fate, Known, is_visible, xmax_status, xmin_status};
 use alloc::vec::Vec;
 use pg_buffer_port::{PageId, PageRead, read_page};
 use pg_heap_port::{FileId, HeapError, Liveness, RowBatch, RowBuf, Tid};
@@ -163,6 +163,25 @@ pub fn liveness(tx: &Transaction, file: FileId, tid: Tid) -> Result<Liveness, He
         }
     }
     Ok(Liveness::Dead)
+}
+
+/// See [`pg_heap_port::is_dead`].
+pub fn is_dead(file: FileId, tid: Tid) -> Result<bool, HeapError> {
+    let horizon = pg_txn_port::horizon()?;
+    let page = open(file, tid.block)?;
+    let Some(root) = slots::pointer(&page, tid.slot) else {
+        return Ok(false);
+    };
+    let mut chain = Chain::new(&page, tid);
+    let mut known = Known::default();
+    let mut any = root.state == State::Dead;
+    while let Some((_, found)) = chain.step(&page) {
+        if known.fate(&found.header, horizon)? != Fate::Dead {
+            return Ok(false);
+        }
+        any = true;
+    }
+    Ok(any)
 }
 
 fn version_liveness(

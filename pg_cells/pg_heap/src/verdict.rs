@@ -39,17 +39,27 @@ pub struct Others {
     pub table: Vec<RowHolder>,
 }
 
-/// Judges the version for a change or lock of strength `lock`.
+/// What is to be done with a version.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Intent {
+    /// The lock that it takes.
+    pub lock: RowLock,
+    /// Whether a version made by the running command will do: one that is taken
+    /// back.
+    pub fresh_too: bool,
+}
+
+/// Judges the version for a change or a lock.
 pub fn judge(
     tx: &Transaction,
     row: RowKey,
     version: &Version,
-    lock: RowLock,
+    Intent { lock, fresh_too }: Intent,
 ) -> Result<(Verdict, Others), HeapError> {
     let header = &version.header;
     let mut others = Others::default();
     if tx.is_own(Xid(header.xmin)) {
-        if header.cmin >= tx.command().0 {
+        if header.cmin >= tx.command().0 && !fresh_too {
             return Ok((Verdict::SelfModified, others));
         }
     } else if xmin_status(header, &mut 0)? != XidStatus::Committed {
@@ -121,8 +131,8 @@ pub fn refuse_stale(tx: &Transaction) -> Result<(), HeapError> {
 }
 
 /// The wait for a row. Those who wait for one row stand in a queue, so that its
-/// end wakes one of them and not all. Leave it with [`RowQueue::leave`]; what
-/// is forgotten ends with the transaction.
+/// end wakes one of them and not all. To be left with [`RowQueue::leave`] however
+/// the wait ends.
 #[derive(Debug, Default)]
 pub struct RowQueue(Option<LockTarget>);
 

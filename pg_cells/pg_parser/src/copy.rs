@@ -33,7 +33,7 @@ pub fn parse(c: &mut Cursor<'_>) -> Result<Option<Statement>, SqlError> {
     } else {
         c.accept("stdout")
     };
-    if !other_side && !(c.accept("stdin") || c.accept("stdout")) {
+    if !(other_side || c.accept("stdin") || c.accept("stdout")) {
         c.take_rest();
         return Ok(Some(Statement::Unsupported(
             "COPY with a file or program".into(),
@@ -64,7 +64,7 @@ pub fn parse(c: &mut Cursor<'_>) -> Result<Option<Statement>, SqlError> {
         condition,
         options,
     };
-    Ok(Some(command(Command::Copy(copy))))
+    Ok(Some(command(Command::Copy(alloc::boxed::Box::new(copy)))))
 }
 
 /// A text that must be one single-byte character.

@@ -12,8 +12,8 @@ use sqlparser::tokenizer::Token;
 pub const Pg: PostgreSqlDialect = PostgreSqlDialect {};
 
 /// How deeply a statement may be nested. Each level of parentheses takes one to
-/// two counts and about four KiB of stack.
-const DEPTH: usize = 200;
+/// two counts and up to eight KiB of stack.
+const DEPTH: usize = 100;
 
 /// Runs sqlparser over `tokens`, which must be used up.
 pub fn parse_with<T>(

@@ -339,7 +339,8 @@ pub struct Join {
     pub condition: Option<Expr>,
     /// For a nested loop whose inner side depends on the outer row (lateral, or
     /// an inner index scan): the values over the left row which the inner side
-    /// sees as [`Expr::Outer`].
+    /// sees as [`Expr::Outer`]. They are a frame of their own, which hides the
+    /// enclosing one; a join without values makes no frame.
     pub outer: Vec<Expr>,
 }
 
@@ -372,7 +373,8 @@ pub struct SortKey {
 }
 
 /// Groups and aggregates: gives the keys, then the aggregates' values, then the
-/// value of GROUPING for each grouping set if there are several.
+/// mask of the row's grouping set (int4) if there are several: of `n` keys bit
+/// `n - 1 - i` is set when key `i` is not in the set.
 #[derive(Clone, Debug)]
 pub struct Aggregate {
     /// The rows.

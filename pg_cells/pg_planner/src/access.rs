@@ -71,7 +71,7 @@ impl Analyzer<'_> {
             LeafKind::Query { plan, outer } if outer.is_empty() => {
                 let mut path = self.path(Node::Nothing { filter: None }, vars, plan.rows, 0.0, 0.0);
                 let columns = core::mem::take(&mut path.plan.columns);
-                path.plan = crate::finish::stripped(plan);
+                path.plan = crate::build::stripped(plan);
                 path.plan.columns = columns;
                 Ok(alloc::vec![self.filtered(
                     path,
@@ -116,7 +116,7 @@ impl Analyzer<'_> {
                 frame = outer;
                 let mut path = self.path(Node::Nothing { filter: None }, vars, plan.rows, 0.0, 0.0);
                 let columns = core::mem::take(&mut path.plan.columns);
-                path.plan = crate::finish::stripped(plan);
+                path.plan = crate::build::stripped(plan);
                 path.plan.columns = columns;
                 path
             }

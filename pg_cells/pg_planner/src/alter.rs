@@ -48,6 +48,7 @@ impl Analyzer<'_> {
         }))
     }
 
+    // A table of the variants, so longer than a function should be.
     fn table_change(
         &mut self,
         relation: &Arc<Relation>,
@@ -311,17 +312,7 @@ impl Analyzer<'_> {
     ) -> SqlResult<Ddl> {
         let name = &object.name;
         if object.kind == ObjectKind::Schema {
-            return match action {
-                AlterAction::Rename(to) => Ok(Ddl::RenameSchema {
-                    name: name.name.clone(),
-                    to: to.clone(),
-                }),
-                AlterAction::Owner(owner) => Ok(Ddl::SchemaOwner {
-                    name: name.name.clone(),
-                    owner: self.role(owner),
-                }),
-                _ => Err(SqlError::unsupported("this form of ALTER SCHEMA")),
-            };
+            return self.alter_schema(&name.name, action);
         }
         let mut index = None;
         let found = match self.relation(name.schema.as_deref(), &name.name)? {
@@ -344,23 +335,7 @@ impl Analyzer<'_> {
                 Err(error::no_table(&name.to_string()))
             };
         };
-        let fits = match object.kind {
-            ObjectKind::Index => index.is_some(),
-            ObjectKind::View => relation.kind == RelationKind::View,
-            ObjectKind::Sequence => relation.kind == RelationKind::Sequence,
-            ObjectKind::Table | ObjectKind::Schema => true,
-        };
-        if !fits {
-            let what = match object.kind {
-                ObjectKind::Index => "an index",
-                ObjectKind::View => "a view",
-                _ => "a sequence",
-            };
-            return Err(SqlError::new(
-                SqlState::WRONG_OBJECT_TYPE,
-                format!("\"{}\" is not {what}", name.name),
-            ));
-        }
+        check_kind(object, &relation, index.is_some())?;
         let change = match action {
             AlterAction::Rename(to) => TableChange::Rename { to: to.clone() },
             AlterAction::RenameColumn(from, to) => {
@@ -383,6 +358,21 @@ impl Analyzer<'_> {
             index,
             changes: alloc::vec![change],
         }))
+    }
+
+    fn alter_schema(&self, name: &str, action: &AlterAction) -> SqlResult<Ddl> {
+        let name = name.to_string();
+        match action {
+            AlterAction::Rename(to) => Ok(Ddl::RenameSchema {
+                name,
+                to: to.clone(),
+            }),
+            AlterAction::Owner(owner) => Ok(Ddl::SchemaOwner {
+                name,
+                owner: self.role(owner),
+            }),
+            _ => Err(SqlError::unsupported("this form of ALTER SCHEMA")),
+        }
     }
 
     fn role(&self, name: &str) -> String {
@@ -416,4 +406,21 @@ fn compatible(attr: &pg_types::Attr, type_oid: pg_types::Oid, typmod: i32) -> bo
             && matches!(attr.type_oid, oid::VARCHAR)
         || attr.typmod == typmod && attr.type_oid == type_oid;
     same_bits && grows && type_oid != oid::BPCHAR
+}
+
+/// Refuses an ALTER of another kind of object than the one named.
+fn check_kind(object: &AlterObject, relation: &Relation, index: bool) -> SqlResult<()> {
+    let (fits, what) = match object.kind {
+        ObjectKind::Index => (index, "an index"),
+        ObjectKind::View => (relation.kind == RelationKind::View, "a view"),
+        ObjectKind::Sequence => (relation.kind == RelationKind::Sequence, "a sequence"),
+        ObjectKind::Table | ObjectKind::Schema => (true, "a table"),
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(SqlError::new(
+        SqlState::WRONG_OBJECT_TYPE,
+        format!("\"{}\" is not {what}", object.name.name),
+    ))
 }

@@ -352,10 +352,10 @@ impl<'a> Analyzer<'a> {
         name: &str,
     ) -> SqlResult<Option<Arc<Relation>>> {
         let found = self.ctx.catalog.relation(&self.path, schema, name)?;
-        if let Some(relation) = &found {
-            if !self.relations.iter().any(|r| r.oid == relation.oid) {
-                self.relations.push(relation.clone());
-            }
+        if let Some(relation) = &found
+            && !self.relations.iter().any(|r| r.oid == relation.oid)
+        {
+            self.relations.push(relation.clone());
         }
         Ok(found)
     }

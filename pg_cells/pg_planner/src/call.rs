@@ -42,10 +42,10 @@ impl Analyzer<'_> {
             FunctionArguments::List(list) => list,
         };
         let syntax = self.call_syntax(call, list)?;
-        if schema.is_none() {
-            if let Some(value) = self.keyword_call(&name, list)? {
-                return Ok(value);
-            }
+        if schema.is_none()
+            && let Some(value) = self.keyword_call(&name, list)?
+        {
+            return Ok(value);
         }
         self.resolved_call(&name, syntax, list)
     }
@@ -325,6 +325,7 @@ impl Analyzer<'_> {
     }
 
     /// Forms of syntax that are calls of functions.
+    // A table of the variants, so longer than a function should be.
     pub fn special_form(&mut self, ast: &Ast) -> SqlResult<Expr> {
         match ast {
             Ast::Extract { field, expr, .. } => {

@@ -248,21 +248,7 @@ impl Analyzer<'_> {
                 function,
                 args,
                 type_oid,
-            } => {
-                let known = function_by_oid(*function)?;
-                if known.volatility != Volatility::Immutable || known.scalar().is_none() {
-                    return None;
-                }
-                let values: Vec<Datum> = args.iter().map(value).collect::<Option<_>>()?;
-                let types: Vec<Oid> = args.iter().map(type_of).collect();
-                let call = Call {
-                    ctx: self.ctx.eval,
-                    args: &types,
-                    ret: *type_oid,
-                    spread: false,
-                };
-                Some(pg_builtins::call_by_oid(*function, &values, &call))
-            }
+            } => self.folded_call(*function, args, *type_oid),
             Expr::CastViaText {
                 input,
                 from,
@@ -296,6 +282,28 @@ impl Analyzer<'_> {
             )),
             _ => None,
         }
+    }
+
+    /// A call of an immutable function over constants, or of a strict one with
+    /// NULL.
+    fn folded_call(&self, function: Oid, args: &[Expr], type_oid: Oid) -> Option<SqlResult<Datum>> {
+        let known = function_by_oid(function)?;
+        known.scalar()?;
+        let is_null = |e: &Expr| matches!(e, Expr::Const { value, .. } if value.is_null());
+        if known.strict && args.iter().any(is_null) {
+            return Some(Ok(Datum::Null));
+        }
+        if known.volatility != Volatility::Immutable {
+            return None;
+        }
+        let value = |e: &Expr| match e {
+            Expr::Const { value, .. } => Some(value.clone()),
+            _ => None,
+        };
+        let values: Vec<Datum> = args.iter().map(value).collect::<Option<_>>()?;
+        let types: Vec<Oid> = args.iter().map(type_of).collect();
+        let call = Call::new(self.ctx.eval, &types, type_oid);
+        Some(pg_builtins::call_by_oid(function, &values, &call))
     }
 
     /// The error of a function that does not exist, with the types as a client

@@ -2,9 +2,11 @@
 //! over arrays, IS DISTINCT FROM.
 
 use crate::analyzer::Analyzer;
+use crate::array::fold_array;
 use crate::coerce::constant;
 use crate::error;
-use crate::expr::{connect, fold_array, negate, operator_name};
+use crate::expr::operator_name;
+use crate::logic::{connect, negate};
 use crate::walk::{any, type_of};
 use alloc::format;
 use alloc::vec::Vec;
@@ -67,10 +69,11 @@ impl Analyzer<'_> {
             }) && !crate::walk::is_volatile(m)
         });
         let name = if negated { "<>" } else { "=" };
-        if members.len() > 1 && plain {
-            if let Some(found) = self.in_array(&left, &mut members, &types, name, negated)? {
-                return Ok(found);
-            }
+        if members.len() > 1
+            && plain
+            && let Some(found) = self.in_array(&left, &mut members, &types, name, negated)?
+        {
+            return Ok(found);
         }
         let mut tests = Vec::new();
         for member in members {

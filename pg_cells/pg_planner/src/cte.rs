@@ -1,9 +1,9 @@
 //! WITH, recursive and not, and views.
 
 use crate::analyzer::{Analyzer, CteDef, fold};
+use crate::build::stripped;
 use crate::error;
-use crate::finish::stripped;
-use crate::from::Resolved;
+use crate::from_query::Resolved;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;

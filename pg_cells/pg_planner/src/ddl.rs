@@ -1,17 +1,16 @@
 //! CREATE TABLE, CREATE INDEX, CREATE VIEW.
 
 use crate::analyzer::{Analyzer, Clause, fold, qualified};
+use crate::build::stripped;
 use crate::error;
-use crate::finish::stripped;
-use crate::walk::type_of;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_parser_port::ast::{self, ColumnOption, TableConstraint};
 use pg_plan::{
-    ConstraintKind, CreateIndex, CreateTable, CreateView, Ddl, NewColumn, NewConstraint,
-    NewIndexKey, Plan, QualifiedName, Relation, RelationKind, Utility,
+    ConstraintKind, CreateTable, Ddl, NewColumn, NewConstraint, Plan, QualifiedName, Relation,
+    RelationKind, Utility,
 };
 use pg_types::tuple::{Attr, TupleDesc};
 use pg_types::{SqlError, SqlResult, SqlState, oid};
@@ -23,20 +22,7 @@ impl Analyzer<'_> {
         let (schema, name) = qualified(&create.name)?;
         let name = QualifiedName { schema, name };
         if let Some(query) = &create.query {
-            let plan = self.query(query)?;
-            let plan = self.complete(stripped(plan))?;
-            let names: Vec<String> = create.columns.iter().map(|c| fold(&c.name)).collect();
-            let mut table = self.table_of_plan(name, &names, &plan)?;
-            table.temporary = create.temporary;
-            table.unlogged = create.unlogged;
-            table.if_not_exists = create.if_not_exists;
-            table.options = options(&create.table_options)?;
-            let with_data = create.with_data.as_ref().is_none_or(|w| w.data);
-            return Ok(Utility::CreateTableAs {
-                table,
-                plan,
-                with_data,
-            });
+            return self.create_table_as(create, name, query);
         }
         let mut columns: Vec<NewColumn> = Vec::new();
         let mut pending = Vec::new();
@@ -88,6 +74,28 @@ impl Analyzer<'_> {
             constraints,
             options: options(&create.table_options)?,
         })))
+    }
+
+    fn create_table_as(
+        &mut self,
+        create: &ast::CreateTable,
+        name: QualifiedName,
+        query: &ast::Query,
+    ) -> SqlResult<Utility> {
+        let plan = self.query(query)?;
+        let plan = self.complete(stripped(plan))?;
+        let names: Vec<String> = create.columns.iter().map(|c| fold(&c.name)).collect();
+        let mut table = self.table_of_plan(name, &names, &plan)?;
+        table.temporary = create.temporary;
+        table.unlogged = create.unlogged;
+        table.if_not_exists = create.if_not_exists;
+        table.options = options(&create.table_options)?;
+        let with_data = create.with_data.as_ref().is_none_or(|w| w.data);
+        Ok(Utility::CreateTableAs {
+            table,
+            plan,
+            with_data,
+        })
     }
 
     /// The table that a query's result makes.
@@ -189,6 +197,7 @@ impl Analyzer<'_> {
         Ok((column, constraints))
     }
 
+    // A table of the variants, so longer than a function should be.
     fn column_option(
         &mut self,
         column: &mut NewColumn,
@@ -280,404 +289,6 @@ impl Analyzer<'_> {
         }
         Ok(())
     }
-
-    /// A constraint of a table, which may be a draft.
-    pub fn constraint(
-        &mut self,
-        relation: &Arc<Relation>,
-        constraint: &TableConstraint,
-        not_valid: bool,
-    ) -> SqlResult<NewConstraint> {
-        let (name, kind, characteristics) = match constraint {
-            TableConstraint::PrimaryKey(c) => {
-                let columns = self.key_names(relation, &c.columns, &c.include)?;
-                (
-                    &c.name,
-                    ConstraintKind::PrimaryKey { columns },
-                    &c.characteristics,
-                )
-            }
-            TableConstraint::Unique(c) => {
-                let columns = self.key_names(relation, &c.columns, &c.include)?;
-                let nulls_not_distinct =
-                    matches!(c.nulls_distinct, ast::NullsDistinctOption::NotDistinct);
-                (
-                    &c.name,
-                    ConstraintKind::Unique {
-                        columns,
-                        nulls_not_distinct,
-                    },
-                    &c.characteristics,
-                )
-            }
-            TableConstraint::PrimaryKeyUsingIndex(c) => {
-                let kind = ConstraintKind::UsingIndex {
-                    primary: true,
-                    index: fold(&c.index_name),
-                };
-                (&c.name, kind, &c.characteristics)
-            }
-            TableConstraint::UniqueUsingIndex(c) => {
-                let kind = ConstraintKind::UsingIndex {
-                    primary: false,
-                    index: fold(&c.index_name),
-                };
-                (&c.name, kind, &c.characteristics)
-            }
-            TableConstraint::Check(c) => {
-                if c.enforced == Some(false) {
-                    return Err(SqlError::unsupported("NOT ENFORCED"));
-                }
-                (&c.name, self.check_kind(relation, &c.expr)?, &None)
-            }
-            TableConstraint::ForeignKey(c) => {
-                (&c.name, self.foreign_key(relation, c)?, &c.characteristics)
-            }
-            TableConstraint::Exclude(_) => {
-                return Err(SqlError::unsupported("an exclusion constraint"));
-            }
-            _ => return Err(error::syntax("syntax error in a table constraint")),
-        };
-        let deferrable = characteristics
-            .as_ref()
-            .and_then(|c| c.deferrable)
-            .unwrap_or(false);
-        let deferred = characteristics
-            .as_ref()
-            .is_some_and(|c| matches!(c.initially, Some(ast::DeferrableInitial::Deferred)));
-        Ok(NewConstraint {
-            name: name.as_ref().map(fold),
-            kind,
-            deferrable: deferrable || deferred,
-            deferred,
-            not_valid,
-        })
-    }
-
-    fn key_names(
-        &mut self,
-        relation: &Relation,
-        columns: &[ast::IndexColumn],
-        include: &[ast::Ident],
-    ) -> SqlResult<Vec<String>> {
-        if !include.is_empty() {
-            return Err(SqlError::unsupported("INCLUDE in a constraint"));
-        }
-        let mut out: Vec<String> = Vec::new();
-        for column in columns {
-            let ast::Expr::Identifier(ident) = &column.column.expr else {
-                return Err(error::syntax("a key constraint takes column names"));
-            };
-            let name = fold(ident);
-            if relation.desc.find(&name).is_none() {
-                return Err(SqlError::new(
-                    SqlState::UNDEFINED_COLUMN,
-                    format!("column \"{name}\" named in key does not exist"),
-                ));
-            }
-            if out.contains(&name) {
-                return Err(SqlError::new(
-                    SqlState::DUPLICATE_COLUMN,
-                    format!("column \"{name}\" appears twice in a key constraint"),
-                ));
-            }
-            out.push(name);
-        }
-        Ok(out)
-    }
-
-    fn check_kind(
-        &mut self,
-        relation: &Arc<Relation>,
-        ast: &ast::Expr,
-    ) -> SqlResult<ConstraintKind> {
-        let condition = self.over_row(relation, Clause::Check, |a| {
-            let condition = a.expr(ast)?;
-            a.boolean(condition, "CHECK")
-        })?;
-        if crate::walk::any(&condition, &mut |e| matches!(e, pg_plan::Expr::SubLink(_))) {
-            return Err(SqlError::new(
-                SqlState::FEATURE_NOT_SUPPORTED,
-                "cannot use subquery in check constraint",
-            ));
-        }
-        let mut columns: Vec<String> = Vec::new();
-        crate::walk::any(&condition, &mut |e| {
-            if let pg_plan::Expr::Column { index, .. } = e {
-                let name: String = relation.desc.attrs()[*index].name.as_str().into();
-                if !columns.contains(&name) {
-                    columns.push(name);
-                }
-            }
-            false
-        });
-        Ok(ConstraintKind::Check {
-            expression: ast.to_string(),
-            condition,
-            columns,
-        })
-    }
-
-    fn foreign_key(
-        &mut self,
-        relation: &Relation,
-        c: &ast::ForeignKeyConstraint,
-    ) -> SqlResult<ConstraintKind> {
-        let mut columns = Vec::new();
-        for ident in &c.columns {
-            let name = fold(ident);
-            if relation.desc.find(&name).is_none() {
-                return Err(SqlError::new(
-                    SqlState::UNDEFINED_COLUMN,
-                    format!(
-                        "column \"{name}\" referenced in foreign key constraint does not exist"
-                    ),
-                ));
-            }
-            columns.push(name);
-        }
-        let (schema, name) = qualified(&c.foreign_table)?;
-        let referenced: Vec<String> = c.referred_columns.iter().map(fold).collect();
-        if !referenced.is_empty() && referenced.len() != columns.len() {
-            return Err(SqlError::new(
-                SqlState::INVALID_FOREIGN_KEY,
-                "number of referencing and referenced columns for foreign key disagree",
-            ));
-        }
-        let action = |a: &Option<ast::ReferentialAction>| match a {
-            None | Some(ast::ReferentialAction::NoAction) => 'a',
-            Some(ast::ReferentialAction::Restrict) => 'r',
-            Some(ast::ReferentialAction::Cascade) => 'c',
-            Some(ast::ReferentialAction::SetNull) => 'n',
-            Some(ast::ReferentialAction::SetDefault) => 'd',
-        };
-        let match_kind = match &c.match_kind {
-            None | Some(ast::ConstraintReferenceMatchKind::Simple) => 's',
-            Some(ast::ConstraintReferenceMatchKind::Full) => 'f',
-            Some(ast::ConstraintReferenceMatchKind::Partial) => {
-                return Err(SqlError::unsupported("MATCH PARTIAL"));
-            }
-        };
-        Ok(ConstraintKind::ForeignKey {
-            columns,
-            references: QualifiedName { schema, name },
-            referenced,
-            on_delete: action(&c.on_delete),
-            on_update: action(&c.on_update),
-            match_kind,
-        })
-    }
-
-    /// CREATE INDEX.
-    pub fn create_index(&mut self, create: &ast::CreateIndex) -> SqlResult<Ddl> {
-        match &create.using {
-            None | Some(ast::IndexType::BTree) => {}
-            Some(other) => {
-                return Err(SqlError::unsupported(format!(
-                    "the index method {}",
-                    other.to_string().to_lowercase()
-                )));
-            }
-        }
-        if !create.include.is_empty() {
-            return Err(SqlError::unsupported("INCLUDE in an index"));
-        }
-        let (schema, name) = qualified(&create.table_name)?;
-        let table = self.table(&QualifiedName { schema, name })?;
-        let mut keys = Vec::new();
-        for column in &create.columns {
-            keys.push(self.index_key(&table, column)?);
-        }
-        let predicate = match &create.predicate {
-            None => None,
-            Some(ast) => {
-                let condition = self.over_row(&table, Clause::Index, |a| {
-                    let condition = a.expr(ast)?;
-                    a.boolean(condition, "WHERE")
-                })?;
-                Some((ast.to_string(), condition))
-            }
-        };
-        let name = match &create.name {
-            Some(name) => Some(qualified(name)?.1),
-            None => None,
-        };
-        Ok(Ddl::CreateIndex(CreateIndex {
-            name,
-            table,
-            unique: create.unique,
-            if_not_exists: create.if_not_exists,
-            nulls_not_distinct: create.nulls_distinct == Some(false),
-            keys,
-            predicate,
-            options: create.with.iter().filter_map(option_of_expr).collect(),
-        }))
-    }
-
-    fn index_key(
-        &mut self,
-        table: &Arc<Relation>,
-        column: &ast::IndexColumn,
-    ) -> SqlResult<NewIndexKey> {
-        let (descending, nulls_first) = crate::order::direction(&column.column.options)?;
-        let class = match &column.operator_class {
-            Some(name) => Some(qualified(name)?.1),
-            None => None,
-        };
-        let mut bare = &column.column.expr;
-        while let ast::Expr::Nested(inner) | ast::Expr::Collate { expr: inner, .. } = bare {
-            bare = inner;
-        }
-        if let ast::Expr::Identifier(ident) = bare {
-            let at = self
-                .column_place(table, &fold(ident))
-                .map_err(|_| error::no_column(&fold(ident)))?;
-            let type_oid = table.desc.attrs()[at].type_oid;
-            return Ok(NewIndexKey {
-                attribute: at as i16 + 1,
-                expression: None,
-                type_oid,
-                class,
-                descending,
-                nulls_first,
-            });
-        }
-        let expr = self.over_row(table, Clause::Index, |a| {
-            let value = a.expr(bare)?;
-            a.settle(value)
-        })?;
-        if crate::walk::is_volatile(&expr) {
-            return Err(SqlError::new(
-                SqlState::INVALID_OBJECT_DEFINITION,
-                "functions in index expression must be marked IMMUTABLE",
-            ));
-        }
-        let type_oid = type_of(&expr);
-        Ok(NewIndexKey {
-            attribute: 0,
-            expression: Some((bare.to_string(), expr)),
-            type_oid,
-            class,
-            descending,
-            nulls_first,
-        })
-    }
-
-    /// CREATE VIEW.
-    pub fn create_view(&mut self, create: &ast::CreateView) -> SqlResult<Ddl> {
-        if create.materialized {
-            return Err(SqlError::unsupported("a materialized view"));
-        }
-        if create.if_not_exists || create.or_alter || create.to.is_some() {
-            return Err(error::syntax(
-                "syntax error in CREATE VIEW: a clause of another dialect",
-            ));
-        }
-        let (schema, name) = qualified(&create.name)?;
-        let plan = self.query(&create.query)?;
-        if !self.params.is_empty() {
-            return Err(SqlError::new(
-                SqlState::UNDEFINED_PARAMETER,
-                "there is no parameter $1",
-            ));
-        }
-        if create.columns.len() > plan.columns.len() {
-            return Err(error::syntax(
-                "CREATE VIEW specifies more column names than columns",
-            ));
-        }
-        let mut columns: Vec<(String, pg_types::Oid, i32)> = Vec::new();
-        for (at, column) in plan.columns.iter().enumerate() {
-            let name = create
-                .columns
-                .get(at)
-                .map_or_else(|| column.name.clone(), |c| fold(&c.name));
-            if columns.iter().any(|(have, ..)| *have == name) {
-                return Err(SqlError::new(
-                    SqlState::DUPLICATE_COLUMN,
-                    format!("column \"{name}\" specified more than once"),
-                ));
-            }
-            columns.push((name, column.type_oid, column.typmod));
-        }
-        Ok(Ddl::CreateView(CreateView {
-            name: QualifiedName { schema, name },
-            or_replace: create.or_replace,
-            temporary: create.temporary,
-            columns,
-            query: self.without_stars(&create.query)?,
-            uses: self.relations.iter().map(|r| r.oid).collect(),
-        }))
-    }
-
-    /// The query's text, `*` of its select list written out.
-    fn without_stars(&mut self, query: &ast::Query) -> SqlResult<String> {
-        let mut query = query.clone();
-        let ast::SetExpr::Select(select) = &mut *query.body else {
-            return Ok(query.to_string());
-        };
-        let starred = select.projection.iter().any(|item| {
-            matches!(
-                item,
-                ast::SelectItem::Wildcard(_) | ast::SelectItem::QualifiedWildcard(..)
-            )
-        });
-        if !starred {
-            return Ok(query.to_string());
-        }
-        let ((), _) = self.nested(false, true, |a| {
-            a.from(&select.from)?;
-            let items = a.level().names.items.clone();
-            let mut list = Vec::new();
-            for item in &select.projection {
-                match item {
-                    ast::SelectItem::Wildcard(_) => {
-                        items
-                            .iter()
-                            .filter(|i| i.columns_visible)
-                            .for_each(|i| written(i, &mut list));
-                    }
-                    ast::SelectItem::QualifiedWildcard(
-                        ast::SelectItemQualifiedWildcardKind::ObjectName(name),
-                        _,
-                    ) => {
-                        let (_, name) = qualified(name)?;
-                        let found = items
-                            .iter()
-                            .find(|i| i.name_visible && i.alias.as_deref() == Some(&name));
-                        found.into_iter().for_each(|i| written(i, &mut list));
-                    }
-                    other => list.push(other.clone()),
-                }
-            }
-            select.projection = list;
-            Ok(())
-        })?;
-        Ok(query.to_string())
-    }
-}
-
-/// The columns of a FROM item as SQL writes them.
-fn written(item: &crate::scope::NameItem, out: &mut Vec<ast::SelectItem>) {
-    let quoted = |s: &str| {
-        let plain = s.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-            && s.bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        if plain {
-            ast::Ident::new(s)
-        } else {
-            ast::Ident::with_quote('"', s)
-        }
-    };
-    for column in &item.columns {
-        let expr = match &item.alias {
-            Some(alias) => {
-                ast::Expr::CompoundIdentifier(alloc::vec![quoted(alias), quoted(&column.name)])
-            }
-            None => ast::Expr::Identifier(quoted(&column.name)),
-        };
-        out.push(ast::SelectItem::UnnamedExpr(expr));
-    }
 }
 
 fn plain_column(name: String, type_oid: pg_types::Oid, typmod: i32) -> NewColumn {
@@ -736,16 +347,6 @@ fn options(options: &ast::CreateTableOptions) -> SqlResult<Vec<(String, String)>
             _ => Err(error::syntax("syntax error in table options")),
         })
         .collect()
-}
-
-fn option_of_expr(expr: &ast::Expr) -> Option<(String, String)> {
-    match expr {
-        ast::Expr::BinaryOp { left, right, .. } => Some((
-            left.to_string(),
-            right.to_string().trim_matches('\'').to_string(),
-        )),
-        _ => None,
-    }
 }
 
 fn refuse_foreign(create: &ast::CreateTable) -> SqlResult<()> {

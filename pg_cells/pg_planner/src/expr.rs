@@ -5,13 +5,14 @@
 use crate::analyzer::{Analyzer, fold};
 use crate::coerce::constant;
 use crate::error;
+use crate::logic::negate;
 use crate::walk::type_of;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use pg_builtins::{resolve_operator, resolve_prefix_operator};
 use pg_parser_port::ast::{self, BinaryOperator, Expr as Ast, UnaryOperator};
 use pg_plan::{CaseArm, Expr, SubLinkKind};
-use pg_types::typeinfo::{array_of, element_of};
+use pg_types::typeinfo::element_of;
 use pg_types::{Datum, Oid, SqlError, SqlResult, SqlState, format_type, oid};
 
 impl Analyzer<'_> {
@@ -25,6 +26,7 @@ impl Analyzer<'_> {
         list.into_iter().map(|ast| self.expr(ast)).collect()
     }
 
+    // A table of the variants, so longer than a function should be.
     fn expr_inner(&mut self, ast: &Ast) -> SqlResult<Expr> {
         match ast {
             Ast::Identifier(ident) => self.identifier(ident),
@@ -93,13 +95,11 @@ impl Analyzer<'_> {
                 right,
             } => self.quantified(left, compare_op, right, false),
             Ast::Cast {
-                kind,
+                kind: ast::CastKind::Cast | ast::CastKind::DoubleColon,
                 expr,
                 data_type,
                 format: None,
-            } if matches!(kind, ast::CastKind::Cast | ast::CastKind::DoubleColon) => {
-                self.cast_syntax(expr, data_type)
-            }
+            } => self.cast_syntax(expr, data_type),
             Ast::Case {
                 operand,
                 conditions,
@@ -146,10 +146,10 @@ impl Analyzer<'_> {
             return Ok(negate(inner));
         }
         // The smallest integers are written with a sign.
-        if let (UnaryOperator::Minus, Ast::Value(value)) = (op, operand) {
-            if let ast::Value::Number(digits, _) = &value.value {
-                return crate::literal::number(&alloc::format!("-{digits}"));
-            }
+        if let (UnaryOperator::Minus, Ast::Value(value)) = (op, operand)
+            && let ast::Value::Number(digits, _) = &value.value
+        {
+            return crate::literal::number(&alloc::format!("-{digits}"));
         }
         let name = match op {
             UnaryOperator::PGPostfixFactorial | UnaryOperator::PGPrefixFactorial => {
@@ -198,42 +198,6 @@ impl Analyzer<'_> {
         let left = self.expr(left)?;
         let right = self.expr(right)?;
         self.operator(&name, left, right)
-    }
-
-    /// A chain of AND or OR: collected without recursion, for it may be long.
-    fn chain(&mut self, left: &Ast, right: &Ast, and: bool) -> SqlResult<Expr> {
-        let mut parts: Vec<&Ast> = alloc::vec![right];
-        let mut at = left;
-        loop {
-            match at {
-                Ast::BinaryOp {
-                    left,
-                    op: BinaryOperator::And,
-                    right,
-                } if and => {
-                    parts.push(right);
-                    at = left;
-                }
-                Ast::BinaryOp {
-                    left,
-                    op: BinaryOperator::Or,
-                    right,
-                } if !and => {
-                    parts.push(right);
-                    at = left;
-                }
-                _ => break,
-            }
-        }
-        parts.push(at);
-        parts.reverse();
-        let word = if and { "AND" } else { "OR" };
-        let mut list = Vec::with_capacity(parts.len());
-        for part in parts {
-            let part = self.expr(part)?;
-            list.push(self.boolean(part, word)?);
-        }
-        Ok(connect(list, and))
     }
 
     /// A binary operator over typed operands.
@@ -367,59 +331,6 @@ impl Analyzer<'_> {
         })
     }
 
-    /// `ARRAY[...]`, its elements brought to `element` if given.
-    pub fn array(&mut self, elements: &[Ast], element: Option<Oid>) -> SqlResult<Expr> {
-        let mut list = Vec::new();
-        for ast in elements {
-            list.push(match ast {
-                Ast::Array(inner) => self.array(&inner.elem, element)?,
-                other => self.expr(other)?,
-            });
-        }
-        if let (true, None) = (list.is_empty(), element) {
-            return Err(SqlError::new(
-                SqlState::INDETERMINATE_DATATYPE,
-                "cannot determine type of empty array",
-            )
-            .with_hint("Explicitly cast to the desired type, for example ARRAY[]::integer[]."));
-        }
-        let nested = list
-            .first()
-            .is_some_and(|e| element_of(type_of(e)).is_some());
-        let (list, member) = match element {
-            Some(to) if !nested => {
-                let list = list
-                    .into_iter()
-                    .map(|e| self.cast(e, to, -1))
-                    .collect::<SqlResult<Vec<_>>>()?;
-                (list, to)
-            }
-            _ => self.unify(list, "ARRAY")?,
-        };
-        let (element, type_oid) = match element_of(member) {
-            Some(element) if nested => (element, member),
-            _ => (member, self.array_type(member)?),
-        };
-        Ok(fold_array(Expr::Array {
-            elements: list,
-            element,
-            type_oid,
-        }))
-    }
-
-    /// The array type over an element type.
-    pub fn array_type(&self, element: Oid) -> SqlResult<Oid> {
-        array_of(element).ok_or_else(|| {
-            SqlError::new(
-                SqlState::UNDEFINED_OBJECT,
-                alloc::format!(
-                    "could not find array type for data type {}",
-                    format_type(element, -1)
-                ),
-            )
-        })
-    }
-
     /// The fields of a row constructor.
     pub fn row_fields(&mut self, list: &[Ast]) -> SqlResult<Vec<Expr>> {
         let mut out = Vec::new();
@@ -428,79 +339,6 @@ impl Analyzer<'_> {
             out.push(self.settle(field)?);
         }
         Ok(out)
-    }
-
-    /// `root[1].field ...`.
-    fn access(&mut self, root: &Ast, chain: &[ast::AccessExpr]) -> SqlResult<Expr> {
-        let mut bare = root;
-        while let Ast::Nested(inner) = bare {
-            bare = inner;
-        }
-        let mut chain = chain;
-        // (item).column and item.column[1], where the parser could not tell.
-        let mut value = match (bare, chain) {
-            (Ast::Identifier(item), [ast::AccessExpr::Dot(Ast::Identifier(column)), rest @ ..]) => {
-                chain = rest;
-                self.resolve_qualified(None, &fold(item), &fold(column))?
-            }
-            _ => self.expr(root)?,
-        };
-        while let [first, rest @ ..] = chain {
-            chain = rest;
-            value = match first {
-                ast::AccessExpr::Subscript(ast::Subscript::Index { index }) => {
-                    let mut subscripts = alloc::vec![self.subscript(index)?];
-                    while let [
-                        ast::AccessExpr::Subscript(ast::Subscript::Index { index }),
-                        rest @ ..,
-                    ] = chain
-                    {
-                        chain = rest;
-                        subscripts.push(self.subscript(index)?);
-                    }
-                    self.subscripted(value, subscripts)?
-                }
-                ast::AccessExpr::Subscript(ast::Subscript::Slice { .. }) => {
-                    return Err(SqlError::unsupported("an array slice"));
-                }
-                ast::AccessExpr::Dot(_) => {
-                    return Err(SqlError::unsupported("a field of a composite value"));
-                }
-            };
-        }
-        Ok(value)
-    }
-
-    fn subscript(&mut self, index: &Ast) -> SqlResult<Expr> {
-        let index = self.expr(index)?;
-        self.implicit(index, oid::INT4).map_err(|_| {
-            SqlError::new(
-                SqlState::DATATYPE_MISMATCH,
-                "array subscript must have type integer",
-            )
-        })
-    }
-
-    fn subscripted(&mut self, array: Expr, subscripts: Vec<Expr>) -> SqlResult<Expr> {
-        let of = type_of(&array);
-        let element = match of {
-            oid::NAME => Some(oid::CHAR),
-            of => element_of(of),
-        };
-        let Some(element) = element else {
-            return Err(SqlError::new(
-                SqlState::DATATYPE_MISMATCH,
-                alloc::format!(
-                    "cannot subscript type {} because it does not support subscripting",
-                    format_type(of, -1)
-                ),
-            ));
-        };
-        Ok(Expr::Subscript {
-            array: array.into(),
-            subscripts,
-            type_oid: element,
-        })
     }
 
     fn collate(&mut self, inner: &Ast, collation: &ast::ObjectName) -> SqlResult<Expr> {
@@ -517,7 +355,7 @@ impl Analyzer<'_> {
         let value = self.expr(inner)?;
         let value = self.settle(value)?;
         let of = type_of(&value);
-        if !pg_types::typeinfo::type_info(of).is_some_and(|t| t.collation != 0)
+        if pg_types::typeinfo::type_info(of).is_none_or(|t| t.collation == 0)
             && element_of(of).is_none()
         {
             return Err(SqlError::new(
@@ -550,93 +388,4 @@ pub fn operator_name(op: &BinaryOperator) -> SqlResult<String> {
             name => name.into(),
         },
     })
-}
-
-/// NOT, pushed into what has a negation of its own.
-pub fn negate(inner: Expr) -> Expr {
-    match inner {
-        Expr::Const {
-            value: Datum::Bool(b),
-            type_oid,
-        } => constant(Datum::Bool(!b), type_oid),
-        Expr::Const {
-            value: Datum::Null,
-            type_oid,
-        } => constant(Datum::Null, type_oid),
-        Expr::Not(inner) => *inner,
-        Expr::IsNull { input, negated } if type_of(&input) != oid::RECORD => Expr::IsNull {
-            input,
-            negated: !negated,
-        },
-        Expr::IsBool {
-            input,
-            value,
-            negated,
-        } => Expr::IsBool {
-            input,
-            value,
-            negated: !negated,
-        },
-        Expr::IsDistinct {
-            left,
-            right,
-            equal,
-            negated,
-        } => Expr::IsDistinct {
-            left,
-            right,
-            equal,
-            negated: !negated,
-        },
-        other => Expr::Not(other.into()),
-    }
-}
-
-/// AND or OR over all, with constants taken out.
-pub fn connect(list: Vec<Expr>, and: bool) -> Expr {
-    let mut out: Vec<Expr> = Vec::with_capacity(list.len());
-    for part in list {
-        match part {
-            Expr::Const {
-                value: Datum::Bool(b),
-                ..
-            } if b == and => {}
-            Expr::Const {
-                value: Datum::Bool(_),
-                type_oid,
-            } => return constant(Datum::Bool(!and), type_oid),
-            Expr::And(inner) if and => out.extend(inner),
-            Expr::Or(inner) if !and => out.extend(inner),
-            other => out.push(other),
-        }
-    }
-    match out.len() {
-        0 => constant(Datum::Bool(and), oid::BOOL),
-        1 => out.remove(0),
-        _ if and => Expr::And(out),
-        _ => Expr::Or(out),
-    }
-}
-
-/// An array of constants is a constant.
-pub fn fold_array(expr: Expr) -> Expr {
-    let Expr::Array {
-        elements,
-        element,
-        type_oid,
-    } = &expr
-    else {
-        return expr;
-    };
-    let items: Option<Vec<Datum>> = elements
-        .iter()
-        .map(|e| match e {
-            Expr::Const { value, .. } if !matches!(value, Datum::Array(_)) => Some(value.clone()),
-            _ => None,
-        })
-        .collect();
-    match items {
-        Some(items) => constant(Datum::array(*element, items), *type_oid),
-        None => expr,
-    }
 }

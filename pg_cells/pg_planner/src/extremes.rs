@@ -99,7 +99,7 @@ impl Analyzer<'_> {
             limit: Some(crate::coerce::constant(Datum::Int8(1), oid::INT8)),
             ..Block::default()
         };
-        let plan = crate::finish::stripped(self.finish(inner)?);
+        let plan = crate::build::stripped(self.finish(inner)?);
         let indexed = {
             let mut node = &*plan.node;
             loop {

@@ -2,6 +2,7 @@
 //! DISTINCT, sort, locks, limit.
 
 use crate::analyzer::{Analyzer, Var};
+use crate::build::{bound, distinct, limited, locked, number, project, sorted};
 use crate::order::Key;
 use crate::order_joins::{Problem, Wish};
 use crate::path::{OPERATOR, OrderKey, Path, ROW, Uses};
@@ -9,122 +10,7 @@ use crate::select::Block;
 use crate::walk::{same, type_of};
 use alloc::vec::Vec;
 use pg_plan::{Aggregate, AggregateCall, Expr, Node, OutputColumn, Plan, SortKey};
-use pg_types::{Datum, SqlResult};
-
-/// A projection over a plan.
-pub fn project(input: Plan, exprs: Vec<Expr>, columns: Vec<OutputColumn>) -> Plan {
-    let (rows, startup, total) = (input.rows, input.startup_cost, input.total_cost);
-    let mut plan = Analyzer::bare(Node::Project { input, exprs }, columns, rows);
-    plan.startup_cost = startup;
-    plan.total_cost = total + rows * OPERATOR;
-    plan
-}
-
-/// The plan without hidden columns.
-pub fn stripped(plan: Plan) -> Plan {
-    if plan.hidden == 0 {
-        return plan;
-    }
-    let columns = plan.columns.clone();
-    let exprs = columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| Expr::Column {
-            index,
-            type_oid: column.type_oid,
-        })
-        .collect();
-    project(plan, exprs, columns)
-}
-
-/// ORDER BY and LIMIT over a plan, keys over its rows.
-pub fn sorted_and_limited(
-    plan: Plan,
-    keys: Vec<SortKey>,
-    limit: Option<Expr>,
-    offset: Option<Expr>,
-    ties: bool,
-) -> Plan {
-    let ties = ties.then(|| keys.clone());
-    let plan = sorted(plan, keys, bound(&limit, &offset, ties.is_some()));
-    limited(plan, limit, offset, ties)
-}
-
-/// How many rows a sort must keep, when LIMIT says so.
-fn bound(limit: &Option<Expr>, offset: &Option<Expr>, ties: bool) -> Option<Expr> {
-    match (limit, offset) {
-        (Some(limit), None) if !ties => Some(limit.clone()),
-        (Some(limit), Some(offset)) if !ties => match (number(limit), number(offset)) {
-            (Some(l), Some(o)) => Some(crate::coerce::constant(
-                Datum::Int8(l.saturating_add(o)),
-                pg_types::oid::INT8,
-            )),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn number(expr: &Expr) -> Option<i64> {
-    match expr {
-        Expr::Const { value, .. } => value.as_i64(),
-        _ => None,
-    }
-}
-
-fn sorted(input: Plan, keys: Vec<SortKey>, bound: Option<Expr>) -> Plan {
-    if keys.is_empty() {
-        return input;
-    }
-    let (rows, hidden) = (input.rows, input.hidden);
-    let columns = input.columns.clone();
-    let compared = rows.max(2.0);
-    let kept = bound
-        .as_ref()
-        .and_then(number)
-        .map_or(compared, |n| (n as f64).clamp(2.0, compared));
-    let startup = input.total_cost + compared * libm::log2(kept) * OPERATOR * 2.0;
-    let mut plan = Analyzer::bare(Node::Sort { input, keys, bound }, columns, rows);
-    plan.hidden = hidden;
-    plan.startup_cost = startup;
-    plan.total_cost = startup + rows * OPERATOR;
-    plan
-}
-
-fn limited(
-    input: Plan,
-    limit: Option<Expr>,
-    offset: Option<Expr>,
-    ties: Option<Vec<SortKey>>,
-) -> Plan {
-    if limit.is_none() && offset.is_none() {
-        return input;
-    }
-    let skipped = offset.as_ref().and_then(number).unwrap_or(0).max(0) as f64;
-    let left = (input.rows - skipped).max(1.0);
-    let rows = limit
-        .as_ref()
-        .and_then(number)
-        .map_or(left, |n| (n as f64).clamp(1.0, left));
-    let (hidden, startup) = (input.hidden, input.startup_cost);
-    let share = ((rows + skipped) / input.rows.max(1.0)).min(1.0);
-    let total = startup + (input.total_cost - startup) * share;
-    let columns = input.columns.clone();
-    let mut plan = Analyzer::bare(
-        Node::Limit {
-            input,
-            limit,
-            offset,
-            ties,
-        },
-        columns,
-        rows,
-    );
-    plan.hidden = hidden;
-    plan.startup_cost = startup;
-    plan.total_cost = total;
-    plan
-}
+use pg_types::SqlResult;
 
 impl Analyzer<'_> {
     /// Plans a resolved SELECT.
@@ -397,40 +283,25 @@ impl Analyzer<'_> {
             .map(|(_, value)| value.clone())
             .collect();
         let visible = exprs.len();
-        let place =
-            |exprs: &mut Vec<Expr>, value: &Expr| match exprs.iter().position(|e| same(e, value)) {
-                Some(at) => at,
-                None => {
-                    exprs.push(value.clone());
-                    exprs.len() - 1
-                }
-            };
         let presorted = !want.is_empty() && path.sorted_by(want);
         let mut keys = Vec::new();
         if !presorted || block.ties {
             for key in &block.order {
-                let index = place(&mut exprs, &key.expr);
-                keys.push(sort_key(index, key));
+                keys.push(sort_key(place(&mut exprs, &key.expr), key));
             }
         }
-        let distinct_on = block.distinct.as_ref().filter(|on| !on.is_empty()).cloned();
         let mut on_keys = Vec::new();
-        for value in distinct_on.iter().flatten() {
+        for value in block.distinct.iter().flatten() {
             let index = place(&mut exprs, value);
-            on_keys.push(Expr::Column {
-                index,
-                type_oid: type_of(value),
-            });
-            if !keys
-                .iter()
-                .any(|k: &SortKey| matches!(k.expr, Expr::Column { index: i, .. } if i == index))
-            {
-                let key = Key {
-                    expr: value.clone(),
-                    descending: false,
-                    nulls_first: false,
-                };
-                keys.push(sort_key(index, &key));
+            let key = Key {
+                expr: value.clone(),
+                descending: false,
+                nulls_first: false,
+            };
+            let key = sort_key(index, &key);
+            on_keys.push(key.expr.clone());
+            if !keys.iter().any(|k: &SortKey| same(&k.expr, &key.expr)) {
+                keys.push(key);
             }
         }
         let mut locks = Vec::new();
@@ -439,7 +310,7 @@ impl Analyzer<'_> {
             for (relation, var) in &lock.targets {
                 targets.push((relation.clone(), place(&mut exprs, &self.var(*var))));
             }
-            locks.push((targets, lock.strength, lock.nowait, lock.skip_locked));
+            locks.push((targets, lock));
         }
         let columns = block
             .targets
@@ -464,19 +335,15 @@ impl Analyzer<'_> {
             Some(on) if on.is_empty() => plan = sorted(distinct(plan, Vec::new()), keys, None),
             Some(_) => plan = distinct(sorted(plan, keys, None), on_keys),
         }
-        for (targets, strength, nowait, skip_locked) in locks {
-            plan = locked(
-                plan,
-                Node::LockRows {
-                    input: Self::hole(),
-                    targets,
-                    strength,
-                    nowait,
-                    skip_locked,
-                },
-            );
+        for (targets, lock) in locks {
+            plan = locked(plan, targets, lock);
         }
-        Ok(limited(plan, block.limit, block.offset, ties))
+        Ok(limited(
+            plan,
+            block.limit.clone(),
+            block.offset.clone(),
+            ties,
+        ))
     }
 
     /// A projection, left out where the rows are right as they are.
@@ -504,11 +371,6 @@ impl Analyzer<'_> {
         plan.hidden = hidden;
         Ok(plan)
     }
-
-    /// A place for a plan that is put in later.
-    fn hole() -> Plan {
-        Self::bare(Node::Nothing { filter: None }, Vec::new(), 1.0)
-    }
 }
 
 fn sort_key(index: usize, key: &Key) -> SortKey {
@@ -520,56 +382,6 @@ fn sort_key(index: usize, key: &Key) -> SortKey {
         descending: key.descending,
         nulls_first: key.nulls_first,
     }
-}
-
-fn distinct(input: Plan, keys: Vec<Expr>) -> Plan {
-    let (hidden, columns) = (input.hidden, input.columns.clone());
-    // Hidden columns would tell equal rows apart.
-    let input = if keys.is_empty() {
-        stripped(input)
-    } else {
-        input
-    };
-    let hidden = if keys.is_empty() { 0 } else { hidden };
-    let rows = (input.rows * 0.5).max(1.0);
-    let total = input.total_cost + input.rows * OPERATOR * columns.len() as f64;
-    let startup = if keys.is_empty() {
-        total
-    } else {
-        input.startup_cost
-    };
-    let mut plan = Analyzer::bare(Node::Distinct { input, keys }, columns, rows);
-    plan.hidden = hidden;
-    plan.startup_cost = startup;
-    plan.total_cost = total;
-    plan
-}
-
-fn locked(input: Plan, node: Node) -> Plan {
-    let Node::LockRows {
-        targets,
-        strength,
-        nowait,
-        skip_locked,
-        ..
-    } = node
-    else {
-        return input;
-    };
-    let (hidden, columns, rows) = (input.hidden, input.columns.clone(), input.rows);
-    let (startup, total) = (input.startup_cost, input.total_cost + rows * ROW);
-    let node = Node::LockRows {
-        input,
-        targets,
-        strength,
-        nowait,
-        skip_locked,
-    };
-    let mut plan = Analyzer::bare(node, columns, rows);
-    plan.hidden = hidden;
-    plan.startup_cost = startup;
-    plan.total_cost = total;
-    plan
 }
 
 fn bound_call(path: &Path, call: AggregateCall) -> SqlResult<AggregateCall> {
@@ -586,4 +398,15 @@ fn bound_call(path: &Path, call: AggregateCall) -> SqlResult<AggregateCall> {
         order,
         ..call
     })
+}
+
+/// The place of a value among the output's, added if it is not there.
+fn place(exprs: &mut Vec<Expr>, value: &Expr) -> usize {
+    match exprs.iter().position(|e| same(e, value)) {
+        Some(at) => at,
+        None => {
+            exprs.push(value.clone());
+            exprs.len() - 1
+        }
+    }
 }

@@ -3,25 +3,17 @@
 
 use crate::analyzer::{Analyzer, Clause, Var, VarInfo, fold, qualified};
 use crate::error;
+use crate::from_query::Resolved;
 use crate::leaf::{Leaf, LeafKind, Tree};
 use crate::scope::{NameColumn, NameItem};
-use crate::select::Block;
-use crate::walk::{conjuncts, type_of};
+use crate::walk::conjuncts;
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_parser_port::ast::{self, JoinConstraint, JoinOperator, TableFactor};
 use pg_plan::{Expr, JoinKind, Node, OutputColumn, Plan, Relation, RelationKind};
-use pg_types::{Oid, SqlError, SqlResult, SqlState, oid};
-
-/// A subquery, planned or to be part of the query around it.
-pub enum Resolved {
-    /// Planned.
-    Plan(Plan),
-    /// To be part of the query around it.
-    Block(alloc::boxed::Box<Block>),
-}
+use pg_types::{SqlError, SqlResult, SqlState, oid};
 
 impl Analyzer<'_> {
     /// The FROM list.
@@ -128,86 +120,6 @@ impl Analyzer<'_> {
         })
     }
 
-    /// The unqualified columns of some items.
-    fn visible(&mut self, from: usize, to: usize) -> Vec<NameColumn> {
-        self.level().names.items[from..to]
-            .iter()
-            .filter(|item| item.columns_visible)
-            .flat_map(|item| item.columns.iter().cloned())
-            .collect()
-    }
-
-    /// USING and NATURAL: one column for each pair.
-    fn merge(
-        &mut self,
-        names: &[String],
-        kind: JoinKind,
-        swap: bool,
-        start: usize,
-        middle: usize,
-        on: &mut Vec<Expr>,
-    ) -> SqlResult<()> {
-        let end = self.level().names.items.len();
-        let left = self.visible(start, middle);
-        let right = self.visible(middle, end);
-        let find = |side: &[NameColumn], name: &str, which: &str| {
-            let hits: Vec<&NameColumn> = side.iter().filter(|c| c.name == name).collect();
-            match hits.as_slice() {
-                [one] => Ok(one.value.clone()),
-                [] => Err(SqlError::new(
-                    SqlState::UNDEFINED_COLUMN,
-                    format!(
-                        "column \"{name}\" specified in USING clause does not exist in {which} table"
-                    ),
-                )),
-                _ => Err(SqlError::new(
-                    SqlState::AMBIGUOUS_COLUMN,
-                    format!(
-                        "common column name \"{name}\" appears more than once in {which} table"
-                    ),
-                )),
-            }
-        };
-        let mut columns = Vec::new();
-        for name in names {
-            let l = find(&left, name, "left")?;
-            let r = find(&right, name, "right")?;
-            on.push(self.operator("=", l.clone(), r.clone())?);
-            let value = match (kind, swap) {
-                (JoinKind::Full, _) => {
-                    let (args, type_oid) = self.unify(alloc::vec![l, r], "JOIN/USING")?;
-                    Expr::Coalesce { args, type_oid }
-                }
-                (_, true) => r,
-                _ => l,
-            };
-            columns.push(NameColumn {
-                name: name.clone(),
-                value,
-            });
-        }
-        let rest = left
-            .into_iter()
-            .chain(right)
-            .filter(|c| !names.contains(&c.name));
-        columns.extend(rest);
-        let items = &mut self.level().names.items;
-        items[start..]
-            .iter_mut()
-            .for_each(|item| item.columns_visible = false);
-        items.push(NameItem {
-            alias: None,
-            schema: None,
-            columns,
-            columns_visible: true,
-            name_visible: false,
-            relation: None,
-            row_id: None,
-            scalar: false,
-        });
-        Ok(())
-    }
-
     fn factor(&mut self, factor: &TableFactor) -> SqlResult<Tree> {
         match factor {
             TableFactor::Table {
@@ -276,94 +188,19 @@ impl Analyzer<'_> {
         }
     }
 
-    /// `(SELECT ...) AS alias`.
-    fn derived(
-        &mut self,
-        lateral: bool,
-        query: &ast::Query,
-        alias: Option<&ast::TableAlias>,
-    ) -> SqlResult<Tree> {
-        let Some(name) = alias.map(|a| fold(&a.name)) else {
-            return Err(error::syntax("subquery in FROM must have an alias")
-                .with_hint("For example, FROM (SELECT ...) [AS] foo."));
-        };
-        let nullable = core::mem::take(&mut self.nullable);
-        let planned = self.nested(!lateral, !lateral, |a| {
-            a.query_or_block(query, !lateral, nullable)
-        });
-        self.nullable = nullable;
-        match planned? {
-            (Resolved::Plan(plan), outer) => self.query_leaf(plan, outer, Some(name), alias),
-            (Resolved::Block(block), _) => self.pulled_up(*block, name, alias),
-        }
-    }
-
-    /// A query resolved: as a block where it can be part of the query around it.
-    pub fn query_or_block(
-        &mut self,
-        query: &ast::Query,
-        may: bool,
-        nullable: bool,
-    ) -> SqlResult<Resolved> {
-        if let (Some(select), true) = (crate::semi::plain(query), may) {
-            if query.order_by.is_none() {
-                let block = self.block(select, crate::query::Tail::default())?;
-                if block.is_simple(nullable) {
-                    return Ok(Resolved::Block(block.into()));
-                }
-                return self.finish(block).map(Resolved::Plan);
-            }
-        }
-        self.query(query).map(Resolved::Plan)
-    }
-
-    /// A simple subquery as part of this query: its tables join here, its
-    /// columns are names for expressions over them.
-    fn pulled_up(
-        &mut self,
-        block: Block,
-        name: String,
-        alias: Option<&ast::TableAlias>,
-    ) -> SqlResult<Tree> {
-        let mut trees = block.trees.into_iter();
-        let Some(first) = trees.next() else {
-            return Err(SqlError::internal("a subquery without FROM was pulled up"));
-        };
-        let tree = trees.fold(first, |left, right| Tree::Join {
-            kind: JoinKind::Inner,
-            left: left.into(),
-            right: right.into(),
-            on: Vec::new(),
-        });
-        let columns = block
-            .targets
-            .into_iter()
-            .map(|(name, value)| NameColumn { name, value })
-            .collect();
-        self.push_item(Some(name), None, columns, alias, None, None, false)?;
-        Ok(if block.conditions.is_empty() {
-            tree
-        } else {
-            Tree::Filter {
-                tree: tree.into(),
-                conditions: block.conditions,
-            }
-        })
-    }
-
     fn table_item(
         &mut self,
         name: &ast::ObjectName,
         alias: Option<&ast::TableAlias>,
     ) -> SqlResult<Tree> {
         let (schema, name) = qualified(name)?;
-        if schema.is_none() {
-            if let Some(cte) = self.find_cte(&name) {
-                let node = Node::CteScan { id: cte.id };
-                let mut plan = Self::bare(node, cte.columns.clone(), cte.rows);
-                plan.total_cost = cte.rows * 0.01;
-                return self.query_leaf(plan, Vec::new(), Some(name), alias);
-            }
+        if schema.is_none()
+            && let Some(cte) = self.find_cte(&name)
+        {
+            let node = Node::CteScan { id: cte.id };
+            let mut plan = Self::bare(node, cte.columns.clone(), cte.rows);
+            plan.total_cost = cte.rows * 0.01;
+            return self.query_leaf(plan, Vec::new(), Some(name), alias);
         }
         let relation = self.require(schema.as_deref(), &name)?;
         match relation.kind {
@@ -490,7 +327,12 @@ impl Analyzer<'_> {
         )
     }
 
-    fn column_vars(&mut self, columns: &[OutputColumn], item: &str) -> (Vec<Var>, Vec<NameColumn>) {
+    /// A variable and a name for each column.
+    pub fn column_vars(
+        &mut self,
+        columns: &[OutputColumn],
+        item: &str,
+    ) -> (Vec<Var>, Vec<NameColumn>) {
         let leaf = self.leaves.len();
         let vars: Vec<Var> = columns
             .iter()
@@ -537,8 +379,9 @@ impl Analyzer<'_> {
         Ok(Tree::Leaf(leaf))
     }
 
+    /// Brings a FROM item into sight.
     #[allow(clippy::too_many_arguments)] // The parts of one name, all from different places.
-    fn push_item(
+    pub fn push_item(
         &mut self,
         name: Option<String>,
         schema: Option<String>,
@@ -589,128 +432,5 @@ impl Analyzer<'_> {
             scalar,
         });
         Ok(())
-    }
-
-    fn function_item(
-        &mut self,
-        name: &ast::ObjectName,
-        args: &[ast::FunctionArg],
-        ordinality: bool,
-        alias: Option<&ast::TableAlias>,
-    ) -> SqlResult<Tree> {
-        let (schema, name) = qualified(name)?;
-        let list = ast::FunctionArgumentList {
-            duplicate_treatment: None,
-            args: args.to_vec(),
-            clauses: Vec::new(),
-        };
-        let asts = self.call_args(&list)?;
-        let args = self.within(Clause::FromFunction, |a| a.exprs(asts))?;
-        let types: Vec<Oid> = args.iter().map(type_of).collect();
-        if schema.as_deref().is_some_and(|s| s != "pg_catalog") {
-            return Err(Self::no_function(
-                &format!("{}.{name}", schema.unwrap_or_default()),
-                &types,
-            ));
-        }
-        let resolved = pg_builtins::resolve_function(&name, &types)?;
-        if !resolved.func.returns_set() {
-            return self.scalar_item(&name, args, ordinality, alias);
-        }
-        let args = self.coerced(args, &resolved.coercions, &resolved.arg_types)?;
-        let shown = alias.map_or_else(|| name.clone(), |a| fold(&a.name));
-        let single = resolved.func.columns.is_empty();
-        let mut columns: Vec<OutputColumn> = if single {
-            alloc::vec![column(&shown, resolved.ret)]
-        } else {
-            resolved
-                .func
-                .columns
-                .iter()
-                .map(|(name, type_oid)| column(name, *type_oid))
-                .collect()
-        };
-        let types = columns.iter().map(|c| c.type_oid).collect();
-        if ordinality {
-            columns.push(column("ordinality", oid::INT8));
-        }
-        let (vars, names) = self.column_vars(&columns, &shown);
-        let kind = LeafKind::Function {
-            function: resolved.func.oid,
-            args,
-            ordinality,
-            types,
-        };
-        self.leaves.push(Leaf { kind, vars });
-        let leaf = self.leaves.len() - 1;
-        self.push_item(
-            Some(shown),
-            None,
-            names,
-            alias,
-            None,
-            None,
-            single && !ordinality,
-        )?;
-        Ok(Tree::Leaf(leaf))
-    }
-
-    /// A function of one row in FROM: a query without FROM.
-    fn scalar_item(
-        &mut self,
-        name: &str,
-        args: Vec<Expr>,
-        ordinality: bool,
-        alias: Option<&ast::TableAlias>,
-    ) -> SqlResult<Tree> {
-        if ordinality {
-            return Err(SqlError::unsupported(
-                "WITH ORDINALITY on a function of one row",
-            ));
-        }
-        let value = self.within(Clause::FromFunction, |a| a.function_call(name, args))?;
-        let value = self.settle(value)?;
-        let shown = alias.map_or_else(|| String::from(name), |a| fold(&a.name));
-        let columns = alloc::vec![column(&shown, type_of(&value))];
-        // What it takes from its neighbours is handed in as to a lateral query.
-        let mut outer: Vec<Expr> = Vec::new();
-        let lateral = crate::walk::any(&value, &mut |e| matches!(e, Expr::Column { .. }));
-        let value = if lateral {
-            crate::walk::map(value, &mut |e| match e {
-                Expr::Column { .. } | Expr::Outer { .. } => {
-                    let index = outer
-                        .iter()
-                        .position(|o| crate::walk::same(o, e))
-                        .unwrap_or(outer.len());
-                    if index == outer.len() {
-                        outer.push(e.clone());
-                    }
-                    Some(Expr::Outer {
-                        index,
-                        type_oid: type_of(e),
-                    })
-                }
-                _ => None,
-            })
-        } else {
-            value
-        };
-        let input = Self::bare(Node::Nothing { filter: None }, Vec::new(), 1.0);
-        let plan = crate::finish::project(input, alloc::vec![value], columns);
-        self.query_leaf(plan, outer, Some(shown), alias)?;
-        if let Some(item) = self.level().names.items.last_mut() {
-            item.scalar = true;
-        }
-        Ok(Tree::Leaf(self.leaves.len() - 1))
-    }
-}
-
-fn column(name: &str, type_oid: Oid) -> OutputColumn {
-    OutputColumn {
-        name: name.into(),
-        type_oid,
-        typmod: -1,
-        table: 0,
-        attribute: 0,
     }
 }

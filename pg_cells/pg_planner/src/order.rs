@@ -113,10 +113,10 @@ impl Analyzer<'_> {
             let at = checked_ordinal(number, targets.len(), "ORDER BY")?;
             return Ok(targets[at].1.clone());
         }
-        if let Ast::Value(value) = ast {
-            if crate::literal::text_of(&value.value).is_some() {
-                return Err(error::syntax("non-integer constant in ORDER BY"));
-            }
+        if let Ast::Value(value) = ast
+            && crate::literal::text_of(&value.value).is_some()
+        {
+            return Err(error::syntax("non-integer constant in ORDER BY"));
         }
         let value = self.within(Clause::OrderBy, |a| a.expr(ast))?;
         self.settle(value)

@@ -4,21 +4,18 @@
 
 use crate::access::{Request, backward};
 use crate::analyzer::{Analyzer, Var};
-use crate::join::{Side, join_rows};
+use crate::join::Side;
 use crate::leaf::{LeafKind, Tree};
+use crate::outer_joins::Pending;
 use crate::path::{OPERATOR, OrderKey, Path, ROW, Uses, is_never, is_true};
 use crate::select::Semi;
-use crate::walk::{self, any};
+use crate::walk::any;
 use alloc::vec::Vec;
-use pg_builtins::function_by_oid;
 use pg_plan::{Expr, JoinKind, Node};
 use pg_types::{SqlError, SqlResult, SqlState};
 
 /// A set of the block's leaves.
-type Mask = u128;
-
-/// With so few items every start is tried.
-const ALL_STARTS: usize = 8;
+pub type Mask = u128;
 
 /// A FROM list to be joined.
 pub struct Problem {
@@ -43,14 +40,16 @@ pub struct Wish<'w> {
 pub struct Bits(Vec<usize>);
 
 impl Bits {
-    fn of_leaf(&self, leaf: usize) -> Mask {
+    /// The bit of a leaf.
+    pub fn of_leaf(&self, leaf: usize) -> Mask {
         self.0
             .iter()
             .position(|have| *have == leaf)
             .map_or(0, |bit| 1 << bit)
     }
 
-    fn of_tree(&self, tree: &Tree) -> Mask {
+    /// The bits of a tree.
+    pub fn of_tree(&self, tree: &Tree) -> Mask {
         let mut leaves = Vec::new();
         tree.leaves(&mut leaves);
         leaves
@@ -58,7 +57,8 @@ impl Bits {
             .fold(0, |mask, leaf| mask | self.of_leaf(leaf))
     }
 
-    fn of_expr(&self, a: &Analyzer<'_>, expr: &Expr) -> Mask {
+    /// The bits of the leaves an expression uses.
+    pub fn of_expr(&self, a: &Analyzer<'_>, expr: &Expr) -> Mask {
         let mut mask = 0;
         any(expr, &mut |e| {
             if let Expr::Column { index, .. } = e {
@@ -71,28 +71,13 @@ impl Bits {
 }
 
 /// An item of the flattened FROM list.
-struct Item {
-    mask: Mask,
-    needs: Mask,
-    side: Option<Side>,
-    leaf: Option<usize>,
-    rows: f64,
-    cost: f64,
-}
-
-struct Pending {
-    kind: JoinKind,
-    side: Side,
-    needs: Mask,
-    conditions: Vec<Expr>,
-}
-
-/// An estimate while orders are compared.
-#[derive(Clone, Copy)]
-struct Estimate {
-    mask: Mask,
-    rows: f64,
-    cost: f64,
+pub struct Item {
+    pub mask: Mask,
+    pub needs: Mask,
+    pub side: Option<Side>,
+    pub leaf: Option<usize>,
+    pub rows: f64,
+    pub cost: f64,
 }
 
 impl Analyzer<'_> {
@@ -118,7 +103,8 @@ impl Analyzer<'_> {
         self.deeper(|a| a.join_list(problem, uses, wish, &bits))
     }
 
-    fn join_list(
+    /// Joins a FROM list of this block, or a part of it.
+    pub fn join_list(
         &mut self,
         problem: Problem,
         uses: &Uses,
@@ -228,41 +214,6 @@ impl Analyzer<'_> {
         }
     }
 
-    /// Whether a condition is never true when the leaves of `mask` give NULLs.
-    fn refuses_nulls(&self, condition: &Expr, mask: Mask, bits: &Bits) -> bool {
-        match condition {
-            Expr::IsNull {
-                input,
-                negated: true,
-            } => self.null_in_null_out(input, mask, bits),
-            Expr::And(list) => list.iter().any(|c| self.refuses_nulls(c, mask, bits)),
-            Expr::Or(list) => list.iter().all(|c| self.refuses_nulls(c, mask, bits)),
-            Expr::Quantified {
-                left,
-                quantifier: pg_plan::Quantifier::Any,
-                ..
-            } => self.null_in_null_out(left, mask, bits),
-            other => self.null_in_null_out(other, mask, bits),
-        }
-    }
-
-    fn null_in_null_out(&self, expr: &Expr, mask: Mask, bits: &Bits) -> bool {
-        match expr {
-            Expr::Column { .. } => bits.of_expr(self, expr) & mask != 0,
-            Expr::Call { function, args, .. } => {
-                function_by_oid(*function).is_some_and(|f| f.strict)
-                    && args
-                        .iter()
-                        .any(|arg| self.null_in_null_out(arg, mask, bits))
-            }
-            Expr::Relabel { input, .. }
-            | Expr::CastViaText { input, .. }
-            | Expr::ApplyTypmod { input, .. } => self.null_in_null_out(input, mask, bits),
-            Expr::Not(input) => self.null_in_null_out(input, mask, bits),
-            _ => false,
-        }
-    }
-
     /// No rows at all, with the columns that the operators above expect.
     fn empty_path(&self, units: &[Tree], uses: &Uses) -> Path {
         let mut leaves = Vec::new();
@@ -298,7 +249,8 @@ impl Analyzer<'_> {
         )
     }
 
-    fn item(
+    /// An item with its path and the conditions on it alone.
+    pub fn item(
         &mut self,
         unit: Tree,
         mask: Mask,
@@ -384,142 +336,6 @@ impl Analyzer<'_> {
             .ok_or_else(|| SqlError::internal("a leaf without a path"))
     }
 
-    /// An outer join with the conditions above it.
-    fn outer_join(
-        &mut self,
-        tree: Tree,
-        above: Vec<Expr>,
-        uses: &Uses,
-        bits: &Bits,
-    ) -> SqlResult<Path> {
-        let Tree::Join {
-            kind,
-            left,
-            right,
-            on,
-        } = tree
-        else {
-            return Err(SqlError::internal("an outer join that is none"));
-        };
-        let (in_left, in_right) = (bits.of_tree(&left), bits.of_tree(&right));
-        let mut above = above;
-        let mut on = on;
-        let of = |a: &Analyzer<'_>, list: &mut Vec<Expr>, mask: Mask| -> Vec<Expr> {
-            list.extract_if(.., |c| {
-                let used = bits.of_expr(a, c);
-                used != 0 && used & !mask == 0 && !walk::is_volatile(c)
-            })
-            .collect()
-        };
-        let left_own = if kind == JoinKind::Left {
-            of(self, &mut above, in_left)
-        } else {
-            Vec::new()
-        };
-        let right_own = if kind == JoinKind::Left {
-            of(self, &mut on, in_right)
-        } else {
-            Vec::new()
-        };
-        let problem = Problem {
-            trees: alloc::vec![*left],
-            conditions: left_own,
-            semis: Vec::new(),
-        };
-        let left = self.join_list(problem, uses, Wish::default(), bits)?;
-        let right = self.side(*right, in_right, right_own, uses, bits)?;
-        let path = self.join_sides(kind, left, right, on, uses)?;
-        let share = self.all_selectivity(&above);
-        self.filtered(path, above, share)
-    }
-
-    /// The inner side of an outer, semi or anti join.
-    fn side(
-        &mut self,
-        tree: Tree,
-        mask: Mask,
-        mut own: Vec<Expr>,
-        uses: &Uses,
-        bits: &Bits,
-    ) -> SqlResult<Side> {
-        match tree {
-            Tree::Filter { tree, conditions } => {
-                let inside = conditions.iter().all(|c| bits.of_expr(self, c) != 0);
-                own.extend(conditions);
-                match *tree {
-                    Tree::Leaf(leaf) if inside => {
-                        self.side(Tree::Leaf(leaf), mask, own, uses, bits)
-                    }
-                    tree => {
-                        let problem = Problem {
-                            trees: alloc::vec![tree],
-                            conditions: own,
-                            semis: Vec::new(),
-                        };
-                        Ok(Side::Path(self.join_list(
-                            problem,
-                            uses,
-                            Wish::default(),
-                            bits,
-                        )?))
-                    }
-                }
-            }
-            Tree::Leaf(_) => {
-                let item = self.item(tree, mask, own, uses, bits, Wish::default())?;
-                item.side
-                    .ok_or_else(|| SqlError::internal("an item without a side"))
-            }
-            tree => {
-                let problem = Problem {
-                    trees: alloc::vec![tree],
-                    conditions: own,
-                    semis: Vec::new(),
-                };
-                Ok(Side::Path(self.join_list(
-                    problem,
-                    uses,
-                    Wish::default(),
-                    bits,
-                )?))
-            }
-        }
-    }
-
-    fn pending_join(&mut self, semi: Semi, uses: &Uses, bits: &Bits) -> SqlResult<Pending> {
-        let Semi {
-            kind,
-            mut trees,
-            mut conditions,
-        } = semi;
-        let mask = trees.iter().fold(0, |mask, tree| mask | bits.of_tree(tree));
-        let own: Vec<Expr> = conditions
-            .extract_if(.., |c| {
-                let used = bits.of_expr(self, c);
-                used != 0 && used & !mask == 0
-            })
-            .collect();
-        let needs = conditions.iter().fold(0, |m, c| m | bits.of_expr(self, c)) & !mask;
-        let side = match (trees.pop(), trees.is_empty()) {
-            (Some(tree), true) => self.side(tree, mask, own, uses, bits)?,
-            (last, _) => {
-                trees.extend(last);
-                let problem = Problem {
-                    trees,
-                    conditions: own,
-                    semis: Vec::new(),
-                };
-                Side::Path(self.join_list(problem, uses, Wish::default(), bits)?)
-            }
-        };
-        Ok(Pending {
-            kind,
-            side,
-            needs,
-            conditions,
-        })
-    }
-
     /// Joins the items in a good order.
     fn run(
         &mut self,
@@ -567,110 +383,5 @@ impl Analyzer<'_> {
             path = self.join_sides(semi.kind, path, semi.side, semi.conditions, uses)?;
         }
         Ok(path)
-    }
-
-    /// The cheapest of the greedy orders.
-    fn choose_order(&self, items: &[Item], loose: &[(Mask, Expr)]) -> SqlResult<Vec<usize>> {
-        if items.len() <= 1 {
-            return Ok((0..items.len()).collect());
-        }
-        let mut starts: Vec<usize> = (0..items.len())
-            .filter(|at| items[*at].needs == 0)
-            .collect();
-        starts.sort_by(|a, b| items[*a].rows.total_cmp(&items[*b].rows));
-        if items.len() > ALL_STARTS {
-            starts.truncate(1);
-        }
-        let shares: Vec<f64> = loose.iter().map(|(_, c)| self.selectivity(c)).collect();
-        let mut best: Option<(f64, Vec<usize>)> = None;
-        for start in starts {
-            if let Some((cost, order)) = self.greedy(items, loose, &shares, start) {
-                if best.as_ref().is_none_or(|(have, _)| cost < *have) {
-                    best = Some((cost, order));
-                }
-            }
-        }
-        match best {
-            Some((_, order)) => Ok(order),
-            // Lateral items that need only what encloses the block.
-            None if items.iter().all(|item| item.needs == 0) => Ok((0..items.len()).collect()),
-            None => Err(SqlError::unsupported("this nesting of lateral items")),
-        }
-    }
-
-    fn greedy(
-        &self,
-        items: &[Item],
-        loose: &[(Mask, Expr)],
-        shares: &[f64],
-        start: usize,
-    ) -> Option<(f64, Vec<usize>)> {
-        let mut order = alloc::vec![start];
-        let mut now = Estimate {
-            mask: items[start].mask,
-            rows: items[start].rows,
-            cost: items[start].cost,
-        };
-        while order.len() < items.len() {
-            let mut best: Option<(bool, Estimate, usize)> = None;
-            for (at, item) in items.iter().enumerate() {
-                if order.contains(&at) || item.needs & !now.mask != 0 {
-                    continue;
-                }
-                let (connected, next) = self.step(now, item, loose, shares);
-                let better = best.as_ref().is_none_or(|(have, estimate, _)| {
-                    (connected && !have)
-                        || connected == *have
-                            && next.cost + next.rows < estimate.cost + estimate.rows
-                });
-                if better {
-                    best = Some((connected, next, at));
-                }
-            }
-            let (_, next, at) = best?;
-            now = next;
-            order.push(at);
-        }
-        Some((now.cost, order))
-    }
-
-    fn step(
-        &self,
-        now: Estimate,
-        item: &Item,
-        loose: &[(Mask, Expr)],
-        shares: &[f64],
-    ) -> (bool, Estimate) {
-        let mask = now.mask | item.mask;
-        let mut share = 1.0;
-        let mut joining: Vec<&Expr> = Vec::new();
-        for ((used, condition), one) in loose.iter().zip(shares) {
-            if used & !mask == 0 && used & !now.mask != 0 && used & item.mask != 0 {
-                share *= one;
-                joining.push(condition);
-            }
-        }
-        let connected = !joining.is_empty() || item.needs != 0;
-        let rows = join_rows(JoinKind::Inner, now.rows, item.rows, share);
-        let hash = item.cost + (now.rows + item.rows) * OPERATOR * 2.0;
-        let looped = item.cost + now.rows * item.rows * OPERATOR;
-        let mut cost = if joining.is_empty() {
-            looped
-        } else {
-            hash.min(looped)
-        };
-        if let (Some(leaf), false) = (item.leaf, joining.is_empty()) {
-            if let Some(probe) = self.probe_cost(leaf, &joining) {
-                cost = cost.min(now.rows * probe);
-            }
-        }
-        (
-            connected,
-            Estimate {
-                mask,
-                rows,
-                cost: now.cost + cost + rows * ROW,
-            },
-        )
     }
 }

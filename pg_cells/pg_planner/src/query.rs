@@ -1,9 +1,9 @@
 //! Queries: WITH, the body, ORDER BY and LIMIT; VALUES and set operations.
 
 use crate::analyzer::{Analyzer, Clause};
+use crate::build::stripped;
 use crate::cte::with;
 use crate::error;
-use crate::finish::stripped;
 use crate::walk::type_of;
 use alloc::format;
 use alloc::string::ToString;
@@ -283,7 +283,7 @@ impl Analyzer<'_> {
             keys.push(self.output_key(&plan.columns, item)?);
         }
         let (limit, offset) = self.limit_values(tail)?;
-        Ok(crate::finish::sorted_and_limited(
+        Ok(crate::build::sorted_and_limited(
             plan, keys, limit, offset, tail.ties,
         ))
     }

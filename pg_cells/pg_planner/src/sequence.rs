@@ -34,28 +34,17 @@ pub fn info(
     let turned =
         before.is_some_and(|b| (b.increment > 0) != (increment > 0) || b.type_oid != type_oid);
     let kept = before.filter(|_| !turned);
-    let min = match spec.min {
-        Some(Some(min)) => min,
-        Some(None) => {
-            if increment > 0 {
-                1
-            } else {
-                least
-            }
-        }
-        None => kept.map_or(if increment > 0 { 1 } else { least }, |b| b.min),
-    };
-    let max = match spec.max {
-        Some(Some(max)) => max,
-        Some(None) => {
-            if increment > 0 {
-                most
-            } else {
-                -1
-            }
-        }
-        None => kept.map_or(if increment > 0 { most } else { -1 }, |b| b.max),
-    };
+    let up = increment > 0;
+    let lowest = if up { 1 } else { least };
+    let highest = if up { most } else { -1 };
+    let min = spec.min.map_or_else(
+        || kept.map_or(lowest, |b| b.min),
+        |min| min.unwrap_or(lowest),
+    );
+    let max = spec.max.map_or_else(
+        || kept.map_or(highest, |b| b.max),
+        |max| max.unwrap_or(highest),
+    );
     let name = pg_types::format_type(type_oid, -1);
     if min < least {
         return Err(invalid(format!(

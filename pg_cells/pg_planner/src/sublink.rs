@@ -1,9 +1,9 @@
 //! Subqueries in expressions: scalar, EXISTS, IN, ANY and ALL, ARRAY.
 
 use crate::analyzer::Analyzer;
+use crate::build::stripped;
 use crate::compare::row_members;
 use crate::error;
-use crate::finish::stripped;
 use crate::walk::type_of;
 use alloc::vec::Vec;
 use pg_builtins::resolve_operator;
@@ -162,7 +162,7 @@ impl Analyzer<'_> {
                 column.typmod = -1;
             }
         }
-        Ok(crate::finish::project(plan, exprs, columns))
+        Ok(crate::build::project(plan, exprs, columns))
     }
 
     /// Coerces a value that refers to places, not variables.

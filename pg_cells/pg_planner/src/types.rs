@@ -173,10 +173,10 @@ impl Analyzer<'_> {
             [schema, name] => (Some(schema.as_str()), name.as_str()),
             _ => return Err(no_type(&parts.join("."))),
         };
-        if schema.is_none() || schema == Some("pg_catalog") {
-            if let Some(found) = builtin(name, modifiers)? {
-                return Ok(found);
-            }
+        if (schema.is_none() || schema == Some("pg_catalog"))
+            && let Some(found) = builtin(name, modifiers)?
+        {
+            return Ok(found);
         }
         match self.ctx.catalog.user_type(&self.path, schema, name)? {
             Some(found) => match found.kind {

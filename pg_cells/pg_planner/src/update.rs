@@ -258,7 +258,7 @@ impl Analyzer<'_> {
                 .map(|var| path.bind(self.var(*var)))
                 .collect::<SqlResult<_>>()?;
             let columns = self.layout_columns(&wanted);
-            let plan = crate::finish::project(path.plan, exprs, columns);
+            let plan = crate::build::project(path.plan, exprs, columns);
             Path {
                 plan,
                 layout: wanted,

@@ -1,7 +1,7 @@
 //! Statements as a whole, and commands that are no query.
 
 use crate::analyzer::{Analyzer, qualified};
-use crate::finish::stripped;
+use crate::build::stripped;
 use crate::target::Change;
 use alloc::boxed::Box;
 use alloc::format;
@@ -74,11 +74,15 @@ impl Analyzer<'_> {
         Ok(plan)
     }
 
+    // A table of the variants, so longer than a function should be.
     fn command(&mut self, command: &Command) -> SqlResult<Utility> {
         Ok(match command {
             Command::Ready(utility) => utility.clone(),
             Command::Explain { options, statement } => {
                 let inner = self.statement(statement)?;
+                if options.format != pg_plan::ExplainFormat::Text {
+                    return Err(SqlError::unsupported("EXPLAIN in another format than text"));
+                }
                 let explainable = matches!(
                     &inner,
                     Planned::Query(_) | Planned::Utility(Utility::CreateTableAs { .. })
@@ -252,15 +256,15 @@ impl Analyzer<'_> {
         if copy.condition.is_some() {
             return Err(SqlError::unsupported("WHERE in COPY FROM"));
         }
-        if let Some(encoding) = &copy.options.encoding {
-            if !matches!(
+        if let Some(encoding) = &copy.options.encoding
+            && !matches!(
                 encoding.to_lowercase().as_str(),
                 "utf8" | "utf-8" | "unicode"
-            ) {
-                return Err(SqlError::unsupported(format!(
-                    "COPY in the encoding {encoding}"
-                )));
-            }
+            )
+        {
+            return Err(SqlError::unsupported(format!(
+                "COPY in the encoding {encoding}"
+            )));
         }
         let source = match (&copy.table, &copy.query) {
             (Some((name, columns)), _) if copy.from => {

@@ -8,11 +8,11 @@ use pg_types::SqlError;
 use std::sync::Arc;
 
 #[derive(Default)]
-struct Text(String);
+struct Text(Vec<u8>);
 
 impl CopySink for Text {
     fn data(&mut self, bytes: &[u8]) -> Result<(), SqlError> {
-        self.0.push_str(std::str::from_utf8(bytes).expect("UTF-8"));
+        self.0.extend_from_slice(bytes);
         Ok(())
     }
 }
@@ -29,7 +29,7 @@ fn copy_in(
     session: &mut Session,
     t: &Arc<Relation>,
     options: CopyOptions,
-    data: &str,
+    data: impl AsRef<[u8]>,
     chunk: usize,
 ) -> Result<u64, SqlError> {
     let source = CopySource::From {
@@ -42,13 +42,17 @@ fn copy_in(
         .unwrap()
         .copy_in(&Copy { source, options })?;
     session.tx.start_command().unwrap();
-    for bytes in data.as_bytes().chunks(chunk) {
+    for bytes in data.as_ref().chunks(chunk) {
         copy.feed(bytes, &mut session.exec(&[]))?;
     }
     copy.finish(&mut session.exec(&[]))
 }
 
-fn copy_out(session: &mut Session, t: &Arc<Relation>, options: CopyOptions) -> String {
+fn text_out(session: &mut Session, t: &Arc<Relation>, options: CopyOptions) -> String {
+    String::from_utf8(copy_out(session, t, options)).expect("UTF-8")
+}
+
+fn copy_out(session: &mut Session, t: &Arc<Relation>, options: CopyOptions) -> Vec<u8> {
     let copy = Copy {
         source: CopySource::To(scan(t)),
         options,
@@ -73,7 +77,7 @@ fn text_goes_in_and_out_unchanged() {
             copy_in(&mut session, &t, CopyOptions::default(), data, chunk).unwrap(),
             4
         );
-        assert_eq!(copy_out(&mut session, &t, CopyOptions::default()), data);
+        assert_eq!(text_out(&mut session, &t, CopyOptions::default()), data);
         assert_eq!(
             session.rows(&by_key(&t, int(2), false)),
             ["2,null,tab\tline\nback\\slash"]
@@ -92,7 +96,7 @@ fn csv_goes_in_and_out_unchanged() {
         create(&t);
         let mut session = Session::begin();
         assert_eq!(copy_in(&mut session, &t, csv(), data, chunk).unwrap(), 5);
-        assert_eq!(copy_out(&mut session, &t, csv()), data);
+        assert_eq!(text_out(&mut session, &t, csv()), data);
         assert_eq!(session.rows(&by_key(&t, int(5), false)), ["5,50,null"]);
         assert_eq!(session.rows(&by_key(&t, int(4), false)), ["4,40,"]);
     }
@@ -117,7 +121,7 @@ fn headers_ends_and_strange_delimiters() {
         2
     );
     assert_eq!(
-        copy_out(&mut session, &t, options.clone()),
+        text_out(&mut session, &t, options.clone()),
         "c|c|c\n1|-|x\n2|2|\"-\"\n"
     );
     let error = copy_in(&mut session, &t, options, "a|x|c\n", 5).unwrap_err();
@@ -203,4 +207,34 @@ fn many_rows_keep_their_index() {
     );
     let error = copy_in(&mut session, &t, CopyOptions::default(), "17\t1\tx\n", 100).unwrap_err();
     assert_eq!(error.code().code(), "23505");
+}
+
+#[test]
+fn binary_goes_in_and_out_unchanged() {
+    let _alone = alone();
+    let _db = database();
+    let binary = || CopyOptions {
+        format: CopyFormat::Binary,
+        ..CopyOptions::default()
+    };
+    let (from, to) = (table(43_000), table(43_010));
+    create(&from);
+    create(&to);
+    let mut session = Session::begin();
+    let text = "1\t10\tplain\n2\t\\N\t\n3\t30\t\\N\n";
+    copy_in(&mut session, &from, CopyOptions::default(), text, 100).unwrap();
+    let data = copy_out(&mut session, &from, binary());
+    assert!(data.starts_with(b"PGCOPY\n\xff\r\n\0"));
+    assert!(data.ends_with(&[0xff, 0xff]));
+    assert_eq!(copy_in(&mut session, &to, binary(), &data, 3).unwrap(), 3);
+    assert_eq!(text_out(&mut session, &to, CopyOptions::default()), text);
+    let cut = &data[..data.len() - 2];
+    let error = copy_in(&mut session, &to, binary(), cut, 1000).unwrap_err();
+    assert_eq!(error.code().code(), "23505");
+    let t = table(43_020);
+    create(&t);
+    let error = copy_in(&mut session, &t, binary(), cut, 1000).unwrap_err();
+    assert_eq!(error.message(), "unexpected EOF in COPY data");
+    let error = copy_in(&mut session, &t, binary(), "not a copy file at all", 1000).unwrap_err();
+    assert_eq!(error.message(), "COPY file signature not recognized");
 }

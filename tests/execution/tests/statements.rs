@@ -77,6 +77,15 @@ fn a_prepared_plan_runs_again_and_after_a_swap() {
             expected
         );
     }
+    // An error leaves nothing behind that the next execution would meet.
+    let wrong =
+        pg_executor_port::prepare(Arc::new(insert(&t, &[(5, 5, "v"), (1, 1, "w")]))).unwrap();
+    for _ in 0..2 {
+        session.tx.savepoint("s");
+        let error = session.execute(&wrong, &[]).unwrap_err();
+        assert_eq!(error.code().code(), "23505");
+        session.tx.rollback_to("s").unwrap();
+    }
     // A portal that is suspended over the swap goes on in the old code.
     session.tx.start_command().unwrap();
     let all = pg_executor_port::prepare(Arc::new(scan(&t))).unwrap();
@@ -265,15 +274,24 @@ fn an_index_built_later_finds_updated_rows() {
         session.rows(&by_key(&later, int(1007), false)),
         ["7,1007,text"]
     );
-    let unique = pg_plan::Index {
-        unique: true,
-        file: 161,
-        ..(*later.indexes[0]).clone()
-    };
-    let unique = Arc::new(unique);
+    rows::check_index(pg_table(160));
+}
+
+#[test]
+fn a_unique_index_is_not_built_over_equal_keys() {
+    let _alone = alone();
+    let _db = database();
+    let t = table(180);
+    create(&t);
+    let mut session = Session::begin();
+    session
+        .run(&insert(&t, &[(1, 5, "x"), (2, 5, "y")]))
+        .unwrap();
+    session.tx.start_command().unwrap();
+    let unique = index(180, 190, 2, true);
     create_index(&unique);
     let build = IndexBuild {
-        relation: &later,
+        relation: &t,
         index: &unique,
         exprs: None,
     };
@@ -286,7 +304,10 @@ fn an_index_built_later_finds_updated_rows() {
         (error.code().code(), error.message()),
         ("23505", "could not create unique index \"t_2_idx\"")
     );
-    rows::check_index(pg_table(160));
+    assert_eq!(
+        error.fields().detail.as_deref(),
+        Some("Key (b)=(5) is duplicated.")
+    );
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //! `cargo run --release -p rows --example cost`
 
 use pg_btree_port::{Cursor, EntryBatch};
-use pg_heap_port::{RowBatch, RowBuf, UpdateOutcome};
+use pg_buffer_port::FileId;
+use pg_heap_port::{RowBatch, RowBuf, Tid, UpdateOutcome};
 use pg_txn_port::LockMode;
 use rows::*;
 use std::time::Instant;
@@ -17,10 +18,20 @@ fn measure(what: &str, times: u32, mut body: impl FnMut(u32)) {
     println!("{what:44} {each:>8} ns");
 }
 
+fn row(id: u32) -> Vec<u8> {
+    [&id.to_be_bytes()[..], &[7; 90]].concat()
+}
+
 fn main() {
     let _db = Db::with(1 << 30, "buffers=256M log_size=128M");
     let (table, index) = (create_table(100), create_index(101));
-    let row = |id: u32| [&id.to_be_bytes()[..], &[7; 90]].concat();
+    let tids = fill(table, index);
+    reads(table, index, &tids);
+    changes(table, index, &tids);
+}
+
+/// Loads the table, and answers where its rows are.
+fn fill(table: FileId, index: FileId) -> Vec<Tid> {
     let mut tx = begin();
     look(&mut tx);
     let mut tids = Vec::new();
@@ -37,7 +48,10 @@ fn main() {
         add_entry(&mut tx, index, &n.to_be_bytes(), tids[n as usize]);
     });
     tx.commit().expect("committed");
+    tids
+}
 
+fn reads(table: FileId, index: FileId, tids: &[Tid]) {
     measure("begin, lock, snapshot, commit (reader)", ROWS, |_| {
         let mut tx = begin();
         tx.lock_relation(100, LockMode::AccessShare)
@@ -68,7 +82,10 @@ fn main() {
         pg_btree_port::next_batch(index, &mut cursor, &mut entries).expect("an entry");
         assert_eq!(entries.len(), 1);
     });
-    drop(tx);
+}
+
+fn changes(table: FileId, index: FileId, tids: &[Tid]) {
+    let (mut buf, mut random) = (RowBuf::new(), Random::new(2));
     let mut tx = begin();
     let mut change = |id: usize, n: u32| {
         let snapshot = look(&mut tx);

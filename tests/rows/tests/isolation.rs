@@ -207,6 +207,25 @@ fn a_row_deleted_meanwhile_is_reported_as_such() {
 }
 
 #[test]
+fn a_command_can_take_back_what_it_inserted() {
+    let _alone = alone();
+    let _db = Db::new();
+    let p = pair();
+    let mut a = begin();
+    look(&mut a);
+    let tid = pg_heap_port::insert(&mut a, p.table, b"3=30").unwrap();
+    let taken = pg_heap_port::delete(&mut a, p.table, tid);
+    assert_eq!(taken, Ok(UpdateOutcome::Updated { tid, hot: false }));
+    let again = pg_heap_port::delete(&mut a, p.table, tid);
+    assert_eq!(again, Ok(UpdateOutcome::SelfModified));
+    let state = pg_heap_port::liveness(&a, p.table, tid);
+    assert_eq!(state, Ok(pg_heap_port::Liveness::Dead));
+    assert_eq!(see(&mut a, &p), ["1=10", "2=20"]);
+    a.commit().unwrap();
+    assert_eq!(see(&mut begin(), &p), ["1=10", "2=20"]);
+}
+
+#[test]
 fn a_command_does_not_change_a_row_twice() {
     let _alone = alone();
     let _db = Db::new();
@@ -427,126 +446,25 @@ fn a_unique_key_waits_for_the_one_who_has_it() {
     assert_eq!(waiting.goes_on(), Inserted::Duplicate(p.two));
 }
 
-/// Of many who insert the same keys, exactly one has each.
 #[test]
-fn racing_for_unique_keys_has_one_winner_each() {
+fn who_has_given_up_waiting_stands_in_nobodys_way() {
     let _alone = alone();
     let _db = Db::new();
-    let (table, index) = (create_table(100), create_index(101));
-    let wins: u32 = thread::scope(|scope| {
-        let racers: Vec<_> = (0..6u64)
-            .map(|who| {
-                scope.spawn(move || {
-                    let mut random = Random::new(who);
-                    let mut wins = 0;
-                    for key in 0..400u32 {
-                        let mut tx = begin();
-                        look(&mut tx);
-                        let row = key.to_be_bytes();
-                        let tid = pg_heap_port::insert(&mut tx, table, &row).unwrap();
-                        let done =
-                            pg_btree_port::insert(&mut tx, index, table, &row, tid, true).unwrap();
-                        if done == Inserted::Done && random.below(3) > 0 {
-                            tx.commit().unwrap();
-                            wins += 1;
-                        }
-                    }
-                    wins
-                })
-            })
-            .collect();
-        racers.into_iter().map(|r| r.join().unwrap()).sum()
-    });
-    let all = contents(&look(&mut begin()), table);
-    let mut distinct = all.clone();
-    distinct.dedup();
-    assert_eq!((all.len(), distinct.len()), (wins as usize, wins as usize));
-    assert!(wins > 350);
-    check_index(index);
-}
-
-/// Money moves between accounts; its sum stays, for every reader.
-#[test]
-fn transfers_keep_the_sum_for_everyone() {
-    let _alone = alone();
-    let _db = Db::new();
-    const ACCOUNTS: u32 = 20;
-    let (table, index) = (create_table(100), create_index(101));
-    let mut tx = begin();
-    look(&mut tx);
-    for id in 0..ACCOUNTS {
-        let row = [id.to_be_bytes(), 1_000u32.to_be_bytes()].concat();
-        let tid = pg_heap_port::insert(&mut tx, table, &row).unwrap();
-        add_entry(&mut tx, index, &row[..4], tid);
+    let p = pair();
+    let (mut a, mut b, mut c) = (begin(), begin(), begin());
+    for tx in [&mut a, &mut b, &mut c] {
+        tx.set_lock_timeout(30_000_000);
+        look(tx);
     }
-    tx.commit().unwrap();
-    let amount = |row: &[u8]| u32::from_be_bytes(row[4..8].try_into().unwrap());
-    let sum = |rows: &[Vec<u8>]| rows.iter().map(|r| amount(r)).sum::<u32>();
-    let transfer = move |tx: &mut Transaction, from: u32, to: u32| -> Result<(), TxnError> {
-        for (id, by) in [(from, -7i32), (to, 7)] {
-            let snapshot = look(tx);
-            let (mut tid, _) = lookup(&snapshot, index, table, &id.to_be_bytes())[0];
-            let mut row = RowBuf::new();
-            loop {
-                assert!(pg_heap_port::fetch_any(table, tid, &mut row).unwrap());
-                let changed = amount(&row.bytes).wrapping_add_signed(by);
-                let new = [id.to_be_bytes(), changed.to_be_bytes()].concat();
-                match pg_heap_port::update(tx, table, tid, &new, true) {
-                    Ok(UpdateOutcome::Updated { tid, hot }) => {
-                        if !hot {
-                            add_entry(tx, index, &id.to_be_bytes(), tid);
-                        }
-                        break;
-                    }
-                    Ok(UpdateOutcome::Concurrent { newest }) => tid = newest,
-                    Err(HeapError::Txn(error)) => return Err(error),
-                    other => panic!("{other:?}"),
-                }
-            }
-        }
-        Ok(())
-    };
-    thread::scope(|scope| {
-        for who in 0..4u64 {
-            scope.spawn(move || {
-                let mut random = Random::new(who);
-                let mut done = 0;
-                while done < 300 {
-                    let mut tx = begin();
-                    tx.set_deadlock_timeout(5_000_000);
-                    let from = random.below(u64::from(ACCOUNTS)) as u32;
-                    let to = random.below(u64::from(ACCOUNTS)) as u32;
-                    match transfer(&mut tx, from, to) {
-                        Ok(()) if random.below(5) > 0 => tx.commit().unwrap(),
-                        Ok(()) | Err(TxnError::Deadlock) => drop(tx),
-                        Err(error) => panic!("{error:?}"),
-                    }
-                    done += 1;
-                }
-            });
-        }
-        for _ in 0..2 {
-            scope.spawn(move || {
-                for _ in 0..150 {
-                    let mut tx = begin();
-                    let snapshot = look(&mut tx);
-                    let all = contents(&snapshot, table);
-                    assert_eq!(
-                        (all.len(), sum(&all)),
-                        (ACCOUNTS as usize, ACCOUNTS * 1_000)
-                    );
-                    for id in 0..ACCOUNTS {
-                        let found = lookup(&snapshot, index, table, &id.to_be_bytes());
-                        assert_eq!(found.len(), 1, "account {id}");
-                    }
-                }
-            });
-        }
-    });
-    let all = contents(&look(&mut begin()), table);
-    assert_eq!(sum(&all), ACCOUNTS * 1_000);
-    check_heap(table);
-    check_index(index);
-    // Hot updates and pruning kept the table small.
-    assert!(pg_heap_port::blocks(table).unwrap() < 12);
+    update(&mut a, p.table, p.one, b"1=11").unwrap();
+    b.savepoint("s");
+    let gave_up = pg_heap_port::delete(&mut b, p.table, p.one);
+    assert_eq!(gave_up, Err(HeapError::Txn(TxnError::LockTimeout)));
+    b.rollback_to("s").unwrap();
+    let (table, one) = (p.table, p.one);
+    let waiting = thread::spawn(move || update(&mut c, table, one, b"1=12").map(|_| c.commit()));
+    thread::sleep(Duration::from_millis(5));
+    a.rollback();
+    assert_eq!(waiting.join().unwrap(), Ok(Ok(())));
+    assert_eq!(see(&mut b, &p), ["1=12", "2=20"]);
 }

@@ -271,3 +271,42 @@ fn a_cursor_can_be_left_and_taken_up_again() {
     assert_eq!(batch.tids[0], Tid::new(8_999, 1));
     assert!(batch.key(0).is_none());
 }
+
+#[test]
+fn a_row_updated_often_does_not_fill_its_unique_index() {
+    let _alone = alone();
+    let _db = Db::new();
+    let (table, index) = (create_table(100), create_index(101));
+    let mut tid = None;
+    let mut old = begin_repeatable();
+    look(&mut old);
+    let mut held = Some(old);
+    for n in 0..3_000u32 {
+        let mut tx = begin();
+        look(&mut tx);
+        let new = match tid {
+            None => pg_heap_port::insert(&mut tx, table, &n.to_be_bytes()).unwrap(),
+            Some(tid) => {
+                let row = n.to_be_bytes();
+                match pg_heap_port::update(&mut tx, table, tid, &row, false).unwrap() {
+                    pg_heap_port::UpdateOutcome::Updated { tid, hot: false } => tid,
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        let done = pg_btree_port::insert(&mut tx, index, table, b"key", new, true).unwrap();
+        assert_eq!(done, Inserted::Done);
+        tx.commit().unwrap();
+        tid = Some(new);
+        // What an old snapshot may still want to see stays for so long.
+        if n == 400 {
+            assert_eq!(check_index(index), 401);
+            held = None;
+        }
+    }
+    assert!(held.is_none());
+    assert!(check_index(index) < 40);
+    assert!(pg_buffer_port::blocks(index).unwrap() < 5);
+    let found = lookup(&look(&mut begin()), index, table, b"key");
+    assert_eq!(found, [(tid.unwrap(), 2_999u32.to_be_bytes().to_vec())]);
+}

@@ -2,14 +2,13 @@
 //! them, over real tables on a simulated disk; the catalog alone is one in
 //! memory that CREATE fills.
 
-#[path = "../../../pg_cells/pg_planner/tests/memory/mod.rs"]
-mod memory;
+pub mod memory;
 pub mod script;
 
 use execution::Session;
 use memory::Memory;
 use pg_executor_port::IndexBuild;
-use pg_parser_port::PARSER;
+use pg_parser_port::{Literal, PARSER};
 use pg_plan::{Ddl, Planned, Utility};
 use pg_planner_port::{PLANNER, PlanContext};
 use pg_types::{Datum, FormatSettings, SqlError};
@@ -20,6 +19,9 @@ use std::sync::Arc;
 pub struct Sql {
     catalog: Memory,
     session: Session,
+    /// Statements go through the fingerprint where they have one: literals lifted
+    /// out, planned as parameters, handed in when run.
+    pub fingerprints: bool,
     _db: execution::Db,
 }
 
@@ -42,19 +44,30 @@ impl Sql {
         Sql {
             catalog: Memory::new(),
             session: Session::begin(),
+            fingerprints: false,
             _db: db,
         }
     }
 
     /// Runs one statement.
     pub fn run(&mut self, sql: &str) -> Result<Answer, SqlError> {
+        let normal = if self.fingerprints {
+            PARSER.enter().expect("a parser").normalize(sql)
+        } else {
+            None
+        };
+        let (sql, literals) = match &normal {
+            Some(normal) => (normal.key.as_str(), normal.literals.as_slice()),
+            None => (sql, &[][..]),
+        };
+        let types: Vec<_> = literals.iter().map(Literal::type_oid).collect();
         let mut answer = (Vec::new(), Vec::new());
         for parsed in PARSER.enter().expect("a parser").parse(sql)? {
             let planned = {
                 let context = PlanContext {
                     catalog: &self.catalog,
                     eval: &self.session.context,
-                    param_types: &[],
+                    param_types: &types,
                 };
                 PLANNER
                     .enter()
@@ -62,24 +75,38 @@ impl Sql {
                     .plan(&parsed.statement, &context)?
             };
             match planned {
-                Planned::Query(plan) => answer = self.query(plan)?,
+                Planned::Query(plan) => answer = self.query(plan, literals)?,
                 Planned::Utility(Utility::Ddl(ddl)) => self.change(&ddl)?,
                 Planned::Utility(other) => {
-                    return Err(SqlError::unsupported(format!("{}", other.tag(0))));
+                    return Err(SqlError::unsupported(other.tag(0).to_string()));
                 }
             }
         }
         Ok(answer)
     }
 
-    fn query(&mut self, plan: pg_plan::Plan) -> Result<Answer, SqlError> {
+    fn query(&mut self, plan: pg_plan::Plan, literals: &[Literal]) -> Result<Answer, SqlError> {
         let types: Vec<_> = plan.columns.iter().map(|c| c.type_oid).collect();
+        let mut params = Vec::new();
+        for (literal, of) in literals.iter().zip(&plan.params) {
+            let text = match literal {
+                Literal::Int4(n) => n.to_string(),
+                Literal::Int8(n) => n.to_string(),
+                Literal::Numeric(text) | Literal::Text(text) => text.clone(),
+            };
+            params.push(pg_builtins::input_value(
+                *of,
+                -1,
+                &text,
+                &self.session.context,
+            )?);
+        }
         let prepared = pg_executor_port::prepare(Arc::new(plan))?;
         self.session.tx.start_command().expect("a command");
         let mut rows: Vec<Vec<Datum>> = Vec::new();
         prepared
             .start()?
-            .next_batch(&mut self.session.exec(&[]), 0, &mut rows)?;
+            .next_batch(&mut self.session.exec(&params), 0, &mut rows)?;
         let settings = FormatSettings::default();
         let text = |row: &Vec<Datum>| {
             row.iter()
@@ -92,21 +119,27 @@ impl Sql {
     }
 
     fn change(&mut self, ddl: &Ddl) -> Result<(), SqlError> {
-        if let Ddl::CreateTable(table) = ddl {
-            if self.catalog.has(&table.name.name) {
-                return Err(SqlError::new(
-                    pg_types::SqlState::DUPLICATE_TABLE,
-                    "the table exists",
-                ));
-            }
+        let created = match ddl {
+            Ddl::CreateTable(table) => Some(&table.name.name),
+            Ddl::CreateView(view) if !view.or_replace => Some(&view.name.name),
+            _ => None,
+        };
+        if let Some(name) = created
+            && self.catalog.has(name)
+        {
+            return Err(SqlError::new(
+                pg_types::SqlState::DUPLICATE_TABLE,
+                "the relation exists",
+            ));
         }
-        if let Ddl::Drop(drop) = ddl {
-            if !drop.if_exists && !drop.names.iter().all(|n| self.catalog.has(&n.name)) {
-                return Err(SqlError::new(
-                    pg_types::SqlState::UNDEFINED_TABLE,
-                    "there is no such object",
-                ));
-            }
+        if let Ddl::Drop(drop) = ddl
+            && !drop.if_exists
+            && !drop.names.iter().all(|n| self.catalog.has(&n.name))
+        {
+            return Err(SqlError::new(
+                pg_types::SqlState::UNDEFINED_TABLE,
+                "there is no such object",
+            ));
         }
         if !self.catalog.apply(ddl) {
             return Err(SqlError::unsupported(ddl.tag()));

@@ -2,10 +2,12 @@
 
 use sql::{Sql, script};
 
-fn run(path: &std::path::Path) -> usize {
+fn run(path: &std::path::Path, fingerprints: bool) -> usize {
     let text = std::fs::read_to_string(path).unwrap();
     let _alone = execution::alone();
-    let complaints = script::run(&mut Sql::new(), &text);
+    let mut sql = Sql::new();
+    sql.fingerprints = fingerprints;
+    let complaints = script::run(&mut sql, &text);
     for complaint in complaints.iter().take(8) {
         println!("{}: {complaint}", path.display());
     }
@@ -17,7 +19,8 @@ fn scripts() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts");
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        assert_eq!(run(&path), 0, "{}", path.display());
+        assert_eq!(run(&path, false), 0, "{}", path.display());
+        assert_eq!(run(&path, true), 0, "{} by fingerprint", path.display());
     }
 }
 
@@ -28,7 +31,10 @@ fn corpus() {
     };
     let mut bad = 0;
     for path in list.split_whitespace() {
-        let here = run(std::path::Path::new(path));
+        let here = run(
+            std::path::Path::new(path),
+            std::env::var_os("MITOS_FINGERPRINTS").is_some(),
+        );
         println!("{path}: {here} complaints");
         bad += here;
     }

@@ -11,6 +11,12 @@
 
 extern crate alloc;
 
+mod shared;
+mod work;
+
+pub use shared::{OWN, SHARED, Shared, Stock};
+pub use work::RowWork;
+
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -22,6 +28,12 @@ use port::{Component, Port};
 
 /// What the catalog does. Calls may read pages, so they may block.
 pub trait Catalog: Component {
+    /// See [`open`].
+    ///
+    /// # Errors
+    /// As there.
+    fn open(&self) -> Result<Opened, SqlError>;
+
     /// A number that changes with every committed change of the schema and with
     /// every uncommitted one of `tx` itself.
     fn version(&self, tx: &Transaction) -> u64;
@@ -101,8 +113,9 @@ pub trait Catalog: Component {
         relation: &Relation,
     ) -> Result<Vec<Vec<Datum>>, SqlError>;
 
-    /// Carries out a change of the schema: catalog rows, files, index builds,
-    /// checks of existing rows. Everything is undone with the transaction.
+    /// Carries out a change of the schema: catalog rows and files. What must
+    /// then be done with the rows of tables (filling indexes, checks) is in the
+    /// outcome, for the executor. Everything is undone with the transaction.
     ///
     /// # Errors
     /// With PostgreSQL's SQLSTATEs: 42P07, 42710, 2BP01, 23505 ...
@@ -154,6 +167,31 @@ pub trait Catalog: Component {
     ) -> Result<Option<Arc<TableStatistics>>, SqlError>;
 }
 
+/// Opens the catalogs once after a start, when storage and transactions run:
+/// makes them in a new database, removes what a crash left behind.
+///
+/// # Errors
+/// Failures of the storage; when nobody stands behind the port.
+pub fn open() -> Result<Opened, SqlError> {
+    SHARED.reset();
+    let catalog = CATALOG.enter().map_err(|_| {
+        SqlError::new(
+            pg_types::SqlState::CANNOT_CONNECT_NOW,
+            "the catalog is not running",
+        )
+    })?;
+    catalog.open()
+}
+
+/// What [`open`] did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Opened {
+    /// The database was new.
+    pub created: bool,
+    /// Files without an owner that were removed.
+    pub orphans: usize,
+}
+
 /// The catalog's door.
 pub static CATALOG: Port<dyn Catalog> = Port::new("pg_catalog");
 
@@ -178,6 +216,8 @@ pub struct DdlOutcome {
     pub notices: Vec<Notice>,
     /// The object created, if one was.
     pub object: Option<Oid>,
+    /// What the executor must do before the statement is done, in order.
+    pub work: Vec<RowWork>,
 }
 
 /// A notice: `table "x" does not exist, skipping`.

@@ -29,7 +29,7 @@ pub use context::{ExecContext, NoViews, RowSink, SpillFile, SpillStore, VirtualR
 pub use copy::{CopyIn, CopyInHandle, CopyOut, CopyOutHandle, CopySink};
 pub use query::{Measure, Prepared, PreparedPlan, Progress, Query, RunningQuery};
 pub use session::{InTransaction, Session, SharedTransaction};
-pub use utility::{IndexBuild, RowExprs, TableChangeRows, VacuumResult};
+pub use utility::{IndexBuild, RowExprs, TableChangeRows, VacuumResult, insert_plan};
 
 use alloc::sync::Arc;
 use pg_plan::{Copy, Plan};

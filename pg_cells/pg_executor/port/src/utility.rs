@@ -1,8 +1,11 @@
 //! Commands that touch all rows of a table.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
-use pg_plan::{Expr, Index, IndexExprs, Relation, TargetColumn};
+use alloc::vec::Vec;
+use pg_plan::{Expr, Index, IndexExprs, Node, Plan, Relation, TargetColumn};
+use pg_types::Datum;
 
 /// An index to be filled.
 #[derive(Clone, Copy, Debug)]
@@ -53,4 +56,50 @@ pub struct VacuumResult {
     pub removed: u64,
     /// Deleted versions that someone may still see.
     pub kept_dead: u64,
+}
+
+/// A plan that stores a query's rows in a table, its columns in order: CREATE
+/// TABLE AS, once the table is there. The query's columns are of the table's
+/// types.
+#[must_use]
+pub fn insert_plan(relation: &Arc<Relation>, rows: Plan) -> Plan {
+    let mut index = 0;
+    let mut values = Vec::with_capacity(relation.desc.len());
+    for attr in relation.desc.attrs() {
+        let type_oid = attr.type_oid;
+        let value = if attr.dropped {
+            Expr::Const {
+                value: Datum::Null,
+                type_oid,
+            }
+        } else {
+            index += 1;
+            Expr::Column {
+                index: index - 1,
+                type_oid,
+            }
+        };
+        values.push(TargetColumn {
+            value,
+            not_null: attr.not_null && !attr.dropped,
+        });
+    }
+    Plan {
+        columns: Vec::new(),
+        hidden: 0,
+        rows: rows.rows,
+        startup_cost: rows.startup_cost,
+        total_cost: rows.total_cost,
+        catalog_version: rows.catalog_version,
+        params: rows.params.clone(),
+        node: Box::new(Node::Insert {
+            relation: relation.clone(),
+            input: rows,
+            values,
+            checks: Vec::new(),
+            index_exprs: Vec::new(),
+            on_conflict: None,
+            returning: None,
+        }),
+    }
 }

@@ -1,13 +1,13 @@
 //! COPY FROM: [`Reader`] makes rows of a client's chunks, [`CopyFrom`] inserts
 //! them many at a time.
 
-use super::{Fields, Format, csv, damaged, text};
+use super::{Fields, Format, binary, csv, damaged, text};
 use crate::env::Env;
 use crate::op::Builder;
 use crate::op::modify::{RowChange, RowInserter};
 use crate::utility::with_env;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 use pg_executor_port::{CopyIn, ExecContext};
 use pg_plan::{Copy, CopyHeader, CopySource};
@@ -148,6 +148,10 @@ impl Reader {
         if self.ended {
             return None;
         }
+        if self.format.binary {
+            let end = binary::record_end(&self.pending, from, self.line == 0)?;
+            return Some((end, end));
+        }
         let complete = if self.format.csv {
             csv::line_end(&self.pending, from, &self.format)
         } else {
@@ -164,6 +168,9 @@ impl Reader {
         env: &Env<'_>,
         row: &mut Vec<Datum>,
     ) -> SqlResult<bool> {
+        if self.format.binary {
+            return self.take_binary(line, row);
+        }
         let bytes = self.pending.get(line).unwrap_or_default();
         if bytes == b"\\." {
             self.ended = true;
@@ -193,6 +200,35 @@ impl Reader {
             row.push(self.value(at, column, env)?);
         }
         Ok(true)
+    }
+
+    /// The same for the binary format, whose first record is the header.
+    fn take_binary(
+        &mut self,
+        range: core::ops::Range<usize>,
+        row: &mut Vec<Datum>,
+    ) -> SqlResult<bool> {
+        let bytes = self.pending.get(range).unwrap_or_default();
+        if self.line == 1 {
+            binary::check_header(bytes)?;
+            return Ok(false);
+        }
+        let columns = &self.columns;
+        let value = |at: usize, bytes: &[u8]| {
+            let column: &Column = &columns[at];
+            pg_types::wire::receive(column.type_oid, column.typmod, bytes)
+        };
+        let found = binary::read(bytes, columns.len(), row, value).map_err(|e| self.at_line(e))?;
+        self.ended |= !found;
+        Ok(found)
+    }
+
+    /// Nothing is missing at the end.
+    fn check_end(&self) -> SqlResult<()> {
+        if self.format.binary && !self.ended {
+            return Err(self.at_line(damaged("unexpected EOF in COPY data")));
+        }
+        Ok(())
     }
 
     fn value(&self, at: usize, column: &Column, env: &Env<'_>) -> SqlResult<Datum> {
@@ -247,11 +283,7 @@ impl Reader {
     }
 
     fn at_line(&self, error: SqlError) -> SqlError {
-        error.with_context(format!(
-            "COPY {}, line {}",
-            self.table,
-            self.line.to_string()
-        ))
+        error.with_context(format!("COPY {}, line {}", self.table, self.line))
     }
 }
 
@@ -264,7 +296,8 @@ impl CopyIn for CopyFrom {
     fn finish(&mut self, ctx: &mut ExecContext<'_>) -> Result<u64, SqlError> {
         with_env(ctx, |env| {
             self.advance(true, env)?;
-            self.inserter.foreign_keys().settle(env)
+            self.reader.check_end()?;
+            self.inserter.finish(env)
         })?;
         Ok(self.rows)
     }

@@ -1,7 +1,8 @@
 //! COPY: [`input`] takes a client's data apart and inserts the rows, [`output`]
-//! writes a query's rows. The text and CSV formats are in [`text`] and [`csv`],
+//! writes a query's rows. The formats are in [`text`], [`csv`] and [`binary`],
 //! their options in [`Format`].
 
+pub mod binary;
 pub mod csv;
 pub mod input;
 pub mod output;
@@ -12,9 +13,11 @@ use alloc::vec::Vec;
 use pg_plan::{CopyFormat, CopyHeader, CopyOptions};
 use pg_types::{SqlError, SqlResult, SqlState};
 
-/// The options of a text or CSV copy, with their defaults filled in.
+/// The options of a copy, with their defaults filled in.
 #[derive(Clone, Debug)]
 pub struct Format {
+    /// Binary; the other fields then mean nothing.
+    pub binary: bool,
     /// CSV rather than text.
     pub csv: bool,
     /// Between the values.
@@ -33,12 +36,16 @@ impl Format {
     /// Checks the options.
     ///
     /// # Errors
-    /// 0A000 for the binary format and strange encodings, 22023 and 42601 for
+    /// 0A000 for strange encodings, 22023 and 42601 for
     /// senseless options.
     pub fn new(options: &CopyOptions) -> SqlResult<Self> {
         let csv = options.format == CopyFormat::Csv;
-        if options.format == CopyFormat::Binary {
-            return Err(SqlError::unsupported("COPY in binary format"));
+        let binary = options.format == CopyFormat::Binary;
+        if binary && options.header != CopyHeader::No {
+            return Err(SqlError::new(
+                SqlState::FEATURE_NOT_SUPPORTED,
+                "cannot specify HEADER in BINARY mode",
+            ));
         }
         if options.encoding.as_deref().is_some_and(|e| !is_utf8(e)) {
             return Err(SqlError::unsupported("COPY in another encoding than UTF8"));
@@ -84,6 +91,7 @@ impl Format {
             ));
         }
         Ok(Format {
+            binary,
             csv,
             delimiter,
             null,

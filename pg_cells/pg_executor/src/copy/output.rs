@@ -1,6 +1,6 @@
-//! COPY TO: a query's rows as lines.
+//! COPY TO: a query's rows as lines, or in the binary format.
 
-use super::{Format, csv, text};
+use super::{Format, binary, csv, text};
 use crate::prepare::Running;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -85,6 +85,10 @@ impl Lines<'_> {
 impl RowSink for Lines<'_> {
     fn row(&mut self, row: &[Datum], session: &dyn EvalContext) -> Result<(), SqlError> {
         self.line.clear();
+        if self.format.binary {
+            binary::write(&mut self.line, row, self.types)?;
+            return self.sink.data(&self.line);
+        }
         for (at, value) in row.iter().enumerate() {
             let type_oid = self
                 .types
@@ -107,10 +111,19 @@ impl CopyOut for CopyTo {
             sink,
             line: Vec::new(),
         };
+        if self.format.binary {
+            binary::write_header(&mut lines.line);
+            lines.sink.data(&lines.line)?;
+        }
         if self.format.header != CopyHeader::No {
             lines.header(&self.names)?;
         }
         let progress = self.running.next_batch(ctx, 0, &mut lines)?;
+        if self.format.binary {
+            lines.line.clear();
+            binary::write_end(&mut lines.line);
+            lines.sink.data(&lines.line)?;
+        }
         Ok(progress.rows)
     }
 

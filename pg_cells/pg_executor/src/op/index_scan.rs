@@ -22,6 +22,9 @@ pub struct IndexScan {
     lower: Option<(Code, BoundKind)>,
     upper: Option<(Code, BoundKind)>,
     backward: bool,
+    /// Each range has one visible row at most: all columns of a unique key are
+    /// given.
+    single: bool,
     filter: Option<Code>,
     decoder: Decoder,
     /// Whether the bounds have been computed.
@@ -71,6 +74,8 @@ impl IndexScan {
             any: compile_option(scan.any.as_ref(), builder)?,
             lower: bound(&scan.lower, builder)?,
             upper: bound(&scan.upper, builder)?,
+            single: scan.index.unique
+                && scan.equal.len() + usize::from(scan.any.is_some()) == scan.index.keys.len(),
             backward: scan.direction == ScanDirection::Backward,
             filter: compile_option(scan.filter.as_ref(), builder)?,
             decoder: Decoder::new(&scan.relation, &scan.columns, scan.row_id),
@@ -226,6 +231,11 @@ impl Operator for IndexScan {
                 && !filter.is_true(&self.row, env)?
             {
                 continue;
+            }
+            if self.single {
+                // Looking for more would read the page again for nothing.
+                self.batch.clear();
+                self.cursor = None;
             }
             return Ok(true);
         }

@@ -24,6 +24,7 @@ pub mod project_set;
 pub mod seq_scan;
 pub mod set_op;
 pub mod sort;
+pub mod spill;
 pub mod values;
 pub mod virtual_scan;
 pub mod window;
@@ -94,6 +95,7 @@ impl Builder {
         Ok(Box::new(instrument::Measured::new(input, number)))
     }
 
+    /// A table: one line or two for each kind of node.
     fn build_node(&mut self, node: &Node) -> SqlResult<Input> {
         Ok(match node {
             Node::Nothing { filter } => {

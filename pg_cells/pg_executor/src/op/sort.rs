@@ -1,8 +1,10 @@
 //! [`Sort`]: all input rows in order. With a bound (LIMIT above) no more than
 //! about twice as many rows are kept: each time that many have gathered, they
 //! are sorted and cut, and later rows behind the last one kept are not even
-//! stored.
+//! stored. Without one, rows beyond `work_mem` go to disk as sorted runs, if
+//! there is disk space to be had ([`super::spill`]).
 
+use super::spill::{Merge, Run};
 use super::{Builder, Input, Operator};
 use crate::env::{Env, Memory};
 use crate::expr::{Code, compile_option};
@@ -10,6 +12,7 @@ use crate::rows::RowBuffer;
 use crate::sort_key::{KeyOrder, Keys, compare_keys};
 use alloc::vec::Vec;
 use core::cmp::Ordering;
+use pg_executor_port::SpillStore;
 use pg_plan::{Expr, Plan, SortKey};
 use pg_types::{Datum, SqlResult};
 
@@ -21,9 +24,14 @@ pub struct Sort {
     input: Input,
     keys: Keys,
     bound: Option<Code>,
-    sorted: Option<Sorter>,
+    sorted: Option<Sorted>,
     at: usize,
     scratch: Vec<Datum>,
+}
+
+enum Sorted {
+    Memory(Sorter),
+    Disk(Merge),
 }
 
 /// Rows that are sorted by keys beside them.
@@ -111,6 +119,23 @@ impl Sorter {
         self.order.get(at).map(|i| self.keys.row(*i as usize))
     }
 
+    /// Bytes it holds.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.rows.bytes() + self.keys.bytes()
+    }
+
+    /// Writes the rows in order and forgets them.
+    fn spill(&mut self, store: &dyn SpillStore, memory: &mut Memory) -> SqlResult<Run> {
+        self.sort();
+        let mut run = Run::new(store)?;
+        for &at in &self.order {
+            run.push(self.keys.row(at as usize), self.rows.row(at as usize))?;
+        }
+        self.clear(memory);
+        Ok(run)
+    }
+
     /// Gives the memory back.
     pub fn clear(&mut self, memory: &mut Memory) {
         self.rows.clear(memory);
@@ -141,49 +166,60 @@ impl Sort {
         })
     }
 
-    fn read(&mut self, env: &mut Env<'_>) -> SqlResult<Sorter> {
+    fn read(&mut self, env: &mut Env<'_>) -> SqlResult<Sorted> {
         let bound = match &mut self.bound {
             Some(code) => code
                 .eval_int(&[], env)?
                 .and_then(|b| usize::try_from(b).ok()),
             None => None,
         };
-        let mut sorter = Sorter::new(
-            &self.keys.orders,
-            self.input.width(),
-            bound.unwrap_or(usize::MAX),
-        );
+        let bound = bound.unwrap_or(usize::MAX);
+        let mut sorter = Sorter::new(&self.keys.orders, self.input.width(), bound);
+        let mut runs = Vec::new();
         while self.input.next(env)? {
             env.tick()?;
             self.keys.eval(self.input.row(), env, &mut self.scratch)?;
             sorter.push(self.input.row(), &self.scratch, &mut env.run.memory)?;
+            if let Some(store) = env.spill
+                && sorter.bytes() > env.run.memory.work
+            {
+                runs.push(sorter.spill(store, &mut env.run.memory)?);
+            }
+        }
+        if let Some(store) = env.spill
+            && !runs.is_empty()
+        {
+            runs.push(sorter.spill(store, &mut env.run.memory)?);
+            return Ok(Sorted::Disk(Merge::new(&self.keys.orders, runs)?));
         }
         sorter.sort();
-        Ok(sorter)
+        Ok(Sorted::Memory(sorter))
     }
 }
 
 impl Operator for Sort {
     fn next(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
-        match &mut self.sorted {
+        match &self.sorted {
             None => {
-                let sorter = self.read(env)?;
-                self.sorted = Some(sorter);
+                let sorted = self.read(env)?;
+                self.sorted = Some(sorted);
                 self.at = 0;
             }
             Some(_) => self.at += 1,
         }
-        Ok(self
-            .sorted
-            .as_ref()
-            .is_some_and(|s| s.row(self.at).is_some()))
+        match &mut self.sorted {
+            Some(Sorted::Memory(sorter)) => Ok(sorter.row(self.at).is_some()),
+            Some(Sorted::Disk(merge)) => merge.advance(),
+            None => Ok(false),
+        }
     }
 
     fn row(&self) -> &[Datum] {
-        self.sorted
-            .as_ref()
-            .and_then(|s| s.row(self.at))
-            .unwrap_or_default()
+        match &self.sorted {
+            Some(Sorted::Memory(sorter)) => sorter.row(self.at).unwrap_or_default(),
+            Some(Sorted::Disk(merge)) => merge.row(),
+            None => &[],
+        }
     }
 
     fn width(&self) -> usize {
@@ -191,8 +227,8 @@ impl Operator for Sort {
     }
 
     fn reset(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
-        if let Some(mut sorted) = self.sorted.take() {
-            sorted.clear(&mut env.run.memory);
+        if let Some(Sorted::Memory(mut sorter)) = self.sorted.take() {
+            sorter.clear(&mut env.run.memory);
         }
         self.at = 0;
         self.input.reset(env)

@@ -114,6 +114,37 @@ fn several_values_are_probed_once_each_in_order() {
 }
 
 #[test]
+fn a_whole_unique_key_gives_one_row_a_value() {
+    let relation = table(2, &[(0, true)]);
+    let mut store = MemoryStore::default();
+    fill(
+        &mut store,
+        &relation,
+        &[
+            &[Some(1), Some(10)],
+            &[Some(2), Some(20)],
+            &[Some(3), Some(30)],
+        ],
+    );
+    let one = IndexScan {
+        equal: vec![int(2)],
+        ..index_scan(&relation)
+    };
+    assert_eq!(get(&mut store, one), ["2,20"]);
+    let items = [3, 9, 1].map(Datum::Int4).to_vec();
+    let array = Expr::Const {
+        value: Datum::array(oid::INT4, items),
+        type_oid: oid::INT4_ARRAY,
+    };
+    let scan = IndexScan {
+        any: Some(array),
+        direction: ScanDirection::Backward,
+        ..index_scan(&relation)
+    };
+    assert_eq!(get(&mut store, scan), ["3,30", "1,10"]);
+}
+
+#[test]
 fn a_descending_index_has_its_bounds_turned_around() {
     let mut relation = (*table(2, &[(0, false)])).clone();
     let mut index = (*relation.indexes[0]).clone();

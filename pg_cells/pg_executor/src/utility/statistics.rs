@@ -69,7 +69,7 @@ impl Sample {
             for (tid, bytes) in batch.iter() {
                 env.tick()?;
                 seen += 1;
-                if seen % keep != 0 {
+                if !usize::is_multiple_of(seen, keep) {
                     continue;
                 }
                 let mut row = Vec::new();
@@ -79,7 +79,7 @@ impl Sample {
                     let mut at = 0usize;
                     rows.retain(|_| {
                         at += 1;
-                        at % 2 == 0
+                        at.is_multiple_of(2)
                     });
                     keep *= 2;
                 }
@@ -170,7 +170,7 @@ fn fill_common(
         .filter(|&i| is_common(runs[i].1) && datum_size(runs[i].0) <= LONGEST)
         .map(|i| (i, runs[i].1))
         .collect();
-    common.sort_by(|a, b| b.1.cmp(&a.1));
+    common.sort_by_key(|&(_, count)| core::cmp::Reverse(count));
     common.truncate(TARGET);
     let share = |&(i, count): &(usize, usize)| (runs[i].0.clone(), count as f64 / sampled);
     statistics.common = common.iter().map(share).collect();

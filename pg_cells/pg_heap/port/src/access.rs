@@ -94,6 +94,8 @@ pub trait HeapAccess: Component {
     ) -> Result<LockOutcome, HeapError>;
     /// See [`crate::liveness`].
     fn liveness(&self, tx: &Transaction, file: FileId, tid: Tid) -> Result<Liveness, HeapError>;
+    /// See [`crate::is_dead`].
+    fn is_dead(&self, file: FileId, tid: Tid) -> Result<bool, HeapError>;
     /// See [`crate::prune`].
     fn prune(&self, file: FileId, block: u32) -> Result<bool, HeapError>;
     /// See [`crate::vacuum_collect`].

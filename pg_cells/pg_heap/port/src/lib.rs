@@ -137,8 +137,8 @@ pub fn update(
     HEAP.enter()?.update(tx, file, tid, row, keep_index_keys)
 }
 
-/// Deletes the version `tid`. [`UpdateOutcome::Updated`] then carries `tid`
-/// itself.
+/// Deletes the version `tid`, also one that the running command has inserted:
+/// so a row is taken back. [`UpdateOutcome::Updated`] then carries `tid` itself.
 ///
 /// # Errors
 /// As [`update`].
@@ -167,6 +167,16 @@ pub fn lock_row(
 /// When a page cannot be read.
 pub fn liveness(tx: &Transaction, file: FileId, tid: Tid) -> Result<Liveness, HeapError> {
     HEAP.enter()?.liveness(tx, file, tid)
+}
+
+/// Whether nobody will see any version in the chain of `tid` again, so that index
+/// entries with it are useless. True at most until a vacuum frees the slot: ask
+/// with the entry's page latched.
+///
+/// # Errors
+/// When a page cannot be read.
+pub fn is_dead(file: FileId, tid: Tid) -> Result<bool, HeapError> {
+    HEAP.enter()?.is_dead(file, tid)
 }
 
 /// Removes versions that nobody will see again from one page. Done by itself

@@ -64,7 +64,7 @@ pub enum Command {
         binary: bool,
     },
     /// COPY.
-    Copy(CopyCommand),
+    Copy(Box<CopyCommand>),
     /// VACUUM.
     Vacuum {
         /// Tables and columns; empty: all.

@@ -7,19 +7,19 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 /// The transaction itself or one savepoint in it.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Level {
     name: String,
     /// The id that writes at this level carry, once there was one.
     pub(crate) xid: Option<Xid>,
-    /// Ids of released savepoints within.
+    /// Ids of released savepoints within, ascending.
     merged: Vec<Xid>,
 }
 
 impl Level {
     #[inline]
     pub(crate) fn has(&self, xid: Xid) -> bool {
-        self.xid == Some(xid) || self.merged.contains(&xid)
+        self.xid == Some(xid) || self.merged.binary_search(&xid).is_ok()
     }
 
     pub(crate) fn ids(&self) -> impl Iterator<Item = Xid> + '_ {
@@ -86,7 +86,9 @@ impl Transaction {
         let at = self.savepoint_named(name)?;
         let ids: Vec<Xid> = self.savepoints[at..].iter().flat_map(Level::ids).collect();
         self.savepoints.truncate(at);
-        self.level_mut().merged.extend(ids);
+        let merged = &mut self.level_mut().merged;
+        merged.extend(ids);
+        merged.sort_unstable();
         Ok(())
     }
 }

@@ -94,6 +94,30 @@ impl Transaction {
         })
     }
 
+    /// A second hand on the same transaction, for functions that look into the
+    /// catalog while the first is lent to the statement that calls them. It sees
+    /// what the transaction had done when it was made, its locks are the
+    /// transaction's, and dropping it ends nothing. Make it while the transaction
+    /// has a snapshot; it must not write rows.
+    #[must_use]
+    pub fn companion(&self) -> Transaction {
+        Transaction {
+            proc: self.proc,
+            isolation: self.isolation,
+            read_only: self.read_only,
+            cancel: self.cancel.clone(),
+            limits: self.limits,
+            command: self.command,
+            command_used: self.command_used,
+            snapshot: self.snapshot.clone(),
+            earlier: self.earlier.clone(),
+            outermost: self.outermost.clone(),
+            savepoints: self.savepoints.clone(),
+            locks: self.locks.clone(),
+            ended: true,
+        }
+    }
+
     /// Lets `cancel` end its waits.
     pub fn set_cancel(&mut self, cancel: CancelToken) {
         self.cancel = cancel;

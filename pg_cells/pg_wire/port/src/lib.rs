@@ -1,2 +1,58 @@
-//! Port of pg_wire: PostgreSQL protocol v3: messages, sessions, COPY.
+//! Connections and sessions, as they outlive the cell that speaks the protocol.
+//!
+//! A [`Session`] is plain data: settings, the transaction, prepared statements,
+//! portals, cached plans and what is to be sent. The loops live here:
+//! [`start`] accepts connections and gives each a task, which reads one whole
+//! message at a time and hands it to [`Wire::step`] behind a gate. So `pg_wire`
+//! can be replaced between any two messages of an open connection, and a fault
+//! in any cell of the database ends at the statement: the client is told, the
+//! transaction is rolled back and the connection lives on. A statement that
+//! only read and of which nothing was sent yet is run once more instead.
+//!
+//! What the messages mean is the cell's business.
 #![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+mod fault;
+mod out;
+mod plans;
+mod registry;
+mod serve;
+mod session;
+mod settings;
+
+pub use out::{Out, Severity};
+pub use plans::{Body, PlanCache, Portal, Ready, Statement};
+pub use registry::{Activity, Entry, Registered, State, cancel, sessions};
+pub use serve::{MAX_MESSAGE, StartError, serve, start};
+pub use session::{Block, CopyState, Phase, Savepoint, SequenceMemory, Session, now};
+pub use settings::Settings;
+
+use port::{Component, Port};
+
+/// What came of a message.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Step {
+    /// Read on; what is to be sent may wait.
+    Continue,
+    /// Send, then read on.
+    Flush,
+    /// Send, then end the connection.
+    Close,
+}
+
+/// What speaks the protocol. Stateless: what it knows of a connection is in the
+/// session. A call may block.
+pub trait Wire: Component {
+    /// Handles one message of the client. `tag` is its first byte, 0 while the
+    /// session is in [`Phase::Startup`]; `body` is the rest without the length.
+    fn step(&self, session: &mut Session, tag: u8, body: &[u8]) -> Step;
+}
+
+/// The door of the wire cell.
+pub static WIRE: Port<dyn Wire> = Port::new("pg_wire");
+
+/// The same, without its type.
+pub static DOOR: &dyn port::Door = &WIRE;

@@ -137,7 +137,7 @@ impl Conflict {
     fn ask(&self, target: &mut Target, new: &[Datum], env: &mut Env<'_>) -> SqlResult<Option<Tid>> {
         let file = target.relation.file;
         for writer in &mut target.indexes {
-            if !self.arbiter.is_none_or(|a| a == writer.index.oid) {
+            if self.arbiter.is_some_and(|a| a != writer.index.oid) {
                 continue;
             }
             if writer.compute(new, env)? == Entry::Unique

@@ -1,4 +1,5 @@
-//! [`RowInserter`]: INSERT, row by row; COPY FROM uses it too.
+//! [`RowInserter`]: INSERT; COPY FROM uses it too. Rows that nobody waits for
+//! (RETURNING, ON CONFLICT) are stored many at a time.
 
 use super::conflict::Conflict;
 use super::target::{NewRow, Target};
@@ -32,6 +33,15 @@ struct Queue {
 /// Rows and bytes that are queued at most.
 const QUEUE_ROWS: usize = 512;
 const QUEUE_BYTES: usize = 128 * 1024;
+
+impl Queue {
+    fn clear(&mut self) {
+        self.rows.clear();
+        self.bytes.clear();
+        self.ends.clear();
+        self.tids.clear();
+    }
+}
 
 impl RowInserter {
     /// For an Insert node; its input is the caller's business.
@@ -95,22 +105,24 @@ impl RowInserter {
         if queue.ends.is_empty() {
             return Ok(());
         }
-        let starts = core::iter::once(0).chain(queue.ends.iter().copied());
-        let slice =
-            |(start, end): (usize, &usize)| queue.bytes.get(start..*end).unwrap_or_default();
-        let rows: Vec<&[u8]> = starts.zip(&queue.ends).map(slice).collect();
+        let file = self.target.relation.file;
         queue.tids.clear();
-        env.store
-            .insert_many(self.target.relation.file, &rows, &mut queue.tids)?;
+        if queue.ends.len() == 1 {
+            queue.tids.push(env.store.insert(file, &queue.bytes)?);
+        } else {
+            let starts = core::iter::once(0).chain(queue.ends.iter().copied());
+            let slice =
+                |(start, end): (usize, &usize)| queue.bytes.get(start..*end).unwrap_or_default();
+            let rows: Vec<&[u8]> = starts.zip(&queue.ends).map(slice).collect();
+            env.store.insert_many(file, &rows, &mut queue.tids)?;
+        }
         for (row, tid) in queue.rows.iter().zip(&queue.tids) {
             env.tick()?;
             if let Some((at, _)) = self.target.index_row(row, *tid, env)? {
                 return Err(self.target.duplicate(at, env));
             }
         }
-        queue.rows.clear();
-        queue.bytes.clear();
-        queue.ends.clear();
+        queue.clear();
         Ok(())
     }
 }
@@ -122,6 +134,10 @@ impl RowChange for RowInserter {
         shown: Option<&mut Vec<Datum>>,
         env: &mut Env<'_>,
     ) -> SqlResult<bool> {
+        if shown.is_none() && self.conflict.is_none() {
+            self.queue(row, env)?;
+            return Ok(true);
+        }
         self.values.compute(row, env, &mut self.new)?;
         self.target.check(&self.values, &self.new, env)?;
         let inserted = match &mut self.conflict {
@@ -146,6 +162,16 @@ impl RowChange for RowInserter {
             shown.extend_from_slice(row);
         }
         Ok(inserted)
+    }
+
+    fn finish(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        self.flush(env)?;
+        self.keys.settle(env)
+    }
+
+    fn clear(&mut self) {
+        self.keys.clear();
+        self.queue.clear();
     }
 
     fn foreign_keys(&mut self) -> &mut ForeignKeys {

@@ -93,6 +93,19 @@ pub trait RowChange: Send {
 
     /// The foreign keys that its changes concern.
     fn foreign_keys(&mut self) -> &mut ForeignKeys;
+
+    /// The statement is at its end.
+    ///
+    /// # Errors
+    /// As [`RowChange::change`]; 23503.
+    fn finish(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        self.foreign_keys().settle(env)
+    }
+
+    /// Forgets what an execution that failed has left.
+    fn clear(&mut self) {
+        self.foreign_keys().clear();
+    }
 }
 
 /// Runs a change for each input row.
@@ -146,7 +159,7 @@ impl Modify {
                 self.rows.push(&self.scratch, &mut env.run.memory)?;
             }
         }
-        self.change.foreign_keys().settle(env)
+        self.change.finish(env)
     }
 }
 
@@ -172,7 +185,7 @@ impl Operator for Modify {
 
     fn reset(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
         self.rows.clear(&mut env.run.memory);
-        self.change.foreign_keys().clear();
+        self.change.clear();
         self.affected = 0;
         self.done = false;
         self.at = 0;

@@ -78,7 +78,7 @@ fn aggregate(
     env: &mut Env<'_>,
     put: Put<'_>,
 ) -> SqlResult<()> {
-    let grows = frame.from_first();
+    let grows = frame.starts_first();
     let mut cell = code.cell()?;
     let mut fed = 0;
     let mut last: Option<(core::ops::Range<usize>, Datum)> = None;

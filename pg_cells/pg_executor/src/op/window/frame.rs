@@ -108,7 +108,7 @@ impl Frame {
     }
 
     /// Whether every frame starts with the partition.
-    pub fn from_first(&self) -> bool {
+    pub fn starts_first(&self) -> bool {
         matches!(self.start, Bound::First)
     }
 

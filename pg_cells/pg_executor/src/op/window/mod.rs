@@ -71,6 +71,11 @@ impl Partition {
         self.order_keys.push(keys, &mut env.run.memory)
     }
 
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// Number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
@@ -164,7 +169,7 @@ impl Window {
                     .is_some_and(|k| same_group(&self.partition_types, k, &self.scratch));
                 if !same {
                     self.keys = Some(core::mem::take(&mut self.scratch));
-                    if self.part.len() > 0 {
+                    if !self.part.is_empty() {
                         self.ahead = true;
                         break;
                     }
@@ -173,7 +178,7 @@ impl Window {
             self.order.eval(self.input.row(), env, &mut self.scratch)?;
             self.part.push(self.input.row(), &self.scratch, env)?;
         }
-        if self.part.len() == 0 {
+        if self.part.is_empty() {
             return Ok(false);
         }
         self.compute(env)?;

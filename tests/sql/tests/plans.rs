@@ -1,18 +1,16 @@
 //! Golden scripts: statements in, plans or errors out.
 //!
-//! In `scripts/NAME.txt` a line that begins with `> ` is a statement (continued
+//! In `plans/NAME.txt` a line that begins with `> ` is a statement (continued
 //! by lines that begin with `| `); below it stands what is expected: EXPLAIN's
 //! lines, the data of a utility statement, or an error. CREATE statements change
-//! the catalog in memory. `MITOS_BLESS=1 cargo test -p pg_planner` writes what
+//! the catalog in memory. `MITOS_BLESS=1 cargo test -p sql` writes what
 //! comes out.
 
-mod memory;
-
-use memory::Memory;
 use pg_parser_port::PARSER;
 use pg_plan::{ExplainOptions, Planned, Utility};
 use pg_planner_port::{PLANNER, PlanContext};
 use port::Options;
+use sql::memory::Memory;
 use std::fmt::Write;
 
 fn start() {
@@ -158,7 +156,7 @@ fn describe(error: &pg_types::SqlError) -> String {
 
 fn run(name: &str) {
     start();
-    let path = format!("{}/tests/scripts/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/plans/{name}.txt", env!("CARGO_MANIFEST_DIR"));
     let script = std::fs::read_to_string(&path).unwrap();
     let mut catalog = Memory::new();
     let mut out = String::new();
@@ -200,6 +198,44 @@ macro_rules! scripts {
 
 scripts! { tables select joins aggregate errors dml params subqueries utility }
 
+/// A join of many tables is planned by a greedy search: its time must not
+/// explode.
+#[test]
+fn sixty_tables() {
+    start();
+    let mut catalog = Memory::new();
+    let mut from = Vec::new();
+    let mut conditions = Vec::new();
+    for n in 1..=60 {
+        outcome(
+            &mut catalog,
+            &format!("create table t{n}(a{n} int primary key, b{n} int, x{n} varchar(40))"),
+        );
+        from.push(format!("t{n}"));
+        if n > 1 {
+            conditions.push(format!(
+                "a{} = b{}",
+                (n * 17) % 60 + 1,
+                (n * 17 + 17) % 60 + 1
+            ));
+        }
+    }
+    let sql = format!(
+        "select x1, x60 from {} where a5 = 3 and {}",
+        from.join(", "),
+        conditions.join(" and ")
+    );
+    let began = std::time::Instant::now();
+    let plan = outcome(&mut catalog, &sql);
+    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+    assert_eq!(plan.matches(" on t").count(), 60, "{plan}");
+    // A connected join needs no cross product.
+    assert_eq!(
+        plan.matches("Nested Loop\n").count() + plan.matches("Hash Join\n").count(),
+        59
+    );
+}
+
 /// sqllogictest's and clients' statements over a file, for work at the planner:
 /// counts what is refused.
 #[test]
@@ -226,4 +262,32 @@ fn corpus() {
             sample.trim().chars().take(700).collect::<String>()
         );
     }
+}
+
+/// The deepest statement that is not refused must fit a worker's stack.
+#[test]
+fn deepest_nesting() {
+    start();
+    let plan = |depth: usize| {
+        let sql = format!("select {}1{}", "(1 + ".repeat(depth), ")".repeat(depth));
+        let mut catalog = Memory::new();
+        outcome(&mut catalog, &sql)
+    };
+    let run = move || {
+        (0..400)
+            .step_by(10)
+            .map(plan)
+            .filter(|out| out.starts_with("=>"))
+            .count()
+    };
+    let kib: usize = std::env::var("MITOS_STACK_KIB")
+        .ok()
+        .and_then(|v| v.parse().ok())
+        .unwrap_or(1024);
+    let thread = std::thread::Builder::new()
+        .stack_size(kib << 10)
+        .spawn(run)
+        .unwrap();
+    let accepted = thread.join().unwrap();
+    assert!((3..30).contains(&accepted), "{accepted}");
 }

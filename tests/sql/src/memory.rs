@@ -15,7 +15,14 @@ pub struct Memory {
     next: Oid,
 }
 
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory::new()
+    }
+}
+
 impl Memory {
+    /// An empty catalog.
     pub fn new() -> Memory {
         Memory {
             relations: Vec::new(),
@@ -24,7 +31,6 @@ impl Memory {
     }
 
     /// Whether there is a relation or index of this name.
-    #[allow(dead_code)] // Not every user of this module asks.
     pub fn has(&self, name: &str) -> bool {
         self.relations
             .iter()
@@ -32,7 +38,6 @@ impl Memory {
     }
 
     /// A relation that is known to be there.
-    #[allow(dead_code)] // As above.
     pub fn get(&self, name: &str) -> Arc<Relation> {
         self.relations
             .iter()

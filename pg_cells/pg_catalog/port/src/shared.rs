@@ -1,0 +1,236 @@
+//! What outlives a generation of the catalog: the version of the schema, the
+//! transactions that are changing it, files to be given back, and the values
+//! that sequences have in stock.
+//!
+//! The cell is stateless; while it is replaced the old and the new generation
+//! serve side by side, so what both must know is here. Nothing of it needs to
+//! survive a restart: an unfinished transaction never happened, files without an
+//! owner are found by [`crate::open`], and a sequence's stock is logged before
+//! it is given out.
+//!
+//! A transaction announces itself with [`Shared::announce`] before its first
+//! change of a catalog row. There is no hook in its commit: whoever asks for the
+//! version looks first whether an announced transaction has ended. Its locks
+//! are released when it ends, not before, so who has waited for such a lock and
+//! then asks, learns of the change.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use pg_txn_port::{Transaction, TxnError, Xid, XidStatus};
+use sync::SpinLock;
+
+/// Set in versions that only the changing transaction itself sees.
+pub const OWN: u64 = 1 << 63;
+
+/// A transaction (or savepoint) that has changed catalog rows.
+#[derive(Debug)]
+struct Pending {
+    xid: Xid,
+    /// Its own version, new after each of its changes.
+    own: u64,
+    /// Files to be removed if it aborts.
+    created: Vec<u32>,
+    /// Files to be removed if it commits.
+    dropped: Vec<u32>,
+}
+
+/// Values of a sequence that are logged and not given out yet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stock {
+    /// The value given out last.
+    pub last: i64,
+    /// How many may be given out after it.
+    pub left: u32,
+    /// Who is logging, or has logged, the values: the latest one counts.
+    pub claim: u64,
+    /// The end of the log record that made them sure.
+    pub lsn: u64,
+}
+
+/// See the module's head.
+#[derive(Debug)]
+pub struct Shared {
+    version: AtomicU64,
+    /// The length of `pending`.
+    open: AtomicUsize,
+    own: AtomicU64,
+    pending: SpinLock<Vec<Pending>>,
+    /// Files that nobody uses any more.
+    garbage: SpinLock<Vec<u32>>,
+    /// Whether there are any.
+    littered: AtomicBool,
+    stocks: SpinLock<BTreeMap<u32, Stock>>,
+}
+
+/// The one there is.
+pub static SHARED: Shared = Shared {
+    version: AtomicU64::new(1),
+    open: AtomicUsize::new(0),
+    own: AtomicU64::new(1),
+    pending: SpinLock::new(Vec::new()),
+    garbage: SpinLock::new(Vec::new()),
+    littered: AtomicBool::new(false),
+    stocks: SpinLock::new(BTreeMap::new()),
+};
+
+impl Shared {
+    /// A number that moves with every committed change and, for `tx` alone, with
+    /// each change of its own.
+    #[inline]
+    #[must_use]
+    pub fn version(&self, tx: &Transaction) -> u64 {
+        if self.open.load(Ordering::Acquire) == 0 {
+            return self.version.load(Ordering::Acquire);
+        }
+        self.version_of(tx)
+    }
+
+    #[cold]
+    fn version_of(&self, tx: &Transaction) -> u64 {
+        self.settle();
+        let pending = self.pending.lock();
+        let own = pending.iter().rev().find(|p| tx.is_own(p.xid));
+        match own {
+            Some(own) => own.own | OWN,
+            None => self.version.load(Ordering::Acquire),
+        }
+    }
+
+    /// Takes notice of the announced transactions that have ended.
+    pub fn settle(&self) {
+        let xids: Vec<Xid> = self.pending.lock().iter().map(|p| p.xid).collect();
+        let ended = xids.into_iter().filter_map(|xid| {
+            match pg_txn_port::status(xid) {
+                Ok(XidStatus::Committed) => Some((xid, true)),
+                Ok(XidStatus::Aborted) => Some((xid, false)),
+                // Not known now: it stays, and is asked about again.
+                Ok(XidStatus::InProgress) | Err(_) => None,
+            }
+        });
+        let ended: Vec<(Xid, bool)> = ended.collect();
+        if ended.is_empty() {
+            return;
+        }
+        let mut garbage = Vec::new();
+        let mut pending = self.pending.lock();
+        for (xid, committed) in ended {
+            let Some(at) = pending.iter().position(|p| p.xid == xid) else {
+                continue;
+            };
+            let gone = pending.swap_remove(at);
+            garbage.extend(if committed {
+                gone.dropped
+            } else {
+                gone.created
+            });
+            if committed {
+                self.version.fetch_add(1, Ordering::AcqRel);
+            }
+        }
+        // What others changed, or a savepoint took back, shows to all.
+        for other in pending.iter_mut() {
+            other.own = self.own.fetch_add(1, Ordering::Relaxed);
+        }
+        self.open.store(pending.len(), Ordering::Release);
+        drop(pending);
+        if !garbage.is_empty() {
+            self.garbage.lock().extend(garbage);
+            self.littered.store(true, Ordering::Release);
+        }
+    }
+
+    /// Whether files wait for [`Shared::take_garbage`].
+    #[inline]
+    #[must_use]
+    pub fn has_garbage(&self) -> bool {
+        self.littered.load(Ordering::Acquire)
+    }
+
+    /// Says that `tx` is about to change, or has changed, catalog rows.
+    ///
+    /// # Errors
+    /// When the transaction may not write.
+    pub fn announce(&self, tx: &mut Transaction) -> Result<(), TxnError> {
+        let xid = tx.ensure_xid()?;
+        let mut pending = self.pending.lock();
+        if !pending.iter().any(|p| p.xid == xid) {
+            pending.push(Pending {
+                xid,
+                own: 0,
+                created: Vec::new(),
+                dropped: Vec::new(),
+            });
+            self.open.store(pending.len(), Ordering::Release);
+        }
+        for own in pending.iter_mut().filter(|p| tx.is_own(p.xid)) {
+            own.own = self.own.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The file goes when the announced transaction `xid` aborts.
+    pub fn created(&self, xid: Xid, file: u32) {
+        let mut pending = self.pending.lock();
+        if let Some(p) = pending.iter_mut().find(|p| p.xid == xid) {
+            p.created.push(file);
+        }
+    }
+
+    /// The file goes when the announced transaction `xid` commits.
+    pub fn dropped(&self, xid: Xid, file: u32) {
+        let mut pending = self.pending.lock();
+        if let Some(p) = pending.iter_mut().find(|p| p.xid == xid) {
+            p.dropped.push(file);
+        }
+    }
+
+    /// Takes over the files that are to be removed now.
+    #[must_use]
+    pub fn take_garbage(&self) -> Vec<u32> {
+        self.littered.store(false, Ordering::Release);
+        let files = core::mem::take(&mut *self.garbage.lock());
+        if !files.is_empty() {
+            let mut stocks = self.stocks.lock();
+            files.iter().for_each(|file| {
+                stocks.remove(file);
+            });
+        }
+        files
+    }
+
+    /// A number for [`Stock::claim`] that nobody has had before.
+    #[must_use]
+    pub fn new_claim(&self) -> u64 {
+        self.own.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Works on the stock of the sequence in `file`.
+    pub fn stock<T>(&self, file: u32, work: impl FnOnce(&mut Option<Stock>) -> T) -> T {
+        let mut stocks = self.stocks.lock();
+        let mut stock = stocks.get(&file).copied();
+        let former = stock;
+        let result = work(&mut stock);
+        match stock {
+            Some(now) if former != stock => {
+                stocks.insert(file, now);
+            }
+            None if former.is_some() => {
+                stocks.remove(&file);
+            }
+            _ => {}
+        }
+        result
+    }
+
+    /// The database was opened anew: nothing of before counts.
+    pub fn reset(&self) {
+        let mut pending = self.pending.lock();
+        pending.clear();
+        self.open.store(0, Ordering::Release);
+        self.version.fetch_add(1, Ordering::AcqRel);
+        drop(pending);
+        self.garbage.lock().clear();
+        self.stocks.lock().clear();
+    }
+}

@@ -1,0 +1,249 @@
+//! CREATE INDEX, and the indexes behind constraints.
+
+use super::Change;
+use super::columns::column_name;
+use super::names::columns_part;
+use crate::error::OrSql;
+use crate::rows::{self, NewClass, NewIndexRow, Object};
+use crate::schema::{PG_CATALOG, POSTGRES};
+use crate::store::main_file;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use pg_catalog_port::RowWork;
+use pg_plan::{CreateIndex, Expr, IndexColumn, Relation};
+use pg_txn_port::LockMode;
+use pg_types::{Attr, Oid, SqlError, SqlResult, SqlState, Str, format_type};
+
+/// Most key columns of an index, as in PostgreSQL.
+const MAX_KEYS: usize = 32;
+
+/// An index to be made.
+pub struct NewIndex<'a> {
+    /// Its table, as it is now.
+    pub table: &'a Relation,
+    /// Its name.
+    pub name: &'a str,
+    /// Its key columns.
+    pub keys: Vec<IndexColumn>,
+    /// UNIQUE.
+    pub unique: bool,
+    /// PRIMARY KEY.
+    pub primary: bool,
+    /// NULLS NOT DISTINCT.
+    pub nulls_not_distinct: bool,
+    /// It is checked at once.
+    pub immediate: bool,
+    /// Its condition.
+    pub predicate: Option<&'a (String, Expr)>,
+    /// Typed forms of computed keys.
+    pub computed: Vec<Option<Expr>>,
+    /// Storage parameters.
+    pub options: &'a [(String, String)],
+}
+
+impl Change<'_> {
+    pub(super) fn create_index(&mut self, def: &CreateIndex) -> SqlResult<()> {
+        let table = &def.table;
+        if table.schema_oid == PG_CATALOG {
+            return Err(SqlError::new(
+                SqlState::INSUFFICIENT_PRIVILEGE,
+                format!("permission denied: \"{}\" is a system catalog", table.name),
+            ));
+        }
+        self.tx.lock_relation(table.oid, LockMode::Share).sql()?;
+        let table = self.fresh(table.oid)?;
+        let name = match &def.name {
+            Some(name) => name.clone(),
+            None => {
+                let part = key_part(def, &table)?;
+                self.choose_name(table.schema_oid, &table.name, Some(&part), "idx", false)?
+            }
+        };
+        if self.name_taken(table.schema_oid, &name, def.if_not_exists)? {
+            return Ok(());
+        }
+        if def.keys.len() > MAX_KEYS {
+            return Err(SqlError::new(
+                SqlState::TOO_MANY_COLUMNS,
+                format!("cannot use more than {MAX_KEYS} columns in an index"),
+            ));
+        }
+        let keys = def.keys.iter().map(|k| IndexColumn {
+            attribute: k.attribute,
+            expression: k.expression.as_ref().map(|(text, _)| text.clone()),
+            type_oid: k.type_oid,
+            descending: k.descending,
+            nulls_first: k.nulls_first,
+        });
+        let computed = def.keys.iter().map(|k| k.expression.as_ref());
+        let new = NewIndex {
+            table: &table,
+            name: &name,
+            keys: keys.collect(),
+            unique: def.unique,
+            primary: false,
+            nulls_not_distinct: def.nulls_not_distinct,
+            immediate: true,
+            predicate: def.predicate.as_ref(),
+            computed: computed.map(|e| e.map(|(_, expr)| expr.clone())).collect(),
+            options: &def.options,
+        };
+        let oid = self.new_index(&new)?;
+        self.index_dependencies(oid, &new)?;
+        self.outcome.object = Some(oid);
+        Ok(())
+    }
+
+    /// The rows, the file and, if the table has rows, the work of filling it.
+    /// What it depends on is the caller's.
+    pub fn new_index(&mut self, new: &NewIndex<'_>) -> SqlResult<Oid> {
+        for key in &new.keys {
+            check_key_type(key.type_oid)?;
+        }
+        let oid = self.new_oid()?;
+        let table = new.table;
+        let owner = if table.owner == 0 {
+            POSTGRES
+        } else {
+            table.owner
+        };
+        let mut class = rows::class(
+            self.system(),
+            &NewClass {
+                oid,
+                name: new.name,
+                schema: table.schema_oid,
+                owner,
+                kind: 'i',
+                file: oid,
+                columns: new.keys.len(),
+                persistence: if table.schema.starts_with("pg_temp") {
+                    't'
+                } else {
+                    'p'
+                },
+            },
+        )?;
+        if !new.options.is_empty() {
+            let options: Vec<String> = new
+                .options
+                .iter()
+                .map(|(k, v)| format!("{k}={v}"))
+                .collect();
+            class.put("reloptions", rows::text_array(&options));
+        }
+        self.insert_class(&class, new.name)?;
+        let row = rows::index(
+            self.system(),
+            &NewIndexRow {
+                oid,
+                table: table.oid,
+                keys: &new.keys,
+                unique: new.unique,
+                primary: new.primary,
+                nulls_not_distinct: new.nulls_not_distinct,
+                immediate: new.immediate,
+                predicate: new.predicate.map(|(text, _)| text.as_str()),
+            },
+        )?;
+        self.insert(&row)?;
+        for (place, key) in new.keys.iter().enumerate() {
+            let attr = Attr::new(index_column_name(table, key, new, place)?, key.type_oid, -1);
+            let row = rows::attribute(self.system(), oid, place as i16 + 1, &attr)?;
+            self.insert(&row)?;
+        }
+        self.new_index_file(oid)?;
+        self.bump()?;
+        if table.indexes.is_empty() {
+            let now = self.fresh(table.oid)?;
+            if now.indexes.is_empty() {
+                self.change_class(table.oid, |class| class.put("relhasindex", true))?;
+            }
+        }
+        self.fill_index(oid, new)?;
+        Ok(oid)
+    }
+
+    /// Leaves the filling to the executor, if there is anything.
+    fn fill_index(&mut self, oid: Oid, new: &NewIndex<'_>) -> SqlResult<()> {
+        let blocks = pg_heap_port::blocks(main_file(new.table.file)).sql()?;
+        if blocks > 0 {
+            let table = self.fresh(new.table.oid)?;
+            self.outcome.work.push(RowWork::BuildIndex {
+                table,
+                index: oid,
+                keys: new.computed.clone(),
+                predicate: new.predicate.map(|(_, expr)| expr.clone()),
+            });
+        }
+        Ok(())
+    }
+
+    /// An index goes with each of its columns.
+    fn index_dependencies(&mut self, oid: Oid, new: &NewIndex<'_>) -> SqlResult<()> {
+        let mut columns: Vec<i16> = new.keys.iter().map(|k| k.attribute).collect();
+        columns.retain(|c| *c > 0);
+        let exprs = new.computed.iter().flatten();
+        for expr in exprs.chain(new.predicate.map(|(_, e)| e)) {
+            columns.extend(super::depend::columns_of(expr));
+        }
+        columns.sort_unstable();
+        columns.dedup();
+        let index = Object::relation(oid);
+        if columns.is_empty() {
+            return self.depend(index, Object::relation(new.table.oid), 'a');
+        }
+        for column in columns {
+            self.depend(index, Object::column(new.table.oid, column), 'a')?;
+        }
+        Ok(())
+    }
+}
+
+/// 42704 for types that have no order.
+fn check_key_type(type_oid: Oid) -> SqlResult<()> {
+    if rows::operator_class(type_oid) != 0 {
+        return Ok(());
+    }
+    Err(SqlError::new(
+        SqlState::UNDEFINED_OBJECT,
+        format!(
+            "data type {} has no default operator class for access method \"btree\"",
+            format_type(type_oid, -1)
+        ),
+    )
+    .with_hint("You must specify an operator class for the index or define a default operator class for the data type."))
+}
+
+fn index_column_name(
+    table: &Relation,
+    key: &IndexColumn,
+    new: &NewIndex<'_>,
+    place: usize,
+) -> SqlResult<Str> {
+    if key.attribute > 0 {
+        return Ok(Str::from(column_name(table, key.attribute)?));
+    }
+    // As PostgreSQL names them: expr, expr1, ...
+    let before = new.keys[..place]
+        .iter()
+        .filter(|k| k.attribute == 0)
+        .count();
+    Ok(Str::from(match before {
+        0 => "expr".to_string(),
+        n => format!("expr{n}"),
+    }))
+}
+
+/// The part of a chosen name that stands for the keys.
+fn key_part(def: &CreateIndex, table: &Relation) -> SqlResult<String> {
+    let mut names = Vec::new();
+    for key in &def.keys {
+        names.push(match key.attribute {
+            0 => "expr".to_string(),
+            n => column_name(table, n)?,
+        });
+    }
+    Ok(columns_part(names.iter().map(String::as_str)))
+}

@@ -1,0 +1,185 @@
+//! All sessions: who they are, what they do, and cancelling them.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::net::SocketAddr;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use pg_txn_port::CancelToken;
+use sync::{Mutex, SpinLock};
+
+/// Longest text of a statement that others can see.
+const SHOWN: usize = 1024;
+
+static ALL: Mutex<BTreeMap<u32, Arc<Entry>>> = Mutex::new(BTreeMap::new());
+static NEXT: AtomicU32 = AtomicU32::new(1);
+
+/// What a session does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum State {
+    /// It waits for a command.
+    #[default]
+    Idle,
+    /// It runs one.
+    Active,
+    /// It waits within a transaction.
+    IdleInTransaction,
+    /// The same, and the transaction has failed.
+    IdleInFailedTransaction,
+}
+
+impl State {
+    /// As `pg_stat_activity` shows it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Idle => "idle",
+            State::Active => "active",
+            State::IdleInTransaction => "idle in transaction",
+            State::IdleInFailedTransaction => "idle in transaction (aborted)",
+        }
+    }
+}
+
+/// What a session does, for others to see. Times are in microseconds since 2000,
+/// 0 for none.
+#[derive(Clone, Debug, Default)]
+pub struct Activity {
+    /// The role.
+    pub user: String,
+    /// The database.
+    pub database: String,
+    /// What the client calls itself.
+    pub application: String,
+    /// The statement that runs, or ran last.
+    pub query: String,
+    /// What it does.
+    pub state: State,
+    /// When the statement began.
+    pub query_start: i64,
+    /// When the transaction began.
+    pub xact_start: i64,
+    /// When the state changed.
+    pub state_change: i64,
+}
+
+impl Activity {
+    /// Notes the text of a statement, cut to what is shown.
+    pub fn set_query(&mut self, sql: &str) {
+        let mut end = sql.len().min(SHOWN);
+        while !sql.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.query.clear();
+        self.query.push_str(sql.get(..end).unwrap_or_default());
+    }
+}
+
+/// A session, as others see it.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its number, which clients take for a process id.
+    pub pid: u32,
+    /// What a cancel request must know.
+    pub secret: u32,
+    /// Ends its statement.
+    pub cancel: CancelToken,
+    /// Who connected.
+    pub peer: Option<SocketAddr>,
+    /// When, in microseconds since 2000.
+    pub started: i64,
+    /// When its statement is cancelled, in nanoseconds of the clock; 0 for never.
+    pub deadline: AtomicU64,
+    /// What it does.
+    pub activity: SpinLock<Activity>,
+}
+
+impl Entry {
+    /// Lets the statement that begins now last `ns` nanoseconds; 0 for ever.
+    #[inline]
+    pub fn deadline(&self, ns: u64) {
+        let at = match ns {
+            0 => 0,
+            ns => task_port::now().saturating_add(ns),
+        };
+        self.deadline.store(at, Ordering::Relaxed);
+    }
+}
+
+/// Cancels statements whose time is over. Called now and then.
+pub(crate) fn watch() {
+    let now = task_port::now();
+    for entry in sessions() {
+        let at = entry.deadline.load(Ordering::Relaxed);
+        if at != 0 && at <= now {
+            entry.deadline.store(0, Ordering::Relaxed);
+            entry.cancel.cancel();
+        }
+    }
+}
+
+/// An [`Entry`] in the list; it goes when this is dropped.
+#[derive(Debug)]
+pub struct Registered(Arc<Entry>);
+
+impl Registered {
+    /// Enters a session.
+    #[must_use]
+    pub fn new(peer: Option<SocketAddr>, started: i64) -> Self {
+        let pid = NEXT.fetch_add(1, Ordering::Relaxed) & 0x7FFF_FFFF;
+        let entry = Arc::new(Entry {
+            pid,
+            secret: secret(pid),
+            cancel: CancelToken::new(),
+            peer,
+            started,
+            deadline: AtomicU64::new(0),
+            activity: SpinLock::new(Activity::default()),
+        });
+        ALL.lock().insert(pid, Arc::clone(&entry));
+        Registered(entry)
+    }
+}
+
+impl core::ops::Deref for Registered {
+    type Target = Entry;
+    fn deref(&self) -> &Entry {
+        &self.0
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        let gone = ALL.lock().remove(&self.0.pid);
+        drop(gone);
+    }
+}
+
+/// A number that the clock and a counter make hard to guess (SplitMix64).
+fn secret(pid: u32) -> u32 {
+    let mut z = task_port::now() ^ u64::from(pid) << 40;
+    z = z.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+    (z ^ z >> 31) as u32
+}
+
+/// All sessions, by number.
+#[must_use]
+pub fn sessions() -> Vec<Arc<Entry>> {
+    ALL.lock().values().cloned().collect()
+}
+
+/// Ends the running statement of a session. Nothing happens when the secret is
+/// not its.
+pub fn cancel(pid: u32, secret: u32) -> bool {
+    let entry = ALL.lock().get(&pid).cloned();
+    match entry {
+        Some(entry) if entry.secret == secret => {
+            entry.cancel.cancel();
+            true
+        }
+        _ => false,
+    }
+}

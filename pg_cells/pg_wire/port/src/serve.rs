@@ -1,0 +1,247 @@
+//! The loops: accepting connections, and reading a connection's messages.
+
+use crate::fault::{self, Before};
+use crate::{Phase, Session, Severity, Step, WIRE};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use net_port::{NetError, TcpListener, TcpStream};
+use pg_types::{SqlError, SqlState};
+use task_port::{Priority, SpawnOptions};
+
+/// The largest message that is taken, in bytes.
+pub const MAX_MESSAGE: usize = 64 << 20;
+/// The largest startup packet, as in PostgreSQL.
+const MAX_STARTUP: usize = 10_000;
+/// The stack of a connection's task.
+const STACK: usize = 512 * 1024;
+/// How much is read at once.
+const PIECE: usize = 16 * 1024;
+/// How long a message waits for a cell that is being replaced.
+const PATIENCE_NS: u64 = 3_000_000_000;
+/// How long it sleeps between two looks, and after a fault.
+const PAUSE_NS: u64 = 2_000_000;
+
+/// How often statements are looked at that last too long.
+const WATCH_NS: u64 = 20_000_000;
+
+/// Why the service could not be started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StartError {
+    /// The port cannot be listened on.
+    Net(NetError),
+    /// No memory for the task.
+    OutOfMemory,
+}
+
+/// Listens on a TCP port and serves connections, in tasks of its own. Answers
+/// with the port, which is a free one if 0 was asked for.
+///
+/// # Errors
+/// When the port is taken, the network is not there, or memory is.
+pub fn start(port: u16) -> Result<u16, StartError> {
+    let listener = TcpListener::bind(port).map_err(StartError::Net)?;
+    let chosen = listener.local().port();
+    let watch = || {
+        loop {
+            task_port::sleep(WATCH_NS);
+            crate::registry::watch();
+        }
+    };
+    let options = SpawnOptions::new("pg_wire timeouts").priority(Priority::Background);
+    task_port::spawn(options, watch).map_err(|_| StartError::OutOfMemory)?;
+    task_port::spawn(SpawnOptions::new("pg_wire"), move || accept(&listener))
+        .map(|_| chosen)
+        .map_err(|_| StartError::OutOfMemory)
+}
+
+fn accept(listener: &TcpListener) {
+    loop {
+        let Ok(stream) = listener.accept() else {
+            // The network is gone for now.
+            task_port::sleep(100 * PAUSE_NS);
+            continue;
+        };
+        let options = SpawnOptions::new("session").stack(STACK);
+        // Without memory for a task the connection is closed again.
+        let _ = task_port::spawn(options, move || serve(stream));
+    }
+}
+
+/// Serves a connection until its end.
+pub fn serve(stream: TcpStream) {
+    let stream = Arc::new(stream);
+    let mut session = Session::new(Some(Arc::clone(&stream)));
+    let mut input = Input::new(stream);
+    loop {
+        let step = match input.next(session.phase == Phase::Startup) {
+            Ok(Some((tag, body))) => handle(&mut session, tag, body),
+            Ok(None) | Err(InputError::Net(_)) => break,
+            Err(InputError::Length) => {
+                let error = SqlError::new(
+                    SqlState::PROTOCOL_VIOLATION,
+                    "invalid message length",
+                );
+                session.out.report(Severity::Fatal, error.fields());
+                Step::Close
+            }
+        };
+        input.done();
+        match step {
+            Step::Continue => session.out.flush_if_full(),
+            // More messages are here already: their answers go out together.
+            Step::Flush if input.has_message() => session.out.flush_if_full(),
+            Step::Flush => session.out.flush(),
+            Step::Close => {
+                session.out.flush();
+                break;
+            }
+        }
+        if session.out.is_broken() {
+            break;
+        }
+    }
+    end(session);
+}
+
+/// Lets go of a session; what it holds of cells is dropped behind a gate.
+fn end(session: Session) {
+    let _ = task_port::gate(move || {
+        let mut session = session;
+        session.end_transaction(false);
+        drop(session);
+    });
+}
+
+/// Hands a message to the cell, past a fault or a replacement of it.
+fn handle(session: &mut Session, tag: u8, body: &[u8]) -> Step {
+    let before = Before::new(session);
+    let mut again = true;
+    let mut patience = None;
+    loop {
+        let done = task_port::gate(|| WIRE.enter().map(|wire| wire.step(session, tag, body)));
+        match done {
+            Ok(Ok(step)) => return step,
+            Ok(Err(_)) => {
+                let until = *patience.get_or_insert_with(|| task_port::now() + PATIENCE_NS);
+                if task_port::now() >= until {
+                    return fault::absent(session, tag);
+                }
+                task_port::sleep(PAUSE_NS);
+            }
+            Err(fault) => {
+                log_fault(&fault);
+                let undone = again && task_port::gate(|| before.undo(session)) == Ok(true);
+                if !undone {
+                    return fault::fail(session, tag, &fault);
+                }
+                again = false;
+                task_port::sleep(PAUSE_NS);
+            }
+        }
+    }
+}
+
+fn log_fault(fault: &task_port::Fault) {
+    log::warn!("a statement ended in {}: {}", fault.cell, fault.message);
+}
+
+/// Why there is no next message.
+enum InputError {
+    /// The connection is broken.
+    Net(#[allow(dead_code)] NetError),
+    /// A length that cannot be.
+    Length,
+}
+
+impl From<NetError> for InputError {
+    fn from(error: NetError) -> Self {
+        InputError::Net(error)
+    }
+}
+
+/// Messages of a connection, one after the other.
+struct Input {
+    stream: Arc<TcpStream>,
+    bytes: Vec<u8>,
+    /// Where the next message begins.
+    at: usize,
+    /// How long the message handed out last is, in all.
+    taken: usize,
+}
+
+impl Input {
+    fn new(stream: Arc<TcpStream>) -> Self {
+        Input {
+            stream,
+            bytes: Vec::with_capacity(PIECE),
+            at: 0,
+            taken: 0,
+        }
+    }
+
+    /// The head's length and the whole length of the next message, if its head
+    /// is here.
+    fn head(&self, startup: bool) -> Result<Option<(usize, usize)>, InputError> {
+        let head = if startup { 4 } else { 5 };
+        let Some(bytes) = self.bytes.get(self.at..self.at + head) else {
+            return Ok(None);
+        };
+        let mut length = [0; 4];
+        length.copy_from_slice(&bytes[head - 4..]);
+        let length = u32::from_be_bytes(length) as usize;
+        let most = if startup { MAX_STARTUP } else { MAX_MESSAGE };
+        if !(4..=most).contains(&length) {
+            return Err(InputError::Length);
+        }
+        Ok(Some((head, head - 4 + length)))
+    }
+
+    /// Whether a whole message is here already.
+    fn has_message(&self) -> bool {
+        let here = self.bytes.len() - self.at;
+        matches!(self.head(false), Ok(Some((_, whole))) if whole <= here)
+    }
+
+    /// The next message: tag and body. None at the end of the stream.
+    fn next(&mut self, startup: bool) -> Result<Option<(u8, &[u8])>, InputError> {
+        let (head, whole) = loop {
+            let here = self.bytes.len() - self.at;
+            match self.head(startup)? {
+                Some((head, whole)) if whole <= here => break (head, whole),
+                _ => {}
+            }
+            if !self.read()? {
+                return Ok(None);
+            }
+        };
+        self.taken = whole;
+        let tag = if startup { 0 } else { self.bytes[self.at] };
+        Ok(Some((tag, &self.bytes[self.at + head..self.at + whole])))
+    }
+
+    /// The message handed out last is handled.
+    fn done(&mut self) {
+        self.at += core::mem::take(&mut self.taken);
+        if self.at >= self.bytes.len() {
+            self.bytes.clear();
+            self.at = 0;
+        }
+        if self.bytes.capacity() > 16 * PIECE && self.bytes.len() < PIECE {
+            self.bytes.shrink_to(PIECE);
+        }
+    }
+
+    /// Reads on. The buffer grows with what has come, not with what a length
+    /// promises. False at the end of the stream.
+    fn read(&mut self) -> Result<bool, InputError> {
+        if self.at > 0 {
+            self.bytes.drain(..self.at);
+            self.at = 0;
+        }
+        let filled = self.bytes.len();
+        self.bytes.resize(filled + PIECE.max(filled / 2), 0);
+        let got = self.stream.read(&mut self.bytes[filled..]);
+        self.bytes.truncate(filled + *got.as_ref().unwrap_or(&0));
+        Ok(got? > 0)
+    }
+}

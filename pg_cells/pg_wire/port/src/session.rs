@@ -1,0 +1,248 @@
+//! A session: everything that belongs to a connection and outlives a message.
+
+use crate::{Out, PlanCache, Portal, Registered, Settings, State, Statement};
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::net::SocketAddr;
+use net_port::TcpStream;
+use pg_executor_port::CopyInHandle;
+use pg_txn_port::Transaction;
+use pg_types::{FormatSettings, Oid};
+
+/// Between 1970 and 2000, in microseconds.
+const EPOCH: i64 = 946_684_800_000_000;
+
+/// What the session expects from the client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// The startup packet, which has no tag.
+    Startup,
+    /// Commands.
+    Ready,
+    /// Data of COPY FROM.
+    CopyIn,
+}
+
+/// Where the session stands between transactions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Block {
+    /// Outside; a statement commits by itself.
+    Idle,
+    /// Inside a transaction that ends with the message or the pipeline.
+    Implicit,
+    /// After BEGIN.
+    Open,
+    /// The same, but a statement has failed.
+    Failed,
+}
+
+/// What a savepoint must bring back beside rows.
+#[derive(Clone, Debug)]
+pub struct Savepoint {
+    /// Its name.
+    pub name: String,
+    /// The settings when it was made.
+    pub settings: Settings,
+}
+
+/// What `currval` and `lastval` know.
+#[derive(Clone, Debug, Default)]
+pub struct SequenceMemory {
+    /// The value each sequence gave this session last.
+    pub values: BTreeMap<Oid, i64>,
+    /// The sequence asked last.
+    pub last: Option<Oid>,
+}
+
+/// COPY FROM in progress.
+#[derive(Debug)]
+pub struct CopyState {
+    /// Takes the data.
+    pub handle: CopyInHandle,
+    /// It was begun by Execute, not by Query.
+    pub extended: bool,
+    /// What is still to be run of the query's text.
+    pub rest: String,
+    /// It failed already; what still comes is thrown away.
+    pub failed: bool,
+}
+
+/// See the module. The fields are the cell's to use; this crate looks after
+/// them when a fault leaves a message half done.
+#[derive(Debug)]
+pub struct Session {
+    /// The connection, as others see it.
+    pub entry: Registered,
+    /// What is expected.
+    pub phase: Phase,
+    /// What is to be sent.
+    pub out: Out,
+    /// The transaction, when there is one.
+    pub tx: Option<Transaction>,
+    /// Where it stands.
+    pub block: Block,
+    /// The role.
+    pub user: String,
+    /// The database.
+    pub database: String,
+    /// What was set.
+    pub settings: Settings,
+    /// The settings when the transaction first changed one.
+    pub settings_before: Option<Settings>,
+    /// Open savepoints, outermost first.
+    pub savepoints: Vec<Savepoint>,
+    /// Counts changes of settings: cached plans of another epoch are stale.
+    pub epoch: u64,
+    /// The epoch that `format` is of.
+    pub format_epoch: u64,
+    /// How values are written.
+    pub format: FormatSettings,
+    /// What the client was told of the settings, by name.
+    pub reported: BTreeMap<String, String>,
+    /// Bytes that a sort may use.
+    pub work_mem: usize,
+    /// Nanoseconds that a wait for a lock may last; 0 for ever.
+    pub lock_timeout: u64,
+    /// Nanoseconds until a wait is looked at for a deadlock.
+    pub deadlock_timeout: u64,
+    /// Nanoseconds that a statement may last; 0 for ever.
+    pub statement_timeout: u64,
+    /// Prepared statements.
+    pub statements: BTreeMap<String, Statement>,
+    /// Portals and cursors.
+    pub portals: BTreeMap<String, Portal>,
+    /// Plans of the simple protocol.
+    pub plans: PlanCache,
+    /// COPY FROM in progress.
+    pub copy: Option<CopyState>,
+    /// A message of the extended protocol failed: skip to Sync.
+    pub skip: bool,
+    /// The message at hand has changed something: it must not be run again.
+    pub effects: bool,
+    /// What sequences gave.
+    pub sequences: RefCell<SequenceMemory>,
+    /// State of `random()`.
+    pub seed: Cell<u64>,
+    /// Start of the transaction, in microseconds since 2000.
+    pub tx_start: i64,
+    /// Start of the statement.
+    pub statement_start: i64,
+    /// Texts of values, while they are written.
+    pub scratch: String,
+}
+
+impl Session {
+    /// A session that waits for its startup packet.
+    #[must_use]
+    pub fn new(stream: Option<Arc<TcpStream>>) -> Self {
+        let peer: Option<SocketAddr> = stream.as_ref().map(|s| s.peer());
+        let entry = Registered::new(peer, now());
+        let seed = u64::from(entry.secret) << 16 | 1;
+        Session {
+            entry,
+            phase: Phase::Startup,
+            out: Out::new(stream),
+            tx: None,
+            block: Block::Idle,
+            user: String::new(),
+            database: String::new(),
+            settings: Settings::default(),
+            settings_before: None,
+            savepoints: Vec::new(),
+            epoch: 1,
+            format_epoch: 0,
+            format: FormatSettings::default(),
+            reported: BTreeMap::new(),
+            work_mem: 4 << 20,
+            lock_timeout: 0,
+            deadlock_timeout: 1_000_000_000,
+            statement_timeout: 0,
+            statements: BTreeMap::new(),
+            portals: BTreeMap::new(),
+            plans: PlanCache::default(),
+            copy: None,
+            skip: false,
+            effects: false,
+            sequences: RefCell::new(SequenceMemory::default()),
+            seed: Cell::new(seed),
+            tx_start: 0,
+            statement_start: 0,
+            scratch: String::new(),
+        }
+    }
+
+    /// Cleans up after the transaction, which has committed or not: portals,
+    /// settings, savepoints. Rolls back what is still open.
+    pub fn end_transaction(&mut self, committed: bool) {
+        drop(self.tx.take());
+        self.block = Block::Idle;
+        self.savepoints.clear();
+        if !self.portals.is_empty() {
+            self.portals
+                .retain(|_, p| p.hold && (committed || p.started));
+        }
+        let before = self.settings_before.take();
+        if let Some(before) = before.filter(|_| !committed) {
+            self.settings = before;
+            self.epoch += 1;
+        }
+        if !self.settings.local.is_empty() {
+            self.settings.local.clear();
+            self.epoch += 1;
+        }
+    }
+
+    /// A statement has failed: an open block waits for its end or a savepoint,
+    /// anything else is rolled back.
+    pub fn fail_transaction(&mut self) {
+        match self.block {
+            Block::Open | Block::Failed => {
+                self.block = Block::Failed;
+                // Locks and the place among the running are of no use to a
+                // transaction that can only end.
+                if self.savepoints.is_empty() {
+                    drop(self.tx.take());
+                    self.portals.retain(|_, p| p.hold && p.started);
+                }
+            }
+            Block::Idle | Block::Implicit => self.end_transaction(false),
+        }
+    }
+
+    /// Keeps the settings for the case that the transaction fails, then says
+    /// that they change.
+    pub fn touch_settings(&mut self) {
+        if self.settings_before.is_none() {
+            self.settings_before = Some(self.settings.clone());
+        }
+        self.epoch += 1;
+    }
+
+    /// ReadyForQuery.
+    pub fn ready(&mut self) {
+        let (status, state) = match self.block {
+            Block::Idle | Block::Implicit => (b'I', State::Idle),
+            Block::Open => (b'T', State::IdleInTransaction),
+            Block::Failed => (b'E', State::IdleInFailedTransaction),
+        };
+        self.out.begin(b'Z');
+        self.out.bytes().push(status);
+        self.out.end();
+        self.entry.activity.lock().state = state;
+    }
+
+    /// Whether the message runs outside any transaction block.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.block == Block::Idle
+    }
+}
+
+/// This instant, in microseconds since 2000.
+#[must_use]
+pub fn now() -> i64 {
+    task_port::wall_clock_us().saturating_sub(EPOCH)
+}

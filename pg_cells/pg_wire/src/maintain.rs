@@ -1,0 +1,176 @@
+//! VACUUM, ANALYZE, CHECKPOINT and LOCK TABLE.
+
+use crate::eval::split;
+use crate::run::with_context;
+use crate::transaction::{commit, only_inside, only_outside};
+use crate::{ready, transaction};
+use alloc::format;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use pg_catalog_port::TableStatistics;
+use pg_executor_port::EXECUTOR;
+use pg_executor_port::errors::{buffer_error, port_error, txn_error};
+use pg_plan::{Relation, RelationKind, TableLock, Utility};
+use pg_txn_port::LockMode;
+use pg_types::{Oid, SqlError, SqlState};
+use pg_wire_port::{Block, Session, Severity};
+
+/// The tables of a command.
+type Tables = [(Arc<Relation>, Vec<alloc::string::String>)];
+
+/// Runs VACUUM, ANALYZE or CHECKPOINT.
+pub fn run(session: &mut Session, utility: &Utility) -> Result<(), SqlError> {
+    match utility {
+        Utility::Vacuum { tables, analyze, verbose, .. } => {
+            only_outside(session, "VACUUM")?;
+            for table in chosen(session, tables)? {
+                vacuum(session, table, *verbose)?;
+                if *analyze {
+                    self::analyze(session, table, *verbose)?;
+                }
+            }
+            Ok(())
+        }
+        Utility::Analyze { tables, verbose } => {
+            for table in chosen(session, tables)? {
+                self::analyze(session, table, *verbose)?;
+            }
+            Ok(())
+        }
+        Utility::Checkpoint => pg_buffer_port::checkpoint().map_err(buffer_error),
+        _ => Ok(()),
+    }
+}
+
+/// The tables named, or all.
+fn chosen(session: &mut Session, tables: &Tables) -> Result<Vec<Oid>, SqlError> {
+    if !tables.is_empty() {
+        return Ok(tables.iter().map(|(t, _)| t.oid).collect());
+    }
+    let found = crate::ddl::query(
+        session,
+        "SELECT oid FROM pg_catalog.pg_class WHERE relkind = 'r' ORDER BY oid",
+    )?;
+    Ok(found.iter().filter_map(|row| row.first()?.as_oid()).collect())
+}
+
+/// Locks a table and looks it up. None when it is gone, or is none.
+fn take(session: &mut Session, table: Oid) -> Result<Option<Arc<Relation>>, SqlError> {
+    transaction::ensure(session)?;
+    if let Some(tx) = &mut session.tx {
+        tx.lock_relation(table, LockMode::ShareUpdateExclusive)
+            .map_err(txn_error)?;
+    }
+    ready::start_command(session)?;
+    let (eval, _) = split(session)?;
+    let found = eval.ask(|catalog, tx| catalog.relation_by_oid(tx, table))?;
+    Ok(found.filter(|r| r.kind == RelationKind::Table))
+}
+
+/// Each table in a transaction of its own.
+fn end(session: &mut Session) -> Result<(), SqlError> {
+    match session.block {
+        Block::Implicit => commit(session),
+        _ => Ok(()),
+    }
+}
+
+fn vacuum(session: &mut Session, table: Oid, verbose: bool) -> Result<(), SqlError> {
+    let Some(relation) = take(session, table)? else {
+        return end(session);
+    };
+    let done = with_context(session, &[], |context| {
+        EXECUTOR
+            .enter()
+            .map_err(port_error)?
+            .vacuum(&relation, context)
+    })?;
+    if verbose {
+        session.out.notice(
+            Severity::Notice,
+            SqlState::SUCCESSFUL_COMPLETION,
+            &format!(
+                "\"{}\": removed {} row versions, {} remain in {} pages, {} dead ones cannot be removed yet",
+                relation.name, done.removed, done.live, done.pages, done.kept_dead
+            ),
+        );
+    }
+    let statistics = TableStatistics {
+        rows: done.live as f64,
+        pages: done.pages,
+        all_visible: 0,
+        columns: Vec::new(),
+    };
+    store(session, table, &statistics)?;
+    end(session)
+}
+
+fn analyze(session: &mut Session, table: Oid, verbose: bool) -> Result<(), SqlError> {
+    let Some(relation) = take(session, table)? else {
+        return end(session);
+    };
+    let statistics = with_context(session, &[], |context| {
+        EXECUTOR
+            .enter()
+            .map_err(port_error)?
+            .analyze(&relation, context)
+    })?;
+    if verbose {
+        session.out.notice(
+            Severity::Notice,
+            SqlState::SUCCESSFUL_COMPLETION,
+            &format!(
+                "\"{}\": {} rows in {} pages",
+                relation.name, statistics.rows, statistics.pages
+            ),
+        );
+    }
+    store(session, table, &statistics)?;
+    end(session)
+}
+
+fn store(session: &mut Session, table: Oid, statistics: &TableStatistics) -> Result<(), SqlError> {
+    let Some(tx) = &mut session.tx else {
+        return Ok(());
+    };
+    pg_catalog_port::CATALOG
+        .enter()
+        .map_err(port_error)?
+        .update_statistics(tx, table, statistics)
+}
+
+/// LOCK TABLE.
+pub fn lock(
+    session: &mut Session,
+    tables: &[Arc<Relation>],
+    mode: TableLock,
+    nowait: bool,
+) -> Result<(), SqlError> {
+    let (Block::Open, Some(tx)) = (session.block, &mut session.tx) else {
+        return Err(only_inside("LOCK TABLE"));
+    };
+    let mode = match mode {
+        TableLock::AccessShare => LockMode::AccessShare,
+        TableLock::RowShare => LockMode::RowShare,
+        TableLock::RowExclusive => LockMode::RowExclusive,
+        TableLock::ShareUpdateExclusive => LockMode::ShareUpdateExclusive,
+        TableLock::Share => LockMode::Share,
+        TableLock::ShareRowExclusive => LockMode::ShareRowExclusive,
+        TableLock::Exclusive => LockMode::Exclusive,
+        TableLock::AccessExclusive => LockMode::AccessExclusive,
+    };
+    for table in tables {
+        let locked = match nowait {
+            true => tx.try_lock_relation(table.oid, mode),
+            false => tx.lock_relation(table.oid, mode),
+        };
+        locked.map_err(|error| match error {
+            pg_txn_port::TxnError::LockNotAvailable => SqlError::new(
+                SqlState::LOCK_NOT_AVAILABLE,
+                format!("could not obtain lock on relation \"{}\"", table.name),
+            ),
+            other => txn_error(other),
+        })?;
+    }
+    Ok(())
+}

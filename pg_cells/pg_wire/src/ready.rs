@@ -1,0 +1,284 @@
+//! From a text to a planned statement, and keeping plans fit to run.
+
+use crate::eval::{Eval, split};
+use crate::tables;
+use crate::transaction::{aborted, ensure};
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use pg_builtins::EvalContext;
+use pg_catalog_port::CATALOG;
+use pg_executor_port::errors::{port_error, txn_error};
+use pg_parser_port::{Command, Literal, PARSER, Parsed, Statement};
+use pg_plan::{Plan, Planned, Utility};
+use pg_planner_port::{PLANNER, PlanContext, Planner, SessionCatalog};
+use pg_txn_port::Transaction;
+use pg_types::typeinfo::is_reg;
+use pg_types::{Datum, Oid, SqlError, SqlState, oid};
+use pg_wire_port::{Block, Body, Ready, Session};
+
+/// How often a plan is made anew because the schema changes meanwhile.
+const TRIES: usize = 10;
+
+/// The statements of a text.
+pub fn parse(sql: &str) -> Result<Vec<Parsed>, SqlError> {
+    PARSER.enter().map_err(port_error)?.parse(sql)
+}
+
+/// The only statement of a text; none when the text is empty.
+pub fn parse_one(sql: &str) -> Result<Option<Statement>, SqlError> {
+    let mut parsed = parse(sql)?;
+    if parsed.len() > 1 {
+        return Err(SqlError::new(
+            SqlState::SYNTAX_ERROR,
+            "cannot insert multiple commands into a prepared statement",
+        ));
+    }
+    Ok(parsed.pop().map(|p| p.statement))
+}
+
+/// Nothing to run.
+pub fn empty() -> Ready {
+    Ready {
+        body: Body::Empty,
+        locks: Vec::new(),
+        reads_only: true,
+        version: 0,
+        epoch: 0,
+        params: Vec::new(),
+    }
+}
+
+/// Plans a text of one statement.
+pub fn plan_text(session: &mut Session, sql: &str, declared: &[Oid]) -> Result<Ready, SqlError> {
+    match parse_one(sql)? {
+        Some(statement) => plan(session, &statement, declared),
+        None => Ok(empty()),
+    }
+}
+
+/// Plans a statement.
+pub fn plan(
+    session: &mut Session,
+    statement: &Statement,
+    declared: &[Oid],
+) -> Result<Ready, SqlError> {
+    if let Statement::Command(command) = statement
+        && let Command::Ready(utility) = &**command
+    {
+        let ends = matches!(utility, Utility::Transaction(_));
+        return match session.block == Block::Failed && !ends {
+            true => Err(aborted()),
+            false => Ok(utility_ready(utility.clone())),
+        };
+    }
+    let epoch = session.epoch;
+    let planned = with_planner(session, |planner, context| {
+        let context = PlanContext {
+            param_types: declared,
+            ..*context
+        };
+        planner.plan(statement, &context)
+    })?;
+    match planned {
+        Planned::Query(plan) => query_ready(Arc::new(plan), epoch),
+        Planned::Utility(utility) => Ok(utility_ready(utility)),
+    }
+}
+
+/// Calls the planner with the session's surroundings.
+pub fn with_planner<T>(
+    session: &mut Session,
+    call: impl FnOnce(&dyn Planner, &PlanContext<'_>) -> Result<T, SqlError>,
+) -> Result<T, SqlError> {
+    start_command(session)?;
+    let (eval, parts) = split(session)?;
+    with_planner_in(&eval, parts.tx, call)
+}
+
+/// The same, within a statement.
+pub fn with_planner_in<T>(
+    eval: &Eval<'_>,
+    tx: &mut Transaction,
+    call: impl FnOnce(&dyn Planner, &PlanContext<'_>) -> Result<T, SqlError>,
+) -> Result<T, SqlError> {
+    let tx = RefCell::new(tx);
+    let catalog = SessionCatalog::new(&tx);
+    let context = PlanContext {
+        catalog: &catalog,
+        eval,
+        param_types: &[],
+    };
+    let planner = PLANNER.enter().map_err(port_error)?;
+    call(&*planner, &context)
+}
+
+/// Begins a command in the transaction, which is begun if need be.
+pub fn start_command(session: &mut Session) -> Result<(), SqlError> {
+    if session.block == Block::Failed {
+        return Err(aborted());
+    }
+    ensure(session)?;
+    match &mut session.tx {
+        Some(tx) => tx.start_command().map_err(txn_error),
+        None => Err(aborted()),
+    }
+}
+
+fn utility_ready(utility: Utility) -> Ready {
+    Ready {
+        body: Body::Utility(Arc::new(utility)),
+        ..empty()
+    }
+}
+
+/// Compiles a plan.
+pub fn query_ready(plan: Arc<Plan>, epoch: u64) -> Result<Ready, SqlError> {
+    let uses = tables::uses(&plan);
+    let prepared = pg_executor_port::prepare(Arc::clone(&plan))?;
+    Ok(Ready {
+        locks: uses.locks,
+        reads_only: !uses.writes,
+        version: plan.catalog_version,
+        epoch,
+        params: plan.params.clone(),
+        body: Body::Query(plan, prepared),
+    })
+}
+
+/// Whether the plan does not hold any more.
+fn is_stale(session: &Session, ready: &Ready) -> Result<bool, SqlError> {
+    let Body::Query(..) = &ready.body else {
+        return Ok(false);
+    };
+    let Some(tx) = &session.tx else {
+        return Ok(true);
+    };
+    if ready.epoch != session.epoch {
+        return Ok(true);
+    }
+    let version = CATALOG.enter().map_err(port_error)?.version(tx);
+    Ok(version != ready.version)
+}
+
+/// Locks the tables of a plan, and makes sure that the plan holds: it is
+/// compiled anew when the executor was replaced, planned anew when the schema
+/// has changed. Begins the command that will run it.
+pub fn acquire(
+    session: &mut Session,
+    ready: &Arc<Ready>,
+    sql: &str,
+    declared: &[Oid],
+) -> Result<Arc<Ready>, SqlError> {
+    if session.block == Block::Failed {
+        return Err(aborted());
+    }
+    ensure(session)?;
+    let mut ready = Arc::clone(ready);
+    for _ in 0..TRIES {
+        if is_stale(session, &ready)? {
+            ready = Arc::new(plan_text(session, sql, declared)?);
+        }
+        lock(session, &ready)?;
+        if !is_stale(session, &ready)? {
+            if let Body::Query(plan, prepared) = &ready.body
+                && !prepared.is_current()
+            {
+                ready = Arc::new(query_ready(Arc::clone(plan), ready.epoch)?);
+            }
+            start_command(session)?;
+            return Ok(ready);
+        }
+    }
+    Err(SqlError::new(
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        "the schema keeps changing",
+    ))
+}
+
+#[inline]
+fn lock(session: &mut Session, ready: &Ready) -> Result<(), SqlError> {
+    let Some(tx) = &mut session.tx else {
+        return Ok(());
+    };
+    for (relation, mode) in &ready.locks {
+        tx.lock_relation(*relation, *mode).map_err(txn_error)?;
+    }
+    Ok(())
+}
+
+/// The values of literals that were lifted out, as their parameters' types.
+pub fn literals(
+    session: &mut Session,
+    ready: &Ready,
+    literals: &[Literal],
+) -> Result<Vec<Datum>, SqlError> {
+    let types = ready.params.iter().copied().chain(core::iter::repeat(oid::TEXT));
+    literals
+        .iter()
+        .zip(types)
+        .map(|(literal, type_oid)| match literal {
+            Literal::Int4(value) => number(i64::from(*value), type_oid),
+            Literal::Int8(value) => number(*value, type_oid),
+            Literal::Numeric(text) => read(session, type_oid, text),
+            Literal::Text(text) => read(session, type_oid, text),
+        })
+        .collect()
+}
+
+fn number(value: i64, type_oid: Oid) -> Result<Datum, SqlError> {
+    match type_oid {
+        oid::INT4 => i32::try_from(value)
+            .map(Datum::Int4)
+            .map_err(|_| SqlError::out_of_range("integer")),
+        oid::INT8 => Ok(Datum::Int8(value)),
+        other => {
+            let text = alloc::format!("{value}");
+            pg_types::input(other, -1, &text, &pg_types::FormatSettings::default())
+        }
+    }
+}
+
+/// Reads a value from its text form.
+pub fn read(session: &mut Session, type_oid: Oid, text: &str) -> Result<Datum, SqlError> {
+    match type_oid {
+        oid::TEXT | oid::VARCHAR | oid::UNKNOWN | oid::INVALID => Ok(Datum::from(text)),
+        reg if is_reg(reg) => {
+            start_command(session)?;
+            let (eval, _) = split(session)?;
+            pg_builtins::input_value(type_oid, -1, text, &eval)
+        }
+        _ => pg_types::input(type_oid, -1, text, &session.format),
+    }
+}
+
+/// The arguments of EXECUTE, computed.
+pub fn arguments(
+    session: &mut Session,
+    texts: &[String],
+    types: &[Oid],
+) -> Result<Vec<Datum>, SqlError> {
+    let exprs = with_planner(session, |planner, context| {
+        planner.plan_arguments(texts, types, context)
+    })?;
+    let columns = exprs.len();
+    let plan = Plan {
+        node: alloc::boxed::Box::new(pg_plan::Node::Values(alloc::vec![exprs])),
+        columns: (0..columns).map(|_| crate::reply::text_column("")).collect(),
+        hidden: 0,
+        rows: 1.0,
+        startup_cost: 0.0,
+        total_cost: 0.0,
+        catalog_version: 0,
+        params: Vec::new(),
+    };
+    let prepared = pg_executor_port::prepare(Arc::new(plan))?;
+    let rows = crate::run::collect(session, &prepared, &[])?;
+    Ok(rows.into_iter().next().unwrap_or_default())
+}
+
+/// The session as a context for the catalog's changes.
+pub fn path_of(eval: &Eval<'_>) -> Vec<pg_types::Str> {
+    eval.search_path(false)
+}

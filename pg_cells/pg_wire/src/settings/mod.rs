@@ -1,0 +1,233 @@
+//! The session's parameters: SET, SHOW, RESET and what follows from them.
+
+pub mod table;
+mod value;
+
+pub use table::SETTINGS;
+pub use value::{names, shown};
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use pg_txn_port::Isolation;
+use pg_types::{SqlError, SqlState};
+use pg_wire_port::{Session, Settings};
+use table::{Context, find};
+
+/// A change that a function asked for (`set_config`).
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// The parameter, as it is shown.
+    pub name: String,
+    /// The value, checked.
+    pub value: String,
+    /// Until the end of the transaction.
+    pub local: bool,
+}
+
+fn unknown(name: &str) -> SqlError {
+    SqlError::new(
+        SqlState::UNDEFINED_OBJECT,
+        format!("unrecognized configuration parameter \"{name}\""),
+    )
+}
+
+/// The value in force, as it is kept; none when there is no such parameter.
+pub fn raw(settings: &Settings, name: &str) -> Option<String> {
+    let key = name.to_ascii_lowercase();
+    match (settings.get(&key), find(name)) {
+        (Some(value), _) => Some(value.to_string()),
+        (None, Some(setting)) => Some(setting.default.to_string()),
+        (None, None) => None,
+    }
+}
+
+/// The value as SHOW prints it.
+pub fn show(settings: &Settings, name: &str) -> Option<String> {
+    let value = raw(settings, name)?;
+    Some(match find(name) {
+        Some(setting) => shown(setting.kind, &value),
+        None => value,
+    })
+}
+
+/// The same of a session, which knows of its transaction.
+pub fn show_in(session: &Session, name: &str) -> Result<String, SqlError> {
+    let lower = name.to_ascii_lowercase();
+    match (lower.as_str(), &session.tx) {
+        ("transaction_isolation", Some(tx)) => Ok(isolation_name(tx.isolation()).to_string()),
+        ("transaction_read_only", Some(tx)) => Ok(on_off(tx.is_read_only())),
+        ("transaction_isolation", None) => show_in(session, "default_transaction_isolation"),
+        ("transaction_read_only", None) => show_in(session, "default_transaction_read_only"),
+        ("session_authorization", _) => Ok(session.user.clone()),
+        _ => show(&session.settings, name).ok_or_else(|| unknown(name)),
+    }
+}
+
+fn on_off(on: bool) -> String {
+    if on { "on" } else { "off" }.to_string()
+}
+
+fn isolation_name(isolation: Isolation) -> &'static str {
+    match isolation {
+        Isolation::ReadCommitted => "read committed",
+        Isolation::RepeatableRead => "repeatable read",
+        Isolation::Serializable => "serializable",
+    }
+}
+
+/// A value as it is kept, if it may be set at all.
+pub fn checked(name: &str, value: &str) -> Result<String, SqlError> {
+    let Some(setting) = find(name) else {
+        // Names with a dot are applications' own.
+        return match name.contains('.') {
+            true => Ok(value.to_string()),
+            false => Err(unknown(name)),
+        };
+    };
+    let refused = |what: &str| {
+        SqlError::new(
+            SqlState::CANT_CHANGE_RUNTIME_PARAM,
+            format!("parameter \"{}\" {what}", setting.name),
+        )
+    };
+    match setting.context {
+        Context::User | Context::Superuser => value::check(setting, value),
+        _ if setting.name == "session_authorization" => value::check(setting, value),
+        Context::Internal => Err(refused("cannot be changed")),
+        Context::Postmaster => Err(refused("cannot be changed without restarting the server")),
+        Context::Sighup => Err(refused("cannot be changed now")),
+    }
+}
+
+/// SET and `set_config`. `None` is DEFAULT.
+pub fn set(
+    session: &mut Session,
+    name: &str,
+    value: Option<&str>,
+    local: bool,
+) -> Result<(), SqlError> {
+    let key = name.to_ascii_lowercase();
+    let value = match value {
+        Some(value) => Some(checked(name, value)?),
+        None if find(name).is_none() && session.settings.get(&key).is_none() => {
+            return Err(unknown(name));
+        }
+        None => None,
+    };
+    if special(session, &key, value.as_deref())? {
+        return Ok(());
+    }
+    session.touch_settings();
+    if local {
+        let value = value.or_else(|| raw(&Settings::default(), name));
+        session.settings.local.insert(key, value.unwrap_or_default());
+        return Ok(());
+    }
+    session.settings.local.remove(&key);
+    match value {
+        Some(value) => session.settings.session.insert(key, value),
+        None => session.settings.session.remove(&key),
+    };
+    Ok(())
+}
+
+/// Parameters that are the transaction's or the session's own. True when that
+/// was all.
+fn special(session: &mut Session, key: &str, value: Option<&str>) -> Result<bool, SqlError> {
+    match (key, value) {
+        ("transaction_isolation", value) => {
+            let isolation = isolation(value.unwrap_or("read committed"));
+            crate::transaction::set_isolation(session, isolation)?;
+            Ok(true)
+        }
+        ("transaction_read_only", value) => {
+            crate::transaction::set_read_only(session, value == Some("on"))?;
+            Ok(true)
+        }
+        ("session_authorization" | "role", Some(role)) => {
+            let known = role == session.user || matches!(role, "none" | "default");
+            match known {
+                true => Ok(true),
+                false => Err(SqlError::new(
+                    SqlState::INVALID_PARAMETER_VALUE,
+                    format!("role \"{role}\" does not exist"),
+                )),
+            }
+        }
+        ("session_authorization" | "role", None) => Ok(true),
+        _ => Ok(false),
+    }
+}
+
+/// An isolation level by its name.
+pub fn isolation(name: &str) -> Isolation {
+    match name {
+        "serializable" => Isolation::Serializable,
+        "repeatable read" => Isolation::RepeatableRead,
+        _ => Isolation::ReadCommitted,
+    }
+}
+
+/// RESET ALL.
+pub fn reset_all(session: &mut Session) {
+    session.touch_settings();
+    session.settings.session.clear();
+    session.settings.local.clear();
+}
+
+/// A parameter of the startup packet.
+pub fn set_at_start(session: &mut Session, name: &str, value: &str) -> Result<(), SqlError> {
+    let value = checked(name, value)?;
+    let key = name.to_ascii_lowercase();
+    session.settings.start.insert(key, value);
+    session.epoch += 1;
+    Ok(())
+}
+
+/// Takes over what functions have set.
+pub fn apply(session: &mut Session, changes: alloc::vec::Vec<Change>) -> Result<(), SqlError> {
+    for change in changes {
+        set(session, &change.name, Some(&change.value), change.local)?;
+    }
+    Ok(())
+}
+
+/// ParameterStatus of all parameters that clients are told of.
+pub fn report_all(session: &mut Session) {
+    session.reported.clear();
+    session.format_epoch = 0;
+    refresh(session);
+}
+
+/// Brings what follows from the parameters up to date, and tells the client of
+/// those it wants to know. Cheap when nothing has changed.
+#[inline]
+pub fn refresh(session: &mut Session) {
+    if session.format_epoch != session.epoch {
+        derive(session);
+    }
+}
+
+#[cold]
+fn derive(session: &mut Session) {
+    session.format_epoch = session.epoch;
+    let now = session.format.now;
+    let get = |name: &str| raw(&session.settings, name).unwrap_or_default();
+    session.format = value::format_settings(get);
+    session.format.now = now;
+    session.work_mem = get("work_mem").parse::<usize>().unwrap_or(4096) << 10;
+    let ms = |name: &str| get(name).parse::<u64>().unwrap_or(0).saturating_mul(1_000_000);
+    session.lock_timeout = ms("lock_timeout");
+    session.deadlock_timeout = ms("deadlock_timeout");
+    session.statement_timeout = ms("statement_timeout");
+    session.entry.activity.lock().application = get("application_name");
+    for setting in SETTINGS.iter().filter(|s| s.reported) {
+        let Ok(value) = show_in(session, setting.name) else {
+            continue;
+        };
+        if session.reported.get(setting.name) != Some(&value) {
+            session.out.parameter_status(setting.name, &value);
+            session.reported.insert(setting.name.to_string(), value);
+        }
+    }
+}
