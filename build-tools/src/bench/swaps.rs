@@ -20,11 +20,13 @@ const CLIENTS: usize = 4;
 const BYTES: usize = 100;
 /// Traffic goes on between two swaps for so long at most.
 const SETTLE: Duration = Duration::from_secs(2);
+/// Cells that are there to refuse.
+const REFUSING: &[&str] = &["counter_faulty"];
 /// Clients of `pgbench -S`, where SQL is served.
 const SQL_CLIENTS: u32 = 4;
 
 pub(super) fn measure(paths: &Paths, wishes: &Wishes) -> Result<Vec<Row>> {
-    let mut rows = Vec::new();
+    let mut rows = counted(paths)?;
     for buffers in ["64M", "640M"] {
         let guest = Guest::boot(paths, Disk::empty(paths)?, |config| {
             config.memory = "2G".into();
@@ -36,9 +38,46 @@ pub(super) fn measure(paths: &Paths, wishes: &Wishes) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// The cells to be swapped.
+fn cells(guest: &Guest) -> Result<Vec<String>> {
+    let mut cells = guest.cells()?;
+    cells.retain(|cell| !REFUSING.contains(&cell.as_str()));
+    Ok(cells)
+}
+
+/// Without load, in thousands of instructions: what must be executed, without
+/// the translation of new code, which takes most of the time under TCG. Cells
+/// without a pause are one row.
+fn counted(paths: &Paths) -> Result<Vec<Row>> {
+    let guest = Guest::boot(paths, Disk::empty(paths)?, |config| {
+        config.count_instructions = true;
+    })?;
+    let (mut rows, mut without) = (Vec::new(), Vec::new());
+    for cell in cells(&guest)? {
+        let title = format!("swap of {cell}, pause, idle");
+        let answers: Result<Vec<String>> = (0..SWAPS)
+            .map(|_| guest.shell(&format!("swap {cell}")))
+            .collect();
+        match answers {
+            Ok(answers) => {
+                let pauses: Vec<f64> = answers.iter().filter_map(|a| pause(a)).collect();
+                if pauses.iter().all(|pause| *pause == 0.0) {
+                    without.push(cell);
+                } else {
+                    rows.push(Row::median(title, pauses, "1000 instr."));
+                }
+            }
+            Err(error) => rows.push(Row::missing(title, format!("{error:#}"))),
+        }
+    }
+    let count = without.len() as f64;
+    rows.push(Row::one("cells swapped without a pause", count, "cells").note(without.join(" ")));
+    Ok(rows)
+}
+
 fn one_pool(guest: &Guest, wishes: &Wishes, buffers: &str) -> Result<Vec<Row>> {
     let swaps = SWAPS * wishes.repeat;
-    let cells = guest.cells()?;
+    let cells = cells(guest)?;
     let sql = match sql::missing(guest.port()) {
         None => pgbench::fill(guest.port(), wishes.scale).map_err(|e| format!("{e:#}")),
         Some(why) => Err(why),
@@ -55,18 +94,31 @@ fn one_pool(guest: &Guest, wishes: &Wishes, buffers: &str) -> Result<Vec<Row>> {
     let load = Load::start(guest.echo(), CLIENTS, BYTES);
     wait_for_traffic(&load);
     let mut rows = Vec::new();
-    let title = |cell: &str| format!("swap of {cell}, pause, buffers={buffers}");
+    let title = |cells: &str| match cells.contains(' ') {
+        true => format!("swap of all pg cells as one, pause, buffers={buffers}"),
+        false => format!("swap of {cells}, pause, buffers={buffers}"),
+    };
     let (mut worst, mut longest) = (0.0_f64, 0.0_f64);
-    for cell in &cells {
+    // Last, everything of the database at once: what stands in for a restart.
+    let database: Vec<&str> = cells
+        .iter()
+        .map(String::as_str)
+        .filter(|c| c.starts_with("pg_"))
+        .collect();
+    let together = database.join(" ");
+    for cell in cells.iter().chain([&together]) {
         load.take_longest();
-        let row = match pauses(guest, cell, swaps, &load) {
+        let taken = pauses(guest, cell, swaps, &load);
+        longest = longest.max(load.take_longest());
+        let row = match taken {
+            // Already said by `counted`.
+            Ok(pauses) if pauses.iter().all(|pause| *pause == 0.0) => continue,
             Ok(pauses) => {
                 worst = pauses.iter().copied().fold(worst, f64::max);
                 Row::median(title(cell), pauses, "us")
             }
             Err(error) => Row::missing(title(cell), format!("{error:#}")),
         };
-        longest = longest.max(load.take_longest());
         rows.push(row);
     }
     load.end().context("an echo connection did not live on")?;
