@@ -18,6 +18,7 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
         repeat: 5,
         seconds: 10,
         scale: 10,
+        server: None,
         spots: 12,
         logic: std::env::var_os("MITOS_SQLLOGICTEST").map(Into::into),
         logic_limit: Duration::from_secs(20),
@@ -33,6 +34,7 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
             Arg::Long("repeat") => wishes.repeat = value::<usize>(parser, "repeat")?.max(1),
             Arg::Long("seconds") => wishes.seconds = value(parser, "seconds")?,
             Arg::Long("scale") => wishes.scale = value(parser, "scale")?,
+            Arg::Long("server") => wishes.server = Some(value(parser, "server")?),
             Arg::Long("spots") => wishes.spots = value(parser, "spots")?,
             Arg::Long("sqllogictest") => wishes.logic = Some(parser.value()?.into()),
             Arg::Long("file-limit") => {

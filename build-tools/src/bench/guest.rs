@@ -20,6 +20,37 @@ const SHELL_LIMIT: Duration = Duration::from_secs(60);
 /// The echo service's port inside, of RFC 862.
 const ECHO: u16 = 7;
 
+/// Where SQL is measured: a system of the benchmark's, or a server that runs
+/// already.
+pub(super) struct Server {
+    guest: Option<Guest>,
+    /// Its port on 127.0.0.1.
+    pub(super) port: u16,
+}
+
+impl Server {
+    /// The server that was named, or a fresh system.
+    pub(super) fn open(paths: &Paths, named: Option<u16>) -> Result<Self> {
+        if let Some(port) = named {
+            return Ok(Self { guest: None, port });
+        }
+        let guest = Guest::boot(paths, Disk::empty(paths)?, |config| {
+            config.memory = "2G".into();
+        })?;
+        Ok(Self {
+            port: guest.port(),
+            guest: Some(guest),
+        })
+    }
+
+    /// Whether it has ended: a system that did is replaced by a fresh one.
+    pub(super) fn is_gone(&self) -> bool {
+        self.guest
+            .as_ref()
+            .is_some_and(|guest| guest.vm.end().is_some())
+    }
+}
+
 /// A running system.
 pub(super) struct Guest {
     vm: Vm,

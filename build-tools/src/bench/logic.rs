@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::Wishes;
-use super::guest::{Disk, Guest};
+use super::guest::Server;
 use super::report::Row;
 use super::slt::{Record, agrees, records};
 use super::sql::{self, Session, SqlError};
@@ -30,21 +30,21 @@ pub(super) fn measure(paths: &Paths, wishes: &Wishes) -> Result<Vec<Row>> {
         let why = "name the scripts' folder with --sqllogictest or MITOS_SQLLOGICTEST";
         return Ok(vec![Row::missing(NAME, why)]);
     };
-    let mut guest = Guest::boot(paths, Disk::empty(paths)?, |_| {})?;
-    if let Some(why) = sql::missing(guest.port()) {
+    let mut server = Server::open(paths, wishes.server)?;
+    if let Some(why) = sql::missing(server.port) {
         return Ok(vec![Row::missing(NAME, why)]);
     }
     let mut families: Vec<(String, Tally)> = Vec::new();
     let mut total = Tally::default();
     for script in scripts(folder)? {
-        let tally = match run(&script, guest.port(), wishes.logic_limit) {
-            Ok(tally) => tally,
-            Err(error) => {
-                eprintln!("{:>10} {}: {error:#}", "", script.display());
-                guest = Guest::boot(paths, Disk::empty(paths)?, |_| {})?;
-                lost(&script)?
-            }
-        };
+        let tally = run(&script, server.port, wishes.logic_limit);
+        let tally = tally.or_else(|error| {
+            eprintln!("{:>10} {}: {error:#}", "", script.display());
+            lost(&script)
+        })?;
+        if server.is_gone() {
+            server = Server::open(paths, wishes.server)?;
+        }
         let name = family(folder, &script);
         match families.iter_mut().find(|(known, _)| *known == name) {
             Some((_, sum)) => sum.add(tally),
@@ -78,11 +78,13 @@ impl Tally {
     }
 }
 
-/// The folder of a script, below the one that was named.
+/// The first folder on the way to a script, or its own name.
 fn family(folder: &Path, script: &Path) -> String {
     let inner = script.strip_prefix(folder).unwrap_or(script);
-    let parent = inner.parent().filter(|p| !p.as_os_str().is_empty());
-    parent.unwrap_or(inner).display().to_string()
+    let first = inner.components().next();
+    first.map_or_else(String::new, |name| {
+        name.as_os_str().to_string_lossy().into_owned()
+    })
 }
 
 /// All scripts below a folder, in order.

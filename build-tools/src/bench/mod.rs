@@ -52,6 +52,8 @@ pub(crate) struct Wishes {
     seconds: u64,
     /// The scale of `pgbench`'s tables.
     scale: u32,
+    /// A server that runs already, measured instead of a guest's SQL.
+    server: Option<u16>,
     /// Functions listed in a profile.
     spots: usize,
     /// The folder with sqllogictest scripts.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 
 use super::Wishes;
-use super::guest::{Disk, Guest};
+use super::guest::Server;
 use super::report::Row;
 use super::sql;
 use crate::paths::Paths;
@@ -31,17 +31,16 @@ const LOADS: &[(&str, &[&str], u32)] = &[
 ];
 
 pub(super) fn measure(paths: &Paths, wishes: &Wishes) -> Result<Vec<Row>> {
-    let guest = Guest::boot(paths, Disk::empty(paths)?, |config| {
-        config.memory = "2G".into();
-    })?;
+    let server = Server::open(paths, wishes.server)?;
+    let port = server.port;
     let none = |why: &str| {
         let row = |(name, _, clients): &(&str, _, u32)| Row::missing(title(name, *clients), why);
         LOADS.iter().map(row).collect::<Vec<Row>>()
     };
-    if let Some(why) = sql::missing(guest.port()) {
+    if let Some(why) = sql::missing(port) {
         return Ok(none(&why));
     }
-    let filled = match fill(guest.port(), wishes.scale) {
+    let filled = match fill(port, wishes.scale) {
         Ok(took) => Row::one(
             format!("pgbench -i -s {}", wishes.scale),
             took.as_secs_f64(),
@@ -55,7 +54,7 @@ pub(super) fn measure(paths: &Paths, wishes: &Wishes) -> Result<Vec<Row>> {
         let mut problem = None;
         // Three are enough: each is a mean over its seconds.
         for _ in 0..wishes.repeat.min(3) {
-            match load(guest.port(), arguments, *clients, wishes.seconds) {
+            match load(port, arguments, *clients, wishes.seconds) {
                 Ok(rate) => rates.push(rate),
                 Err(error) => problem = Some(first_line(&error)),
             }

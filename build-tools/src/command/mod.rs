@@ -50,6 +50,7 @@ usage: cargo run -- [COMMAND]
       --only ROWS            boot, inside, swap, echo, pgbench, logic, insns
       --repeat N             (5)         --no-build
       --seconds N  --scale N of each pgbench load (10, 10)
+      --server PORT          pgbench and logic: measure this server instead
       --spots N              functions listed in a profile (12)
       --sqllogictest DIR     scripts (or MITOS_SQLLOGICTEST)
       --file-limit SECONDS   for each of them (20)
