@@ -11,10 +11,11 @@
 //! [`vm`] is one QEMU process,
 //! [`instance`] is where a running system is found, [`client`] talks to it,
 //! [`push`] chooses what a running system needs to be sent.
-//! [`command`] is the command line.
+//! [`command`] is the command line, [`bench`] its largest command.
 #![forbid(unsafe_code)]
 
 pub mod base;
+pub mod bench;
 pub mod client;
 pub mod command;
 pub mod compile;

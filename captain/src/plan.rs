@@ -89,6 +89,9 @@ fn run(options: &Options) {
     if let Some(test) = options.get("test") {
         selftest::run(test);
     }
+    if let Some(bench) = options.get("bench") {
+        benchmark::run(bench);
+    }
     services::echo(options);
     console::start();
     nano_core::serial::print(format_args!(

@@ -67,9 +67,13 @@ fn echo_port_of(options: &Options) -> Option<u16> {
 
 /// For tests of the network: `echo=PORT` starts an echo service there.
 pub(crate) fn echo(options: &Options) {
-    if let Some(port) = echo_port_of(options)
-        && let Err(error) = echo_port::start(port)
-    {
+    let Some(port) = echo_port_of(options) else {
+        return;
+    };
+    if let Err(failure) = swap::start("echo", options) {
+        log::warn!("no echo service: {failure}");
+    }
+    if let Err(error) = echo_port::start(port) {
         log::warn!("no echo service: {error:?}");
     }
 }

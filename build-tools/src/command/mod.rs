@@ -46,6 +46,15 @@ usage: cargo run -- [COMMAND]
   test-guest NAME [boot's OPTIONS]
                              boot with test=NAME; success is the guest's
   check                      formatting, lints and house rules
+  bench [OPTIONS]            measure; prints a table, writes bench/results.json
+      --only ROWS            boot, inside, swap, echo, pgbench, logic, insns
+      --repeat N             (5)         --no-build
+      --seconds N  --scale N of each pgbench load (10, 10)
+      --server PORT          pgbench and logic: measure this server instead
+      --spots N              functions listed in a profile (12)
+      --sqllogictest DIR     scripts (or MITOS_SQLLOGICTEST)
+      --file-limit SECONDS   for each of them (20)
+      --out FILE             the JSON, also of some rows only
 ";
 
 /// Runs the command that the process was started with.
@@ -72,6 +81,7 @@ pub fn main() -> Result<ExitCode> {
         "stop" => stop::run(&paths, &mut parser),
         "test-guest" => test_guest::run(&paths, &mut parser),
         "check" => check::run(&paths, &mut parser),
+        "bench" => crate::bench::run(&paths, &mut parser),
         "help" | "-h" | "--help" => {
             print!("{USAGE}");
             Ok(ExitCode::SUCCESS)
@@ -81,7 +91,7 @@ pub fn main() -> Result<ExitCode> {
 }
 
 /// The value of an option, in the option's own type.
-fn value<T: FromStr>(parser: &mut Parser, option: &str) -> Result<T>
+pub(crate) fn value<T: FromStr>(parser: &mut Parser, option: &str) -> Result<T>
 where
     T::Err: std::fmt::Display,
 {

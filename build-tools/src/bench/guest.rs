@@ -1,0 +1,217 @@
+//! A booted system that belongs to the benchmark: a disk and a port of its own,
+//! gone when it is dropped.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::client::{self, ClientError};
+use crate::machine::Config;
+use crate::paths::Paths;
+use crate::qemu::Accel;
+use crate::vm::{End, Vm, free_port};
+
+/// What a boot may take. Generous: the machine may be busy.
+const BOOT_LIMIT: Duration = Duration::from_secs(120);
+/// What a shell command may take.
+const SHELL_LIMIT: Duration = Duration::from_secs(60);
+/// The echo service's port inside, of RFC 862.
+const ECHO: u16 = 7;
+
+/// Where SQL is measured: a system of the benchmark's, or a server that runs
+/// already.
+pub(super) struct Server {
+    guest: Option<Guest>,
+    /// Its port on 127.0.0.1.
+    pub(super) port: u16,
+}
+
+impl Server {
+    /// The server that was named, or a fresh system.
+    pub(super) fn open(paths: &Paths, named: Option<u16>) -> Result<Self> {
+        if let Some(port) = named {
+            return Ok(Self { guest: None, port });
+        }
+        let guest = Guest::boot(paths, Disk::empty(paths)?, |config| {
+            config.memory = "2G".into();
+        })?;
+        Ok(Self {
+            port: guest.port(),
+            guest: Some(guest),
+        })
+    }
+
+    /// Whether it has ended: a system that did is replaced by a fresh one.
+    pub(super) fn is_gone(&self) -> bool {
+        self.guest
+            .as_ref()
+            .is_some_and(|guest| guest.vm.end().is_some())
+    }
+}
+
+/// A running system.
+pub(super) struct Guest {
+    vm: Vm,
+    disk: Disk,
+    echo: u16,
+    started: Instant,
+}
+
+/// A disk image, removed when dropped.
+pub(super) struct Disk(PathBuf);
+
+impl Disk {
+    /// The name of an image that does not exist yet: an empty disk.
+    pub(super) fn empty(paths: &Paths) -> Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let folder = folder(paths)?;
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("disk-{}-{number}.img", std::process::id());
+        Ok(Self(folder.join(name)))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // It may never have been made.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Where the benchmark keeps what it makes.
+pub(super) fn folder(paths: &Paths) -> Result<PathBuf> {
+    let folder = paths.target().join("bench");
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}
+
+impl Guest {
+    /// Starts a system on `disk` with two ports: PostgreSQL's and, with the boot
+    /// option `echo=7`, the echo service's. Waits for nothing.
+    pub(super) fn start(paths: &Paths, disk: Disk, adjust: impl Fn(&mut Config)) -> Result<Self> {
+        let mut problem = anyhow!("no port is free");
+        // A port found free may be taken before QEMU binds it.
+        for _ in 0..5 {
+            let (port, echo) = (free_port()?, free_port()?);
+            let mut config = Config::new(port, disk.0.clone());
+            config.accel = Accel::Auto.settle(paths);
+            adjust(&mut config);
+            // The machine's only network card has the id `net`.
+            let monitor = folder(paths)?.join(format!("monitor-{port}.sock"));
+            config.qemu_args.push("-monitor".into());
+            config
+                .qemu_args
+                .push(format!("unix:{},server=on,wait=off", monitor.display()));
+            let started = Instant::now();
+            match Vm::start(paths, &config) {
+                Ok(vm) => {
+                    let forward = format!("hostfwd_add net tcp:127.0.0.1:{echo}-:{ECHO}\n");
+                    let told = tell(&monitor, &forward);
+                    let _ = std::fs::remove_file(&monitor);
+                    match told {
+                        Ok(()) => {
+                            return Ok(Self {
+                                vm,
+                                disk,
+                                echo,
+                                started,
+                            });
+                        }
+                        Err(error) => problem = error,
+                    }
+                }
+                Err(error) => problem = error,
+            }
+        }
+        Err(problem)
+    }
+
+    /// The same, and waits until it is ready.
+    pub(super) fn boot(paths: &Paths, disk: Disk, adjust: impl Fn(&mut Config)) -> Result<Self> {
+        let mut guest = Self::start(paths, disk, adjust)?;
+        guest.ready()?;
+        Ok(guest)
+    }
+
+    /// Waits until it is ready; gives the time since power-on and the line.
+    pub(super) fn ready(&mut self) -> Result<(Duration, String)> {
+        let ready = |line: &str| line.starts_with(crate::vm::READY);
+        let line = self.vm.wait_for(BOOT_LIMIT, ready)?;
+        Ok((self.started.elapsed(), line))
+    }
+
+    /// Waits for its end and gives everything it wrote.
+    pub(super) fn console_at_end(&mut self, limit: Duration) -> Result<String> {
+        self.vm.wait(Some(limit))?;
+        Ok(self.vm.console())
+    }
+
+    /// PostgreSQL's port on 127.0.0.1.
+    pub(super) fn port(&self) -> u16 {
+        self.vm.instance().port()
+    }
+
+    /// The echo service's port on 127.0.0.1.
+    pub(super) fn echo(&self) -> u16 {
+        self.echo
+    }
+
+    /// Runs a shell command.
+    pub(super) fn shell(&self, command: &str) -> Result<String> {
+        client::shell(self.vm.instance(), command, SHELL_LIMIT)
+            .with_context(|| format!("shell command `{command}`"))
+    }
+
+    /// The cells with a port, by name.
+    pub(super) fn cells(&self) -> Result<Vec<String>> {
+        let names = self.shell("cells")?;
+        let first = |line: &str| line.split_whitespace().next().map(str::to_string);
+        Ok(names.lines().filter_map(first).collect())
+    }
+
+    /// Shuts it down and keeps the disk.
+    pub(super) fn stop(self) -> Result<Disk> {
+        // Not `client::stop`: it waits for a lock that this process holds.
+        match client::shell(self.vm.instance(), "stop", SHELL_LIMIT) {
+            // The system may be gone before its answer is through.
+            Ok(_) | Err(ClientError::Closed) => {}
+            Err(error) => return Err(error.into()),
+        }
+        match self.vm.wait(Some(SHELL_LIMIT))? {
+            End::Success => {}
+            end => bail!("the system ended: {end}"),
+        }
+        Ok(self.disk)
+    }
+}
+
+/// Gives QEMU's monitor one command, as soon as it listens.
+fn tell(monitor: &std::path::Path, command: &str) -> Result<()> {
+    use std::io::{Read, Write};
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Ok(mut socket) = std::os::unix::net::UnixStream::connect(monitor) {
+            socket.set_read_timeout(Some(Duration::from_secs(10)))?;
+            socket.write_all(command.as_bytes())?;
+            // Its prompt after the command says that it was obeyed.
+            let (mut said, mut piece) = (Vec::new(), [0; 512]);
+            while said.windows(6).filter(|w| w == b"(qemu)").count() < 2 {
+                match socket.read(&mut piece)? {
+                    0 => bail!("QEMU's monitor closed"),
+                    count => said.extend_from_slice(&piece[..count]),
+                }
+            }
+            let said = String::from_utf8_lossy(&said);
+            if said.contains("Could not") || said.contains("invalid") {
+                bail!("QEMU cannot forward a port: {}", said.trim());
+            }
+            return Ok(());
+        }
+        if Instant::now() > deadline {
+            bail!("QEMU's monitor does not answer");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
