@@ -47,14 +47,8 @@ fn try_page(
         Ok(None) | Err(BufferError::NoSuchPage { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    if slot_for(mtx.page(slot), len).is_some() {
+    if prune::for_change(mtx, slot, len, false)?.is_some() {
         return Ok(Some(slot));
-    }
-    if prune::is_worth_it(mtx.page(slot))? {
-        prune::prune(mtx, slot)?;
-        if slot_for(mtx.page(slot), len).is_some() {
-            return Ok(Some(slot));
-        }
     }
     mtx.release(slot);
     Ok(None)

@@ -148,11 +148,8 @@ fn replace(
     keep_index_keys: bool,
 ) -> Result<UpdateOutcome, HeapError> {
     let file = FileId(target.key.file);
-    let mut number = slot_for(mtx.page(target.page), row.len());
-    if number.is_none() && prune::is_worth_it(mtx.page(target.page))? {
-        prune::prune(mtx, target.page)?;
-        number = slot_for(mtx.page(target.page), row.len());
-    }
+    let step = target.version.header.next_step();
+    let number = prune::for_change(mtx, target.page, row.len(), keep_index_keys && step == 0)?;
     let (page, tid, hot) = match number {
         Some(number) => {
             let tid = Tid::new(target.key.block, number);
@@ -167,7 +164,7 @@ fn replace(
             (page, Tid::new(block, number), false)
         }
     };
-    let mut marks = if hot { bits::HEAP_ONLY } else { 0 };
+    let mut marks = if hot { bits::HEAP_ONLY | step } else { 0 };
     if carry_holders(tx, target, row_key(file, tid))? {
         marks |= bits::MORE_HOLDERS;
     }

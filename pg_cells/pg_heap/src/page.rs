@@ -68,15 +68,14 @@ pub fn ensure_init(mtx: &mut MiniTx, page: Slot) {
 /// The slot that a new item would get, if there is room for it: `len` is its
 /// content's length.
 pub fn slot_for(page: &Page, len: usize) -> Option<u16> {
-    let room = free(page);
-    let count = slots::count(page);
+    let room = free(page).checked_sub(item_size(len))?;
     if header::flags(page) & FREE_SLOTS != 0 {
         let unused = slots::pointers(page).find(|(_, p)| p.state == State::Unused);
         if let Some((number, _)) = unused {
-            return (item_size(len) <= room).then_some(number);
+            return Some(number);
         }
     }
-    (item_size(len) + slots::POINTER_SIZE <= room).then_some(count + 1)
+    (slots::POINTER_SIZE <= room).then_some(slots::count(page) + 1)
 }
 
 /// Puts an item into `number`, which [`slot_for`] gave.
@@ -85,6 +84,11 @@ pub fn add_item(mtx: &mut MiniTx, page: Slot, number: u16, header: &TupleHeader,
     let lower = usize::from(header::lower(bytes));
     let upper = usize::from(header::upper(bytes)) - item_size(row.len());
     let pointer_at = slots::pointer_offset(number);
+    if pointer_at >= lower {
+        // A new slot is taken when no other is free: none needs to be looked for
+        // until the next pruning.
+        set_free_slots(mtx, page, false);
+    }
     let lower = lower.max(pointer_at + slots::POINTER_SIZE);
     let pointer = ItemPointer::normal(upper as u16, (tuple_header::SIZE + row.len()) as u16);
     write_item(mtx, page, upper, header, row);

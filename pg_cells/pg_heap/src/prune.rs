@@ -2,6 +2,12 @@
 //! piece again. No index is touched: where an entry may lead to a chain, a
 //! pointer stays, as a redirect to the chain's first version left, or as a dead
 //! pointer when none is.
+//!
+//! It costs as much as the page has items, however little it brings. So changes
+//! ask for it only when their page is full or a chain has grown by eight
+//! versions ([`for_change`]), only when some version can go (the page's hint
+//! tells), and a page that stays nearly full is left: with every row that moves
+//! elsewhere its reserve grows, until one pruning serves an eighth of its rows.
 
 use crate::page::{self, set_free_slots, version};
 use crate::visibility::{Fate, Known};
@@ -10,14 +16,42 @@ use alloc::vec::Vec;
 use pg_buffer_port::{MiniTx, Slot};
 use pg_heap_port::HeapError;
 use pg_page::slots::{self, ItemPointer, State};
-use pg_page::tuple_header::{TupleHeader, bits};
-use pg_page::{Page, header};
+use pg_page::tuple_header::{self, TupleHeader, at as field, bits};
+use pg_page::{Page, get_u16, header};
 use pg_txn_port::Xid;
 
 /// Whether pruning the page may bring room.
 pub fn is_worth_it(page: &Page) -> Result<bool, HeapError> {
     let hint = page::prune_hint(page);
     Ok(hint != 0 && Xid(hint) < pg_txn_port::horizon()?)
+}
+
+/// The slot for a new version of `len` bytes on the latched page, if it is to
+/// lie there. Prunes the page if that is necessary, or `wanted` and possible.
+pub fn for_change(
+    mtx: &mut MiniTx,
+    page: Slot,
+    len: usize,
+    wanted: bool,
+) -> Result<Option<u16>, HeapError> {
+    let number = page::slot_for(mtx.page(page), len);
+    if (number.is_some() && !wanted) || !is_worth_it(mtx.page(page))? {
+        return Ok(number);
+    }
+    prune(mtx, page)?;
+    let bytes = mtx.page(page);
+    if number.is_none() && page::free(bytes) < reserve(bytes, len) {
+        return Ok(None);
+    }
+    Ok(page::slot_for(bytes, len))
+}
+
+/// The room that pruning a full page must bring for the page to be used on: for
+/// an eighth of its rows.
+fn reserve(page: &Page, len: usize) -> usize {
+    let used = usize::from(header::special(page)) - usize::from(header::upper(page));
+    let row = page::item_size(len);
+    row * (used / row / 8).max(1)
 }
 
 /// What a pruning is about to do.
@@ -33,6 +67,8 @@ pub struct Plan {
     pub live: u32,
     /// The least xmax among those that stay.
     prune_hint: u64,
+    /// Hints for versions, by their offsets.
+    hints: Vec<(usize, u16)>,
 }
 
 struct Planner<'a> {
@@ -58,16 +94,8 @@ pub fn plan(page: &Page, horizon: Xid) -> Result<Plan, HeapError> {
     };
     let mut known = Known::default();
     for (number, pointer) in slots::pointers(page) {
-        if pointer.state == State::Normal
-            && let Some(found) = version(page, number)
-        {
-            let fate = known.fate(&found.header, horizon)?;
-            planner.fates[usize::from(number)] = Some(fate);
-            // Most versions are alone and alive.
-            if fate == Fate::Live && found.header.infomask & bits::IN_CHAIN == 0 {
-                planner.reached[usize::from(number)] = true;
-                planner.plan.live += 1;
-            }
+        if pointer.state == State::Normal {
+            planner.fates[usize::from(number)] = planner.look(&mut known, number, horizon)?;
         }
     }
     for (number, pointer) in slots::pointers(page) {
@@ -82,6 +110,34 @@ pub fn plan(page: &Page, horizon: Xid) -> Result<Plan, HeapError> {
 }
 
 impl Planner<'_> {
+    /// Finds out a version's fate. Most are alive, and their hints say so.
+    #[inline]
+    fn look(
+        &mut self,
+        known: &mut Known,
+        number: u16,
+        horizon: Xid,
+    ) -> Result<Option<Fate>, HeapError> {
+        let item = slots::item(self.page, number);
+        let Some(item) = item.filter(|i| i.len() >= tuple_header::SIZE) else {
+            return Ok(None);
+        };
+        let marks = get_u16(item, field::INFOMASK);
+        let unended = marks & (bits::XMAX_INVALID | bits::XMAX_LOCK_ONLY) != 0;
+        if unended && marks & bits::XMIN_COMMITTED != 0 {
+            return Ok(Some(Fate::Live));
+        }
+        let Some(found) = version(self.page, number) else {
+            return Ok(None);
+        };
+        let mut hints = 0;
+        let fate = known.fate(&found.header, horizon, &mut hints)?;
+        if hints != 0 {
+            self.plan.hints.push((found.offset, hints));
+        }
+        Ok(Some(fate))
+    }
+
     fn at(&self, number: u16) -> Option<(TupleHeader, Fate)> {
         let fate = (*self.fates.get(usize::from(number))?)?;
         Some((version(self.page, number)?.header, fate))
@@ -89,14 +145,21 @@ impl Planner<'_> {
 
     /// Plans the chain that begins at `root`, if one does.
     fn chain(&mut self, root: u16, pointer: ItemPointer) {
-        let mut next = match pointer.state {
-            State::Redirect => Some(pointer.offset),
-            State::Normal => Some(root),
+        let first = match pointer.state {
+            State::Redirect => pointer.offset,
+            State::Normal => root,
             State::Unused | State::Dead => return,
         };
+        // Most chains that were pruned before consist of one living version.
+        if first != root && self.fates.get(usize::from(first)) == Some(&Some(Fate::Live)) {
+            self.reached[usize::from(first)] = true;
+            self.plan.live += 1;
+            return;
+        }
         if self.at(root).is_some_and(|(h, _)| h.has(bits::HEAP_ONLY)) {
             return;
         }
+        let mut next = Some(first);
         let mut members = core::mem::take(&mut self.members);
         members.clear();
         let mut dead = 0;
@@ -198,6 +261,9 @@ impl Planner<'_> {
 pub fn prune(mtx: &mut MiniTx, page: Slot) -> Result<Plan, HeapError> {
     let horizon = pg_txn_port::horizon()?;
     let plan = plan(mtx.page(page), horizon)?;
+    for (offset, hints) in &plan.hints {
+        mtx.set_hint(page, offset + field::INFOMASK, *hints);
+    }
     page::set_prune_hint(mtx, page, plan.prune_hint);
     if !plan.changes.is_empty() {
         if plan.changes.iter().any(|(_, p)| p.state == State::Unused) {

@@ -176,7 +176,7 @@ pub fn is_dead(file: FileId, tid: Tid) -> Result<bool, HeapError> {
     let mut known = Known::default();
     let mut any = root.state == State::Dead;
     while let Some((_, found)) = chain.step(&page) {
-        if known.fate(&found.header, horizon)? != Fate::Dead {
+        if known.fate(&found.header, horizon, &mut 0)? != Fate::Dead {
             return Ok(false);
         }
         any = true;

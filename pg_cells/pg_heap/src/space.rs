@@ -14,8 +14,9 @@ use sync::SpinLock;
 
 const LANES: usize = 8;
 const NONE: u32 = u32::MAX;
-/// A page is worth remembering with this much room.
-pub const ROOMY: usize = 1024;
+/// A page is worth remembering with this much room: more than updates of its rows
+/// keep in reserve.
+pub const ROOMY: usize = 2048;
 /// How many roomy pages a file remembers.
 const MOST: usize = 1 << 16;
 

@@ -95,26 +95,35 @@ pub enum Fate {
     Undecided,
 }
 
-/// How the transaction asked for last ended: versions of one page have few
-/// different makers.
+/// How many different transactions [`Known`] remembers.
+const REMEMBERED: usize = 16;
+
+/// How the transactions asked for last ended: the versions of one page have few
+/// different makers, and the one who ends a version made the next one.
 #[derive(Default)]
-pub struct Known(Option<(u64, XidStatus)>);
+pub struct Known([Option<(u64, XidStatus)>; REMEMBERED]);
 
 impl Known {
     fn status(&mut self, xid: u64) -> Result<XidStatus, HeapError> {
-        match self.0 {
+        let place = &mut self.0[xid as usize % REMEMBERED];
+        match *place {
             Some((known, status)) if known == xid => Ok(status),
             _ => {
                 let status = status(Xid(xid))?;
-                self.0 = Some((xid, status));
+                *place = Some((xid, status));
                 Ok(status)
             }
         }
     }
 
     /// What the version is, when every snapshot sees the ends of transactions
-    /// before `horizon`.
-    pub fn fate(&mut self, header: &TupleHeader, horizon: Xid) -> Result<Fate, HeapError> {
+    /// before `horizon`. Collects hints.
+    pub fn fate(
+        &mut self,
+        header: &TupleHeader,
+        horizon: Xid,
+        hints: &mut u16,
+    ) -> Result<Fate, HeapError> {
         if !header.has(bits::XMIN_COMMITTED) {
             if header.has(bits::XMIN_ABORTED) {
                 return Ok(Fate::Dead);
@@ -122,7 +131,7 @@ impl Known {
             match self.status(header.xmin)? {
                 XidStatus::Aborted => return Ok(Fate::Dead),
                 XidStatus::InProgress => return Ok(Fate::Undecided),
-                XidStatus::Committed => {}
+                XidStatus::Committed => *hints |= bits::XMIN_COMMITTED,
             }
         }
         if is_unended(header) {

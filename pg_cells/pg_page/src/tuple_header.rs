@@ -65,6 +65,11 @@ pub mod bits {
     pub const MORE_HOLDERS: u16 = 1 << 9;
     /// It was replaced, not deleted: *next* is another version.
     pub const UPDATED: u16 = 1 << 10;
+    /// Where a HOT version's number in its chain lies: three bits, counted on
+    /// from the version before it and around.
+    pub const STEP_SHIFT: u16 = 11;
+    /// The number's bits.
+    pub const STEP_MASK: u16 = 7 << STEP_SHIFT;
     /// The version has one before or behind it on its page.
     pub const IN_CHAIN: u16 = HOT_UPDATED | HEAP_ONLY;
     /// The marks that only repeat the commit log.
@@ -113,6 +118,14 @@ impl TupleHeader {
             next_slot: get_u16(bytes, at::NEXT_SLOT),
             infomask: get_u16(bytes, at::INFOMASK),
         })
+    }
+
+    /// The number that the next HOT version of this one's chain gets, as it
+    /// stands among the marks.
+    #[inline]
+    #[must_use]
+    pub fn next_step(&self) -> u16 {
+        (self.infomask & bits::STEP_MASK).wrapping_add(1 << bits::STEP_SHIFT) & bits::STEP_MASK
     }
 
     /// As it stands on the page.

@@ -242,6 +242,18 @@ impl MiniTx {
             .change(slot, Some(Op::Init { kind, special_size }));
     }
 
+    /// Sets bits in the u16 at `offset`, as [`crate::set_hint`] does: not logged,
+    /// and no change of the page, so the bits may be lost.
+    pub fn set_hint(&mut self, slot: Slot, offset: usize, bits: u16) {
+        let latched = self.inner_mut().pages.get_mut(usize::from(slot.0));
+        if let Some(page) = latched.and_then(|l| l.exclusive.as_mut())
+            && let Some([low, high]) = page.get_mut(offset..offset.saturating_add(2))
+        {
+            *low |= bits.to_le_bytes()[0];
+            *high |= bits.to_le_bytes()[1];
+        }
+    }
+
     /// Notes in the record that it commits transaction `xid`.
     pub fn mark_commit(&mut self, xid: u64) {
         self.inner_mut().xid = xid;

@@ -40,6 +40,8 @@ pub struct Transaction {
     /// number to see them.
     command_used: bool,
     snapshot: Option<Arc<Snapshot>>,
+    /// A snapshot that nobody reads with, whose memory the next one takes.
+    spare: Option<Arc<Snapshot>>,
     /// Earlier snapshots that someone still reads with.
     earlier: Vec<Arc<Snapshot>>,
     /// The transaction itself.
@@ -86,6 +88,7 @@ impl Transaction {
             command: CommandId(0),
             command_used: false,
             snapshot: None,
+            spare: None,
             earlier: Vec::new(),
             outermost: Level::default(),
             savepoints: Vec::new(),
@@ -316,7 +319,7 @@ impl Transaction {
 
     /// Replaces the current snapshot by one of `set`, or of who runs now.
     fn refresh(&mut self, set: Option<Arc<ActiveSet>>) -> Result<(), TxnError> {
-        let mut former = self.snapshot.take();
+        let mut former = self.snapshot.take().or_else(|| self.spare.take());
         let unused = former.as_mut().and_then(Arc::get_mut).is_some();
         if let (false, Some(former)) = (unused, &former) {
             self.earlier.push(Arc::clone(former));
@@ -356,7 +359,12 @@ impl Transaction {
         if self.isolation != Isolation::ReadCommitted {
             return Ok(());
         }
-        self.earlier.extend(self.snapshot.take());
+        if let Some(mut snapshot) = self.snapshot.take() {
+            match Arc::get_mut(&mut snapshot) {
+                Some(_) => self.spare = Some(snapshot),
+                None => self.earlier.push(snapshot),
+            }
+        }
         let keep = self.oldest_held().unwrap_or(Xid::MAX);
         TXN.enter()?.advertise(self.proc, keep)
     }
