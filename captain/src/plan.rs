@@ -44,6 +44,8 @@ const PLAN: &[Step] = &[
     Cell("pg_executor"),
     Cell("pg_catalog"),
     Run("the catalogs", services::open_catalogs),
+    Cell("pg_wire"),
+    Run("PostgreSQL's port", services::serve),
 ];
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
