@@ -8,7 +8,6 @@ use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_catalog_port::{CATALOG, DdlOutcome, DdlSession, Notice};
-use pg_executor_port::EXECUTOR;
 use pg_executor_port::errors::port_error;
 use pg_plan::{CreateTable, Ddl, Plan, Utility};
 use pg_types::{Datum, SqlError};
@@ -32,13 +31,6 @@ fn apply(session: &mut Session, ddl: &Ddl) -> Result<DdlOutcome, SqlError> {
     let outcome = catalog.apply(parts.tx, &creator, ddl)?;
     for notice in &outcome.notices {
         send(parts.out, notice);
-    }
-    if !outcome.work.is_empty() {
-        ready::start_command(session)?;
-        run::with_context(session, &[], |context| {
-            let executor = EXECUTOR.enter().map_err(port_error)?;
-            executor.finish_change(&outcome.work, context)
-        })?;
     }
     Ok(outcome)
 }
