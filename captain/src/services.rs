@@ -42,6 +42,9 @@ pub(crate) fn open_catalogs(_: &Options) -> Result<(), String> {
     if opened.created {
         log::info!("a new database: the system catalogs are made");
     }
+    if opened.orphans > 0 {
+        log::info!("{} files without an owner removed", opened.orphans);
+    }
     Ok(())
 }
 

@@ -1,11 +1,12 @@
 //! COPY: data in either direction.
 
 use crate::run::{Tag, Target, with_context};
-use crate::{fail, ready, reply, simple, tables, transaction, violation};
+use crate::ready::lock_plan;
+use crate::{fail, reply, simple, transaction, violation};
 use alloc::string::String;
-use pg_executor_port::errors::{port_error, txn_error};
+use pg_executor_port::errors::port_error;
 use pg_executor_port::{CopySink, EXECUTOR};
-use pg_plan::{Copy, CopyFormat, CopySource, Plan};
+use pg_plan::{Copy, CopyFormat, CopySource};
 use pg_types::{SqlError, SqlState};
 use pg_wire_port::{CopyState, Out, Phase, Session, Step};
 
@@ -14,7 +15,7 @@ pub fn begin(session: &mut Session, copy: &Copy, target: Target<'_>) -> Result<T
     let binary = copy.options.format == CopyFormat::Binary;
     match &copy.source {
         CopySource::To(plan) => {
-            lock(session, plan)?;
+            lock_plan(session, plan)?;
             let mut handle = EXECUTOR.enter().map_err(port_error)?.copy_out(copy)?;
             reply::copy_response(session, b'H', handle.columns(), binary);
             let rows = {
@@ -29,7 +30,7 @@ pub fn begin(session: &mut Session, copy: &Copy, target: Target<'_>) -> Result<T
         }
         CopySource::From { insert, .. } => {
             session.effects = true;
-            lock(session, insert)?;
+            lock_plan(session, insert)?;
             let handle = EXECUTOR.enter().map_err(port_error)?.copy_in(copy)?;
             reply::copy_response(session, b'G', handle.columns(), binary);
             session.copy = Some(CopyState {
@@ -42,18 +43,6 @@ pub fn begin(session: &mut Session, copy: &Copy, target: Target<'_>) -> Result<T
             Ok(Tag::Later)
         }
     }
-}
-
-fn lock(session: &mut Session, plan: &Plan) -> Result<(), SqlError> {
-    let uses = tables::uses(plan);
-    session.effects |= uses.writes;
-    transaction::ensure(session)?;
-    if let Some(tx) = &mut session.tx {
-        for (relation, mode) in &uses.locks {
-            tx.lock_relation(*relation, *mode).map_err(txn_error)?;
-        }
-    }
-    ready::start_command(session)
 }
 
 /// Each piece is a CopyData.

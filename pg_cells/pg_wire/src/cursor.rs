@@ -3,7 +3,7 @@
 //! A cursor is a portal. One that was declared SCROLL, or that outlives its
 //! transaction, keeps its rows; any other runs forward as it is fetched from.
 
-use crate::ready::{acquire, query_ready, start_command};
+use crate::ready::{lock_plan, query_ready, start_command};
 use crate::run::{self, Tag, Target};
 use crate::transaction::only_inside;
 use crate::{reply, utility};
@@ -66,8 +66,8 @@ fn declare(session: &mut Session, command: &Utility, params: &[Datum]) -> Result
         ));
     }
     session.effects = true;
+    lock_plan(session, plan)?;
     let ready = Arc::new(query_ready(Arc::new(plan.clone()), session.epoch)?);
-    let ready = acquire(session, &ready, "", &[])?;
     let Body::Query(_, prepared) = &ready.body else {
         return Err(SqlError::internal("a cursor without a plan"));
     };
@@ -240,7 +240,10 @@ fn advance(
     count: u64,
     formats: Option<&[i16]>,
 ) -> Result<u64, SqlError> {
-    let Some(mut query) = portal.query.take().filter(|_| count > 0) else {
+    if count == 0 {
+        return Ok(0);
+    }
+    let Some(mut query) = portal.query.take() else {
         return Ok(0);
     };
     let most = if count >= i64::MAX.unsigned_abs() { 0 } else { count };

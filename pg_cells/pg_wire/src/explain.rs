@@ -73,15 +73,7 @@ fn analyze(
     params: &[Datum],
     lines: &mut Vec<String>,
 ) -> Result<(), SqlError> {
-    let uses = crate::tables::uses(plan);
-    session.effects |= uses.writes;
-    ready::start_command(session)?;
-    if let Some(tx) = &mut session.tx {
-        for (relation, mode) in &uses.locks {
-            tx.lock_relation(*relation, *mode)
-                .map_err(pg_executor_port::errors::txn_error)?;
-        }
-    }
+    ready::lock_plan(session, plan)?;
     let plan = Arc::new(plan.clone());
     let prepared = EXECUTOR
         .enter()

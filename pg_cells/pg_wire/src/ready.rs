@@ -208,6 +208,19 @@ fn lock(session: &mut Session, ready: &Ready) -> Result<(), SqlError> {
     Ok(())
 }
 
+/// The same for a plan that is run once.
+pub fn lock_plan(session: &mut Session, plan: &Plan) -> Result<(), SqlError> {
+    let uses = tables::uses(plan);
+    session.effects |= uses.writes;
+    ensure(session)?;
+    if let Some(tx) = &mut session.tx {
+        for (relation, mode) in &uses.locks {
+            tx.lock_relation(*relation, *mode).map_err(txn_error)?;
+        }
+    }
+    start_command(session)
+}
+
 /// The values of literals that were lifted out, as their parameters' types.
 pub fn literals(
     session: &mut Session,

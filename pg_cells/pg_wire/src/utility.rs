@@ -69,7 +69,7 @@ pub fn run(
         }
         Utility::CreateTableAs { table, plan, with_data } => {
             session.effects = true;
-            ddl::create_table_as(session, utility, table, plan, *with_data)
+            ddl::create_table_as(session, utility, table, plan, *with_data, params)
         }
         Utility::Copy(copy) => copy::begin(session, copy, target),
         Utility::Explain { statement, options } => {
