@@ -8,7 +8,7 @@
 mod conflict;
 mod delete;
 pub mod errors;
-pub mod foreign;
+mod foreign;
 pub mod indexes;
 mod insert;
 mod referenced;
