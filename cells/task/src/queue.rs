@@ -19,6 +19,13 @@ pub(crate) struct RunQueue {
     by_priority: [VecDeque<TaskRef>; 3],
 }
 
+/// Whether another CPU may take the task: not one that its own CPU is still
+/// switching away from, or two CPUs could wait for each other's.
+fn may_move(task: &TaskRef) -> bool {
+    let sched = &task.0.sched;
+    sched.pinned.is_none() && !sched.on_cpu.load(Ordering::Acquire)
+}
+
 impl RunQueue {
     pub(crate) fn push(&mut self, task: TaskRef) {
         self.by_priority[task.0.sched.priority as usize].push_back(task);
@@ -35,7 +42,7 @@ impl RunQueue {
     /// A task that another CPU may run.
     fn steal(&mut self) -> Option<TaskRef> {
         self.by_priority.iter_mut().rev().find_map(|queue| {
-            let at = queue.iter().position(|t| t.0.sched.pinned.is_none())?;
+            let at = queue.iter().position(may_move)?;
             queue.remove(at)
         })
     }

@@ -50,7 +50,13 @@ pub fn start(name: &str, options: &Options) -> Result<(), SwapFailure> {
         .cell()
         .ok_or_else(|| SwapFailure::NoPort(name.into()))?;
     let candidate = Candidate { code, cell };
-    birth(&candidate, options, Vec::new())?;
+    let born = birth(&candidate, options, Vec::new());
+    if born.is_err() {
+        for door in cell.provides {
+            door.unstage();
+        }
+    }
+    born?;
     for door in cell.provides {
         door.flip()?;
         door.open();

@@ -113,6 +113,7 @@ impl Transaction {
             command: self.command,
             command_used: self.command_used,
             snapshot: self.snapshot.clone(),
+            spare: None,
             earlier: self.earlier.clone(),
             outermost: self.outermost.clone(),
             savepoints: self.savepoints.clone(),
