@@ -75,8 +75,8 @@ fn declare(session: &mut Session, command: &Utility, params: &[Datum]) -> Result
     let shown = session.entry.activity.lock().query.clone();
     let mut portal = Portal {
         sql: Arc::from(shown.as_str()),
-        params: params.to_vec(),
-        formats: if *binary { alloc::vec![reply::BINARY] } else { Vec::new() },
+        params: Arc::from(params),
+        formats: if *binary { Arc::from([reply::BINARY]) } else { Arc::default() },
         query: Some(query),
         started: true,
         done: false,

@@ -162,10 +162,22 @@ fn is_stale(session: &Session, ready: &Ready) -> Result<bool, SqlError> {
     Ok(version != ready.version)
 }
 
+/// [Holds](hold) a plan and begins the command that will run it.
+pub fn acquire(
+    session: &mut Session,
+    ready: &Arc<Ready>,
+    sql: &str,
+    declared: &[Oid],
+) -> Result<Arc<Ready>, SqlError> {
+    let ready = hold(session, ready, sql, declared)?;
+    start_command(session)?;
+    Ok(ready)
+}
+
 /// Locks the tables of a plan, and makes sure that the plan holds: it is
 /// compiled anew when the executor was replaced, planned anew when the schema
-/// has changed. Begins the command that will run it.
-pub fn acquire(
+/// has changed.
+pub fn hold(
     session: &mut Session,
     ready: &Arc<Ready>,
     sql: &str,
@@ -187,7 +199,6 @@ pub fn acquire(
             {
                 ready = Arc::new(query_ready(Arc::clone(plan), ready.epoch)?);
             }
-            start_command(session)?;
             return Ok(ready);
         }
     }
