@@ -315,12 +315,7 @@ fn execute(session: &mut Session, mut message: Message<'_>) -> Result<(), SqlErr
 
 /// Runs a portal's query on. The portal stays where it is, so that a message
 /// which a fault has ended can be handled again.
-fn run_query(
-    session: &mut Session,
-    name: &str,
-    ready: &Ready,
-    most: u64,
-) -> Result<(), SqlError> {
+fn run_query(session: &mut Session, name: &str, ready: &Ready, most: u64) -> Result<(), SqlError> {
     let Body::Query(plan, prepared) = &ready.body else {
         return Ok(());
     };
@@ -399,4 +394,3 @@ fn close(session: &mut Session, mut message: Message<'_>) -> Result<(), SqlError
     session.out.empty(b'3');
     Ok(())
 }
-

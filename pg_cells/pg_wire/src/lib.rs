@@ -90,7 +90,10 @@ fn command(session: &mut Session, tag: u8, body: &[u8]) -> Step {
             session.ready();
             Step::Flush
         }
-        _ => violation(session, &alloc::format!("invalid frontend message type {tag}")),
+        _ => violation(
+            session,
+            &alloc::format!("invalid frontend message type {tag}"),
+        ),
     }
 }
 

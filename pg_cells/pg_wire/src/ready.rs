@@ -238,7 +238,11 @@ pub fn literals(
     ready: &Ready,
     literals: &[Literal],
 ) -> Result<Vec<Datum>, SqlError> {
-    let types = ready.params.iter().copied().chain(core::iter::repeat(oid::TEXT));
+    let types = ready
+        .params
+        .iter()
+        .copied()
+        .chain(core::iter::repeat(oid::TEXT));
     literals
         .iter()
         .zip(types)
@@ -289,7 +293,9 @@ pub fn arguments(
     let columns = exprs.len();
     let plan = Plan {
         node: alloc::boxed::Box::new(pg_plan::Node::Values(alloc::vec![exprs])),
-        columns: (0..columns).map(|_| crate::reply::text_column("")).collect(),
+        columns: (0..columns)
+            .map(|_| crate::reply::text_column(""))
+            .collect(),
         hidden: 0,
         rows: 1.0,
         startup_cost: 0.0,

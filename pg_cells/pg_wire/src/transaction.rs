@@ -18,9 +18,7 @@ pub fn aborted() -> SqlError {
 
 fn level(level: IsolationLevel) -> Isolation {
     match level {
-        IsolationLevel::ReadUncommitted | IsolationLevel::ReadCommitted => {
-            Isolation::ReadCommitted
-        }
+        IsolationLevel::ReadUncommitted | IsolationLevel::ReadCommitted => Isolation::ReadCommitted,
         IsolationLevel::RepeatableRead => Isolation::RepeatableRead,
         IsolationLevel::Serializable => Isolation::Serializable,
     }
@@ -184,10 +182,17 @@ fn end_block(
     commit: bool,
     chain: bool,
 ) -> Result<Option<&'static str>, SqlError> {
-    let modes = session.tx.as_ref().map(|tx| (tx.isolation(), tx.is_read_only()));
+    let modes = session
+        .tx
+        .as_ref()
+        .map(|tx| (tx.isolation(), tx.is_read_only()));
     let inside = matches!(session.block, Block::Open | Block::Failed);
     if chain && !inside {
-        let command = if commit { "COMMIT AND CHAIN" } else { "ROLLBACK AND CHAIN" };
+        let command = if commit {
+            "COMMIT AND CHAIN"
+        } else {
+            "ROLLBACK AND CHAIN"
+        };
         return Err(only_inside(command));
     }
     let failed = session.block == Block::Failed;
@@ -259,7 +264,10 @@ pub fn set_session_modes(session: &mut Session, modes: TransactionModes) -> Resu
     let values = [
         ("default_transaction_isolation", isolation),
         ("default_transaction_read_only", modes.read_only.map(switch)),
-        ("default_transaction_deferrable", modes.deferrable.map(switch)),
+        (
+            "default_transaction_deferrable",
+            modes.deferrable.map(switch),
+        ),
     ];
     for (name, value) in values {
         if value.is_some() {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 fn connect() -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", host_server::start())).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(20)))
+        .unwrap();
     stream
 }
 
@@ -77,7 +79,10 @@ fn encryption_is_declined_and_the_start_goes_on() {
 fn wrong_starts_are_refused() {
     for (body, expected) in [
         (&b"\x00\x03\x00\x00user\0nobody\0\0"[..], "28000"),
-        (b"\x00\x03\x00\x00user\0postgres\0database\0none\0\0", "3D000"),
+        (
+            b"\x00\x03\x00\x00user\0postgres\0database\0none\0\0",
+            "3D000",
+        ),
         (b"\x00\x03\x00\x00database\0postgres\0\0", "28000"),
         (b"\x00\x02\x00\x00user\0postgres\0\0", "0A000"),
         (b"\x00\x03\x00\x00user\0post", "08P01"),
@@ -115,7 +120,9 @@ fn damaged_bodies_fail_up_to_sync() {
         (b'E', b"\0\0"),
     ] {
         stream.write_all(&message(tag, body)).unwrap();
-        stream.write_all(&message(b'P', b"\0SELECT 1\0\0\0")).unwrap();
+        stream
+            .write_all(&message(b'P', b"\0SELECT 1\0\0\0"))
+            .unwrap();
         stream.write_all(&message(b'S', b"")).unwrap();
         assert_eq!(until_ready(&mut stream), "EZ", "{}", char::from(tag));
     }

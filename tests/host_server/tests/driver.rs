@@ -103,21 +103,36 @@ fn portals_give_rows_in_portions() {
 fn transactions_roll_back_and_savepoints_nest() {
     run(async {
         let mut client = connect().await;
-        client.batch_execute("CREATE TABLE nest (a int)").await.unwrap();
+        client
+            .batch_execute("CREATE TABLE nest (a int)")
+            .await
+            .unwrap();
         let mut outer = client.transaction().await.unwrap();
-        outer.execute("INSERT INTO nest VALUES (1)", &[]).await.unwrap();
+        outer
+            .execute("INSERT INTO nest VALUES (1)", &[])
+            .await
+            .unwrap();
         {
             let inner = outer.transaction().await.unwrap();
-            inner.execute("INSERT INTO nest VALUES (2)", &[]).await.unwrap();
+            inner
+                .execute("INSERT INTO nest VALUES (2)", &[])
+                .await
+                .unwrap();
             let error = inner.query("SELECT 1 / 0", &[]).await.unwrap_err();
             assert_eq!(error.code(), Some(&SqlState::DIVISION_BY_ZERO));
             let error = inner.query("SELECT 1", &[]).await.unwrap_err();
             assert_eq!(error.code(), Some(&SqlState::IN_FAILED_SQL_TRANSACTION));
             inner.rollback().await.unwrap();
         }
-        outer.execute("INSERT INTO nest VALUES (3)", &[]).await.unwrap();
+        outer
+            .execute("INSERT INTO nest VALUES (3)", &[])
+            .await
+            .unwrap();
         outer.commit().await.unwrap();
-        let rows = client.query("SELECT a FROM nest ORDER BY a", &[]).await.unwrap();
+        let rows = client
+            .query("SELECT a FROM nest ORDER BY a", &[])
+            .await
+            .unwrap();
         let values: Vec<i32> = rows.iter().map(|r| r.get(0)).collect();
         assert_eq!(values, [1, 3]);
     });
@@ -142,7 +157,9 @@ fn copy_goes_both_ways() {
         assert_eq!(pieces.concat(), b"1\tone\n2\ttwo\n3\t\\N\n");
         let sink = client.copy_in("COPY copied FROM STDIN").await.unwrap();
         let mut sink = std::pin::pin!(sink);
-        sink.send(bytes::Bytes::from_static(b"nonsense\n")).await.unwrap();
+        sink.send(bytes::Bytes::from_static(b"nonsense\n"))
+            .await
+            .unwrap();
         assert!(sink.finish().await.is_err());
         let count = client.query_one("SELECT count(*) FROM copied", &[]).await;
         assert_eq!(count.unwrap().get::<_, i64>(0), 3);
@@ -160,8 +177,14 @@ fn a_statement_can_be_cancelled() {
         };
         let (error, ()) = tokio::join!(client.simple_query("SELECT pg_sleep(50)"), cancel);
         assert_eq!(error.unwrap_err().code(), Some(&SqlState::QUERY_CANCELED));
-        client.simple_query("SET statement_timeout = '100ms'").await.unwrap();
-        let error = client.simple_query("SELECT pg_sleep(50)").await.unwrap_err();
+        client
+            .simple_query("SET statement_timeout = '100ms'")
+            .await
+            .unwrap();
+        let error = client
+            .simple_query("SELECT pg_sleep(50)")
+            .await
+            .unwrap_err();
         let error = error.as_db_error().unwrap();
         assert_eq!(error.code(), &SqlState::QUERY_CANCELED);
         assert!(error.message().contains("statement timeout"));
@@ -186,7 +209,10 @@ fn pipelined_queries_answer_in_order() {
 fn a_text_of_several_statements_is_one_transaction() {
     run(async {
         let client = connect().await;
-        client.batch_execute("CREATE TABLE several (a int)").await.unwrap();
+        client
+            .batch_execute("CREATE TABLE several (a int)")
+            .await
+            .unwrap();
         let failed = client
             .simple_query("INSERT INTO several VALUES (1); INSERT INTO several VALUES (1/0)")
             .await;
