@@ -43,6 +43,9 @@ const PLAN: &[Step] = &[
     Cell("pg_planner"),
     Cell("pg_executor"),
     Cell("pg_catalog"),
+    Run("the catalogs", services::open_catalogs),
+    Cell("pg_wire"),
+    Run("PostgreSQL's port", services::serve),
 ];
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {

@@ -1,6 +1,7 @@
 //! The steps of the boot plan that are no cell: background loops, which belong to
 //! ports so that they outlive their cells, and opening the database.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use port::Options;
 
@@ -35,12 +36,38 @@ pub(crate) fn open_database(_: &Options) -> Result<(), String> {
     Ok(())
 }
 
+/// Opens the system catalogs, making them in a new database.
+pub(crate) fn open_catalogs(_: &Options) -> Result<(), String> {
+    let opened = pg_catalog_port::open().map_err(|error| String::from(error.message()))?;
+    if opened.created {
+        log::info!("a new database: the system catalogs are made");
+    }
+    if opened.orphans > 0 {
+        log::info!("{} files without an owner removed", opened.orphans);
+    }
+    Ok(())
+}
+
+/// The port clients connect to.
+const POSTGRES_PORT: u16 = 5432;
+
+/// Listens for clients, unless the echo service is to have the port.
+pub(crate) fn serve(options: &Options) -> Result<(), String> {
+    if echo_port_of(options) == Some(POSTGRES_PORT) {
+        return Ok(());
+    }
+    pg_wire_port::start(POSTGRES_PORT)
+        .map(|_| ())
+        .map_err(|error| format!("{error:?}"))
+}
+
+fn echo_port_of(options: &Options) -> Option<u16> {
+    options.number("echo").and_then(|port| u16::try_from(port).ok())
+}
+
 /// For tests of the network: `echo=PORT` starts an echo service there.
 pub(crate) fn echo(options: &Options) {
-    let port = options
-        .number("echo")
-        .and_then(|port| u16::try_from(port).ok());
-    if let Some(port) = port
+    if let Some(port) = echo_port_of(options)
         && let Err(error) = echo_port::start(port)
     {
         log::warn!("no echo service: {error:?}");

@@ -8,7 +8,7 @@
 //! - `ddl`: changes of the schema
 //! - `sequence`: sequences
 //! - `describe`: what functions over the catalog answer
-//! - `fixed`: rows of catalogs that are not stored
+//! - `fixed`, `information`: rows of catalogs and views that are not stored
 //! - `statistics`: what VACUUM and ANALYZE measured
 //! - `garbage`: files that nobody uses any more
 //!
@@ -27,6 +27,7 @@ mod describe;
 mod error;
 mod fixed;
 mod garbage;
+mod information;
 mod load;
 mod lookup;
 mod row;

@@ -67,7 +67,10 @@ pub fn from_class(reader: &Reader<'_>, class: &Row) -> SqlResult<Option<Relation
         indexes,
         checks: constraints.iter().filter_map(check).collect(),
         foreign_keys: constraints.iter().filter_map(foreign_key).collect(),
-        referenced_by: Vec::new(),
+        referenced_by: match class.bool("relhastriggers") {
+            true => referencing(reader, oid)?,
+            false => Vec::new(),
+        },
         view: match kind {
             RelationKind::View => view(reader, oid)?,
             _ => None,
@@ -218,6 +221,27 @@ fn index(
         predicate: row.get("indpred").as_str().map(ToString::to_string),
         valid: row.bool("indisvalid"),
     })
+}
+
+/// The tables whose foreign keys lead to this one.
+fn referencing(reader: &Reader<'_>, oid: Oid) -> SqlResult<Vec<Oid>> {
+    let mut tables = Vec::new();
+    let key = [Datum::Oid(ids::CLASS), Datum::Oid(oid)];
+    for depend in reader.find(ids::DEPEND_BY_REFERENCE, &key)? {
+        if depend.oid("classid") != ids::CONSTRAINT {
+            continue;
+        }
+        let key = [depend.get("objid").clone()];
+        let constraint = reader.one(ids::CONSTRAINT_BY_OID, &key)?;
+        tables.extend(
+            constraint
+                .filter(|c| c.char("contype") == 'f' && c.oid("confrelid") == oid)
+                .map(|c| c.oid("conrelid")),
+        );
+    }
+    tables.sort_unstable();
+    tables.dedup();
+    Ok(tables)
 }
 
 fn check(row: &Row) -> Option<CheckConstraint> {

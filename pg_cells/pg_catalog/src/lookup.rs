@@ -25,14 +25,20 @@ impl Catalogs {
     ) -> SqlResult<Named> {
         let version = self.current(tx);
         if let Some(schema) = schema {
+            let temporary = || path.iter().find(|s| s.starts_with("pg_temp_"));
+            let schema = match schema {
+                "pg_temp" => temporary().map_or(schema, Str::as_str),
+                schema => schema,
+            };
             let named = self.named_in(tx, version, schema, name)?;
             if matches!(named, Named::Nothing) && self.schema_oid(tx, schema)?.is_none() {
                 return Err(no_schema(schema));
             }
             return Ok(named);
         }
-        // `pg_catalog` comes first unless the path says where it is.
-        if !path.iter().any(|s| *s == *"pg_catalog") {
+        // `pg_catalog` comes first unless the path says where it is. All its
+        // names begin alike.
+        if name.starts_with("pg_") && !path.iter().any(|s| *s == *"pg_catalog") {
             let named = self.named_in(tx, version, "pg_catalog", name)?;
             if !matches!(named, Named::Nothing) {
                 return Ok(named);

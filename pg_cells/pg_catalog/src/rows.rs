@@ -160,7 +160,7 @@ pub fn index(system: &System, new: &NewIndexRow<'_>) -> SqlResult<Row> {
     if !texts.is_empty() {
         let mut separator = [0; 4];
         let separator = crate::load::EXPR_SEPARATOR.encode_utf8(&mut separator);
-        row.put("indexprs", String::from(texts.join(separator)).as_str());
+        row.put("indexprs", texts.join(separator).as_str());
     }
     if let Some(predicate) = new.predicate {
         row.put("indpred", predicate);

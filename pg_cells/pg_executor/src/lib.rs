@@ -96,6 +96,14 @@ impl Executor for Provider {
         utility::change_rows::change(change, ctx)
     }
 
+    fn finish_change(
+        &self,
+        work: &[pg_catalog_port::RowWork],
+        ctx: &mut ExecContext<'_>,
+    ) -> Result<(), SqlError> {
+        utility::row_work::finish(work, ctx)
+    }
+
     fn vacuum(
         &self,
         relation: &Relation,

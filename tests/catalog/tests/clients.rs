@@ -92,3 +92,78 @@ fn names_are_found_along_the_path() {
         .unwrap();
     assert_eq!(index.map(|(table, _)| table.oid), Some(1259));
 }
+
+#[test]
+fn information_schema_tells_of_tables() {
+    let _alone = alone();
+    let _db = Db::new();
+    let columns = vec![serial("id"), column("v", pg_types::oid::VARCHAR)];
+    run(&create("t", columns, vec![primary_key(&["id"])])).unwrap();
+    let columns = vec![column("t_id", pg_types::oid::INT4)];
+    run(&create("u", columns, vec![references("t_id", "t")])).unwrap();
+    let mut tx = begin();
+    let catalog = CATALOG.enter().unwrap();
+    let mut rows = |view: &str, wanted: &[&str]| {
+        let found = catalog.relation(&mut tx, &[], Some("information_schema"), view);
+        let relation = found.unwrap().expect(view);
+        let at = |name: &&str| relation.desc.find(name).expect("a column");
+        let places: Vec<usize> = wanted.iter().map(at).collect();
+        let schema = ["table_schema", "constraint_schema", "sequence_schema"];
+        let schema = schema.iter().find_map(|s| relation.desc.find(s));
+        let mut rows: Vec<String> = Vec::new();
+        for row in catalog.virtual_rows(&mut tx, &relation).unwrap() {
+            if schema.is_some_and(|s| row[s].as_str() != Some("public")) {
+                continue;
+            }
+            let shown = places.iter().map(|p| match &row[*p] {
+                pg_types::Datum::Text(text) => text.to_string(),
+                pg_types::Datum::Int4(n) => n.to_string(),
+                _ => "-".into(),
+            });
+            rows.push(shown.collect::<Vec<_>>().join(" "));
+        }
+        rows.sort();
+        rows
+    };
+    let tables = rows("tables", &["table_name", "table_type"]);
+    assert_eq!(tables, ["t BASE TABLE", "u BASE TABLE"]);
+    let columns = [
+        "table_name",
+        "column_name",
+        "ordinal_position",
+        "is_nullable",
+        "data_type",
+        "numeric_precision",
+        "column_default",
+    ];
+    assert_eq!(
+        rows("columns", &columns),
+        [
+            "t id 1 NO integer 32 nextval('public.t_id_seq'::regclass)",
+            "t v 2 YES character varying - -",
+            "u t_id 1 YES integer 32 -"
+        ]
+    );
+    let constraints = rows("table_constraints", &["constraint_type", "table_name"]);
+    assert_eq!(constraints, ["CHECK t", "FOREIGN KEY u", "PRIMARY KEY t"]);
+    let keys = [
+        "constraint_name",
+        "column_name",
+        "position_in_unique_constraint",
+    ];
+    assert_eq!(
+        rows("key_column_usage", &keys),
+        ["t_pkey id -", "u_t_id_fkey t_id 1"]
+    );
+    let used = rows(
+        "constraint_column_usage",
+        &["constraint_name", "table_name"],
+    );
+    assert_eq!(used, ["t_pkey t", "u_t_id_fkey t"]);
+    let rules = rows(
+        "referential_constraints",
+        &["unique_constraint_name", "delete_rule"],
+    );
+    assert_eq!(rules, ["t_pkey NO ACTION"]);
+    assert_eq!(rows("sequences", &["sequence_name"]), ["t_id_seq"]);
+}

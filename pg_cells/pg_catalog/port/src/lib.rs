@@ -38,8 +38,10 @@ pub trait Catalog: Component {
     /// every uncommitted one of `tx` itself.
     fn version(&self, tx: &Transaction) -> u64;
 
-    /// A table, view, index's table, sequence or built-in view by name. Without
-    /// `schema` the schemas of `path` are asked in order.
+    /// A table, view, sequence or built-in view by name. Without `schema` the
+    /// schemas of `path` are asked in order, `pg_catalog` before them unless it
+    /// is among them. Temporary tables are in the schema `pg_temp_N` of the
+    /// session with process id `N`, which its path begins with once it exists.
     ///
     /// # Errors
     /// 3F000 when `schema` is named and does not exist; failures of the storage.

@@ -196,6 +196,9 @@ impl Change<'_> {
         self.insert(&row)?;
         self.change_class(table.oid, |class| class.put("relnatts", number))?;
         self.column_extras(table.oid, number, column)?;
+        if column.serial || column.identity.is_some() {
+            self.number_rows(table.oid, place, column.type_oid, pending)?;
+        }
         if attr.not_null && !filled && !is_empty(table)? {
             return Err(SqlError::new(
                 SqlState::NOT_NULL_VIOLATION,
@@ -232,14 +235,26 @@ impl Change<'_> {
                 pending.rewrite.push((place, fill.clone()));
                 Ok(true)
             }
-            None if column.serial || column.identity.is_some() => match is_empty(table)? {
-                true => Ok(true),
-                false => Err(SqlError::unsupported(
-                    "adding a serial or identity column to a table that has rows",
-                )),
-            },
-            None => Ok(false),
+            // Its sequence gives the values, see `number_rows`.
+            None => Ok(column.serial || column.identity.is_some()),
         }
+    }
+
+    /// Existing rows get values of a new column's sequence.
+    fn number_rows(
+        &mut self,
+        table: Oid,
+        place: usize,
+        type_oid: Oid,
+        pending: &mut Pending,
+    ) -> SqlResult<()> {
+        let table = self.fresh(table)?;
+        let sequence = table.columns.get(place).and_then(|c| c.sequence);
+        if let Some(sequence) = sequence {
+            let next = Expr::NextValue { sequence, type_oid };
+            pending.rewrite.push((place, next));
+        }
+        Ok(())
     }
 
     fn drop_column(&mut self, table: &Relation, number: i16, cascade: bool) -> SqlResult<()> {

@@ -108,7 +108,7 @@ impl Change<'_> {
                 self.tell(&plan)?;
             }
         }
-        for object in plan.all[named..].to_vec() {
+        for object in plan.all[named..].iter().copied() {
             self.lock_object(object)?;
         }
         for object in plan.all.iter().rev() {

@@ -281,7 +281,9 @@ impl<'a> Change<'a> {
             refuse_system(schema, &name.name)?;
             return Ok((oid, schema.clone()));
         }
-        for schema in self.session.path {
+        // The session's temporary schema leads its path, for lookups alone.
+        let path = self.session.path.iter();
+        for schema in path.filter(|s| !s.starts_with("pg_temp")) {
             if let Some(oid) = self.catalogs.schema_oid(self.tx, schema)? {
                 refuse_system(schema, &name.name)?;
                 return Ok((oid, schema.to_string()));

@@ -7,6 +7,7 @@ use crate::row::Row;
 use crate::rows::{self, Object};
 use crate::store::{ids, relation};
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use pg_plan::{CreateView, Relation};
 use pg_types::oid::FIRST_NORMAL;
@@ -104,7 +105,7 @@ impl Change<'_> {
 fn check_replacement(view: &Relation, attrs: &[Attr]) -> SqlResult<()> {
     let refuse = |message| Err(SqlError::new(SqlState::INVALID_TABLE_DEFINITION, message));
     if attrs.len() < view.desc.len() {
-        return refuse(format!("cannot drop columns from view"));
+        return refuse(String::from("cannot drop columns from view"));
     }
     for (old, new) in view.desc.attrs().iter().zip(attrs) {
         if old.name != new.name {

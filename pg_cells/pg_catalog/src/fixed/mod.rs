@@ -11,6 +11,7 @@ mod small;
 
 use crate::Catalogs;
 use crate::row::Row;
+use crate::schema::PG_CATALOG;
 use crate::sequence::position;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -23,7 +24,7 @@ impl Catalogs {
     ///
     /// # Errors
     /// As there.
-    pub fn rows_of(&self, _: &mut Transaction, relation: &Relation) -> SqlResult<Vec<Vec<Datum>>> {
+    pub fn rows_of(&self, tx: &mut Transaction, relation: &Relation) -> SqlResult<Vec<Vec<Datum>>> {
         if relation.kind == RelationKind::Sequence {
             let now = position(relation.file)?;
             return Ok(alloc::vec![alloc::vec![
@@ -35,7 +36,10 @@ impl Catalogs {
         let Some(table) = self.system.by_oid(relation.oid) else {
             return Ok(Vec::new());
         };
-        let rows = builtin(table);
+        let rows = match table.schema_oid {
+            PG_CATALOG => builtin(table),
+            _ => self.information_rows(tx, table)?,
+        };
         Ok(rows.into_iter().map(Row::into_values).collect())
     }
 }

@@ -119,13 +119,13 @@ impl System {
         };
         let tables = stored::STORED.iter().chain(fixed::FIXED);
         for def in tables.chain(activity::ACTIVITY) {
-            system.add(table_relation(def));
+            system.add(table_relation(def, PG_CATALOG));
         }
         for def in views::VIEWS {
             system.add(view_relation(def, PG_CATALOG));
         }
         for def in information::VIEWS {
-            system.add(view_relation(def, INFORMATION_SCHEMA));
+            system.add(table_relation(def, INFORMATION_SCHEMA));
         }
         system
     }
@@ -196,14 +196,14 @@ fn descriptor(columns: &str) -> TupleDesc {
     TupleDesc::new(columns.split_ascii_whitespace().map(attr).collect())
 }
 
-fn table_relation(def: &TableDef) -> Relation {
+fn table_relation(def: &TableDef, schema: Oid) -> Relation {
     let desc = descriptor(def.columns);
     let stored = def.source == Source::Stored;
     let kind = match stored {
         true => RelationKind::Table,
         false => RelationKind::Virtual,
     };
-    let mut relation = relation(def.oid, def.name, PG_CATALOG, kind, desc);
+    let mut relation = relation(def.oid, def.name, schema, kind, desc);
     if stored {
         relation.file = def.oid;
         let index = |line: &&str| Arc::new(system_index(line, def.oid, &relation.desc));
@@ -297,6 +297,7 @@ mod tests {
                 let known = pg_types::typeinfo::type_by_name(kind);
                 assert!(known.is_some(), "{}: type {kind}", def.name);
             }
+            assert!(def.name.starts_with("pg_"), "lookups rely on it");
             let relation = system.by_oid(def.oid).expect("by id");
             assert_eq!(relation.name, def.name);
             for line in def.indexes {

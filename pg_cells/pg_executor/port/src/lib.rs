@@ -85,6 +85,18 @@ pub trait Executor: Component {
         ctx: &mut ExecContext<'_>,
     ) -> Result<u64, SqlError>;
 
+    /// Does what a change of the schema leaves to be done with rows, in order.
+    /// A new command must have begun since the change.
+    ///
+    /// # Errors
+    /// 23502, 23503, 23505, 23514 when a row violates the change; 0A000 for
+    /// rewriting a table that has computed or partial indexes.
+    fn finish_change(
+        &self,
+        work: &[pg_catalog_port::RowWork],
+        ctx: &mut ExecContext<'_>,
+    ) -> Result<(), SqlError>;
+
     /// Removes what no one can see any more from a table and its indexes.
     ///
     /// # Errors

@@ -1,11 +1,13 @@
 //! Commands that touch all rows of a table: filling an index ([`index_build`]),
-//! ALTER TABLE's checks and rewrites ([`change_rows`]), VACUUM and ANALYZE
+//! ALTER TABLE's checks and rewrites ([`change_rows`]), what the catalog leaves
+//! to do after a change of the schema ([`row_work`]), VACUUM and ANALYZE
 //! ([`maintenance`], [`statistics`]). Locks and the catalog's part are the
 //! caller's.
 
 pub mod change_rows;
 pub mod index_build;
 pub mod maintenance;
+pub mod row_work;
 pub mod statistics;
 
 use crate::env::{Memory, RunState};

@@ -8,7 +8,7 @@
 mod conflict;
 mod delete;
 pub mod errors;
-mod foreign;
+pub mod foreign;
 pub mod indexes;
 mod insert;
 mod referenced;
