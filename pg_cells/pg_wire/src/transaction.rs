@@ -223,11 +223,11 @@ fn rollback_to(session: &mut Session, name: &str) -> Result<(), SqlError> {
     let tx = open_transaction(session, "ROLLBACK TO SAVEPOINT")?;
     tx.rollback_to(name).map_err(txn_error)?;
     let found = session.savepoints.iter().rfind(|s| s.name == name);
-    if let Some(savepoint) = found {
-        if session.settings != savepoint.settings {
-            session.settings = savepoint.settings.clone();
-            session.epoch += 1;
-        }
+    if let Some(savepoint) = found
+        && session.settings != savepoint.settings
+    {
+        session.settings = savepoint.settings.clone();
+        session.epoch += 1;
     }
     forget_savepoints(session, name, true);
     session.block = Block::Open;
