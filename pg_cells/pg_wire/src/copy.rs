@@ -1,7 +1,7 @@
 //! COPY: data in either direction.
 
-use crate::run::{Tag, Target, with_context};
 use crate::ready::lock_plan;
+use crate::run::{Tag, Target, with_context};
 use crate::{fail, reply, simple, transaction, violation};
 use alloc::string::String;
 use pg_executor_port::errors::port_error;
@@ -21,8 +21,7 @@ pub fn begin(session: &mut Session, copy: &Copy, target: Target<'_>) -> Result<T
             let rows = {
                 let (eval, parts) = crate::eval::split(session)?;
                 let views = crate::views::Views(&eval);
-                let mut context =
-                    crate::run::context(parts.tx, &[], &eval, &views, parts.work_mem);
+                let mut context = crate::run::context(parts.tx, &[], &eval, &views, parts.work_mem);
                 handle.run(&mut context, &mut Sink(parts.out))?
             };
             session.out.empty(b'c');

@@ -26,7 +26,11 @@ pub fn run(
 ) -> Result<Tag, SqlError> {
     match &**command {
         Utility::Declare { .. } => declare(session, command, params),
-        Utility::Fetch { name, direction, move_only } => {
+        Utility::Fetch {
+            name,
+            direction,
+            move_only,
+        } => {
             session.effects = true;
             let rows = fetch(session, name, *direction, *move_only, target)?;
             Ok(Tag::Rows(if *move_only { "MOVE " } else { "FETCH " }, rows))
@@ -53,7 +57,14 @@ fn no_cursor(name: &str) -> SqlError {
 }
 
 fn declare(session: &mut Session, command: &Utility, params: &[Datum]) -> Result<Tag, SqlError> {
-    let Utility::Declare { name, plan, hold, scroll, binary } = command else {
+    let Utility::Declare {
+        name,
+        plan,
+        hold,
+        scroll,
+        binary,
+    } = command
+    else {
         return Err(SqlError::internal("not DECLARE"));
     };
     if !hold && session.block != Block::Open {
@@ -75,8 +86,12 @@ fn declare(session: &mut Session, command: &Utility, params: &[Datum]) -> Result
     let shown = session.entry.activity.lock().query.clone();
     let mut portal = Portal {
         sql: Arc::from(shown.as_str()),
-        params: params.to_vec(),
-        formats: if *binary { alloc::vec![reply::BINARY] } else { Vec::new() },
+        params: Arc::from(params),
+        formats: if *binary {
+            Arc::from([reply::BINARY])
+        } else {
+            Arc::default()
+        },
         query: Some(query),
         started: true,
         done: false,
@@ -182,7 +197,10 @@ fn fetch(
     move_only: bool,
     target: Target<'_>,
 ) -> Result<u64, SqlError> {
-    let mut portal = session.portals.remove(name).ok_or_else(|| no_cursor(name))?;
+    let mut portal = session
+        .portals
+        .remove(name)
+        .ok_or_else(|| no_cursor(name))?;
     let done = fetch_from(session, &mut portal, direction, move_only, target);
     if done.is_ok() {
         session.portals.insert(name.to_string(), portal);
@@ -246,11 +264,13 @@ fn advance(
     let Some(mut query) = portal.query.take() else {
         return Ok(0);
     };
-    let most = if count >= i64::MAX.unsigned_abs() { 0 } else { count };
+    let most = if count >= i64::MAX.unsigned_abs() {
+        0
+    } else {
+        count
+    };
     let progress = match formats {
-        Some(formats) => {
-            run::batch(session, &mut query, plan, &portal.params, formats, most)?
-        }
+        Some(formats) => run::batch(session, &mut query, plan, &portal.params, formats, most)?,
         None => run::batch_into(session, &mut query, &portal.params, most, &mut Nowhere)?,
     };
     portal.at += progress.rows;
@@ -285,7 +305,10 @@ fn kept(
             let last = portal.at.saturating_add(n).min(length);
             let beyond = portal.at.saturating_add(n) > length;
             let first = portal.at + 1;
-            ((first..=last).collect(), if beyond { length + 1 } else { last })
+            (
+                (first..=last).collect(),
+                if beyond { length + 1 } else { last },
+            )
         }
         Wanted::Backward(n) => {
             let first = portal.at.saturating_sub(n);

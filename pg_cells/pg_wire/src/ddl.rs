@@ -61,7 +61,12 @@ fn send(out: &mut pg_wire_port::Out, notice: &Notice) {
 fn rows(session: &mut Session, work: &RowWork) -> Result<(), SqlError> {
     ready::start_command(session)?;
     match work {
-        RowWork::BuildIndex { table, index, keys, predicate } => {
+        RowWork::BuildIndex {
+            table,
+            index,
+            keys,
+            predicate,
+        } => {
             let given = IndexExprs {
                 index: *index,
                 keys: keys.clone(),
@@ -69,7 +74,13 @@ fn rows(session: &mut Session, work: &RowWork) -> Result<(), SqlError> {
             };
             build_index(session, table, *index, given)
         }
-        RowWork::ChangeRows { before, after, checks, not_null, rewrite } => {
+        RowWork::ChangeRows {
+            before,
+            after,
+            checks,
+            not_null,
+            rewrite,
+        } => {
             let checked = TableChangeRows {
                 relation: before,
                 checks,

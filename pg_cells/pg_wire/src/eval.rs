@@ -200,7 +200,10 @@ impl EvalContext for Eval<'_> {
 
     fn setting(&self, name: &str) -> Option<String> {
         let changes = self.changes.borrow();
-        let changed = changes.iter().rev().find(|c| c.name.eq_ignore_ascii_case(name));
+        let changed = changes
+            .iter()
+            .rev()
+            .find(|c| c.name.eq_ignore_ascii_case(name));
         if let Some(change) = changed {
             return Some(change.value.clone());
         }

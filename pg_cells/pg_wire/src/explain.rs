@@ -48,7 +48,9 @@ pub fn run(
             plan
         }
         Planned::Utility(_) => {
-            let rows = vec![vec![Datum::from("Utility statements have no plan structure")]];
+            let rows = vec![vec![Datum::from(
+                "Utility statements have no plan structure",
+            )]];
             utility::send_texts(session, &columns(options), &rows, target);
             return Ok(());
         }
@@ -59,7 +61,10 @@ pub fn run(
     }
     let rows: Vec<Vec<Datum>> = match options.format {
         ExplainFormat::Json => vec![vec![Datum::from(lines.join("\n").as_str())]],
-        ExplainFormat::Text => lines.iter().map(|l| vec![Datum::from(l.as_str())]).collect(),
+        ExplainFormat::Text => lines
+            .iter()
+            .map(|l| vec![Datum::from(l.as_str())])
+            .collect(),
     };
     utility::send_texts(session, &columns(options), &rows, target);
     Ok(())
@@ -75,10 +80,7 @@ fn analyze(
 ) -> Result<(), SqlError> {
     ready::lock_plan(session, plan)?;
     let plan = Arc::new(plan.clone());
-    let prepared = EXECUTOR
-        .enter()
-        .map_err(port_error)?
-        .prepare(plan, true)?;
+    let prepared = EXECUTOR.enter().map_err(port_error)?.prepare(plan, true)?;
     let mut query = prepared.start()?;
     let began = task_port::now();
     run::batch_into(session, &mut query, params, 0, &mut Nowhere)?;

@@ -1,9 +1,9 @@
 //! The extended protocol: Parse, Bind, Describe, Execute, Close, Flush, Sync.
 
 use crate::message::{Body as Message, malformed};
-use crate::ready::{acquire, parse_one, plan, start_command};
+use crate::ready::{hold, parse_one, plan, start_command};
 use crate::reply::{self, BINARY, format_of};
-use crate::run::{self, Tag, Target};
+use crate::run::{self, Target};
 use crate::transaction::aborted;
 use crate::utility::{self, no_statement};
 use crate::{fail, settings, simple, transaction};
@@ -11,6 +11,7 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use pg_executor_port::Progress;
 use pg_plan::{OutputColumn, Utility};
 use pg_types::{Datum, Oid, SqlError, SqlState};
 use pg_wire_port::{Block, Body, Phase, Portal, Ready, Session, Statement, Step};
@@ -117,8 +118,8 @@ fn bind(session: &mut Session, mut message: Message<'_>) -> Result<(), SqlError>
     let bound = Portal {
         sql,
         ready,
-        params,
-        formats: wanted,
+        params: params.into(),
+        formats: wanted.into(),
         query: None,
         started: false,
         done: false,
@@ -144,7 +145,7 @@ fn current(session: &mut Session, name: &str) -> Result<(Arc<str>, Arc<Ready>), 
         return Ok((sql, ready));
     }
     let declared: Vec<Oid> = statement.declared.clone();
-    let fit = acquire(session, &ready, &sql, &declared)?;
+    let fit = hold(session, &ready, &sql, &declared)?;
     if !Arc::ptr_eq(&fit, &ready) {
         let same = match (&fit.body, &ready.body) {
             (Body::Query(new, _), Body::Query(old, _)) => same_columns(&new.columns, &old.columns),
@@ -297,90 +298,87 @@ fn execute(session: &mut Session, mut message: Message<'_>) -> Result<(), SqlErr
     let name = message.text()?;
     let most = u64::try_from(message.i32()?).unwrap_or(0);
     message.end()?;
-    let Some(mut portal) = session.portals.remove(name) else {
-        return Err(no_portal(name));
-    };
-    let outside = session.block;
-    // A portal that is there again after the message can be executed anew if
-    // a fault ends this one before it has given anything.
-    let first = !portal.started;
-    if first {
-        simple::begin_again(session, &portal.sql);
-    }
-    let done = run_portal(session, &mut portal, most);
-    // The transaction's end has closed its portals.
-    let ended = session.block == Block::Idle && outside != Block::Idle;
-    if done.is_ok() && !ended {
-        session.portals.insert(name.to_string(), portal);
-    }
-    done
-}
-
-fn run_portal(session: &mut Session, portal: &mut Portal, most: u64) -> Result<(), SqlError> {
+    let portal = session.portals.get(name).ok_or_else(|| no_portal(name))?;
     let ready = Arc::clone(&portal.ready);
+    if !portal.started {
+        let sql = Arc::clone(&portal.sql);
+        simple::begin_again(session, &sql);
+    }
     if session.block == Block::Failed && !ends_transaction(&ready) {
         return Err(aborted());
     }
+    match &ready.body {
+        Body::Query(..) => run_query(session, name, &ready, most),
+        _ => run_other(session, name, &ready),
+    }
+}
+
+/// Runs a portal's query on. The portal stays where it is, so that a message
+/// which a fault has ended can be handled again.
+fn run_query(session: &mut Session, name: &str, ready: &Ready, most: u64) -> Result<(), SqlError> {
     let Body::Query(plan, prepared) = &ready.body else {
-        return run_other(session, portal, &ready, most);
+        return Ok(());
+    };
+    session.effects |= !ready.reads_only;
+    let Some(portal) = session.portals.get_mut(name) else {
+        return Err(no_portal(name));
     };
     if portal.done {
         // It has said so already; there is nothing more.
-        run::tag(plan, pg_executor_port::Progress::default()).send(&mut session.out);
+        run::tag(plan, Progress::default()).send(&mut session.out);
         return Ok(());
     }
-    session.effects |= !ready.reads_only;
+    let (params, formats) = (Arc::clone(&portal.params), Arc::clone(&portal.formats));
     let mut query = match portal.query.take() {
         Some(query) => query,
-        None if portal.started => {
-            return Err(SqlError::new(
-                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "portal cannot be run",
-            ));
-        }
+        None if portal.started => return Err(cannot_run("portal cannot be run")),
         None => {
             start_command(session)?;
             prepared.start()?
         }
     };
-    let progress = run::batch(session, &mut query, plan, &portal.params, &portal.formats, most)?;
-    portal.started = true;
-    portal.done = progress.done || most == 0;
-    portal.at += progress.rows;
-    if portal.done {
-        run::tag(plan, progress).send(&mut session.out);
-    } else {
-        portal.query = Some(query);
-        session.out.empty(b's');
+    let progress = run::batch(session, &mut query, plan, &params, &formats, most)?;
+    let done = progress.done || most == 0;
+    if let Some(portal) = session.portals.get_mut(name) {
+        portal.started = true;
+        portal.done = done;
+        portal.at += progress.rows;
+        portal.query = (!done).then_some(query);
+    }
+    match done {
+        true => run::tag(plan, progress).send(&mut session.out),
+        false => session.out.empty(b's'),
     }
     Ok(())
 }
 
+/// 55000.
+#[cold]
+fn cannot_run(message: &str) -> SqlError {
+    SqlError::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, message)
+}
+
 /// A statement that is no query: it runs whole; its rows are few.
-fn run_other(
-    session: &mut Session,
-    portal: &mut Portal,
-    ready: &Ready,
-    _most: u64,
-) -> Result<(), SqlError> {
+fn run_other(session: &mut Session, name: &str, ready: &Ready) -> Result<(), SqlError> {
+    let Some(portal) = session.portals.get_mut(name) else {
+        return Err(no_portal(name));
+    };
     if portal.started {
-        return Err(SqlError::new(
-            SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-            "portal cannot be run again",
-        ));
+        return Err(cannot_run("portal cannot be run again"));
     }
-    portal.started = true;
+    let (params, formats) = (Arc::clone(&portal.params), Arc::clone(&portal.formats));
     let target = Target {
         describe: false,
-        formats: &portal.formats,
+        formats: &formats,
         extended: true,
     };
-    let tag = run::statement(session, ready, &portal.params, target)?;
-    settings::refresh(session);
-    match tag {
-        Tag::Later => {}
-        tag => tag.send(&mut session.out),
+    let tag = run::statement(session, ready, &params, target)?;
+    // The end of a transaction closes its portals, this one among them.
+    if let Some(portal) = session.portals.get_mut(name) {
+        portal.started = true;
     }
+    settings::refresh(session);
+    tag.send(&mut session.out);
     Ok(())
 }
 
@@ -396,4 +394,3 @@ fn close(session: &mut Session, mut message: Message<'_>) -> Result<(), SqlError
     session.out.empty(b'3');
     Ok(())
 }
-

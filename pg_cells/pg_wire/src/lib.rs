@@ -36,6 +36,7 @@ mod utility;
 mod views;
 
 use alloc::boxed::Box;
+use core::sync::atomic::Ordering;
 use pg_types::{SqlError, SqlState};
 use pg_wire_port::{Phase, Session, Severity, Step, WIRE, Wire};
 use port::{Birth, BirthError, Component, CrashKind};
@@ -89,7 +90,10 @@ fn command(session: &mut Session, tag: u8, body: &[u8]) -> Step {
             session.ready();
             Step::Flush
         }
-        _ => violation(session, &alloc::format!("invalid frontend message type {tag}")),
+        _ => violation(
+            session,
+            &alloc::format!("invalid frontend message type {tag}"),
+        ),
     }
 }
 
@@ -102,6 +106,13 @@ fn violation(session: &mut Session, message: &str) -> Step {
 
 /// A statement has failed.
 fn fail(session: &mut Session, error: &SqlError) {
-    session.out.report(Severity::Error, error.fields());
+    let late = session.entry.timed_out.swap(false, Ordering::SeqCst);
+    if late && error.code() == SqlState::QUERY_CANCELED {
+        let message = "canceling statement due to statement timeout";
+        let error = SqlError::new(SqlState::QUERY_CANCELED, message);
+        session.out.report(Severity::Error, error.fields());
+    } else {
+        session.out.report(Severity::Error, error.fields());
+    }
     session.fail_transaction();
 }

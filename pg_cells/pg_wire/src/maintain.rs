@@ -21,7 +21,12 @@ type Tables = [(Arc<Relation>, Vec<alloc::string::String>)];
 /// Runs VACUUM, ANALYZE or CHECKPOINT.
 pub fn run(session: &mut Session, utility: &Utility) -> Result<(), SqlError> {
     match utility {
-        Utility::Vacuum { tables, analyze, verbose, .. } => {
+        Utility::Vacuum {
+            tables,
+            analyze,
+            verbose,
+            ..
+        } => {
             only_outside(session, "VACUUM")?;
             for table in chosen(session, tables)? {
                 vacuum(session, table, *verbose)?;
@@ -51,7 +56,10 @@ fn chosen(session: &mut Session, tables: &Tables) -> Result<Vec<Oid>, SqlError> 
         session,
         "SELECT oid FROM pg_catalog.pg_class WHERE relkind = 'r' ORDER BY oid",
     )?;
-    Ok(found.iter().filter_map(|row| row.first()?.as_oid()).collect())
+    Ok(found
+        .iter()
+        .filter_map(|row| row.first()?.as_oid())
+        .collect())
 }
 
 /// Locks a table and looks it up. None when it is gone, or is none.

@@ -162,10 +162,22 @@ fn is_stale(session: &Session, ready: &Ready) -> Result<bool, SqlError> {
     Ok(version != ready.version)
 }
 
+/// [Holds](hold) a plan and begins the command that will run it.
+pub fn acquire(
+    session: &mut Session,
+    ready: &Arc<Ready>,
+    sql: &str,
+    declared: &[Oid],
+) -> Result<Arc<Ready>, SqlError> {
+    let ready = hold(session, ready, sql, declared)?;
+    start_command(session)?;
+    Ok(ready)
+}
+
 /// Locks the tables of a plan, and makes sure that the plan holds: it is
 /// compiled anew when the executor was replaced, planned anew when the schema
-/// has changed. Begins the command that will run it.
-pub fn acquire(
+/// has changed.
+pub fn hold(
     session: &mut Session,
     ready: &Arc<Ready>,
     sql: &str,
@@ -187,7 +199,6 @@ pub fn acquire(
             {
                 ready = Arc::new(query_ready(Arc::clone(plan), ready.epoch)?);
             }
-            start_command(session)?;
             return Ok(ready);
         }
     }
@@ -227,7 +238,11 @@ pub fn literals(
     ready: &Ready,
     literals: &[Literal],
 ) -> Result<Vec<Datum>, SqlError> {
-    let types = ready.params.iter().copied().chain(core::iter::repeat(oid::TEXT));
+    let types = ready
+        .params
+        .iter()
+        .copied()
+        .chain(core::iter::repeat(oid::TEXT));
     literals
         .iter()
         .zip(types)
@@ -278,7 +293,9 @@ pub fn arguments(
     let columns = exprs.len();
     let plan = Plan {
         node: alloc::boxed::Box::new(pg_plan::Node::Values(alloc::vec![exprs])),
-        columns: (0..columns).map(|_| crate::reply::text_column("")).collect(),
+        columns: (0..columns)
+            .map(|_| crate::reply::text_column(""))
+            .collect(),
         hidden: 0,
         rows: 1.0,
         startup_cost: 0.0,

@@ -108,7 +108,12 @@ pub fn batch(
     most: u64,
 ) -> Result<Progress, SqlError> {
     let (eval, parts) = split(session)?;
-    let Parts { tx, out, scratch, work_mem } = parts;
+    let Parts {
+        tx,
+        out,
+        scratch,
+        work_mem,
+    } = parts;
     let mut rows = Rows {
         out,
         columns: &plan.columns,
@@ -166,7 +171,9 @@ pub fn batch_into(
     most: u64,
     sink: &mut dyn RowSink,
 ) -> Result<Progress, SqlError> {
-    with_context(session, params, |context| query.next_batch(context, most, sink))
+    with_context(session, params, |context| {
+        query.next_batch(context, most, sink)
+    })
 }
 
 /// Calls the executor with the session's surroundings.

@@ -36,9 +36,13 @@ pub fn begin(session: &mut Session, sql: &str) {
     session.entry.cancel.reset();
     session.statement_start = pg_wire_port::now();
     session.entry.deadline(session.statement_timeout);
+    let outside = session.is_idle();
     let mut activity = session.entry.activity.lock();
     activity.set_query(sql);
     activity.state = State::Active;
+    if outside {
+        activity.xact_start = session.statement_start;
+    }
     activity.query_start = session.statement_start;
     activity.state_change = session.statement_start;
 }
@@ -110,7 +114,9 @@ fn normal(session: &mut Session, normalized: &Normalized) -> Option<Arc<Ready>> 
         return None;
     }
     let ready = Arc::new(ready);
-    session.plans.put(normalized.key.clone(), Arc::clone(&ready));
+    session
+        .plans
+        .put(normalized.key.clone(), Arc::clone(&ready));
     Some(ready)
 }
 
@@ -186,7 +192,8 @@ pub fn rest(session: &mut Session, sql: &str) -> Result<(), SqlError> {
         let tag = run::statement(session, &ready, &[], Target::SIMPLE)?;
         if session.phase == Phase::CopyIn {
             if let (Some(copy), Some(rest)) = (&mut session.copy, sql.get(one.end..)) {
-                copy.rest = String::from(rest.trim_start_matches(|c: char| c == ';' || c.is_whitespace()));
+                copy.rest =
+                    String::from(rest.trim_start_matches(|c: char| c == ';' || c.is_whitespace()));
             }
             return Ok(());
         }

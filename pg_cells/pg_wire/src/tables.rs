@@ -38,11 +38,14 @@ impl Uses {
         self.node(&plan.node);
     }
 
+    // Longer than a function should be: one arm for each operator.
     fn node(&mut self, node: &Node) {
         match node {
             Node::Nothing { filter } => self.exprs(filter),
             Node::Values(rows) => rows.iter().for_each(|row| self.exprs(row)),
-            Node::SeqScan { relation, filter, .. } => {
+            Node::SeqScan {
+                relation, filter, ..
+            } => {
                 self.lock(relation.oid, LockMode::AccessShare);
                 self.exprs(filter);
             }
@@ -71,13 +74,23 @@ impl Uses {
                 self.keys(keys);
                 self.exprs(bound);
             }
-            Node::Limit { input, limit, offset, ties } => {
+            Node::Limit {
+                input,
+                limit,
+                offset,
+                ties,
+            } => {
                 self.plan(input);
                 self.exprs(limit.iter().chain(offset));
                 self.keys(ties.as_deref().unwrap_or_default());
             }
             Node::Aggregate(aggregate) => self.aggregate(aggregate),
-            Node::Window { input, calls, partition, order } => {
+            Node::Window {
+                input,
+                calls,
+                partition,
+                order,
+            } => {
                 self.plan(input);
                 for call in calls {
                     self.exprs(call.args.iter().chain(&call.filter));
@@ -103,7 +116,10 @@ impl Uses {
                 self.plan(step);
             }
             Node::CteScan { .. } => {}
-            Node::LockRows { .. } | Node::Insert { .. } | Node::Update { .. } | Node::Delete { .. } => {
+            Node::LockRows { .. }
+            | Node::Insert { .. }
+            | Node::Update { .. }
+            | Node::Delete { .. } => {
                 self.change(node);
             }
         }
@@ -118,7 +134,15 @@ impl Uses {
                 }
                 self.plan(input);
             }
-            Node::Insert { relation, input, values, checks, index_exprs: _, on_conflict, returning } => {
+            Node::Insert {
+                relation,
+                input,
+                values,
+                checks,
+                index_exprs: _,
+                on_conflict,
+                returning,
+            } => {
                 self.changes(relation.oid);
                 self.plan(input);
                 self.exprs(values.iter().map(|v| &v.value));
@@ -129,14 +153,28 @@ impl Uses {
                 }
                 self.exprs(returning.iter().flatten());
             }
-            Node::Update { relation, input, values, recheck, checks, returning, .. } => {
+            Node::Update {
+                relation,
+                input,
+                values,
+                recheck,
+                checks,
+                returning,
+                ..
+            } => {
                 self.changes(relation.oid);
                 self.plan(input);
                 self.exprs(values.iter().map(|v| &v.value));
                 self.exprs(checks.iter().map(|c| &c.1));
                 self.exprs(recheck.iter().chain(returning.iter().flatten()));
             }
-            Node::Delete { relation, input, recheck, returning, .. } => {
+            Node::Delete {
+                relation,
+                input,
+                recheck,
+                returning,
+                ..
+            } => {
                 self.changes(relation.oid);
                 self.plan(input);
                 self.exprs(recheck.iter().chain(returning.iter().flatten()));
@@ -204,16 +242,25 @@ impl Uses {
             | Expr::Field { record: input, .. } => self.expr(input),
             Expr::IsDistinct { left, right, .. }
             | Expr::NullIf { left, right, .. }
-            | Expr::Quantified { left, array: right, .. } => {
+            | Expr::Quantified {
+                left, array: right, ..
+            } => {
                 self.expr(left);
                 self.expr(right);
             }
-            Expr::Case { operand, arms, otherwise, .. } => {
+            Expr::Case {
+                operand,
+                arms,
+                otherwise,
+                ..
+            } => {
                 self.exprs(operand.as_deref());
                 self.exprs(arms.iter().flat_map(|a| [&a.when, &a.then]));
                 self.exprs(otherwise.as_deref());
             }
-            Expr::Subscript { array, subscripts, .. } => {
+            Expr::Subscript {
+                array, subscripts, ..
+            } => {
                 self.expr(array);
                 self.exprs(subscripts);
             }

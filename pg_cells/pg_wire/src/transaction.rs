@@ -18,9 +18,7 @@ pub fn aborted() -> SqlError {
 
 fn level(level: IsolationLevel) -> Isolation {
     match level {
-        IsolationLevel::ReadUncommitted | IsolationLevel::ReadCommitted => {
-            Isolation::ReadCommitted
-        }
+        IsolationLevel::ReadUncommitted | IsolationLevel::ReadCommitted => Isolation::ReadCommitted,
         IsolationLevel::RepeatableRead => Isolation::RepeatableRead,
         IsolationLevel::Serializable => Isolation::Serializable,
     }
@@ -184,10 +182,17 @@ fn end_block(
     commit: bool,
     chain: bool,
 ) -> Result<Option<&'static str>, SqlError> {
-    let modes = session.tx.as_ref().map(|tx| (tx.isolation(), tx.is_read_only()));
+    let modes = session
+        .tx
+        .as_ref()
+        .map(|tx| (tx.isolation(), tx.is_read_only()));
     let inside = matches!(session.block, Block::Open | Block::Failed);
     if chain && !inside {
-        let command = if commit { "COMMIT AND CHAIN" } else { "ROLLBACK AND CHAIN" };
+        let command = if commit {
+            "COMMIT AND CHAIN"
+        } else {
+            "ROLLBACK AND CHAIN"
+        };
         return Err(only_inside(command));
     }
     let failed = session.block == Block::Failed;
@@ -218,11 +223,11 @@ fn rollback_to(session: &mut Session, name: &str) -> Result<(), SqlError> {
     let tx = open_transaction(session, "ROLLBACK TO SAVEPOINT")?;
     tx.rollback_to(name).map_err(txn_error)?;
     let found = session.savepoints.iter().rfind(|s| s.name == name);
-    if let Some(savepoint) = found {
-        if session.settings != savepoint.settings {
-            session.settings = savepoint.settings.clone();
-            session.epoch += 1;
-        }
+    if let Some(savepoint) = found
+        && session.settings != savepoint.settings
+    {
+        session.settings = savepoint.settings.clone();
+        session.epoch += 1;
     }
     forget_savepoints(session, name, true);
     session.block = Block::Open;
@@ -259,7 +264,10 @@ pub fn set_session_modes(session: &mut Session, modes: TransactionModes) -> Resu
     let values = [
         ("default_transaction_isolation", isolation),
         ("default_transaction_read_only", modes.read_only.map(switch)),
-        ("default_transaction_deferrable", modes.deferrable.map(switch)),
+        (
+            "default_transaction_deferrable",
+            modes.deferrable.map(switch),
+        ),
     ];
     for (name, value) in values {
         if value.is_some() {

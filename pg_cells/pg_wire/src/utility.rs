@@ -27,39 +27,15 @@ pub fn run(
         Utility::Transaction(command) => {
             let other = transaction::command(session, command)?;
             settings::refresh(session);
-            Ok(Tag::Text(other.map_or_else(|| utility.tag(0), ToString::to_string)))
+            Ok(Tag::Text(
+                other.map_or_else(|| utility.tag(0), ToString::to_string),
+            ))
         }
-        Utility::Set { name, value, local } => {
-            session.effects = true;
-            if *local {
-                outside_warning(session, "SET LOCAL");
-            }
-            settings::set(session, name, value.as_deref(), *local)?;
-            without_transaction(session);
-            usual()
-        }
-        Utility::Reset { name } => {
-            session.effects = true;
-            match name {
-                Some(name) => settings::set(session, name, None, false)?,
-                None => settings::reset_all(session),
-            }
-            without_transaction(session);
-            usual()
-        }
-        Utility::Show { name } => {
-            show(session, name.as_deref(), target)?;
-            usual()
-        }
-        Utility::SetTransaction { session: true, modes } => {
-            session.effects = true;
-            transaction::set_session_modes(session, *modes)?;
-            without_transaction(session);
-            usual()
-        }
-        Utility::SetTransaction { modes, .. } => {
-            outside_warning(session, "SET TRANSACTION");
-            transaction::set_modes(session, *modes)?;
+        Utility::Set { .. }
+        | Utility::Reset { .. }
+        | Utility::Show { .. }
+        | Utility::SetTransaction { .. } => {
+            parameters(session, utility, target)?;
             usual()
         }
         Utility::Ddl(ddl) => {
@@ -67,7 +43,11 @@ pub fn run(
             ddl::run(session, ddl)?;
             usual()
         }
-        Utility::CreateTableAs { table, plan, with_data } => {
+        Utility::CreateTableAs {
+            table,
+            plan,
+            with_data,
+        } => {
             session.effects = true;
             ddl::create_table_as(session, utility, table, plan, *with_data, params)
         }
@@ -93,7 +73,11 @@ pub fn run(
             maintain::run(session, utility)?;
             usual()
         }
-        Utility::Lock { tables, mode, nowait } => {
+        Utility::Lock {
+            tables,
+            mode,
+            nowait,
+        } => {
             maintain::lock(session, tables, *mode, *nowait)?;
             usual()
         }
@@ -103,6 +87,37 @@ pub fn run(
             usual()
         }
     }
+}
+
+/// SET, RESET, SHOW and SET TRANSACTION.
+fn parameters(
+    session: &mut Session,
+    utility: &Utility,
+    target: Target<'_>,
+) -> Result<(), SqlError> {
+    match utility {
+        Utility::Show { name } => return show(session, name.as_deref(), target),
+        Utility::Set { name, value, local } => {
+            if *local {
+                outside_warning(session, "SET LOCAL");
+            }
+            settings::set(session, name, value.as_deref(), *local)?;
+        }
+        Utility::Reset { name: Some(name) } => settings::set(session, name, None, false)?,
+        Utility::Reset { name: None } => settings::reset_all(session),
+        Utility::SetTransaction {
+            session: true,
+            modes,
+        } => transaction::set_session_modes(session, *modes)?,
+        Utility::SetTransaction { modes, .. } => {
+            outside_warning(session, "SET TRANSACTION");
+            transaction::set_modes(session, *modes)?;
+        }
+        _ => {}
+    }
+    session.effects = true;
+    without_transaction(session);
+    Ok(())
 }
 
 /// A session's change outside any transaction is not undone by a later one.
@@ -142,7 +157,11 @@ pub fn columns(session: &Session, utility: &Utility) -> Option<Vec<OutputColumn>
                 _ => None,
             }
         }
-        Utility::Fetch { name, move_only: false, .. } => cursor::columns(session, name),
+        Utility::Fetch {
+            name,
+            move_only: false,
+            ..
+        } => cursor::columns(session, name),
         _ => None,
     }
 }
@@ -161,7 +180,11 @@ fn show(session: &mut Session, name: Option<&str>, target: Target<'_>) -> Result
         None => {
             let rows = settings::SETTINGS.iter().map(|s| {
                 let value = settings::show_in(session, s.name).unwrap_or_default();
-                vec![Datum::from(s.name), Datum::from(value.as_str()), Datum::from("")]
+                vec![
+                    Datum::from(s.name),
+                    Datum::from(value.as_str()),
+                    Datum::from(""),
+                ]
             });
             let columns = ["name", "setting", "description"].map(text_column);
             (columns.into(), rows.collect())
@@ -199,12 +222,7 @@ pub fn send_texts(
     }
 }
 
-fn prepare(
-    session: &mut Session,
-    name: &str,
-    types: &[Oid],
-    sql: &str,
-) -> Result<(), SqlError> {
+fn prepare(session: &mut Session, name: &str, types: &[Oid], sql: &str) -> Result<(), SqlError> {
     if session.statements.contains_key(name) {
         return Err(SqlError::new(
             SqlState::DUPLICATE_PSTATEMENT,
@@ -257,7 +275,12 @@ fn execute(
     };
     let fit = match &statement.ready.body {
         Body::Query(..) => {
-            let fit = ready::acquire(session, &statement.ready, &statement.sql, &statement.declared)?;
+            let fit = ready::acquire(
+                session,
+                &statement.ready,
+                &statement.sql,
+                &statement.declared,
+            )?;
             if let Some(kept) = session.statements.get_mut(name) {
                 kept.ready = Arc::clone(&fit);
             }

@@ -23,7 +23,9 @@ impl VirtualRows for Views<'_> {
             "pg_stat_database" => database(self.0),
             _ => return Ok(None),
         };
-        Ok(Some(rows.iter().map(|row| arrange(relation, row)).collect()))
+        Ok(Some(
+            rows.iter().map(|row| arrange(relation, row)).collect(),
+        ))
     }
 }
 
@@ -34,7 +36,9 @@ pub type Named = Vec<(&'static str, Datum)>;
 fn arrange(relation: &Relation, row: &Named) -> Vec<Datum> {
     let value = |name: &str| row.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone());
     let columns = relation.desc.attrs().iter();
-    columns.map(|a| value(&a.name).unwrap_or(Datum::Null)).collect()
+    columns
+        .map(|a| value(&a.name).unwrap_or(Datum::Null))
+        .collect()
 }
 
 /// An instant, NULL when there was none.
@@ -54,7 +58,12 @@ fn settings_rows(eval: &Eval<'_>) -> Vec<Named> {
         };
         let (kind, unit, from, to) = match s.kind {
             Kind::Bool => ("bool", "", None, None),
-            Kind::Int(unit, from, to) => ("integer", unit, Some(from.to_string()), Some(to.to_string())),
+            Kind::Int(unit, from, to) => (
+                "integer",
+                unit,
+                Some(from.to_string()),
+                Some(to.to_string()),
+            ),
             Kind::Real(from, to) => ("real", "", Some(from.to_string()), Some(to.to_string())),
             Kind::Enum(_) => ("enum", "", None, None),
             Kind::Text => ("string", "", None, None),
@@ -70,7 +79,14 @@ fn settings_rows(eval: &Eval<'_>) -> Vec<Named> {
         alloc::vec![
             ("name", Datum::from(s.name)),
             ("setting", text(settings::raw(eval.settings(), s.name))),
-            ("unit", if unit.is_empty() { Datum::Null } else { Datum::from(unit) }),
+            (
+                "unit",
+                if unit.is_empty() {
+                    Datum::Null
+                } else {
+                    Datum::from(unit)
+                }
+            ),
             ("category", Datum::from("Mitos")),
             ("short_desc", Datum::from("")),
             ("context", Datum::from(s.context.name())),
@@ -78,9 +94,19 @@ fn settings_rows(eval: &Eval<'_>) -> Vec<Named> {
             ("source", Datum::from(source)),
             ("min_val", text(from)),
             ("max_val", text(to)),
-            ("enumvals", if kind == "enum" { Datum::array(oid::TEXT, values) } else { Datum::Null }),
+            (
+                "enumvals",
+                if kind == "enum" {
+                    Datum::array(oid::TEXT, values)
+                } else {
+                    Datum::Null
+                }
+            ),
             ("boot_val", Datum::from(s.default)),
-            ("reset_val", text(reset.or_else(|| Some(s.default.to_string())))),
+            (
+                "reset_val",
+                text(reset.or_else(|| Some(s.default.to_string())))
+            ),
             ("pending_restart", Datum::Bool(false)),
         ]
     });
@@ -89,7 +115,12 @@ fn settings_rows(eval: &Eval<'_>) -> Vec<Named> {
 
 fn prepared(eval: &Eval<'_>) -> Vec<Named> {
     let rows = eval.statements.iter().map(|(name, statement)| {
-        let types = statement.ready.params.iter().map(|t| Datum::Oid(*t)).collect();
+        let types = statement
+            .ready
+            .params
+            .iter()
+            .map(|t| Datum::Oid(*t))
+            .collect();
         alloc::vec![
             ("name", Datum::from(name.as_str())),
             ("statement", Datum::from(&*statement.sql)),
@@ -124,7 +155,10 @@ fn database(eval: &Eval<'_>) -> Vec<Named> {
     alloc::vec![alloc::vec![
         ("datid", Datum::Oid(DATABASE)),
         ("datname", Datum::Text(eval.current_database())),
-        ("numbackends", Datum::Int4(i32::try_from(sessions).unwrap_or(i32::MAX))),
+        (
+            "numbackends",
+            Datum::Int4(i32::try_from(sessions).unwrap_or(i32::MAX))
+        ),
         ("blks_read", count(pages.reads)),
     ]]
 }
@@ -145,8 +179,15 @@ fn activity() -> Vec<Named> {
             ("usesysid", Datum::Oid(10)),
             ("usename", Datum::from(seen.user.as_str())),
             ("application_name", Datum::from(seen.application.as_str())),
-            ("client_addr", address.as_deref().map(Datum::from).unwrap_or_default()),
-            ("client_port", peer.map(|p| Datum::Int4(i32::from(p.port()))).unwrap_or_default()),
+            (
+                "client_addr",
+                address.as_deref().map(Datum::from).unwrap_or_default()
+            ),
+            (
+                "client_port",
+                peer.map(|p| Datum::Int4(i32::from(p.port())))
+                    .unwrap_or_default()
+            ),
             ("backend_start", instant(entry.started)),
             ("xact_start", instant(seen.xact_start)),
             ("query_start", instant(seen.query_start)),

@@ -63,9 +63,9 @@ pub struct Portal {
     /// What it runs.
     pub ready: Arc<Ready>,
     /// The parameters.
-    pub params: Vec<Datum>,
+    pub params: Arc<[Datum]>,
     /// How the client wants the columns: none is text, one is for all.
-    pub formats: Vec<i16>,
+    pub formats: Arc<[i16]>,
     /// There once it has started, unless it is done.
     pub query: Option<RunningQuery>,
     /// It has been started.

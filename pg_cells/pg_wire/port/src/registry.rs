@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use pg_txn_port::CancelToken;
 use sync::{Mutex, SpinLock};
 
@@ -91,6 +91,8 @@ pub struct Entry {
     pub started: i64,
     /// When its statement is cancelled, in nanoseconds of the clock; 0 for never.
     pub deadline: AtomicU64,
+    /// The statement was cancelled because its time was over.
+    pub timed_out: AtomicBool,
     /// What it does.
     pub activity: SpinLock<Activity>,
 }
@@ -114,6 +116,7 @@ pub(crate) fn watch() {
         let at = entry.deadline.load(Ordering::Relaxed);
         if at != 0 && at <= now {
             entry.deadline.store(0, Ordering::Relaxed);
+            entry.timed_out.store(true, Ordering::SeqCst);
             entry.cancel.cancel();
         }
     }
@@ -135,6 +138,7 @@ impl Registered {
             peer,
             started,
             deadline: AtomicU64::new(0),
+            timed_out: AtomicBool::new(false),
             activity: SpinLock::new(Activity::default()),
         });
         ALL.lock().insert(pid, Arc::clone(&entry));

@@ -72,29 +72,31 @@ pub fn serve(stream: TcpStream) {
     let stream = Arc::new(stream);
     let mut session = Session::new(Some(Arc::clone(&stream)));
     let mut input = Input::new(stream);
+    // The client waits for what was not sent yet.
+    let mut owed = false;
     loop {
         let step = match input.next(session.phase == Phase::Startup) {
             Ok(Some((tag, body))) => handle(&mut session, tag, body),
             Ok(None) | Err(InputError::Net(_)) => break,
             Err(InputError::Length) => {
-                let error = SqlError::new(
-                    SqlState::PROTOCOL_VIOLATION,
-                    "invalid message length",
-                );
+                let error = SqlError::new(SqlState::PROTOCOL_VIOLATION, "invalid message length");
                 session.out.report(Severity::Fatal, error.fields());
                 Step::Close
             }
         };
         input.done();
+        owed |= step == Step::Flush;
         match step {
-            Step::Continue => session.out.flush_if_full(),
-            // More messages are here already: their answers go out together.
-            Step::Flush if input.has_message() => session.out.flush_if_full(),
-            Step::Flush => session.out.flush(),
             Step::Close => {
                 session.out.flush();
                 break;
             }
+            // More messages are here already: their answers go out together.
+            _ if owed && !input.has_message() => {
+                session.out.flush();
+                owed = false;
+            }
+            _ => session.out.flush_if_full(),
         }
         if session.out.is_broken() {
             break;

@@ -231,7 +231,11 @@ impl Session {
         self.out.begin(b'Z');
         self.out.bytes().push(status);
         self.out.end();
-        self.entry.activity.lock().state = state;
+        let mut activity = self.entry.activity.lock();
+        activity.state = state;
+        if state == State::Idle {
+            activity.xact_start = 0;
+        }
     }
 
     /// Whether the message runs outside any transaction block.

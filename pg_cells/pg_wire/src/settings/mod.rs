@@ -120,7 +120,10 @@ pub fn set(
     session.touch_settings();
     if local {
         let value = value.or_else(|| raw(&Settings::default(), name));
-        session.settings.local.insert(key, value.unwrap_or_default());
+        session
+            .settings
+            .local
+            .insert(key, value.unwrap_or_default());
         return Ok(());
     }
     session.settings.local.remove(&key);
@@ -216,7 +219,12 @@ fn derive(session: &mut Session) {
     session.format = value::format_settings(get);
     session.format.now = now;
     session.work_mem = get("work_mem").parse::<usize>().unwrap_or(4096) << 10;
-    let ms = |name: &str| get(name).parse::<u64>().unwrap_or(0).saturating_mul(1_000_000);
+    let ms = |name: &str| {
+        get(name)
+            .parse::<u64>()
+            .unwrap_or(0)
+            .saturating_mul(1_000_000)
+    };
     session.lock_timeout = ms("lock_timeout");
     session.deadlock_timeout = ms("deadlock_timeout");
     session.statement_timeout = ms("statement_timeout");

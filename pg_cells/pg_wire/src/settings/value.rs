@@ -93,7 +93,11 @@ fn integer(s: &Setting, text: &str, unit: &str, from: i64, to: i64) -> Result<St
     };
     let value = round(scaled);
     if !(from..=to).contains(&value) {
-        let unit = if unit.is_empty() { String::new() } else { format!(" {unit}") };
+        let unit = if unit.is_empty() {
+            String::new()
+        } else {
+            format!(" {unit}")
+        };
         return Err(SqlError::new(
             SqlState::INVALID_PARAMETER_VALUE,
             format!(
@@ -151,9 +155,9 @@ fn zone(text: &str) -> Option<TimeZone> {
     }
     // A plain number of hours counts eastward, unlike in a POSIX name.
     match text.parse::<f64>() {
-        Ok(hours) if (-168.0..=168.0).contains(&hours) => {
-            i32::try_from(round(hours * 3600.0)).ok().map(TimeZone::fixed)
-        }
+        Ok(hours) if (-168.0..=168.0).contains(&hours) => i32::try_from(round(hours * 3600.0))
+            .ok()
+            .map(TimeZone::fixed),
         _ => TimeZone::from_name(text),
     }
 }
@@ -218,10 +222,20 @@ pub fn shown(kind: Kind, value: &str) -> String {
         return value.to_string();
     };
     let steps: &[(&str, i64)] = match unit {
-        "ms" | "s" => &[("d", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000), ("ms", 1)],
-        "B" | "kB" | "8kB" => {
-            &[("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10), ("B", 1)]
-        }
+        "ms" | "s" => &[
+            ("d", 86_400_000),
+            ("h", 3_600_000),
+            ("min", 60_000),
+            ("s", 1000),
+            ("ms", 1),
+        ],
+        "B" | "kB" | "8kB" => &[
+            ("TB", 1 << 40),
+            ("GB", 1 << 30),
+            ("MB", 1 << 20),
+            ("kB", 1 << 10),
+            ("B", 1),
+        ],
         _ => return value.to_string(),
     };
     let one = match unit {
