@@ -225,7 +225,7 @@ impl Analyzer<'_> {
                     vars,
                     columns,
                     alias,
-                    None,
+                    Some((relation, None)),
                 )
             }
         }
@@ -262,7 +262,7 @@ impl Analyzer<'_> {
             vars,
             columns,
             alias,
-            Some((relation, row_id)),
+            Some((relation, Some(row_id))),
         )
     }
 
@@ -368,13 +368,13 @@ impl Analyzer<'_> {
         vars: Vec<Var>,
         columns: Vec<NameColumn>,
         alias: Option<&ast::TableAlias>,
-        table: Option<(Arc<Relation>, Var)>,
+        table: Option<(Arc<Relation>, Option<Var>)>,
     ) -> SqlResult<Tree> {
         let shown = alias.map_or_else(|| name.clone(), |a| fold(&a.name));
         let schema = if alias.is_some() { None } else { schema };
         self.leaves.push(Leaf { kind, vars });
         let leaf = self.leaves.len() - 1;
-        let (relation, row_id) = table.map_or((None, None), |(r, v)| (Some(r), Some(v)));
+        let (relation, row_id) = table.map_or((None, None), |(r, v)| (Some(r), v));
         self.push_item(Some(shown), schema, columns, alias, relation, row_id, false)?;
         Ok(Tree::Leaf(leaf))
     }

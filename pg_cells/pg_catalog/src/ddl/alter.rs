@@ -191,7 +191,7 @@ impl Change<'_> {
         let place = table.desc.len();
         let number = place as i16 + 1;
         let mut attr = attr(column);
-        let filled = self.fill(table, column, &mut attr, place, pending)?;
+        let filled = fill(column, &mut attr, place, pending);
         let row = rows::attribute(self.system(), table.oid, number, &attr)?;
         self.insert(&row)?;
         self.change_class(table.oid, |class| class.put("relnatts", number))?;
@@ -215,29 +215,6 @@ impl Change<'_> {
             self.add_constraint(table.oid, constraint, &pending.fresh)?;
         }
         Ok(())
-    }
-
-    /// What existing rows have in a new column. True when that is not NULL.
-    fn fill(
-        &mut self,
-        table: &Relation,
-        column: &NewColumn,
-        attr: &mut pg_types::Attr,
-        place: usize,
-        pending: &mut Pending,
-    ) -> SqlResult<bool> {
-        match &column.fill {
-            Some(Expr::Const { value, .. }) if !column.fill_volatile => {
-                attr.missing = Some(value.clone()).filter(|v| !v.is_null());
-                Ok(attr.missing.is_some())
-            }
-            Some(fill) => {
-                pending.rewrite.push((place, fill.clone()));
-                Ok(true)
-            }
-            // Its sequence gives the values, see `number_rows`.
-            None => Ok(column.serial || column.identity.is_some()),
-        }
     }
 
     /// Existing rows get values of a new column's sequence.
@@ -467,5 +444,26 @@ impl Change<'_> {
             };
             class.put("reloptions", value);
         })
+    }
+}
+
+/// What existing rows have in a new column. True when that is not NULL.
+fn fill(
+    column: &NewColumn,
+    attr: &mut pg_types::Attr,
+    place: usize,
+    pending: &mut Pending,
+) -> bool {
+    match &column.fill {
+        Some(Expr::Const { value, .. }) if !column.fill_volatile => {
+            attr.missing = Some(value.clone()).filter(|v| !v.is_null());
+            attr.missing.is_some()
+        }
+        Some(fill) => {
+            pending.rewrite.push((place, fill.clone()));
+            true
+        }
+        // Its sequence gives the values, see `number_rows`.
+        None => column.serial || column.identity.is_some(),
     }
 }

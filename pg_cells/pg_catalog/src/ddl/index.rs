@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use pg_catalog_port::RowWork;
 use pg_plan::{CreateIndex, Expr, IndexColumn, Relation};
 use pg_txn_port::LockMode;
-use pg_types::{Attr, Oid, SqlError, SqlResult, SqlState, Str, format_type};
+use pg_types::{Attr, Oid, SqlError, SqlResult, SqlState, format_type};
 
 /// Most key columns of an index, as in PostgreSQL.
 const MAX_KEYS: usize = 32;
@@ -53,10 +53,19 @@ impl Change<'_> {
         }
         self.tx.lock_relation(table.oid, LockMode::Share).sql()?;
         let table = self.fresh(table.oid)?;
+        let keys = def.keys.iter().map(|k| IndexColumn {
+            attribute: k.attribute,
+            expression: k.expression.as_ref().map(|(text, _)| text.clone()),
+            type_oid: k.type_oid,
+            descending: k.descending,
+            nulls_first: k.nulls_first,
+        });
+        let keys: Vec<IndexColumn> = keys.collect();
         let name = match &def.name {
             Some(name) => name.clone(),
             None => {
-                let part = key_part(def, &table)?;
+                let names = key_names(&table, &keys)?;
+                let part = columns_part(names.iter().map(String::as_str));
                 self.choose_name(table.schema_oid, &table.name, Some(&part), "idx", false)?
             }
         };
@@ -69,18 +78,11 @@ impl Change<'_> {
                 format!("cannot use more than {MAX_KEYS} columns in an index"),
             ));
         }
-        let keys = def.keys.iter().map(|k| IndexColumn {
-            attribute: k.attribute,
-            expression: k.expression.as_ref().map(|(text, _)| text.clone()),
-            type_oid: k.type_oid,
-            descending: k.descending,
-            nulls_first: k.nulls_first,
-        });
         let computed = def.keys.iter().map(|k| k.expression.as_ref());
         let new = NewIndex {
             table: &table,
             name: &name,
-            keys: keys.collect(),
+            keys,
             unique: def.unique,
             primary: false,
             nulls_not_distinct: def.nulls_not_distinct,
@@ -148,8 +150,9 @@ impl Change<'_> {
             },
         )?;
         self.insert(&row)?;
-        for (place, key) in new.keys.iter().enumerate() {
-            let attr = Attr::new(index_column_name(table, key, new, place)?, key.type_oid, -1);
+        let names = key_names(table, &new.keys)?;
+        for (place, (key, name)) in new.keys.iter().zip(names).enumerate() {
+            let attr = Attr::new(name, key.type_oid, -1);
             let row = rows::attribute(self.system(), oid, place as i16 + 1, &attr)?;
             self.insert(&row)?;
         }
@@ -216,34 +219,30 @@ fn check_key_type(type_oid: Oid) -> SqlResult<()> {
     .with_hint("You must specify an operator class for the index or define a default operator class for the data type."))
 }
 
-fn index_column_name(
-    table: &Relation,
-    key: &IndexColumn,
-    new: &NewIndex<'_>,
-    place: usize,
-) -> SqlResult<Str> {
-    if key.attribute > 0 {
-        return Ok(Str::from(column_name(table, key.attribute)?));
-    }
-    // As PostgreSQL names them: expr, expr1, ...
-    let before = new.keys[..place]
-        .iter()
-        .filter(|k| k.attribute == 0)
-        .count();
-    Ok(Str::from(match before {
-        0 => "expr".to_string(),
-        n => format!("expr{n}"),
-    }))
+/// What a computed key is called: a function's name, else `expr`.
+fn computed_name(text: &str) -> String {
+    let name = text.trim().split('(').next().unwrap_or("");
+    let name = name.rsplit('.').next().unwrap_or(name).trim();
+    let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let call = text.trim_end().ends_with(')') && !name.is_empty() && name.chars().all(word);
+    if call { name } else { "expr" }.to_string()
 }
 
-/// The part of a chosen name that stands for the keys.
-fn key_part(def: &CreateIndex, table: &Relation) -> SqlResult<String> {
-    let mut names = Vec::new();
-    for key in &def.keys {
-        names.push(match key.attribute {
-            0 => "expr".to_string(),
-            n => column_name(table, n)?,
-        });
+/// The names of an index's columns, each once: a number is added as need be.
+fn key_names(table: &Relation, keys: &[IndexColumn]) -> SqlResult<Vec<String>> {
+    let mut names: Vec<String> = Vec::with_capacity(keys.len());
+    for key in keys {
+        let base = match &key.expression {
+            Some(text) => computed_name(text),
+            None => column_name(table, key.attribute)?,
+        };
+        let mut name = base.clone();
+        let mut number = 0;
+        while names.contains(&name) {
+            number += 1;
+            name = format!("{base}{number}");
+        }
+        names.push(name);
     }
-    Ok(columns_part(names.iter().map(String::as_str)))
+    Ok(names)
 }
