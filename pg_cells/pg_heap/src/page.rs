@@ -11,7 +11,7 @@
 //! set up, so a power cut can leave one.
 
 use pg_buffer_port::{MiniTx, PageRead, Slot};
-use pg_page::slots::{self, ItemPointer, State};
+use pg_page::slots::{self, ItemPointer};
 use pg_page::tuple_header::{self, TupleHeader, at as field};
 use pg_page::{PAGE_SIZE, Page, get_u64, header};
 
@@ -70,9 +70,9 @@ pub fn ensure_init(mtx: &mut MiniTx, page: Slot) {
 pub fn slot_for(page: &Page, len: usize) -> Option<u16> {
     let room = free(page).checked_sub(item_size(len))?;
     if header::flags(page) & FREE_SLOTS != 0 {
-        let unused = slots::pointers(page).find(|(_, p)| p.state == State::Unused);
-        if let Some((number, _)) = unused {
-            return Some(number);
+        let unused = slots::first_unused(page);
+        if unused.is_some() {
+            return unused;
         }
     }
     (slots::POINTER_SIZE <= room).then_some(slots::count(page) + 1)

@@ -137,6 +137,16 @@ pub fn pointers(page: &Page) -> impl Iterator<Item = (u16, ItemPointer)> + '_ {
         .map(|(word, number)| (number, ItemPointer::decode(get_u32(word, 0))))
 }
 
+/// The first free slot.
+#[must_use]
+pub fn first_unused(page: &Page) -> Option<u16> {
+    const STATE: u32 = 3 << 15;
+    let words = page[HEADER_SIZE..].chunks_exact(POINTER_SIZE);
+    let mut words = words.take(usize::from(count(page)));
+    let at = words.position(|word| get_u32(word, 0) & STATE == 0)?;
+    u16::try_from(at + 1).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +178,9 @@ mod tests {
         assert_eq!((item(&page, 2), item(&page, 3)), (None, None));
         assert_eq!((item(&page, 0), item(&page, 4)), (None, None));
         assert_eq!(pointers(&page).count(), 3);
+        assert_eq!(first_unused(&page), None);
+        page[28..32].copy_from_slice(&ItemPointer::UNUSED.encode());
+        assert_eq!(first_unused(&page), Some(2));
         page[16..18].copy_from_slice(&u16::MAX.to_le_bytes());
         assert!(pointers(&page).count() <= usize::from(count(&page)));
     }

@@ -1,8 +1,8 @@
 //! The transaction manager: ids, snapshots, table locks, and who waits for whom.
 //!
 //! Everything it knows is in one [`TxnState`] of the port crate, which goes from
-//! version to version at a swap; without one (at the start, or when a fault left
-//! it locked) a fresh state begins behind the ids reserved on disk, and what ran
+//! version to version at a swap; without one (at the start, or when a fault has
+//! torn it) a fresh state begins behind the ids reserved on disk, and what ran
 //! before counts as aborted. No call here sleeps or touches a page; see the
 //! port crate for who does.
 //!
@@ -55,8 +55,8 @@ fn takeover(state: State) -> Result<Arc<TxnState>, BirthError> {
             offered: other.schema(),
         })
     })?;
-    // A state that a fault left locked may be half changed.
-    if state.shared.try_lock().is_none() {
+    // A state that a fault has torn may be half changed.
+    if state.is_torn() {
         return fresh();
     }
     Ok(state)
@@ -101,15 +101,16 @@ impl Manager {
         f: impl FnOnce(&mut Shared, u32, &mut Vec<Completion>) -> Result<R, TxnError>,
     ) -> Result<R, TxnError> {
         let mut granted = Vec::new();
-        let result = {
-            let mut shared = self.state.shared.lock();
+        let result = self.state.with(|shared| {
             let place = shared.procs.get(proc.slot as usize);
             let ours = place.is_some_and(|p| p.serial == proc.serial);
             if !ours || proc.instance != self.state.instance {
                 return Err(TxnError::Serialization);
             }
-            f(&mut shared, proc.slot, &mut granted)
-        };
+            f(shared, proc.slot, &mut granted)
+        });
+        // A torn state counts as lost.
+        let result = result.unwrap_or(Err(TxnError::Serialization));
         for done in granted {
             done.complete(pg_txn_port::GRANTED);
         }
@@ -124,7 +125,8 @@ fn place(shared: &mut Shared, slot: u32) -> &mut Proc {
 
 impl TransactionManager for Manager {
     fn begin(&self) -> ProcId {
-        let (slot, serial) = running::begin(&mut self.state.shared.lock());
+        // In a torn state a place is lost from the beginning.
+        let (slot, serial) = self.state.with(running::begin).unwrap_or_default();
         ProcId {
             instance: self.state.instance,
             slot,
@@ -154,8 +156,9 @@ impl TransactionManager for Manager {
     }
 
     fn reserved(&self, limit: Xid) {
-        let mut shared = self.state.shared.lock();
-        shared.reserved = shared.reserved.max(limit.0);
+        let raise = |shared: &mut Shared| shared.reserved = shared.reserved.max(limit.0);
+        // Nobody asks a torn state for ids.
+        let _ = self.state.with(raise);
     }
 
     fn status(&self, xid: Xid) -> StatusReply {
@@ -223,15 +226,17 @@ impl TransactionManager for Manager {
     }
 
     fn add_row_holder(&self, row: RowKey, holder: RowHolder) -> Result<(), TxnError> {
-        running::add_row_holder(&self.state, row, holder);
-        Ok(())
+        let add = |shared: &mut Shared| running::add_row_holder(shared, row, holder);
+        self.state.with(add).ok_or(TxnError::Serialization)
     }
 
     fn horizon(&self) -> Xid {
-        running::horizon(&self.state.shared.lock())
+        // Of a torn state nobody knows who looks.
+        let horizon = self.state.with(|shared| running::horizon(shared));
+        horizon.unwrap_or(Xid::INVALID)
     }
 
     fn next_xid(&self) -> Xid {
-        Xid(self.state.shared.lock().next)
+        self.state.with(|s| Xid(s.next)).unwrap_or(Xid::INVALID)
     }
 }

@@ -69,7 +69,7 @@ pub fn status(state: &TxnState, xid: Xid) -> StatusReply {
         return StatusReply::Known(status);
     }
     if xid.0 >= state.oldest_running.load(Ordering::Acquire)
-        && is_running(&state.shared.lock(), xid.0)
+        && state.with(|shared| is_running(shared, xid.0)) == Some(true)
     {
         return StatusReply::Known(XidStatus::InProgress);
     }
@@ -181,18 +181,19 @@ pub fn horizon(shared: &Shared) -> Xid {
 
 /// The holders of `row` in the lock table that still run.
 pub fn row_holders(state: &TxnState, row: RowKey) -> Vec<RowHolder> {
-    let shared = state.shared.lock();
-    let all = shared.rows.get(&row).into_iter().flatten();
-    all.filter(|h| is_running(&shared, h.xid.0))
-        .copied()
-        .collect()
+    let holders = state.with(|shared| {
+        let all = shared.rows.get(&row).into_iter().flatten();
+        all.filter(|h| is_running(shared, h.xid.0))
+            .copied()
+            .collect()
+    });
+    // The holders of a torn state cannot commit any more.
+    holders.unwrap_or_default()
 }
 
 /// Notes a holder of `row`. Sweeps holders that have ended out when the table
 /// has doubled since the last time.
-pub fn add_row_holder(state: &TxnState, row: RowKey, holder: RowHolder) {
-    let mut guard = state.shared.lock();
-    let shared = &mut *guard;
+pub fn add_row_holder(shared: &mut Shared, row: RowKey, holder: RowHolder) {
     let running = &shared.running;
     let runs = |h: &RowHolder| running.binary_search_by_key(&h.xid.0, |r| r.0).is_ok();
     if shared.rows.len() > 2 * shared.rows_swept + 64 {

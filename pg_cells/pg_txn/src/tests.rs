@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 fn manager() -> Manager {
     let state = TxnState::new(Xid::FIRST);
-    state.shared.lock().reserved = 1_000_000;
+    state.with(|s| s.reserved = 1_000_000).unwrap();
     Manager { state }
 }
 
@@ -61,7 +61,7 @@ fn a_place_is_used_again_but_its_former_owner_is_turned_away() {
 #[test]
 fn ids_run_out_at_the_reserved_limit() {
     let m = manager();
-    m.state.shared.lock().reserved = 4;
+    m.state.with(|s| s.reserved = 4).unwrap();
     let a = m.begin();
     assert_eq!(assign(&m, a), Xid(3));
     let limit = Xid(4 + commit_log::BATCH);
@@ -77,7 +77,7 @@ fn weak_locks_give_way_to_order_once_someone_wants_a_strong_one() {
     let lock = |at: usize, mode| m.lock(procs[at], T, mode, false).unwrap();
     assert!(!waits(&lock(0, LockMode::RowExclusive)));
     assert!(!waits(&lock(1, LockMode::AccessShare)));
-    assert!(m.state.shared.lock().locks.is_empty());
+    assert!(m.state.with(|s| s.locks.is_empty()).unwrap());
     let strong = lock(2, LockMode::Share);
     assert!(waits(&strong));
     // A newcomer that conflicts with the waiting one stands behind it; one
@@ -90,17 +90,11 @@ fn weak_locks_give_way_to_order_once_someone_wants_a_strong_one() {
     assert!(!waits(&strong) && waits(&behind));
     m.end(procs[2], true);
     assert!(!waits(&behind));
-    assert!(m.state.shared.lock().locks.is_empty());
+    assert!(m.state.with(|s| s.locks.is_empty()).unwrap());
     m.end(procs[1], true);
     m.end(procs[3], true);
-    assert!(
-        m.state
-            .shared
-            .lock()
-            .procs
-            .iter()
-            .all(|p| p.weak.is_empty())
-    );
+    let none = |s: &mut Shared| s.procs.iter().all(|p| p.weak.is_empty());
+    assert!(m.state.with(none).unwrap());
 }
 
 #[test]
@@ -211,7 +205,7 @@ fn row_holders_count_for_as_long_as_they_run() {
         .unwrap();
         m.end(p, true);
     }
-    assert!(m.state.shared.lock().rows.len() < 200);
+    assert!(m.state.with(|s| s.rows.len()).unwrap() < 200);
 }
 
 #[test]
@@ -229,3 +223,18 @@ fn old_ids_that_still_run_are_known_to_run() {
 }
 
 use pg_txn_port::RowLock;
+
+#[test]
+fn a_fault_under_the_lock_loses_the_state_and_stops_nobody() {
+    let m = manager();
+    let a = m.begin();
+    let xid = assign(&m, a);
+    let fault = task_port::gate(|| m.state.with(|_| panic!("half done")).is_some());
+    assert!(fault.is_err() && m.state.is_torn());
+    // Lost for those inside, and for whoever comes.
+    assert_eq!(m.may_commit(a), Err(TxnError::Serialization));
+    assert!(m.assign(m.begin()).is_err());
+    let running = StatusReply::Known(XidStatus::InProgress);
+    assert!(m.status(xid) == running && m.horizon() == Xid::INVALID);
+    m.end(a, true);
+}

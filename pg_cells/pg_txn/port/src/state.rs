@@ -4,13 +4,18 @@
 //! unloaded; what is done with it is the cell's. One spin lock protects who runs
 //! and who waits ([`Shared`]); how recent transactions ended is readable without
 //! it ([`Recent`]).
+//!
+//! A fault under the lock leaves it locked, and what it protects half changed,
+//! never to be looked at again. Nobody may spin for it then: [`TxnState::with`]
+//! notes each holder in its task's ledger, and from the fault on answers none.
 
 use crate::{ActiveSet, LockMode, LockTarget, RowHolder, RowKey, Xid, XidStatus};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::mem::ManuallyDrop;
+use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use port::State;
 use sync::{Completion, SpinLock};
 
@@ -26,8 +31,47 @@ pub struct TxnState {
     pub recent: Recent,
     /// A lower bound of the ids that run.
     pub oldest_running: AtomicU64,
-    /// Who runs, holds and waits.
-    pub shared: SpinLock<Shared>,
+    /// Who runs, holds and waits. Never dropped: a fault may have left it half
+    /// changed.
+    shared: ManuallyDrop<SpinLock<Shared>>,
+}
+
+/// The latest instances that faults have torn, in turn.
+static TORN: [AtomicU64; 8] = [const { AtomicU64::new(0) }; 8];
+/// How many were torn.
+static TEARS: AtomicUsize = AtomicUsize::new(0);
+
+/// Notes that the lock of an instance is held. Dropped with `done` unset, or
+/// found in the ledger by a fault, it marks the instance as torn.
+struct Hold {
+    instance: u64,
+    done: bool,
+}
+
+impl Hold {
+    fn new(instance: u64) -> Self {
+        task_port::with_ledger(|l| l.enter(TEARS.as_ptr().addr(), instance as usize, tear));
+        Hold {
+            instance,
+            done: false,
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let instance = self.instance as usize;
+        task_port::with_ledger(|l| l.leave(TEARS.as_ptr().addr(), instance));
+        if !self.done {
+            tear(0, instance);
+        }
+    }
+}
+
+fn tear(_: usize, instance: usize) {
+    let at = TEARS.load(Ordering::SeqCst) % TORN.len();
+    TORN[at].store(instance as u64, Ordering::SeqCst);
+    TEARS.fetch_add(1, Ordering::SeqCst);
 }
 
 /// What the lock protects.
@@ -137,12 +181,42 @@ impl TxnState {
             instance: task_port::now().max(1),
             recent: Recent::new(first),
             oldest_running: AtomicU64::new(first.0),
-            shared: SpinLock::new(Shared {
+            shared: ManuallyDrop::new(SpinLock::new(Shared {
                 next: first.0,
                 reserved: first.0,
                 ..Shared::default()
-            }),
+            })),
         })
+    }
+
+    /// Whether a fault has cut short somebody who held the lock.
+    #[must_use]
+    pub fn is_torn(&self) -> bool {
+        let is_it = |torn: &AtomicU64| torn.load(Ordering::SeqCst) == self.instance;
+        TEARS.load(Ordering::SeqCst) != 0 && TORN.iter().any(is_it)
+    }
+
+    /// Calls `body` under the lock. None, then and for ever, when a fault has cut
+    /// short somebody who held it. Not re-entrant, and `body` must not wait.
+    pub fn with<R>(&self, body: impl FnOnce(&mut Shared) -> R) -> Option<R> {
+        let mut shared = loop {
+            if self.is_torn() {
+                return None;
+            }
+            if let Some(shared) = self.shared.try_lock() {
+                break shared;
+            }
+            core::hint::spin_loop();
+        };
+        let mut hold = Hold::new(self.instance);
+        // Unwinding lets the lock go after it has marked it as torn.
+        if self.is_torn() {
+            hold.done = true;
+            return None;
+        }
+        let result = body(&mut shared);
+        hold.done = true;
+        Some(result)
     }
 
     /// Wraps the state for a swap.
@@ -234,6 +308,23 @@ impl Recent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_skipped_holder_tears_its_state_and_no_other() {
+        let (state, other) = (TxnState::new(Xid(3)), TxnState::new(Xid(3)));
+        assert_eq!(state.with(|s| s.next), Some(3));
+        let fault = task_port::gate(|| {
+            // As a CPU fault leaves things: frames are gone, nothing is dropped.
+            core::mem::forget(state.shared.lock());
+            core::mem::forget(Hold::new(state.instance));
+            panic!("skipped");
+        });
+        assert_eq!(fault.map_err(|f| f.released), Err::<(), _>(1));
+        assert_eq!(state.with(|s| s.next), None);
+        if other.instance != state.instance {
+            assert_eq!(other.with(|s| s.next), Some(3));
+        }
+    }
 
     #[test]
     fn the_ring_forgets_old_ids_and_mixes_none_up() {
