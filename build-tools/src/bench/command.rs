@@ -21,7 +21,7 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
         server: None,
         spots: 12,
         logic: std::env::var_os("MITOS_SQLLOGICTEST").map(Into::into),
-        logic_limit: Duration::from_secs(20),
+        logic_limit: Duration::from_secs(60),
         out: None,
         build: true,
     };

@@ -31,7 +31,6 @@ const NAMES: &[(&str, &str)] = &[
     ("heap_64", "heap, 64 bytes taken and given back"),
     ("heap_1k", "heap, 1 KiB"),
     ("heap_64k", "heap, 64 KiB"),
-    ("frame", "frame taken and given back"),
     ("mapped_page", "page mapped and unmapped"),
     ("copy_8k", "copy of 8 KiB"),
     ("swap_pause_idle", "swap of an idle cell, pause"),
@@ -96,7 +95,7 @@ mod tests {
 
     #[test]
     fn lines_are_read() {
-        let console = "mitos: nano_core\n[benchmark] bench plain_call 2.500 ns\n[benchmark] error: bench frame failed: out of memory\n";
+        let console = "mitos: nano_core\n[benchmark] bench plain_call 2.500 ns\n[benchmark] error: bench heap_64 failed: out of memory\n";
         assert_eq!(parse(console), [("plain_call".to_string(), 2.5)]);
     }
 }

@@ -53,7 +53,7 @@ usage: cargo run -- [COMMAND]
       --server PORT          pgbench and logic: measure this server instead
       --spots N              functions listed in a profile (12)
       --sqllogictest DIR     scripts (or MITOS_SQLLOGICTEST)
-      --file-limit SECONDS   for each of them (20)
+      --file-limit SECONDS   for each of them (60)
       --out FILE             the JSON, also of some rows only
 ";
 

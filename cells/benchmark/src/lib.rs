@@ -10,10 +10,11 @@
 //! |---|---|
 //! | `calls` | plain calls, calls through slots, ports and gates |
 //! | `tasks` | switches, spawns, sleeps |
-//! | `space` | heap, frames, pages, copies |
+//! | `space` | heap, pages, copies |
 //! | `swaps` | the swap of a small stateful cell |
 //! | `run` | choosing, repeating, printing |
 #![cfg_attr(mitos, no_std)]
+#![forbid(unsafe_code)]
 
 extern crate alloc;
 

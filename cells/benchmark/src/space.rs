@@ -1,11 +1,11 @@
-//! Memory: the heap, frames, mapped pages, copies.
+//! Memory: the heap, mapped pages, copies.
 
 use crate::run::{Bench, Measured, per_call, per_round};
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::hint::black_box;
-use memory::{MappedPages, frames};
+use memory::MappedPages;
 
 /// A page of the database.
 const PAGE: usize = 8192;
@@ -24,10 +24,6 @@ pub(crate) const BENCHES: &[Bench] = &[
         run: || heap(65536, 500),
     },
     Bench {
-        name: "frame",
-        run: frame,
-    },
-    Bench {
         name: "mapped_page",
         run: mapped_page,
     },
@@ -44,19 +40,6 @@ fn heap(size: usize, count: u64) -> Measured {
         bytes.push(1);
         black_box(&bytes);
     }))
-}
-
-fn frame() -> Measured {
-    let mut failed = false;
-    let ps = per_call(2000, |_| match frames::allocate(1) {
-        // SAFETY: the frame was taken one line above and nobody knows of it.
-        Ok(start) => unsafe { frames::free(black_box(start), 1) },
-        Err(_) => failed = true,
-    });
-    if failed {
-        return Err(String::from("out of memory"));
-    }
-    Ok(ps)
 }
 
 /// Taken, cleared, mapped, unmapped on all CPUs, given back.
