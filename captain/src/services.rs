@@ -62,7 +62,9 @@ pub(crate) fn serve(options: &Options) -> Result<(), String> {
 }
 
 fn echo_port_of(options: &Options) -> Option<u16> {
-    options.number("echo").and_then(|port| u16::try_from(port).ok())
+    options
+        .number("echo")
+        .and_then(|port| u16::try_from(port).ok())
 }
 
 /// For tests of the network: `echo=PORT` starts an echo service there.

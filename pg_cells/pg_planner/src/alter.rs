@@ -48,7 +48,7 @@ impl Analyzer<'_> {
         }))
     }
 
-    // A table of the variants, so longer than a function should be.
+    /// A dispatch table, so longer than a function should be.
     fn table_change(
         &mut self,
         relation: &Arc<Relation>,

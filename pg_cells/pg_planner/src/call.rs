@@ -325,7 +325,8 @@ impl Analyzer<'_> {
     }
 
     /// Forms of syntax that are calls of functions.
-    // A table of the variants, so longer than a function should be.
+    ///
+    /// A dispatch table, so longer than a function should be.
     pub fn special_form(&mut self, ast: &Ast) -> SqlResult<Expr> {
         match ast {
             Ast::Extract { field, expr, .. } => {

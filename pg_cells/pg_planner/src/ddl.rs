@@ -197,7 +197,7 @@ impl Analyzer<'_> {
         Ok((column, constraints))
     }
 
-    // A table of the variants, so longer than a function should be.
+    /// A dispatch table, so longer than a function should be.
     fn column_option(
         &mut self,
         column: &mut NewColumn,

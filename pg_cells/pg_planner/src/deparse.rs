@@ -60,7 +60,8 @@ fn operator_of(function: Oid, args: usize) -> Option<&'static str> {
 }
 
 /// An expression as text; comparisons and calls of operators in parentheses.
-// A table of the variants, so longer than a function should be.
+///
+/// A dispatch table, so longer than a function should be.
 pub fn text(expr: &Expr, names: &Names<'_>) -> String {
     let list = |list: &[Expr]| {
         list.iter()

@@ -184,7 +184,7 @@ impl Printer<'_> {
         }
     }
 
-    // A table of the variants, so longer than a function should be.
+    /// A dispatch table, so longer than a function should be.
     fn details(&self, plan: &Plan) -> Vec<String> {
         let mut out = Vec::new();
         let own = column_names(plan);

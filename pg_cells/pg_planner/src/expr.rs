@@ -26,7 +26,7 @@ impl Analyzer<'_> {
         list.into_iter().map(|ast| self.expr(ast)).collect()
     }
 
-    // A table of the variants, so longer than a function should be.
+    /// A dispatch table, so longer than a function should be.
     fn expr_inner(&mut self, ast: &Ast) -> SqlResult<Expr> {
         match ast {
             Ast::Identifier(ident) => self.identifier(ident),

@@ -11,7 +11,8 @@ use pg_types::{Datum, Oid, SqlResult, oid};
 
 /// NOT, pushed down to what has a negation of its own: comparisons by their
 /// negators, AND and OR by De Morgan's laws, as PostgreSQL does.
-// A table of the variants, so longer than a function should be.
+///
+/// A dispatch table, so longer than a function should be.
 pub fn negate(inner: Expr) -> Expr {
     match inner {
         Expr::Const {

@@ -34,9 +34,11 @@ pub fn info(
     let turned =
         before.is_some_and(|b| (b.increment > 0) != (increment > 0) || b.type_oid != type_oid);
     let kept = before.filter(|_| !turned);
-    let up = increment > 0;
-    let lowest = if up { 1 } else { least };
-    let highest = if up { most } else { -1 };
+    let (lowest, highest) = if increment > 0 {
+        (1, most)
+    } else {
+        (least, -1)
+    };
     let min = spec.min.map_or_else(
         || kept.map_or(lowest, |b| b.min),
         |min| min.unwrap_or(lowest),
@@ -65,16 +67,7 @@ pub fn info(
         .start
         .or(before.map(|b| b.start))
         .unwrap_or(if increment > 0 { min } else { max });
-    if start < min {
-        return Err(invalid(format!(
-            "START value ({start}) cannot be less than MINVALUE ({min})"
-        )));
-    }
-    if start > max {
-        return Err(invalid(format!(
-            "START value ({start}) cannot be greater than MAXVALUE ({max})"
-        )));
-    }
+    check_start(start, min, max)?;
     let cache = spec.cache.or(before.map(|b| b.cache)).unwrap_or(1);
     if cache < 1 {
         return Err(invalid(format!(
@@ -91,6 +84,20 @@ pub fn info(
         cache,
         cycle,
     })
+}
+
+fn check_start(start: i64, min: i64, max: i64) -> SqlResult<()> {
+    if start < min {
+        return Err(invalid(format!(
+            "START value ({start}) cannot be less than MINVALUE ({min})"
+        )));
+    }
+    if start > max {
+        return Err(invalid(format!(
+            "START value ({start}) cannot be greater than MAXVALUE ({max})"
+        )));
+    }
+    Ok(())
 }
 
 /// Options as sqlparser has them, of identity columns.

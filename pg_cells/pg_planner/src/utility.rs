@@ -74,7 +74,7 @@ impl Analyzer<'_> {
         Ok(plan)
     }
 
-    // A table of the variants, so longer than a function should be.
+    /// A dispatch table, so longer than a function should be.
     fn command(&mut self, command: &Command) -> SqlResult<Utility> {
         Ok(match command {
             Command::Ready(utility) => utility.clone(),

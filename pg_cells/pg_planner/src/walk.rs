@@ -96,7 +96,8 @@ pub fn any(expr: &Expr, test: &mut dyn FnMut(&Expr) -> bool) -> bool {
 
 /// Rewrites from the top: where `f` gives an expression it stands, elsewhere
 /// the children are rewritten.
-// A table of the variants, so longer than a function should be.
+///
+/// A dispatch table, so longer than a function should be.
 pub fn map(expr: Expr, f: &mut dyn FnMut(&Expr) -> Option<Expr>) -> Expr {
     if let Some(new) = f(&expr) {
         return new;
@@ -281,7 +282,8 @@ pub fn map(expr: Expr, f: &mut dyn FnMut(&Expr) -> Option<Expr>) -> Expr {
 }
 
 /// Structural equality. Subqueries are never the same.
-// A table of the variants, so longer than a function should be.
+///
+/// A dispatch table, so longer than a function should be.
 pub fn same(a: &Expr, b: &Expr) -> bool {
     let heads = match (a, b) {
         (

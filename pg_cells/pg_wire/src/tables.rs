@@ -38,7 +38,7 @@ impl Uses {
         self.node(&plan.node);
     }
 
-    // Longer than a function should be: one arm for each operator.
+    /// A dispatch table, one arm for each operator.
     fn node(&mut self, node: &Node) {
         match node {
             Node::Nothing { filter } => self.exprs(filter),

@@ -13,6 +13,8 @@ use pg_types::{Datum, Oid, SqlError, SqlState};
 use pg_wire_port::{Block, Body, Session, Severity, Statement};
 
 /// Runs one. `params` are those of the protocol, for EXPLAIN and EXECUTE.
+///
+/// A dispatch table, so longer than a function should be.
 pub fn run(
     session: &mut Session,
     utility: &Arc<Utility>,

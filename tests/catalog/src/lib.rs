@@ -1,5 +1,6 @@
 //! What the tests of this folder share: a database with its catalogs, and
 //! changes of the schema as a planner would make them.
+#![forbid(unsafe_code)]
 
 use pg_builtins::{BasicContext, CatalogQuery};
 use pg_catalog_port::{CATALOG, DdlOutcome, DdlSession, Opened};

@@ -1,5 +1,6 @@
 //! What the tests of this folder share: the executor behind its port over the
 //! storage cells on a simulated disk, and plans built by hand.
+#![forbid(unsafe_code)]
 
 pub mod plans;
 

@@ -1,6 +1,7 @@
 //! Statements from text to rows: parser, planner and executor as the system has
 //! them, over real tables on a simulated disk; the catalog alone is one in
 //! memory that CREATE fills.
+#![forbid(unsafe_code)]
 
 pub mod memory;
 pub mod script;

@@ -52,6 +52,8 @@ impl Memory {
     }
 
     /// Applies a change; false when it does not know how.
+    ///
+    /// A dispatch table, so longer than a function should be.
     pub fn apply(&mut self, ddl: &Ddl) -> bool {
         match ddl {
             Ddl::CreateTable(table) => {

@@ -98,6 +98,7 @@ struct Eval<'a> {
 }
 
 impl Eval<'_> {
+    /// A dispatch table, so longer than a function should be.
     fn expr(&self, e: &Expr) -> SqlResult<Typed> {
         match e {
             Expr::Value(v) => self.literal(&v.value),

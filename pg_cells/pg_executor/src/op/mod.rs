@@ -96,6 +96,8 @@ impl Builder {
     }
 
     /// A table: one line or two for each kind of node.
+    ///
+    /// A dispatch table, so longer than a function should be.
     fn build_node(&mut self, node: &Node) -> SqlResult<Input> {
         Ok(match node {
             Node::Nothing { filter } => {

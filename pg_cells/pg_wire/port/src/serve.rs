@@ -164,7 +164,10 @@ impl From<NetError> for InputError {
 /// Messages of a connection, one after the other.
 struct Input {
     stream: Arc<TcpStream>,
+    /// The buffer; what lies behind `end` is of earlier messages.
     bytes: Vec<u8>,
+    /// Where what has come ends.
+    end: usize,
     /// Where the next message begins.
     at: usize,
     /// How long the message handed out last is, in all.
@@ -175,7 +178,8 @@ impl Input {
     fn new(stream: Arc<TcpStream>) -> Self {
         Input {
             stream,
-            bytes: Vec::with_capacity(PIECE),
+            bytes: alloc::vec![0; PIECE],
+            end: 0,
             at: 0,
             taken: 0,
         }
@@ -185,9 +189,10 @@ impl Input {
     /// is here.
     fn head(&self, startup: bool) -> Result<Option<(usize, usize)>, InputError> {
         let head = if startup { 4 } else { 5 };
-        let Some(bytes) = self.bytes.get(self.at..self.at + head) else {
+        if self.end - self.at < head {
             return Ok(None);
-        };
+        }
+        let bytes = &self.bytes[self.at..self.at + head];
         let mut length = [0; 4];
         length.copy_from_slice(&bytes[head - 4..]);
         let length = u32::from_be_bytes(length) as usize;
@@ -200,14 +205,14 @@ impl Input {
 
     /// Whether a whole message is here already.
     fn has_message(&self) -> bool {
-        let here = self.bytes.len() - self.at;
+        let here = self.end - self.at;
         matches!(self.head(false), Ok(Some((_, whole))) if whole <= here)
     }
 
     /// The next message: tag and body. None at the end of the stream.
     fn next(&mut self, startup: bool) -> Result<Option<(u8, &[u8])>, InputError> {
         let (head, whole) = loop {
-            let here = self.bytes.len() - self.at;
+            let here = self.end - self.at;
             match self.head(startup)? {
                 Some((head, whole)) if whole <= here => break (head, whole),
                 _ => {}
@@ -224,26 +229,31 @@ impl Input {
     /// The message handed out last is handled.
     fn done(&mut self) {
         self.at += core::mem::take(&mut self.taken);
-        if self.at >= self.bytes.len() {
-            self.bytes.clear();
+        if self.at >= self.end {
             self.at = 0;
+            self.end = 0;
         }
-        if self.bytes.capacity() > 16 * PIECE && self.bytes.len() < PIECE {
+        if self.bytes.len() > 16 * PIECE && self.end < PIECE {
+            self.bytes.truncate(PIECE);
             self.bytes.shrink_to(PIECE);
         }
     }
 
     /// Reads on. The buffer grows with what has come, not with what a length
-    /// promises. False at the end of the stream.
+    /// promises, and is written over rather than cleared. False at the end of the
+    /// stream.
     fn read(&mut self) -> Result<bool, InputError> {
         if self.at > 0 {
-            self.bytes.drain(..self.at);
+            self.bytes.copy_within(self.at..self.end, 0);
+            self.end -= self.at;
             self.at = 0;
         }
-        let filled = self.bytes.len();
-        self.bytes.resize(filled + PIECE.max(filled / 2), 0);
-        let got = self.stream.read(&mut self.bytes[filled..]);
-        self.bytes.truncate(filled + *got.as_ref().unwrap_or(&0));
-        Ok(got? > 0)
+        if self.bytes.len() - self.end < PIECE / 2 {
+            self.bytes
+                .resize(self.bytes.len() + PIECE.max(self.end / 2), 0);
+        }
+        let got = self.stream.read(&mut self.bytes[self.end..])?;
+        self.end += got;
+        Ok(got > 0)
     }
 }
