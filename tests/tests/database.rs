@@ -87,6 +87,8 @@ fn a_crashed_cell_is_replaced_and_the_connections_carry_on() {
     let load = Load::start(guest.port(), CLIENTS);
     let database = CELLS.iter().filter(|cell| cell.starts_with("pg_"));
     for (number, cell) in database.enumerate() {
+        // All clients are at work.
+        load.advance(2 * CLIENTS as u64);
         let kind = ["null", "panic", "divide", "opcode"][number % 4];
         guest.shell(&format!("crash {cell} {kind}"));
         // Something for the parser and the planner too; it may meet the fault.

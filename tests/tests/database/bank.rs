@@ -72,11 +72,14 @@ impl Load {
                 std::thread::spawn(move || run(port, client as i32, &stop, &committed))
             })
             .collect();
-        Load {
+        let load = Load {
             stop,
             committed,
             clients,
-        }
+        };
+        // Each client has prepared its statements and committed once or more.
+        load.advance(10 * count as u64);
+        load
     }
 
     /// Waits until `count` more transactions are acknowledged.
