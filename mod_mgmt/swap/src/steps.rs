@@ -70,7 +70,7 @@ pub(crate) fn birth(
     states: Vec<(&'static str, State)>,
 ) -> Result<(), SwapFailure> {
     let code = CellRef(Arc::clone(&candidate.code) as Arc<dyn port::CellCode>);
-    let born = task_port::gate(|| {
+    let born = task_port::gate_unreported(|| {
         let mut birth = Birth::new(code, options, states);
         (candidate.cell.birth)(&mut birth)
     });

@@ -62,12 +62,21 @@ pub struct Fault {
 /// # Errors
 /// The fault, when there was one.
 pub fn gate<R>(body: impl FnOnce() -> R) -> Result<R, Fault> {
+    gate_unreported(body).inspect_err(report)
+}
+
+/// The same, but the fault hook is not told: the caller alone deals with the
+/// fault. For a cell that faults while it is born, which nobody relies on yet
+/// and which replacing would only bear again.
+///
+/// # Errors
+/// The fault, when there was one.
+pub fn gate_unreported<R>(body: impl FnOnce() -> R) -> Result<R, Fault> {
     let mark = crate::with_ledger(|l| l.mark());
     match crate::catch(body) {
         Ok(value) => Ok(value),
         Err(mut fault) => {
             fault.released = crate::with_ledger(|l| l.release_since(mark));
-            report(&fault);
             Err(fault)
         }
     }

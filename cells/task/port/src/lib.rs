@@ -24,7 +24,7 @@ mod imp;
 #[path = "kernel.rs"]
 mod imp;
 
-pub use gate::{Fault, FaultKind, gate, set_fault_hook};
+pub use gate::{Fault, FaultKind, gate, gate_unreported, set_fault_hook};
 pub use held::Held;
 pub use imp::*;
 pub use ledger::{Ledger, LedgerMark};
