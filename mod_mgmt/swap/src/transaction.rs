@@ -120,6 +120,11 @@ fn attempt(
     settle(&doors, task_port::now() + SETTLE_NS)?;
     let stateful: Vec<&'static dyn Door> =
         doors.iter().copied().filter(|d| d.has_state()).collect();
+    // Cells without state are born before anyone has to wait.
+    if let Err(failure) = bear_stateless(&engine.options, &candidates) {
+        doors.iter().for_each(|door| door.unstage());
+        return Err(failure);
+    }
     let closing = task_port::now();
     record.load = closing - started;
     let replaced = replace(&engine.options, &candidates, &doors, &stateful);
@@ -154,16 +159,31 @@ fn replace(
     doors: &[&'static dyn Door],
     stateful: &[&'static dyn Door],
 ) -> Result<(), SwapFailure> {
-    close_and_drain(stateful, task_port::now() + DRAIN_NS)?;
     let mut states: Vec<(&'static dyn Door, State)> = Vec::new();
-    let given = export(stateful, &mut states);
+    let given = close_and_drain(stateful, task_port::now() + DRAIN_NS)
+        .and_then(|()| export(stateful, &mut states));
     let result = given.and_then(|()| bear_and_flip(options, candidates, doors, &mut states));
     if result.is_err() {
+        for door in doors {
+            door.unstage();
+        }
         for door in stateful {
             door.resume();
         }
     }
     result
+}
+
+/// Whether a cell takes state over: one of its doors has some.
+fn takes_over(candidate: &Candidate) -> bool {
+    candidate.cell.provides.iter().any(|door| door.has_state())
+}
+
+fn bear_stateless(options: &Options, candidates: &[Candidate]) -> Result<(), SwapFailure> {
+    candidates
+        .iter()
+        .filter(|candidate| !takes_over(candidate))
+        .try_for_each(|candidate| birth(candidate, options, Vec::new()))
 }
 
 fn bear_and_flip(
@@ -173,7 +193,7 @@ fn bear_and_flip(
     states: &mut Vec<(&'static dyn Door, State)>,
 ) -> Result<(), SwapFailure> {
     let mut born = Ok(());
-    for candidate in candidates {
+    for candidate in candidates.iter().filter(|c| takes_over(c)) {
         let mut inherited = Vec::new();
         for door in candidate.cell.provides {
             if let Some(at) = states.iter().position(|(d, _)| d.name() == door.name()) {
@@ -191,9 +211,6 @@ fn bear_and_flip(
     if born.is_err() {
         for door in &flipped {
             let _ = door.flip_back();
-        }
-        for door in doors {
-            door.unstage();
         }
     }
     born

@@ -66,10 +66,12 @@ impl Load {
     pub fn start(port: u16, count: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let committed = Arc::new(AtomicU64::new(0));
+        let ready = Arc::new(AtomicU64::new(0));
         let clients = (0..count)
             .map(|client| {
                 let (stop, committed) = (Arc::clone(&stop), Arc::clone(&committed));
-                std::thread::spawn(move || run(port, client as i32, &stop, &committed))
+                let ready = Arc::clone(&ready);
+                std::thread::spawn(move || run(port, client as i32, &stop, &ready, &committed))
             })
             .collect();
         let load = Load {
@@ -77,8 +79,13 @@ impl Load {
             committed,
             clients,
         };
-        // Each client has prepared its statements and committed once or more.
-        load.advance(10 * count as u64);
+        // Clients are let in one by one; wait until each has prepared its
+        // statements.
+        let limit = Instant::now() + LIMIT;
+        while ready.load(Ordering::SeqCst) < count as u64 {
+            assert!(Instant::now() < limit, "not all clients get in");
+            std::thread::sleep(Duration::from_millis(2));
+        }
         load
     }
 
@@ -110,14 +117,20 @@ impl Load {
     }
 }
 
-fn run(port: u16, client: i32, stop: &AtomicBool, committed: &AtomicU64) -> Tally {
+fn run(
+    port: u16,
+    client: i32,
+    stop: &AtomicBool,
+    ready: &AtomicU64,
+    committed: &AtomicU64,
+) -> Tally {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime");
     runtime.block_on(async {
         let mut tally = Tally::default();
-        if let Err(error) = work(port, client, stop, committed, &mut tally).await {
+        if let Err(error) = work(port, client, stop, ready, committed, &mut tally).await {
             tally.failures.push(name(&error));
             tally.lost_connections += 1;
         }
@@ -136,6 +149,7 @@ async fn work(
     port: u16,
     client: i32,
     stop: &AtomicBool,
+    ready: &AtomicU64,
     committed: &AtomicU64,
     tally: &mut Tally,
 ) -> Result<(), Error> {
@@ -156,6 +170,7 @@ async fn work(
             .prepare("insert into history values ($1, $2, $3)")
             .await?,
     ];
+    ready.fetch_add(1, Ordering::SeqCst);
     let mut seed = u64::try_from(client).unwrap_or(0) + 1;
     while !stop.load(Ordering::SeqCst) {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
