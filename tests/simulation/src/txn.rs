@@ -397,7 +397,8 @@ impl<'w> Txn<'w> {
         for layer in self.layers {
             merge(&mut changes, layer);
         }
-        if changes.is_empty() {
+        // Who has locked rows has an id, and its commit is logged.
+        if changes.is_empty() && self.tx.own_xids().is_empty() {
             self.tx.commit()?;
             return Ok(false);
         }

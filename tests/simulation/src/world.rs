@@ -4,8 +4,9 @@
 use crate::model::{Model, Shared};
 use crate::plan::Plan;
 use crate::{log, must, say};
-use pg_buffer_port::{BufferError, FileId, Fork, OpenReport};
-use pg_wal_port::WalError;
+use pg_buffer_port::record::Body;
+use pg_buffer_port::{BufferError, FileId, Fork, OpenReport, PageId};
+use pg_wal_port::{LogReader, Lsn, WalError};
 use port::{Birth, Cell, CellCode, CellRef, Door, Options};
 use sim_disk::{Image, Random, Rates, SimDisk};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -212,7 +213,12 @@ impl World {
                 }
                 Err(_) if self.disk.is_dead() => return None,
                 Err(error) if self.has_faults() => say!("not opened: {error}"),
-                Err(error) => log::fail(format_args!("the database does not open: {error}")),
+                Err(error) => {
+                    if let pg_buffer_port::OpenError::Buffer(BufferError::Corrupt { page }) = error {
+                        say_records(page);
+                    }
+                    log::fail(format_args!("the database does not open: {error}"))
+                }
             }
         }
     }
@@ -270,4 +276,22 @@ impl World {
             false
         })
     }
+}
+
+/// Prints what the log says of a page, when events are printed.
+fn say_records(page: PageId) {
+    let redo = pg_wal_port::superblock().map_or(0, |s| s.redo);
+    let Ok(mut reader) = LogReader::new(Lsn(redo)) else {
+        return;
+    };
+    say!("the log from {} says of {page}:", Lsn(redo));
+    while let Ok(Some(record)) = reader.read() {
+        let body = Body::parse(record.body(), record.blocks());
+        let blocks = body.iter().flat_map(|b| b.blocks());
+        for block in blocks.filter(|b| b.page == page) {
+            let (lsn, end) = (Lsn(record.lsn()), Lsn(record.end()));
+            say!("{lsn} to {end}: xid {} {:?}", record.xid(), block.how);
+        }
+    }
+    say!("the log ends at {}", reader.position());
 }
