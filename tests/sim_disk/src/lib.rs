@@ -243,7 +243,7 @@ impl Inner {
             }
             (Op::Read, Some(data)) => {
                 self.counts.reads += 1;
-                image::copy_to(self.media.current().bytes(range), data);
+                image::copy_to(&self.media.current().bytes(range), data);
             }
             (Op::Write, Some(data)) => {
                 self.counts.writes += 1;
