@@ -183,6 +183,10 @@ impl World {
 
     /// Starts the cells and opens the database; none when the disk dies.
     pub fn boot(&self) -> Option<OpenReport> {
+        if log::is_verbose() {
+            self.disk
+                .set_trace(|what| log::line(format_args!("disk: {what}")));
+        }
         self.disk.install();
         let options = Options::parse(&self.plan.options);
         let mut report = None;
