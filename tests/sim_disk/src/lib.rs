@@ -179,6 +179,11 @@ impl SimDisk {
         lock(&self.inner).faults.push(fault);
     }
 
+    /// No injected fault is left.
+    pub fn heal(&self) {
+        lock(&self.inner).faults.clear();
+    }
+
     /// What the disk may hold after a power failure at this moment.
     #[must_use]
     pub fn power_cut(&self, seed: u64) -> Image {
@@ -223,8 +228,7 @@ impl Inner {
         let hit = |f: &&mut Fault| {
             f.op == request.op
                 && f.times > 0
-                && f.range.start < range.end
-                && range.start < f.range.end
+                && (f.op == Op::Flush || (f.range.start < range.end && range.start < f.range.end))
         };
         if let Some(fault) = self.faults.iter_mut().find(hit) {
             fault.times -= 1;
