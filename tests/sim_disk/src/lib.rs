@@ -46,6 +46,7 @@ struct Inner {
     /// Requests until the power fails.
     fuse: Option<u64>,
     dead: bool,
+    died_at: u64,
     counts: Counts,
     /// Writes handed over and not done, by number: where and what.
     on_the_way: BTreeMap<u64, (u64, Vec<u8>)>,
@@ -102,6 +103,7 @@ impl SimDisk {
             faults: Vec::new(),
             fuse: None,
             dead: false,
+            died_at: 0,
             counts: Counts::default(),
             on_the_way: BTreeMap::new(),
             next: 0,
@@ -166,6 +168,13 @@ impl SimDisk {
     #[must_use]
     pub fn is_dead(&self) -> bool {
         lock(&self.inner).dead
+    }
+
+    /// When the power failed, if it has (ns).
+    #[must_use]
+    pub fn died_at(&self) -> Option<u64> {
+        let inner = lock(&self.inner);
+        inner.dead.then_some(inner.died_at)
     }
 
     /// No request is done from now on; of the writes on the way some sectors may

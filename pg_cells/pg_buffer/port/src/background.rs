@@ -23,13 +23,16 @@ const PAUSE: u64 = 500 * MS;
 /// # Errors
 /// When there is no memory for them.
 pub fn run_background() -> Result<(), SpawnError> {
-    let tasks: [(&str, fn()); 3] = [
-        ("checkpointer", checkpointer),
-        ("page writer", writer),
-        ("page reader", reader),
+    let tasks: [(&str, Priority, fn()); 4] = [
+        ("checkpointer", Priority::Background, checkpointer),
+        ("page writer", Priority::Background, writer),
+        ("page reader", Priority::Background, reader),
+        // Not behind the page writer: what it writes may take long, and commits
+        // that did not wait count on the log being written.
+        ("log writer", Priority::High, log_writer),
     ];
-    for (name, body) in tasks {
-        task_port::spawn(SpawnOptions::new(name).priority(Priority::Background), body)?;
+    for (name, priority, body) in tasks {
+        task_port::spawn(SpawnOptions::new(name).priority(priority), body)?;
     }
     Ok(())
 }
@@ -59,11 +62,14 @@ fn checkpointer() {
 fn writer() {
     while goes_on() {
         task_port::sleep(WRITER_EVERY);
-        behind_a_gate(|| {
-            let pool = pool()?;
-            pg_wal_port::flush(pg_wal_port::insert_position())?;
-            write_ahead(pool)
-        });
+        behind_a_gate(|| write_ahead(pool()?));
+    }
+}
+
+fn log_writer() {
+    while goes_on() {
+        task_port::sleep(WRITER_EVERY);
+        behind_a_gate(|| Ok(pg_wal_port::flush(pg_wal_port::insert_position())?));
     }
 }
 

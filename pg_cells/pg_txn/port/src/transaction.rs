@@ -9,6 +9,7 @@ use crate::{
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_buffer_port::MiniTx;
+use pg_wal_port::Durability;
 
 /// What a transaction sees of others that commit while it runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -35,6 +36,7 @@ pub struct Transaction {
     read_only: bool,
     cancel: CancelToken,
     limits: Limits,
+    durability: Durability,
     command: CommandId,
     /// Whether the command has changed rows, so that the next one needs another
     /// number to see them.
@@ -85,6 +87,7 @@ impl Transaction {
                 lock_timeout: 0,
                 deadlock_timeout: 1_000_000_000,
             },
+            durability: Durability::Flushed,
             command: CommandId(0),
             command_used: false,
             snapshot: None,
@@ -110,6 +113,7 @@ impl Transaction {
             read_only: self.read_only,
             cancel: self.cancel.clone(),
             limits: self.limits,
+            durability: self.durability,
             command: self.command,
             command_used: self.command_used,
             snapshot: self.snapshot.clone(),
@@ -153,6 +157,11 @@ impl Transaction {
     /// Looks for a deadlock when a wait has lasted `ns` nanoseconds.
     pub fn set_deadlock_timeout(&mut self, ns: u64) {
         self.limits.deadlock_timeout = ns;
+    }
+
+    /// Says what its commit waits for.
+    pub fn set_durability(&mut self, durability: Durability) {
+        self.durability = durability;
     }
 
     /// Its isolation level.
@@ -440,7 +449,8 @@ impl Transaction {
         wait::finish(reply, self.proc, self.limits, &self.cancel)
     }
 
-    /// Commits: durable when it returns. Nothing is written when the transaction
+    /// Commits: durable when it returns, or as [`Transaction::set_durability`]
+    /// says. Nothing is written when the transaction
     /// wrote nothing.
     ///
     /// # Errors
@@ -450,7 +460,7 @@ impl Transaction {
         let xids = self.own_xids();
         if !xids.is_empty() {
             let lsn = self.log_commit(&xids)?;
-            if let Err(error) = pg_wal_port::flush(lsn) {
+            if let Err(error) = pg_wal_port::settle(lsn, self.durability) {
                 self.ended = true;
                 return Err(error.into());
             }
