@@ -387,6 +387,30 @@ fn a_record_from_behind_an_earlier_end_is_not_replayed() {
     assert_eq!((report.to.0, number(FILE, 1)), (boundary, 1));
 }
 
+/// The same when the power fails once more before the new life's first record:
+/// the old one then stands just where recovery begins.
+#[test]
+fn a_record_from_behind_the_end_is_not_the_first_of_a_new_start() {
+    let _alone = alone();
+    let disk = fresh();
+    fill(FILE, 4);
+    pg_buffer_port::checkpoint().unwrap();
+    let boundary = (pg_wal_port::insert_position().0 + 40_000).next_multiple_of(4096);
+    write(1, 100, &1u32.to_le_bytes());
+    log_up_to(boundary - 1_000);
+    log_up_to(boundary);
+    let ghost = write(1, 100, &4242u32.to_le_bytes());
+    pg_wal_port::flush(ghost).unwrap();
+    let again = SimDisk::from_image(disk.power_cut(0));
+    again.damage(pg_page::superblock::LOG_OFFSET + boundary - 500, &[0; 8]);
+    let report = open(&again, OPTIONS).unwrap();
+    assert!((boundary - 4_000..boundary).contains(&report.to.0));
+    assert_eq!(number(FILE, 1), 1);
+    let report = open(&SimDisk::from_image(again.power_cut(0)), OPTIONS).unwrap();
+    assert_eq!((report.from.0, report.records), (boundary, 0));
+    assert_eq!(number(FILE, 1), 1);
+}
+
 #[test]
 fn pages_asked_for_ahead_are_read_together() {
     let _alone = alone();
