@@ -37,6 +37,7 @@ pub use cancel::CancelToken;
 pub use error::TxnError;
 pub use lock::{LockMode, LockTarget, RowHolder, RowKey, RowLock};
 pub use manager::{Assigned, ProcId, StatusReply, TXN, TransactionManager, WaitReply};
+pub use pg_wal_port::Durability;
 pub use snapshot::{ActiveSet, Snapshot};
 pub use state::TxnState;
 pub use transaction::{Isolation, Transaction};

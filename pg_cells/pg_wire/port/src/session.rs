@@ -9,7 +9,7 @@ use core::cell::{Cell, RefCell};
 use core::net::SocketAddr;
 use net_port::TcpStream;
 use pg_executor_port::CopyInHandle;
-use pg_txn_port::Transaction;
+use pg_txn_port::{Durability, Transaction};
 use pg_types::{FormatSettings, Oid};
 
 /// Between 1970 and 2000, in microseconds.
@@ -108,6 +108,8 @@ pub struct Session {
     pub lock_timeout: u64,
     /// Nanoseconds until a wait is looked at for a deadlock.
     pub deadlock_timeout: u64,
+    /// What a commit waits for.
+    pub durability: Durability,
     /// Nanoseconds that a statement may last; 0 for ever.
     pub statement_timeout: u64,
     /// Prepared statements.
@@ -159,6 +161,7 @@ impl Session {
             work_mem: 4 << 20,
             lock_timeout: 0,
             deadlock_timeout: 1_000_000_000,
+            durability: Durability::Flushed,
             statement_timeout: 0,
             statements: BTreeMap::new(),
             portals: BTreeMap::new(),

@@ -8,7 +8,7 @@ pub use value::{names, shown};
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use pg_txn_port::Isolation;
+use pg_txn_port::{Durability, Isolation};
 use pg_types::{SqlError, SqlState};
 use pg_wire_port::{Session, Settings};
 use table::{Context, find};
@@ -227,6 +227,11 @@ fn derive(session: &mut Session) {
     };
     session.lock_timeout = ms("lock_timeout");
     session.deadlock_timeout = ms("deadlock_timeout");
+    session.durability = match &get("synchronous_commit")[..] {
+        "off" => Durability::Off,
+        "second" => Durability::Second,
+        _ => Durability::Flushed,
+    };
     session.statement_timeout = ms("statement_timeout");
     session.entry.activity.lock().application = get("application_name");
     for setting in SETTINGS.iter().filter(|s| s.reported) {
