@@ -123,8 +123,9 @@ pub fn swap(cell: &'static Cell) {
     let wrong = |what: &str| log::fail(format_args!("swap of {}: {what}", cell.name));
     if door.has_state() {
         door.close();
-        if door.drain(deadline()).is_err() {
-            wrong("not drained");
+        if let Err(error) = door.drain(deadline()) {
+            eprintln!("swap of {}: {error}", cell.name);
+            simulate::give_up();
         }
         match door.export() {
             Ok(state) => states.extend(state.map(|s| (door.name(), s))),
@@ -136,8 +137,9 @@ pub fn swap(cell: &'static Cell) {
         wrong("not born");
     }
     door.open();
-    if door.retire(deadline()).is_err() {
-        wrong("not retired");
+    if let Err(error) = door.retire(deadline()) {
+        eprintln!("swap of {}: {error}", cell.name);
+        simulate::give_up();
     }
 }
 

@@ -302,6 +302,11 @@ fn wait(me: usize, baton: &Baton) {
     }
 }
 
+/// Lets every task say where it stands, and ends the process with [`STUCK`].
+pub fn give_up() -> ! {
+    report(0)
+}
+
 /// Lets every task from number `from` on say where it stands; ends the process.
 fn report(from: usize) -> ! {
     let mut from = from;

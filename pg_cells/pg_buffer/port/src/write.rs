@@ -153,7 +153,6 @@ fn copy_page(
     };
     let frame = guard.frame();
     let tag = frame.tag.load(Ordering::SeqCst);
-    let word = frame.word.load(Ordering::SeqCst);
     let step = |flags: u32| {
         (tag != NO_TAG && flags & (DIRTY | WRITING) == DIRTY).then_some((flags & !DIRTY) | WRITING)
     };
@@ -161,6 +160,15 @@ fn copy_page(
         .flags
         .fetch_update(Ordering::SeqCst, Ordering::SeqCst, step)
         .ok()?;
+    let word = frame.word.load(Ordering::SeqCst);
+    if header::lsn(&guard) <= word {
+        // Nothing was logged since it became dirty: the change that made it so
+        // was undone. Only hints are new, and a write for them alone, torn by a
+        // power cut, would leave a page that the log does not have.
+        frame.flags.fetch_and(!WRITING, Ordering::SeqCst);
+        pool.written.wake_all();
+        return None;
+    }
     // Looked up after marking: who drops the file takes the place away first and
     // looks at the mark then.
     let Some(offset) = pool.locate(PageId::unpack(tag)) else {
