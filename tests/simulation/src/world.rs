@@ -105,6 +105,9 @@ impl CellCode for Linked {
     }
 }
 
+/// A new start begins the log at a multiple of this.
+const LOG_BLOCK: u64 = 4096;
+
 /// The storage cells, lowest first.
 pub const CELLS: [&Cell; 5] = [
     &pg_wal::CELL,
@@ -234,8 +237,11 @@ impl World {
             match pg_buffer_port::open() {
                 Ok(report) => {
                     say!("opened: {report}");
+                    let (block, from) = (LOG_BLOCK, report.from.0);
+                    let anew = report.records == 0 && from.is_multiple_of(block);
                     let start = Start {
                         log_end: report.to.0,
+                        at_least: if anew { from - block } else { report.to.0 },
                         died_at: self.died_at,
                     };
                     if let Err(what) = lock(&self.model).restart(start) {
