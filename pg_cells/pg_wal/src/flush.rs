@@ -26,13 +26,13 @@ pub(crate) fn plan(state: &'static WalState, to: Lsn) -> Result<FlushStep, WalEr
         if let Some(other) = &*flushing {
             return Ok(FlushStep::Wait(other.clone()));
         }
-        *flushing = Some(token);
+        *flushing = Some(token.clone());
     }
     // From here on the flush is ours; the batch ends it, whatever happens.
     let mut batch_to = state.flushed.load(Ordering::SeqCst);
     let mut tail = take_tail(state)?;
     let planned = collect(state, &mut parts, &mut tail, &mut batch_to);
-    let batch = FlushBatch::new(state, batch_to, parts, Some(tail));
+    let batch = FlushBatch::new(state, token, batch_to, parts, Some(tail));
     planned.map(|()| FlushStep::Lead(batch))
 }
 

@@ -308,7 +308,11 @@ impl World {
             Stop::Log(WalError::NotWritten) => dead || self.has_faults(),
             Stop::Storage(_) | Stop::Log(_) => false,
         };
-        must!(fine, "{doing}: {stop:?}");
+        must!(
+            fine,
+            "{doing}: {stop:?} (disk dead: {dead}, log open: {})",
+            pg_wal_port::is_open()
+        );
     }
 
     /// A table that exists, or the catalog's own.

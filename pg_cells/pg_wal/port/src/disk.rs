@@ -199,6 +199,9 @@ pub fn start_log(end: Lsn, highest_xid: u64) -> Result<Lsn, WalError> {
         }
         state.epoch.store(superblock.epoch, Ordering::SeqCst);
     }
+    // A flush of an earlier start may not have ended; it ends by itself.
+    let former = state.flushing.lock().take();
+    drop(former);
     state.lazy.reset();
     state.failed.store(false, Ordering::SeqCst);
     state.open.store(true, Ordering::SeqCst);

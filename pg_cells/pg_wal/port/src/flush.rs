@@ -3,6 +3,7 @@
 use crate::state::WalState;
 use crate::{Lsn, WAL, WalError};
 use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
 use frame::IoBuffer;
 use nvme_port::{DiskError, Part, Transfer, Urgency};
 use sync::Completion;
@@ -24,6 +25,10 @@ pub enum FlushStep {
 #[derive(Debug)]
 pub struct FlushBatch {
     state: &'static WalState,
+    /// The start that it belongs to: it may outlive the log's cell.
+    epoch: u32,
+    /// Those who wait for its end.
+    token: Completion,
     parts: Vec<Part>,
     transfer: Option<Transfer>,
     tail: Option<IoBuffer>,
@@ -33,16 +38,19 @@ pub struct FlushBatch {
 
 impl FlushBatch {
     /// A batch that makes the log durable up to `to` by writing `parts`; `tail`
-    /// is memory that some of them use.
+    /// is memory that some of them use, `token` what the others wait for.
     #[must_use]
     pub fn new(
         state: &'static WalState,
+        token: Completion,
         to: u64,
         parts: Vec<Part>,
         tail: Option<IoBuffer>,
     ) -> Self {
         FlushBatch {
             state,
+            epoch: state.epoch.load(Ordering::SeqCst),
+            token,
             parts,
             transfer: None,
             tail,
@@ -64,7 +72,12 @@ impl Drop for FlushBatch {
     fn drop(&mut self) {
         // Waits for the device if a fault got us here.
         drop(self.transfer.take());
-        self.state.flush_ended(self.to, self.tail.take(), self.ok);
+        // A log that was started anew meanwhile has nothing to do with it, and
+        // has perhaps a flush of its own under way.
+        if self.state.epoch.load(Ordering::SeqCst) == self.epoch {
+            self.state.flush_ended(self.to, self.tail.take(), self.ok);
+        }
+        self.token.complete(u16::from(!self.ok));
     }
 }
 
