@@ -56,10 +56,46 @@ pub fn run(spec: &Spec, server: &dyn Server) -> String {
     let mut out = String::new();
     for level in &spec.levels {
         for order in &spec.orders {
-            Run::new(spec, server, level, &mut out).order(order);
+            let mut printed = String::new();
+            Run::new(spec, server, level, &mut printed).order(order);
+            match spec.brief {
+                true => out.push_str(&in_brief(&printed)),
+                false => out.push_str(&printed),
+            }
         }
     }
     out
+}
+
+/// A line for what an order printed: its title, which step waited or failed, and
+/// what was there at its end.
+fn in_brief(printed: &str) -> String {
+    let mut step = "";
+    let mut notes = Vec::new();
+    for line in printed.lines() {
+        match line.strip_prefix("  ") {
+            None => {
+                step = line.split([':', ' ']).next().unwrap_or_default();
+            }
+            Some("waits") => notes.push(format!("{step} waits")),
+            Some(line) => match line.strip_prefix("error ") {
+                Some(error) => {
+                    let code = error.split(':').next().unwrap_or_default();
+                    notes.push(format!("{step} {code}"));
+                }
+                None => {}
+            },
+        }
+    }
+    let title = printed.lines().next().unwrap_or_default();
+    let title = title.trim_start_matches("== ");
+    let last: Vec<&str> = printed.lines().rev().skip(1).collect();
+    let end = last
+        .iter()
+        .take_while(|l| l.starts_with("  ") && !l.starts_with("  error"));
+    let mut end: Vec<&str> = end.map(|l| l.trim()).collect();
+    end.reverse();
+    format!("{title}: {}; {}\n", notes.join(", "), end.join(" "))
 }
 
 struct Run<'a> {

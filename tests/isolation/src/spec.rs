@@ -12,6 +12,7 @@
 //!   x: SELECT * FROM t
 //! order: b1 x c1                            (any number of them)
 //! order: all                                (every interleaving)
+//! brief:                                    (a line an order: what went wrong)
 //! end:
 //!   DROP TABLE t
 //! ```
@@ -43,6 +44,8 @@ pub struct Spec {
     pub sessions: Vec<String>,
     /// All steps, session by session.
     pub steps: Vec<Step>,
+    /// Print a line an order alone.
+    pub brief: bool,
     /// Orders: indexes of steps.
     pub orders: Vec<Vec<usize>>,
 }
@@ -74,6 +77,7 @@ pub fn parse(text: &str) -> Result<Spec, String> {
                 ("levels", "") => {
                     spec.levels = rest.split(',').map(|l| l.trim().to_string()).collect();
                 }
+                ("brief", "") => spec.brief = true,
                 ("setup", "") => part = Part::Setup,
                 ("end", "") => part = Part::End,
                 ("session", name) => {
