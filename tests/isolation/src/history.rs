@@ -284,7 +284,7 @@ fn graph(
 /// Looks for circles, the gravest kind first: a transaction that is in one is not
 /// looked at again.
 fn cycles(graph: &Graph, found: &mut Found) {
-    let mut done = BTreeSet::new();
+    let mut done: BTreeSet<usize> = BTreeSet::new();
     let kinds: [(usize, fn(Vec<usize>) -> Anomaly); 3] =
         [(0, Anomaly::G0), (1, Anomaly::G1c), (2, Anomaly::GSingle)];
     for (kind, make) in kinds {
