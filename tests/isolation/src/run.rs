@@ -121,6 +121,10 @@ impl<'a> Run<'a> {
             turn.step = Some(*step);
             turn.noted = false;
             turn.session.send(&sql);
+            if self.spec.steps[*step].patient {
+                let answer = self.sessions[session].session.answer();
+                self.answered(session, *step, &answer, *step);
+            }
             self.settle(*step);
         }
         for session in 0..self.sessions.len() {

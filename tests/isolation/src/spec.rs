@@ -16,6 +16,9 @@
 //! end:
 //!   DROP TABLE t
 //! ```
+//! A step named `x~` is in the orders as `x`: its answer is awaited, and whether it
+//! had to wait for it is not told (timeouts).
+//!
 //! A line that begins deeper than its first one goes on where that ended.
 
 use std::collections::BTreeMap;
@@ -27,6 +30,8 @@ pub struct Step {
     pub name: String,
     /// Whose.
     pub session: usize,
+    /// Its answer is awaited: it comes by itself.
+    pub patient: bool,
     /// The statement.
     pub sql: String,
 }
@@ -103,7 +108,8 @@ pub fn parse(text: &str) -> Result<Spec, String> {
             Part::Session => {
                 let (name, sql) = words.split_once(':').ok_or_else(|| wrong("no colon"))?;
                 spec.steps.push(Step {
-                    name: name.to_string(),
+                    name: name.trim_end_matches('~').to_string(),
+                    patient: name.ends_with('~'),
                     session: spec.sessions.len() - 1,
                     sql: sql.trim().to_string(),
                 });
