@@ -231,7 +231,32 @@ impl TransactionManager for Manager {
         nowait: bool,
     ) -> Result<WaitReply, TxnError> {
         self.with(proc, |shared, slot, _| {
-            locks::lock(shared, slot, target, mode, nowait)
+            locks::lock(shared, slot, slot, target, mode, nowait)
+        })
+    }
+
+    fn attach(&self, proc: ProcId, session: ProcId) -> Result<(), TxnError> {
+        self.with(session, |shared, session, _| {
+            let there = shared.procs.get(proc.slot as usize);
+            if there.is_none_or(|p| p.serial != proc.serial) {
+                return Err(TxnError::Serialization);
+            }
+            place(shared, session).tenant = Some((proc.slot, proc.serial));
+            place(shared, proc.slot).session = Some(session);
+            Ok(())
+        })
+    }
+
+    fn lock_for_session(
+        &self,
+        proc: ProcId,
+        target: LockTarget,
+        mode: LockMode,
+        nowait: bool,
+    ) -> Result<WaitReply, TxnError> {
+        self.with(proc, |shared, slot, _| {
+            let owner = place(shared, slot).session.unwrap_or(slot);
+            locks::lock(shared, slot, owner, target, mode, nowait)
         })
     }
 

@@ -9,9 +9,27 @@ use core::cell::{Cell, OnceCell, RefCell};
 use pg_builtins::{CatalogQuery, EvalContext, PatternCache, SequenceCall};
 use pg_catalog_port::{CATALOG, Catalog};
 use pg_executor_port::errors::{port_error, txn_error};
-use pg_txn_port::Transaction;
+use pg_txn_port::{SessionLocks, Transaction};
 use pg_types::{Datum, FormatSettings, Oid, SqlError, SqlResult, SqlState, Str};
 use pg_wire_port::{Portal, SequenceMemory, Session, Settings, Statement};
+
+/// What functions have done that the session must be told of.
+pub struct Changes {
+    /// What `set_config` asked for.
+    pub settings: Vec<Change>,
+    /// Warnings, to be sent.
+    pub warnings: Vec<(SqlState, &'static str)>,
+    /// The second hand on the transaction, if it has taken locks.
+    pub locked: Option<Transaction>,
+}
+
+impl Changes {
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.settings.is_empty() && self.warnings.is_empty() && self.locked.is_none()
+    }
+}
 
 /// What functions are told; made for one statement.
 pub struct Eval<'a> {
@@ -24,7 +42,11 @@ pub struct Eval<'a> {
     seed: &'a Cell<u64>,
     statement_start: i64,
     /// A second hand on the transaction: the first is lent to the executor.
-    tx: RefCell<Transaction>,
+    pub tx: RefCell<Transaction>,
+    /// The session's advisory locks.
+    pub advisory: &'a RefCell<SessionLocks>,
+    /// Warnings to be sent when the statement has run.
+    warnings: RefCell<Vec<(SqlState, &'static str)>>,
     /// What `set_config` asked for.
     changes: RefCell<Vec<Change>>,
     patterns: PatternCache,
@@ -63,6 +85,8 @@ pub fn split(session: &mut Session) -> Result<(Eval<'_>, Parts<'_>), SqlError> {
         seed: &session.seed,
         statement_start: session.statement_start,
         tx: RefCell::new(tx.companion()),
+        advisory: &session.advisory,
+        warnings: RefCell::default(),
         changes: RefCell::default(),
         patterns: PatternCache::default(),
         statements: &session.statements,
@@ -92,9 +116,19 @@ impl Eval<'_> {
         ask(&*catalog, &mut tx)
     }
 
-    /// What `set_config` asked for.
-    pub fn into_changes(self) -> Vec<Change> {
-        self.changes.into_inner()
+    /// Notes a warning.
+    pub fn warn(&self, code: SqlState, message: &'static str) {
+        self.warnings.borrow_mut().push((code, message));
+    }
+
+    /// What functions left to be done with the session.
+    pub fn into_changes(self) -> Changes {
+        let tx = self.tx.into_inner();
+        Changes {
+            settings: self.changes.into_inner(),
+            warnings: self.warnings.into_inner(),
+            locked: tx.has_locked().then_some(tx),
+        }
     }
 
     /// The settings.
@@ -271,6 +305,11 @@ impl EvalContext for Eval<'_> {
     }
 
     fn catalog(&self, query: CatalogQuery<'_>) -> SqlResult<Datum> {
+        if let CatalogQuery::Function(name, args) = query
+            && let Some(answer) = crate::advisory::call(self, name, args)
+        {
+            return answer;
+        }
         let path = self.search_path(true);
         self.ask(|catalog, tx| catalog.describe(tx, &path, query))
     }

@@ -9,7 +9,7 @@ use core::cell::{Cell, RefCell};
 use core::net::SocketAddr;
 use net_port::TcpStream;
 use pg_executor_port::CopyInHandle;
-use pg_txn_port::Transaction;
+use pg_txn_port::{SessionLocks, Transaction};
 use pg_types::{FormatSettings, Oid};
 
 /// Between 1970 and 2000, in microseconds.
@@ -124,6 +124,8 @@ pub struct Session {
     pub effects: bool,
     /// What sequences gave.
     pub sequences: RefCell<SequenceMemory>,
+    /// Advisory locks that are the session's own.
+    pub advisory: RefCell<SessionLocks>,
     /// State of `random()`.
     pub seed: Cell<u64>,
     /// Start of the transaction, in microseconds since 2000.
@@ -167,6 +169,7 @@ impl Session {
             skip: false,
             effects: false,
             sequences: RefCell::new(SequenceMemory::default()),
+            advisory: RefCell::default(),
             seed: Cell::new(seed),
             tx_start: 0,
             statement_start: 0,

@@ -6,11 +6,12 @@ mod value;
 pub use table::SETTINGS;
 pub use value::{names, shown};
 
+use crate::eval::Changes;
 use alloc::format;
 use alloc::string::{String, ToString};
 use pg_txn_port::Isolation;
 use pg_types::{SqlError, SqlState};
-use pg_wire_port::{Session, Settings};
+use pg_wire_port::{Session, Settings, Severity};
 use table::{Context, find};
 
 /// A change that a function asked for (`set_config`).
@@ -193,9 +194,15 @@ pub fn set_at_start(session: &mut Session, name: &str, value: &str) -> Result<()
     Ok(())
 }
 
-/// Takes over what functions have set.
-pub fn apply(session: &mut Session, changes: alloc::vec::Vec<Change>) -> Result<(), SqlError> {
-    for change in changes {
+/// Takes over what functions have done.
+pub fn apply(session: &mut Session, changes: Changes) -> Result<(), SqlError> {
+    if let (Some(tx), Some(by)) = (&mut session.tx, &changes.locked) {
+        tx.adopt_locks(by);
+    }
+    for (code, message) in changes.warnings {
+        session.out.notice(Severity::Warning, code, message);
+    }
+    for change in changes.settings {
         set(session, &change.name, Some(&change.value), change.local)?;
     }
     Ok(())
