@@ -46,14 +46,14 @@ pub static CELL: port::Cell = port::Cell {
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
     let state = match birth.inherit(&TXN) {
-        Some(state) => takeover(state)?,
-        None => fresh()?,
+        Some(state) => takeover(state, birth)?,
+        None => fresh(birth)?,
     };
     birth.provide(&TXN, Box::new(Manager { state }));
     Ok(())
 }
 
-fn takeover(state: State) -> Result<Arc<TxnState>, BirthError> {
+fn takeover(state: State, birth: &Birth<'_>) -> Result<Arc<TxnState>, BirthError> {
     let state = TxnState::from_state(state).map_err(|other| {
         BirthError::Handover(HandoverError::Schema {
             offered: other.schema(),
@@ -61,13 +61,20 @@ fn takeover(state: State) -> Result<Arc<TxnState>, BirthError> {
     })?;
     // A state that a fault has torn may be half changed.
     if state.is_torn() {
-        return fresh();
+        return fresh(birth);
     }
     Ok(state)
 }
 
-fn fresh() -> Result<Arc<TxnState>, BirthError> {
-    let first = commit_log::open()
+/// A state that knows nothing. On a new disk ids begin with the option
+/// `first_xid`: for tests of ids that are far away.
+fn fresh(birth: &Birth<'_>) -> Result<Arc<TxnState>, BirthError> {
+    let first = birth
+        .options()
+        .get("first_xid")
+        .and_then(|n| n.parse().ok());
+    let first = Xid(first.unwrap_or(0)).max(Xid::FIRST);
+    let first = commit_log::open(first)
         .map_err(|e| BirthError::Missing(format!("the commit log cannot be opened: {e:?}")))?;
     Ok(TxnState::new(first))
 }

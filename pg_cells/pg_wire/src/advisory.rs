@@ -7,8 +7,8 @@
 use crate::eval::Eval;
 use alloc::format;
 use pg_executor_port::errors::txn_error;
-use pg_txn_port::{LockMode, LockTarget, TxnError};
-use pg_types::{Datum, SqlError, SqlResult, SqlState, Str};
+use pg_txn_port::{LockMode, LockTarget, Transaction, TxnError};
+use pg_types::{Datum, SqlError, SqlResult, SqlState};
 
 /// What a function of this family does.
 #[derive(Clone, Copy)]
@@ -45,7 +45,12 @@ fn read(name: &str) -> Option<(Call, LockMode)> {
 }
 
 /// Calls the function `name` if it is one of these.
-pub fn call(eval: &Eval<'_>, name: &str, args: &[Datum]) -> Option<SqlResult<Datum>> {
+pub fn call(
+    eval: &Eval<'_>,
+    tx: &mut Transaction,
+    name: &str,
+    args: &[Datum],
+) -> Option<SqlResult<Datum>> {
     let (call, mode) = read(name)?;
     let target = match args {
         [] => LockTarget::advisory(0),
@@ -55,58 +60,44 @@ pub fn call(eval: &Eval<'_>, name: &str, args: &[Datum]) -> Option<SqlResult<Dat
         }
         _ => return Some(Err(SqlError::internal(format!("arguments of {name}")))),
     };
-    Some(run(eval, call, mode, target).map_err(|error| match error {
-        Failed::Txn(error) => txn_error(error),
-        Failed::Busy => SqlError::internal("an advisory lock within another"),
-    }))
+    Some(run(eval, tx, call, mode, target))
 }
 
-enum Failed {
-    Txn(TxnError),
-    /// Its cells are borrowed: a call within a call, which there is not.
-    Busy,
-}
-
-impl From<TxnError> for Failed {
-    fn from(error: TxnError) -> Self {
-        Failed::Txn(error)
-    }
-}
-
-fn run(eval: &Eval<'_>, call: Call, mode: LockMode, target: LockTarget) -> Result<Datum, Failed> {
-    let void = Datum::Text(Str::from(""));
-    let mut locks = eval.advisory.try_borrow_mut().map_err(|_| Failed::Busy)?;
+fn run(
+    eval: &Eval<'_>,
+    tx: &mut Transaction,
+    call: Call,
+    mode: LockMode,
+    target: LockTarget,
+) -> SqlResult<Datum> {
+    let void = Datum::from("");
+    let mut locks = eval.advisory.borrow_mut();
     match call {
         Call::Lock { wait, session } => {
-            let mut tx = eval.tx.try_borrow_mut().map_err(|_| Failed::Busy)?;
             let done = match session {
-                true => locks.lock(&tx, target, mode, !wait),
-                false => locks
-                    .attach(&tx)
-                    .and_then(|()| tx.lock(target, mode, !wait)),
+                true => locks.lock(tx, target, mode, !wait),
+                false => locks.attach(tx).and_then(|()| tx.lock(target, mode, !wait)),
             };
             match done {
                 Ok(()) if wait => Ok(void),
                 Ok(()) => Ok(Datum::Bool(true)),
                 Err(TxnError::LockNotAvailable) if !wait => Ok(Datum::Bool(false)),
-                Err(error) => Err(error.into()),
+                Err(error) => Err(txn_error(error)),
             }
         }
         Call::Unlock => {
-            let held = locks.unlock(target, mode)?;
+            let held = locks.unlock(target, mode).map_err(txn_error)?;
             if !held {
-                eval.warn(
-                    SqlState::WARNING,
-                    match mode {
-                        LockMode::Share => "you don't own a lock of type ShareLock",
-                        _ => "you don't own a lock of type ExclusiveLock",
-                    },
-                );
+                let message = match mode {
+                    LockMode::Share => "you don't own a lock of type ShareLock",
+                    _ => "you don't own a lock of type ExclusiveLock",
+                };
+                eval.warn(SqlState::WARNING, message);
             }
             Ok(Datum::Bool(held))
         }
         Call::UnlockAll => {
-            locks.unlock_all()?;
+            locks.unlock_all().map_err(txn_error)?;
             Ok(void)
         }
     }

@@ -19,15 +19,13 @@ pub struct Changes {
     pub settings: Vec<Change>,
     /// Warnings, to be sent.
     pub warnings: Vec<(SqlState, &'static str)>,
-    /// The second hand on the transaction, if it has taken locks.
-    pub locked: Option<Transaction>,
 }
 
 impl Changes {
     /// Whether there are none.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.settings.is_empty() && self.warnings.is_empty() && self.locked.is_none()
+        self.settings.is_empty() && self.warnings.is_empty()
     }
 }
 
@@ -42,7 +40,7 @@ pub struct Eval<'a> {
     seed: &'a Cell<u64>,
     statement_start: i64,
     /// A second hand on the transaction: the first is lent to the executor.
-    pub tx: RefCell<Transaction>,
+    tx: RefCell<Transaction>,
     /// The session's advisory locks.
     pub advisory: &'a RefCell<SessionLocks>,
     /// Warnings to be sent when the statement has run.
@@ -123,11 +121,9 @@ impl Eval<'_> {
 
     /// What functions left to be done with the session.
     pub fn into_changes(self) -> Changes {
-        let tx = self.tx.into_inner();
         Changes {
             settings: self.changes.into_inner(),
             warnings: self.warnings.into_inner(),
-            locked: tx.has_locked().then_some(tx),
         }
     }
 
@@ -201,6 +197,15 @@ fn not_yet(message: impl Into<String>) -> SqlError {
 impl pg_executor_port::Session for Eval<'_> {
     fn sequence_given(&self, sequence: Oid, value: i64) {
         self.remember(sequence, value);
+    }
+
+    fn function(
+        &self,
+        tx: &mut Transaction,
+        name: &str,
+        args: &[Datum],
+    ) -> Option<SqlResult<Datum>> {
+        crate::advisory::call(self, tx, name, args)
     }
 }
 
@@ -305,11 +310,6 @@ impl EvalContext for Eval<'_> {
     }
 
     fn catalog(&self, query: CatalogQuery<'_>) -> SqlResult<Datum> {
-        if let CatalogQuery::Function(name, args) = query
-            && let Some(answer) = crate::advisory::call(self, name, args)
-        {
-            return answer;
-        }
         let path = self.search_path(true);
         self.ask(|catalog, tx| catalog.describe(tx, &path, query))
     }

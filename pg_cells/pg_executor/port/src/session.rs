@@ -17,6 +17,17 @@ use pg_types::{Datum, FormatSettings, Oid, SqlError, SqlResult, Str};
 pub trait Session: EvalContext {
     /// `nextval` has given this value: what `currval` and `lastval` answer.
     fn sequence_given(&self, sequence: Oid, value: i64);
+
+    /// A function that needs the session and the transaction, as advisory locks do;
+    /// none when it is not known here, so that the catalog is asked.
+    fn function(
+        &self,
+        _tx: &mut Transaction,
+        _name: &str,
+        _args: &[Datum],
+    ) -> Option<SqlResult<Datum>> {
+        None
+    }
 }
 
 impl Session for BasicContext {
@@ -138,6 +149,11 @@ impl EvalContext for InTransaction<'_, '_> {
     }
 
     fn catalog(&self, query: CatalogQuery<'_>) -> SqlResult<Datum> {
+        if let CatalogQuery::Function(name, args) = query
+            && let Some(answer) = self.with(|tx| Ok(self.session.function(tx, name, args)))?
+        {
+            return answer;
+        }
         let path = self.session.search_path(true);
         let catalog = CATALOG.enter().map_err(port_error)?;
         self.with(|tx| catalog.describe(tx, &path, query))

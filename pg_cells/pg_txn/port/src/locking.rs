@@ -4,32 +4,6 @@ use crate::manager::TXN;
 use crate::{LockMode, LockTarget, Transaction, TxnError, Xid, wait};
 
 impl Transaction {
-    /// Whether a [`Transaction::companion`] has taken locks itself.
-    #[inline]
-    #[must_use]
-    pub fn has_locked(&self) -> bool {
-        self.locked_here
-    }
-
-    /// Takes over what its [`Transaction::companion`] has locked, so that a
-    /// savepoint's end counts for that too.
-    pub fn adopt_locks(&mut self, of: &Transaction) {
-        for (target, modes) in &of.locks {
-            let held = self.locks.iter().position(|(t, _)| t == target);
-            let known = held.map_or(0, |at| self.locks[at].1);
-            let new = LockMode::ALL
-                .iter()
-                .filter(|m| modes & m.bit() & !known != 0);
-            if let Some(savepoint) = self.savepoints.last_mut() {
-                savepoint.locked.extend(new.map(|m| (*target, *m)));
-            }
-            match held {
-                Some(at) => self.locks[at].1 |= modes,
-                None => self.locks.push((*target, *modes)),
-            }
-        }
-    }
-
     /// Locks a table until the transaction ends; blocks until it is granted.
     ///
     /// # Errors
@@ -69,7 +43,6 @@ impl Transaction {
             Some(at) => self.locks[at].1 |= mode.bit(),
             None => self.locks.push((target, mode.bit())),
         }
-        self.locked_here = true;
         if let Some(savepoint) = self.savepoints.last_mut() {
             savepoint.locked.push((target, mode));
         }

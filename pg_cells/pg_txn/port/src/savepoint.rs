@@ -14,6 +14,9 @@ pub(crate) struct Level {
     pub(crate) xid: Option<Xid>,
     /// Ids of released savepoints within, ascending.
     merged: Vec<Xid>,
+    /// Whether the transaction was read-only when it was opened: it is again when
+    /// the savepoint ends.
+    read_only: bool,
     /// Locks that were first taken at this level, when it is a savepoint.
     pub(crate) locked: Vec<(LockTarget, LockMode)>,
 }
@@ -44,6 +47,7 @@ impl Transaction {
     pub fn savepoint(&mut self, name: &str) {
         self.savepoints.push(Level {
             name: name.to_string(),
+            read_only: self.is_read_only(),
             ..Level::default()
         });
     }
@@ -80,6 +84,7 @@ impl Transaction {
         for (target, mode) in locked {
             self.unlock(target, mode)?;
         }
+        self.set_read_only(self.savepoints[at].read_only);
         self.savepoints.truncate(at + 1);
         let level = self.level_mut();
         level.xid = None;
@@ -101,6 +106,7 @@ impl Transaction {
             .iter_mut()
             .flat_map(|l| core::mem::take(&mut l.locked))
             .collect();
+        self.set_read_only(self.savepoints[at].read_only);
         self.savepoints.truncate(at);
         // The transaction itself gives all it has back at its end.
         if let Some(around) = self.savepoints.last_mut() {

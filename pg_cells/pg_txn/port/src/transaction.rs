@@ -58,8 +58,6 @@ pub struct Transaction {
     pub(crate) deferrable: bool,
     /// Whether it has had a snapshot.
     looked: bool,
-    /// Whether it has taken a lock, this hand on it.
-    pub(crate) locked_here: bool,
     ended: bool,
 }
 
@@ -103,7 +101,6 @@ impl Transaction {
             registered: false,
             deferrable: false,
             looked: false,
-            locked_here: false,
             ended: false,
         })
     }
@@ -133,7 +130,6 @@ impl Transaction {
             registered: self.registered,
             deferrable: self.deferrable,
             looked: self.looked,
-            locked_here: false,
             ended: true,
         }
     }

@@ -10,7 +10,7 @@ use core::net::SocketAddr;
 use net_port::TcpStream;
 use pg_executor_port::CopyInHandle;
 use pg_txn_port::{SessionLocks, Transaction};
-use pg_types::{FormatSettings, Oid};
+use pg_types::{FormatSettings, Oid, SqlError, SqlState};
 
 /// Between 1970 and 2000, in microseconds.
 const EPOCH: i64 = 946_684_800_000_000;
@@ -110,6 +110,11 @@ pub struct Session {
     pub deadlock_timeout: u64,
     /// Nanoseconds that a statement may last; 0 for ever.
     pub statement_timeout: u64,
+    /// Nanoseconds that a client may leave a transaction open without a command;
+    /// 0 for ever.
+    pub idle_in_transaction_timeout: u64,
+    /// The same outside a transaction.
+    pub idle_timeout: u64,
     /// Prepared statements.
     pub statements: BTreeMap<String, Statement>,
     /// Portals and cursors.
@@ -162,6 +167,8 @@ impl Session {
             lock_timeout: 0,
             deadlock_timeout: 1_000_000_000,
             statement_timeout: 0,
+            idle_in_transaction_timeout: 0,
+            idle_timeout: 0,
             statements: BTreeMap::new(),
             portals: BTreeMap::new(),
             plans: PlanCache::default(),
@@ -239,6 +246,25 @@ impl Session {
         if state == State::Idle {
             activity.xact_start = 0;
         }
+    }
+
+    /// How long it waits for the next command, and what it says when none has
+    /// come; none for ever.
+    pub(crate) fn patience(&self) -> Option<(u64, SqlError)> {
+        let (ns, code, message) = match self.block {
+            _ if self.phase != Phase::Ready => return None,
+            Block::Idle => (
+                self.idle_timeout,
+                SqlState::IDLE_SESSION_TIMEOUT,
+                "terminating connection due to idle-session timeout",
+            ),
+            Block::Implicit | Block::Open | Block::Failed => (
+                self.idle_in_transaction_timeout,
+                SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+                "terminating connection due to idle-in-transaction timeout",
+            ),
+        };
+        (ns != 0).then(|| (ns, SqlError::new(code, message)))
     }
 
     /// Whether the message runs outside any transaction block.

@@ -196,9 +196,6 @@ pub fn set_at_start(session: &mut Session, name: &str, value: &str) -> Result<()
 
 /// Takes over what functions have done.
 pub fn apply(session: &mut Session, changes: Changes) -> Result<(), SqlError> {
-    if let (Some(tx), Some(by)) = (&mut session.tx, &changes.locked) {
-        tx.adopt_locks(by);
-    }
     for (code, message) in changes.warnings {
         session.out.notice(Severity::Warning, code, message);
     }
@@ -241,6 +238,8 @@ fn derive(session: &mut Session) {
     session.lock_timeout = ms("lock_timeout");
     session.deadlock_timeout = ms("deadlock_timeout");
     session.statement_timeout = ms("statement_timeout");
+    session.idle_in_transaction_timeout = ms("idle_in_transaction_session_timeout");
+    session.idle_timeout = ms("idle_session_timeout");
     session.entry.activity.lock().application = get("application_name");
     for setting in SETTINGS.iter().filter(|s| s.reported) {
         let Ok(value) = show_in(session, setting.name) else {
