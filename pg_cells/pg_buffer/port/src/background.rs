@@ -2,7 +2,7 @@
 //! hand, making the log durable without being asked, and reading ahead. Each
 //! enters the port anew on each round, so the cell can be replaced.
 
-use crate::pool::{PoolState, any_pool, pool};
+use crate::pool::{PoolState, any_pool};
 use crate::write::{BATCH, Latched, write_out};
 use crate::{BUFFER, BufferError};
 use alloc::vec::Vec;
