@@ -18,6 +18,12 @@ pub fn count() -> usize {
     4
 }
 
+/// Whether this is an interrupt handler; never on the host.
+#[inline]
+pub fn in_interrupt() -> bool {
+    false
+}
+
 /// Disables preemption; nothing to do on the host.
 #[inline]
 pub fn preempt_disable() {}
