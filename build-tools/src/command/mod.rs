@@ -56,6 +56,15 @@ usage: cargo run -- [COMMAND]
       --sqllogictest DIR     scripts (or MITOS_SQLLOGICTEST)
       --file-limit SECONDS   for each of them (60)
       --out FILE             the JSON, also of some rows only
+  trial KIND [OPTIONS]       do something to a system under pgbench's load and
+                             check what was promised; writes bench/trial-KIND.json
+      KIND                   swaps, kills
+      --seconds N  --clients N  --scale N of pgbench (60, 8, 10)
+      --mixed                clients on all three modes of the protocol
+      --seed N               decides moments, order and choice (1)
+      --times N              kills (5), swaps of each cell (10)
+      --cells LIST|all       which cells, separated by commas
+      --memory SIZE (2G)     --out FILE    --no-build
 ";
 
 /// Runs the command that the process was started with.
@@ -83,6 +92,7 @@ pub fn main() -> Result<ExitCode> {
         "test-guest" => test_guest::run(&paths, &mut parser),
         "check" => check::run(&paths, &mut parser),
         "bench" => crate::bench::run(&paths, &mut parser),
+        "trial" => crate::trial::run(&paths, &mut parser),
         "help" | "-h" | "--help" => {
             print!("{USAGE}");
             Ok(ExitCode::SUCCESS)
