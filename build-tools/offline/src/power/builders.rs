@@ -128,7 +128,9 @@ impl Builder {
         let number = self.number;
         let rows = client.query(&format!("select nextval('build_{number}')"))?;
         let acknowledged = book.now();
-        let value = rows.first().and_then(|row| row.first()?.as_ref()?.parse().ok());
+        let value = rows
+            .first()
+            .and_then(|row| row.first()?.as_ref()?.parse().ok());
         if let Some(value) = value {
             let mut journal = book.lock();
             let own = journal.builders.entry(number).or_default();
@@ -166,7 +168,9 @@ impl Builder {
             },
         );
         vec![
-            Sql(format!("create table {name} (id bigint primary key, v text)")),
+            Sql(format!(
+                "create table {name} (id bigint primary key, v text)"
+            )),
             Sql(format!(
                 "insert into {name} select g, 'v' || g from generate_series({first}, {last}) g"
             )),
@@ -195,7 +199,9 @@ impl Builder {
                 self.names += 1;
                 let column = format!("c{}", self.names);
                 table.extra.push(column.clone());
-                Sql(format!("alter table {name} add column {column} int default 7"))
+                Sql(format!(
+                    "alter table {name} add column {column} int default 7"
+                ))
             }
             3 if !table.extra.is_empty() => {
                 let column = table.extra.remove(0);

@@ -139,7 +139,10 @@ pub fn boot(paths: &Paths, disk: &Path) -> Result<(Vm, u16)> {
 fn prepare(paths: &Paths, disk: &Path, load: Load) -> Result<()> {
     let (vm, port) = boot(paths, disk)?;
     let mut client = Client::connect(port)?;
-    for sql in tellers::tables().iter().chain(&builders::tables(load.builders)) {
+    for sql in tellers::tables()
+        .iter()
+        .chain(&builders::tables(load.builders))
+    {
         client.query(sql).with_context(|| sql.clone())?;
     }
     // A system that stops may end before its answer is out.

@@ -67,14 +67,19 @@ pub struct Outcome {
 /// # Errors
 /// When a file cannot be read, or a system does not boot.
 pub fn run(recording: &Recording, plan: &Plan, paths: Option<&Paths>) -> Result<Outcome> {
-    let journal = recording.journal().context("no journal of this recording")?;
+    let journal = recording
+        .journal()
+        .context("no journal of this recording")?;
     let before = DiskFile(File::open(recording.before())?);
     let superblock = superblock(&before)?;
     let log = File::open(recording.log())?;
     let entries = log::read(&log, before.len())?;
     let mut outcome = Outcome {
         entries: entries.len(),
-        flushes: entries.iter().filter(|e| e.kind == log::Kind::Flush).count(),
+        flushes: entries
+            .iter()
+            .filter(|e| e.kind == log::Kind::Flush)
+            .count(),
         ..Outcome::default()
     };
     let mut replay = Replay::new(Arc::new(before), log, entries, superblock.map_offset);
@@ -109,7 +114,15 @@ pub fn run(recording: &Recording, plan: &Plan, paths: Option<&Paths>) -> Result<
             let step = (images / plan.boots.max(1)).max(1);
             let boots = plan.boots > 0 && number % step == 0;
             let paths = paths.filter(|_| boots);
-            look(&mut outcome, number, &layer, fates, &journal, cut, (paths, recording))?;
+            look(
+                &mut outcome,
+                number,
+                &layer,
+                fates,
+                &journal,
+                cut,
+                (paths, recording),
+            )?;
             progress(number, &outcome);
         }
     }
@@ -171,8 +184,14 @@ fn look(
         wrong.extend(boot(paths, recording, layer)?);
     }
     if !wrong.is_empty() {
-        eprintln!("\nimage {number}, power lost at {} of the log:", cut.done_to);
-        wrong.iter().take(10).for_each(|words| eprintln!("  {words}"));
+        eprintln!(
+            "\nimage {number}, power lost at {} of the log:",
+            cut.done_to
+        );
+        wrong
+            .iter()
+            .take(10)
+            .for_each(|words| eprintln!("  {words}"));
         outcome.wrong.push((number, wrong));
     }
     Ok(())

@@ -31,7 +31,9 @@ pub fn verify(journal: &Journal, cut: Cut) -> Vec<String> {
         .map_err(|error| format!("{error:?}"))
         .map(|tx| Look { tx });
     let outcome = found.and_then(|mut look| {
-        look.tx.start_command().map_err(|error| format!("{error:?}"))?;
+        look.tx
+            .start_command()
+            .map_err(|error| format!("{error:?}"))?;
         look.money(journal, cut, &mut wrong)?;
         look.schema(journal, cut, &mut wrong)
     });
@@ -77,11 +79,19 @@ impl Look {
 
     fn sum(&mut self, table: &str, column: usize) -> Result<i64, String> {
         let rows = self.rows(table)?;
-        Ok(rows.iter().filter_map(|row| row.get(column)?.as_i64()).sum())
+        Ok(rows
+            .iter()
+            .filter_map(|row| row.get(column)?.as_i64())
+            .sum())
     }
 
     /// Sums agree, and the history has exactly the transactions told of.
-    fn money(&mut self, journal: &Journal, cut: Cut, wrong: &mut Vec<String>) -> Result<(), String> {
+    fn money(
+        &mut self,
+        journal: &Journal,
+        cut: Cut,
+        wrong: &mut Vec<String>,
+    ) -> Result<(), String> {
         let sums = [
             self.sum("pgbench_accounts", 2)?,
             self.sum("pgbench_tellers", 2)?,
@@ -89,7 +99,9 @@ impl Look {
             self.sum("pgbench_history", 3)?,
         ];
         if sums.iter().any(|sum| *sum != sums[0]) {
-            wrong.push(format!("sums of accounts, tellers, branches, history: {sums:?}"));
+            wrong.push(format!(
+                "sums of accounts, tellers, branches, history: {sums:?}"
+            ));
         }
         let mut steps: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
         for row in self.rows("pgbench_history")? {
@@ -114,7 +126,12 @@ impl Look {
 
     /// The same for steps that change the schema, and the tables are those after
     /// the last one.
-    fn schema(&mut self, journal: &Journal, cut: Cut, wrong: &mut Vec<String>) -> Result<(), String> {
+    fn schema(
+        &mut self,
+        journal: &Journal,
+        cut: Cut,
+        wrong: &mut Vec<String>,
+    ) -> Result<(), String> {
         let mut steps: BTreeMap<u32, Vec<u64>> = BTreeMap::new();
         for row in self.rows("build_log")? {
             let number = |at: usize| row.get(at).and_then(Datum::as_i64);
@@ -137,7 +154,9 @@ impl Look {
         wrong: &mut Vec<String>,
     ) -> Result<(), String> {
         let none = BTreeMap::new();
-        let wanted = last.and_then(|commit| commit.tables.as_ref()).unwrap_or(&none);
+        let wanted = last
+            .and_then(|commit| commit.tables.as_ref())
+            .unwrap_or(&none);
         for name in &client.names {
             match (self.relation(name)?, wanted.get(name)) {
                 (None, None) => {}
@@ -172,7 +191,10 @@ impl Look {
         cut: Cut,
         wrong: &mut Vec<String>,
     ) -> Result<(), String> {
-        let given = client.given.iter().filter(|g| g.acknowledged <= cut.done_to);
+        let given = client
+            .given
+            .iter()
+            .filter(|g| g.acknowledged <= cut.done_to);
         let Some(last) = given.map(|g| g.value).max() else {
             return Ok(());
         };
@@ -209,10 +231,16 @@ fn compare<'a>(
         let must = commit.acknowledged.is_some_and(|at| at <= cut.done_to);
         let may = commit.sent < cut.reaches_to;
         if must && !is_there {
-            wrong.push(format!("{who}: step {} was acknowledged and is lost", commit.step));
+            wrong.push(format!(
+                "{who}: step {} was acknowledged and is lost",
+                commit.step
+            ));
         }
         if is_there && !may {
-            wrong.push(format!("{who}: step {} is there before it was sent", commit.step));
+            wrong.push(format!(
+                "{who}: step {} is there before it was sent",
+                commit.step
+            ));
         }
         if is_there {
             last = Some(commit);
