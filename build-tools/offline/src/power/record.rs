@@ -19,7 +19,7 @@ use super::{builders, tellers};
 /// How large a disk: room for the load, and quick to copy.
 const DISK: u64 = 256 << 20;
 /// A small log, so that checkpoints come often; a pool smaller than the data.
-const OPTIONS: [&str; 2] = ["log_size=4M", "buffers=6M"];
+const OPTIONS: [&str; 2] = ["log_size=4M", "buffers=2M"];
 /// What a system may take to be ready, or to stop.
 const LIMIT: Duration = Duration::from_secs(300);
 

@@ -126,12 +126,12 @@ pub fn run(recording: &Recording, plan: &Plan, paths: Option<&Paths>) -> Result<
             progress(number, &outcome);
         }
     }
-    eprintln!();
     Ok(outcome)
 }
 
 fn progress(number: usize, outcome: &Outcome) {
-    if number.is_multiple_of(20) {
+    use std::io::IsTerminal;
+    if number.is_multiple_of(20) && std::io::stderr().is_terminal() {
         eprint!("\r{number} images, {} wrong", outcome.wrong.len());
         let _ = std::io::stderr().flush();
     }
