@@ -19,7 +19,10 @@ pub(crate) fn place(pool: &'static PoolState, tag: u64) -> Result<Pin, BufferErr
     for attempt in 0..PATIENCE {
         let step = BUFFER.enter()?.place(tag)?;
         match step {
-            Place::Pinned(pin) => return Ok(pin),
+            Place::Pinned(pin) => {
+                pool.stirred.wake_one();
+                return Ok(pin);
+            }
             Place::WriteOut(pins) => write_out(pool, pins, Urgency::Normal, Latched::Skip)?,
             Place::Busy => {}
         }
