@@ -75,6 +75,7 @@ fn no_memory(whom: &str) -> BirthError {
 /// What the first task does: the plan, then watch.
 fn run(options: &Options) {
     watch::install();
+    let mut missing = None;
     for step in PLAN {
         let failed = match step {
             Cell(name) => swap::start(name, options)
@@ -84,6 +85,8 @@ fn run(options: &Options) {
         };
         if let Some((name, failure)) = failed {
             log::error!("{name} does not start: {failure}");
+            // What fails after it fails because of it.
+            missing.get_or_insert_with(|| format!("{name} does not start: {failure}"));
         }
     }
     if let Some(test) = options.get("test") {
@@ -94,9 +97,12 @@ fn run(options: &Options) {
     }
     services::echo(options);
     console::start();
-    nano_core::serial::print(format_args!(
-        "mitos: ready after {} ms\n",
-        task_port::now() / 1_000_000
-    ));
+    match missing {
+        None => nano_core::serial::print(format_args!(
+            "mitos: ready after {} ms\n",
+            task_port::now() / 1_000_000
+        )),
+        Some(what) => nano_core::serial::print(format_args!("mitos: not ready: {what}\n")),
+    }
     watch::run();
 }

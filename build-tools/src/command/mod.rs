@@ -31,6 +31,7 @@ usage: cargo run -- [COMMAND]
       --deadline SECONDS     give up when not ready in time (180)
       --append KEY=VALUE     boot option, may be repeated
       --qemu-arg ARG         passed to QEMU, may be repeated
+      --overwrite-disk       make a new database on a disk that holds something else
       --snapshot             forget what is written to the disk
       --gdb                  wait for a debugger on port 1234
       --trace-int            log interrupts to target/run/PORT/interrupts.log
