@@ -110,6 +110,7 @@ fn no_memory(whom: &str) -> BirthError {
 /// that nothing holds this code.
 fn run(options: &Options) {
     captain_port::install();
+    let mut missing = None;
     for step in PLAN {
         let failed = match step {
             Cell(name) => swap_port::start(name, options)
@@ -119,6 +120,8 @@ fn run(options: &Options) {
         };
         if let Some((name, failure)) = failed {
             log::error!("{name} does not start: {failure}");
+            // What fails after it fails because of it.
+            missing.get_or_insert_with(|| format!("{name} does not start: {failure}"));
         }
     }
     if let Some(test) = options.get("test") {
@@ -131,10 +134,13 @@ fn run(options: &Options) {
     if console_port::start().is_err() {
         log::error!("no memory for the console's tasks");
     }
-    nano_core::serial::print(format_args!(
-        "mitos: ready after {} ms\n",
-        task_port::now() / 1_000_000
-    ));
+    match missing {
+        None => nano_core::serial::print(format_args!(
+            "mitos: ready after {} ms\n",
+            task_port::now() / 1_000_000
+        )),
+        Some(what) => nano_core::serial::print(format_args!("mitos: not ready: {what}\n")),
+    }
     let watching = task_port::spawn(SpawnOptions::new("captain"), captain_port::run);
     if watching.is_err() {
         log::error!("no memory to watch the cells: faults will not be acted upon");

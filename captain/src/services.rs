@@ -4,6 +4,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use captain_port::Duty;
+use pg_types::SqlState;
 use port::Options;
 
 pub(crate) fn disk_loops(_: &Options) -> Result<(), String> {
@@ -47,7 +48,10 @@ pub(crate) fn end(duty: Duty) {
 
 /// Opens the system catalogs, making them in a new database.
 pub(crate) fn open_catalogs(_: &Options) -> Result<(), String> {
-    let opened = pg_catalog_port::open().map_err(|error| String::from(error.message()))?;
+    let opened = pg_catalog_port::open().map_err(|error| match error.code() {
+        SqlState::DISK_FULL => String::from("the disk is too small; give it 64 MiB at least"),
+        _ => String::from(error.message()),
+    })?;
     if opened.created {
         log::info!("a new database: the system catalogs are made");
     }

@@ -112,6 +112,20 @@ pub fn current_raw() -> *mut () {
     p
 }
 
+/// Whether this CPU is in an interrupt handler.
+#[inline]
+#[must_use]
+pub fn in_interrupt() -> bool {
+    let depth: u32;
+    // SAFETY: one load from this CPU's area; in a handler no other CPU continues
+    // this code, and outside of one the answer is the same on all.
+    unsafe {
+        asm!("mov {:e}, gs:[{off}]", out(reg) depth, off = const offset_of!(PerCpu, irq_depth),
+             options(nostack, preserves_flags, readonly));
+    }
+    depth != 0
+}
+
 /// Disables preemption on this CPU; counts.
 #[inline]
 pub fn preempt_disable() {
@@ -124,18 +138,23 @@ pub fn preempt_disable() {
 /// Takes one count off again, and switches tasks if that is due.
 #[inline]
 pub fn preempt_enable() {
-    let zero: u8;
-    // SAFETY: one read-modify-write instruction on this CPU's own area.
+    // SAFETY: one read-modify-write instruction on this CPU's own area, and a load
+    // of it; an interrupt between the two makes the switch itself.
     unsafe {
-        asm!("dec dword ptr gs:[{off}]", "setz {z}", off = const offset_of!(PerCpu, preempt_count),
-             z = out(reg_byte) zero, options(nostack));
-    }
-    if zero != 0 && this().need_resched.load(Ordering::Relaxed) != 0 {
-        resched();
+        asm!("dec dword ptr gs:[{count}]",
+             "jnz 2f",
+             "cmp dword ptr gs:[{due}], 0",
+             "jne {switch}",
+             "2:",
+             count = const offset_of!(PerCpu, preempt_count),
+             due = const offset_of!(PerCpu, need_resched),
+             switch = label { resched() },
+             options(nostack));
     }
 }
 
 #[cold]
+#[inline(never)]
 fn resched() {
     let area = this();
     let hook = area.resched.load(Ordering::Acquire);

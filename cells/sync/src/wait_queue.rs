@@ -109,11 +109,16 @@ impl WaitQueue {
     }
 
     /// Wakes the task that has waited longest.
+    #[inline]
     pub fn wake_one(&self) {
         fence(Ordering::SeqCst);
-        if self.waiting.load(Ordering::SeqCst) == 0 {
-            return;
+        if self.waiting.load(Ordering::SeqCst) != 0 {
+            self.wake_first();
         }
+    }
+
+    #[inline(never)]
+    fn wake_first(&self) {
         let task = {
             let mut tasks = self.tasks.lock();
             let task = tasks.pop_front();
@@ -126,11 +131,16 @@ impl WaitQueue {
     }
 
     /// Wakes all.
+    #[inline]
     pub fn wake_all(&self) {
         fence(Ordering::SeqCst);
-        if self.waiting.load(Ordering::SeqCst) == 0 {
-            return;
+        if self.waiting.load(Ordering::SeqCst) != 0 {
+            self.wake_each();
         }
+    }
+
+    #[inline(never)]
+    fn wake_each(&self) {
         let tasks: Vec<TaskRef> = {
             let mut tasks = self.tasks.lock();
             self.waiting.store(0, Ordering::SeqCst);

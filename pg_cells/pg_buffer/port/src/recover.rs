@@ -120,7 +120,8 @@ pub fn open() -> Result<OpenReport, OpenError> {
         pg_wal_port::superblock().ok_or(WalError::NotRunning)?
     } else {
         let size = pool.log_size.load(Ordering::SeqCst);
-        pg_wal_port::open_disk((size > 0).then_some(size))?
+        let overwrite = pool.overwrite.load(Ordering::SeqCst);
+        pg_wal_port::open_disk((size > 0).then_some(size), overwrite)?
     };
     // What we read may stand in the disk's cache only.
     crate::checkpoint::flush_device()?;
