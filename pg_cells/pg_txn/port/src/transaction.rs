@@ -50,6 +50,8 @@ pub struct Transaction {
     pub(crate) savepoints: Vec<Level>,
     /// Locks it holds, with the set of modes: asking again costs nothing.
     locks: Vec<(LockTarget, u8)>,
+    /// The commit is in the log: whatever happens to us now, it is committed.
+    logged: bool,
     ended: bool,
 }
 
@@ -93,6 +95,7 @@ impl Transaction {
             outermost: Level::default(),
             savepoints: Vec::new(),
             locks: Vec::new(),
+            logged: false,
             ended: false,
         })
     }
@@ -118,6 +121,7 @@ impl Transaction {
             outermost: self.outermost.clone(),
             savepoints: self.savepoints.clone(),
             locks: self.locks.clone(),
+            logged: false,
             ended: true,
         }
     }
@@ -450,13 +454,14 @@ impl Transaction {
         let xids = self.own_xids();
         if !xids.is_empty() {
             let lsn = self.log_commit(&xids)?;
+            self.logged = true;
             if let Err(error) = pg_wal_port::flush(lsn) {
                 self.ended = true;
                 return Err(error.into());
             }
         }
-        self.ended = true;
         TXN.enter()?.end(self.proc, true);
+        self.ended = true;
         Ok(())
     }
 
@@ -479,11 +484,14 @@ impl Transaction {
 }
 
 impl Drop for Transaction {
+    /// Also on the way out of a fault: one within `commit` must neither leave the
+    /// transaction running for ever nor roll back in memory what the log says is
+    /// committed; and one here must not end the system.
     fn drop(&mut self) {
-        if !self.ended
-            && let Ok(manager) = TXN.enter()
-        {
-            manager.end(self.proc, false);
+        if self.ended {
+            return;
         }
+        let (proc, committed) = (self.proc, self.logged);
+        let _ = task_port::gate(|| TXN.enter().map(|manager| manager.end(proc, committed)));
     }
 }
