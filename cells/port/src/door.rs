@@ -388,6 +388,17 @@ pub trait Door: Sync {
     /// Takes the current provider away and leaves the port empty: the cell has
     /// failed and its replacement is not there yet. Callers get an error.
     fn abandon(&self);
+    /// Undoes [`Door::abandon`]: the provider that was current is so again.
+    ///
+    /// # Errors
+    /// When there is none.
+    fn readmit(&self) -> Result<(), SwapError>;
+    /// Waits until nobody is inside an abandoned door and drops both providers:
+    /// the port crate has moved, and this is the door of its earlier generation.
+    ///
+    /// # Errors
+    /// [`SwapError::Busy`] at `deadline` (ns); it can be tried again.
+    fn dismiss(&self, deadline: u64) -> Result<(), SwapError>;
     /// The next call faults.
     fn inject(&self, kind: CrashKind);
 }
@@ -497,6 +508,23 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
     fn abandon(&self) {
         self.base.word.fetch_or(EMPTY, Ordering::SeqCst);
         self.base.closed_out.wake_all();
+    }
+
+    fn readmit(&self) -> Result<(), SwapError> {
+        if self.current().is_none() {
+            return Err(SwapError::NoProvider(self.base.name));
+        }
+        self.base.word.fetch_and(!EMPTY, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn dismiss(&self, deadline: u64) -> Result<(), SwapError> {
+        self.abandon();
+        self.retire(deadline)?;
+        let current = self.base.parity();
+        self.base.drain(current, deadline)?;
+        drop(self.take_provider(current));
+        Ok(())
     }
 
     fn inject(&self, kind: CrashKind) {
