@@ -131,6 +131,7 @@ fn run(options: &Options) {
         benchmark::run(bench);
     }
     services::echo(options);
+    services::fault_injection(options);
     if console_port::start().is_err() {
         log::error!("no memory for the console's tasks");
     }

@@ -80,6 +80,16 @@ fn echo_port_of(options: &Options) -> Option<u16> {
         .and_then(|port| u16::try_from(port).ok())
 }
 
+/// For campaigns of injected faults: `faults=inject` lets the shell do damage.
+pub(crate) fn fault_injection(options: &Options) {
+    if options.get("faults") != Some("inject") {
+        return;
+    }
+    if let Err(failure) = swap_port::start("fault_injection", options) {
+        log::warn!("no injection of faults: {failure}");
+    }
+}
+
 /// For tests of the network: `echo=PORT` starts an echo service there.
 pub(crate) fn echo(options: &Options) {
     let Some(port) = echo_port_of(options) else {

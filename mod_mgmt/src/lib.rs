@@ -7,6 +7,7 @@
 //! | [`relocate`] | link: resolve imports, fill slots and stubs, apply relocations |
 //! | [`namespace`] | remember: which cells are loaded, what they export, who depends on whom, what lies at an address |
 //! | [`scope`] | look up: what the cells of a set link to |
+//! | [`damage`] | damage: injected faults, by whoever holds the power (the system only) |
 //! | [`loader`] | load and unload, with W^X pages (the system only) |
 //!
 //! A cell reaches an imported symbol through a *slot*: an 8-byte pointer in its
@@ -19,6 +20,8 @@
 
 extern crate alloc;
 
+#[cfg(mitos)]
+pub mod damage;
 mod error;
 #[forbid(unsafe_code)]
 pub mod layout;

@@ -401,6 +401,9 @@ pub trait Door: Sync {
     fn dismiss(&self, deadline: u64) -> Result<(), SwapError>;
     /// The next call faults.
     fn inject(&self, kind: CrashKind);
+    /// Where the current provider lies and how many bytes it has, for the
+    /// injection of faults; it may be gone when this returns.
+    fn object(&self) -> Option<(usize, usize)>;
 }
 
 impl<T: ?Sized + Component + 'static> Door for Port<T> {
@@ -530,5 +533,10 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
     fn inject(&self, kind: CrashKind) {
         self.base.inject.store(kind as u8, Ordering::SeqCst);
         self.base.word.fetch_or(INJECT, Ordering::SeqCst);
+    }
+
+    fn object(&self) -> Option<(usize, usize)> {
+        let object: &T = &self.current()?.object;
+        Some((core::ptr::from_ref(object).addr(), size_of_val(object)))
     }
 }

@@ -94,9 +94,15 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "crash",
-        usage: "crash CELL panic|null|wild|divide|opcode|stack|loop",
+        usage: "crash CELL panic|null|wild|divide|opcode|...",
         does: "make the next call into a cell fault",
         run: cells::crash,
+    },
+    Command {
+        name: "inject",
+        usage: "inject CELL text|data|word|skip|state SEED",
+        does: "damage a running cell (only when booted with faults=inject)",
+        run: cells::inject,
     },
     Command {
         name: "tasks",

@@ -59,6 +59,8 @@ pub struct Transaction {
     pub(crate) deferrable: bool,
     /// Whether it has had a snapshot.
     looked: bool,
+    /// The commit is in the log: whatever happens to us now, it is committed.
+    logged: bool,
     ended: bool,
 }
 
@@ -102,6 +104,7 @@ impl Transaction {
             registered: false,
             deferrable: false,
             looked: false,
+            logged: false,
             ended: false,
         })
     }
@@ -131,6 +134,7 @@ impl Transaction {
             registered: self.registered,
             deferrable: self.deferrable,
             looked: self.looked,
+            logged: false,
             ended: true,
         }
     }
@@ -485,13 +489,15 @@ impl Transaction {
         }
         if !xids.is_empty() {
             let lsn = self.log_commit(&xids)?;
+            self.logged = true;
             if let Err(error) = pg_wal_port::flush(lsn) {
                 self.ended = true;
                 return Err(error.into());
             }
         }
+        self.leave(true)?;
         self.ended = true;
-        self.leave(true)
+        Ok(())
     }
 
     /// Gives its place back.
@@ -523,10 +529,13 @@ impl Transaction {
 }
 
 impl Drop for Transaction {
+    /// Also on the way out of a fault: one within `commit` must neither leave the
+    /// transaction running for ever nor roll back in memory what the log says is
+    /// committed; and one here must not end the system.
     fn drop(&mut self) {
         if !self.ended {
             // Nobody is there to be told otherwise.
-            let _ = self.leave(false);
+            let _ = task_port::gate(|| self.leave(self.logged));
         }
     }
 }
