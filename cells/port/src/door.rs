@@ -399,8 +399,8 @@ pub trait Door: Sync {
     /// # Errors
     /// [`SwapError::Busy`] at `deadline` (ns); it can be tried again.
     fn dismiss(&self, deadline: u64) -> Result<(), SwapError>;
-    /// The next call faults.
-    fn inject(&self, kind: CrashKind);
+    /// The next call faults; false if this door's calls cannot be made to.
+    fn inject(&self, kind: CrashKind) -> bool;
 }
 
 impl<T: ?Sized + Component + 'static> Door for Port<T> {
@@ -527,8 +527,9 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
         Ok(())
     }
 
-    fn inject(&self, kind: CrashKind) {
+    fn inject(&self, kind: CrashKind) -> bool {
         self.base.inject.store(kind as u8, Ordering::SeqCst);
         self.base.word.fetch_or(INJECT, Ordering::SeqCst);
+        true
     }
 }
