@@ -3,8 +3,8 @@
 
 use std::fmt::Display;
 
-use pg_check_port::{Around, Finding, Place, Report, Severity, What};
 use pg_buffer_port::{BufferError, OpenError, OpenReport};
+use pg_check_port::{Around, Finding, Place, Report, Severity, What};
 use pg_wal_port::Lsn;
 use port::{Cell, Options};
 
@@ -66,9 +66,7 @@ impl Database {
         }
         start(&pg_catalog::CELL)?;
         let catalogs = pg_catalog_port::open();
-        catalogs.map_err(|error| {
-            Finding::damage(Place::System, What::Catalog, error.message())
-        })?;
+        catalogs.map_err(|error| Finding::damage(Place::System, What::Catalog, error.message()))?;
         self.is_open = true;
         Ok(())
     }
@@ -101,9 +99,7 @@ fn stopped(error: impl Display) -> Finding {
 /// Why recovery stopped, with the place that it names.
 fn opening(error: &OpenError) -> Finding {
     let (place, what) = match error {
-        OpenError::Buffer(BufferError::Corrupt { page }) => {
-            (Place::Page(*page), What::Checksum)
-        }
+        OpenError::Buffer(BufferError::Corrupt { page }) => (Place::Page(*page), What::Checksum),
         OpenError::Buffer(BufferError::Io { page }) => (Place::Page(*page), What::Unreadable),
         OpenError::Record(Lsn(lsn)) => (Place::Log(Lsn(*lsn)), What::Record),
         OpenError::Disk(_) | OpenError::Buffer(_) | OpenError::Read(_) => {

@@ -181,7 +181,11 @@ impl Device {
     fn perform(&self, request: &Request) -> u16 {
         let mut layer = self.lock();
         let Some(data) = &request.data else {
-            return if request.op == Op::Flush { OK } else { BAD_REQUEST };
+            return if request.op == Op::Flush {
+                OK
+            } else {
+                BAD_REQUEST
+            };
         };
         let end = request.offset.saturating_add(data.len() as u64);
         if end > layer.len() {

@@ -91,6 +91,33 @@ impl Session {
         self.answer()
     }
 
+    /// Runs one statement by the extended protocol, with values as text; gives
+    /// its rows.
+    pub(crate) fn execute(
+        &mut self,
+        text: &str,
+        values: &[&str],
+    ) -> Result<Vec<TextRow>, SqlError> {
+        let mut parse = vec![0];
+        parse.extend(text.as_bytes());
+        parse.extend([0, 0, 0]);
+        self.send(Some(b'P'), &parse)?;
+        // No names, all values and results as text.
+        let mut bind = vec![0, 0, 0, 0];
+        let count = i16::try_from(values.len()).map_err(|_| ErrorKind::InvalidInput)?;
+        bind.extend(count.to_be_bytes());
+        for value in values {
+            let length = i32::try_from(value.len()).map_err(|_| ErrorKind::InvalidInput)?;
+            bind.extend(length.to_be_bytes());
+            bind.extend(value.as_bytes());
+        }
+        bind.extend([0, 0]);
+        self.send(Some(b'B'), &bind)?;
+        self.send(Some(b'E'), &[0; 5])?;
+        self.send(Some(b'S'), &[])?;
+        self.answer()
+    }
+
     fn send(&mut self, kind: Option<u8>, body: &[u8]) -> Result<(), SqlError> {
         let mut message: Vec<u8> = kind.into_iter().collect();
         let length = i32::try_from(body.len() + 4).map_err(|_| ErrorKind::InvalidInput)?;

@@ -63,12 +63,13 @@ usage: cargo run -- [COMMAND]
       --out FILE             the JSON, also of some rows only
   trial KIND [OPTIONS]       do something to a system under pgbench's load and
                              check what was promised; writes bench/trial-KIND.json
-      KIND                   swaps, kills
+      KIND                   swaps, kills, crashes
       --seconds N  --clients N  --scale N of pgbench (60, 8, 10)
       --mixed                clients on all three modes of the protocol
       --seed N               decides moments, order and choice (1)
-      --times N              kills (5), swaps of each cell (10)
+      --times N              kills (5), swaps (10) or crashes (1) of each cell
       --cells LIST|all       which cells, separated by commas
+      --faults LIST          kinds of crashes: panic,null,divide,opcode,stack,loop
       --memory SIZE (2G)     --out FILE    --no-build
 ";
 

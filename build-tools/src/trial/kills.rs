@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
+use super::book::Book;
+use super::clients::{self, Clients, Work};
 use super::findings::Findings;
 use super::load::Load;
 use super::random::Random;
 use super::sums::Sums;
-use super::witness::{self, Memory, Witnesses};
 use super::{Wishes, boot};
 use crate::bench::guest::Disk;
 use crate::bench::pgbench;
@@ -40,14 +41,20 @@ struct Kill {
 
 pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Result<()> {
     let mut random = Random::new(wishes.seed);
-    let mut memory = Memory::default();
+    let mut book = Book::default();
     let mut guest = boot(paths, wishes, Disk::empty(paths)?)?;
     pgbench::fill(guest.port(), wishes.scale).context("no tables")?;
-    witness::set_up(guest.port())?;
+    clients::set_up(guest.port())?;
     let (mut kills, mut before): (Vec<Kill>, u64) = (Vec::new(), 0);
     for number in 1..=wishes.times {
         let mut load = Load::start(paths, guest.port(), wishes, random.next())?;
-        let witnesses = Witnesses::start(guest.port(), WITNESSES, &mut memory);
+        let witnesses = Clients::start(
+            guest.port(),
+            WITNESSES,
+            Work::Note,
+            random.next(),
+            &mut book,
+        );
         let latest = (wishes.seconds as f64 - 1.0).max(EARLIEST);
         let second = random.between(EARLIEST, latest);
         std::thread::sleep(Duration::from_secs_f64(second));
@@ -60,7 +67,7 @@ pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Re
         }
         let disk = guest.kill();
         let outcome = load.finish()?;
-        witnesses.finish(&mut memory)?;
+        witnesses.finish(&mut book)?;
         let started = Instant::now();
         guest = boot(paths, wishes, disk).with_context(|| format!("boot after kill {number}"))?;
         let boot_ms = (started.elapsed().as_secs_f64() * 1e3).round();
@@ -87,15 +94,15 @@ pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Re
         );
         findings.check(
             format!("one unanswered number a client at most{when}"),
-            memory.open() <= WITNESSES,
-            format!("{} numbers", memory.open()),
+            book.open() <= WITNESSES,
+            format!("{} numbers", book.open()),
         );
-        memory.check(findings, guest.port(), &when)?;
+        book.check(findings, guest.port(), &when)?;
         kills.push(Kill {
             second: (second * 1e3).round() / 1e3,
             acknowledged,
             rows: sums.history - before.min(sums.history),
-            numbers: memory.acknowledged(),
+            numbers: book.acknowledged(),
             boot_ms,
         });
         before = sums.history;

@@ -9,15 +9,20 @@
 //! | file | what |
 //! |---|---|
 //! | `swaps` | cells are swapped again and again; nobody may notice |
+//! | `crashes` | cells crash; the others carry on |
 //! | `kills` | QEMU is killed; every acknowledged commit must be there |
 //! | `load` | pgbench's processes and what they say at the end |
 //! | `latency` | percentiles of pgbench's logs |
 //! | `sums` | the four sums of pgbench's tables |
-//! | `witness` | clients of our own that know what was acknowledged to them |
+//! | `clients` | clients of our own that know what was acknowledged to them |
+//! | `book` | what they know, compared with the table they wrote |
 //! | `random` | numbers from a seed |
 //! | `findings` | checks, figures, the file |
 
+mod book;
+mod clients;
 mod command;
+mod crashes;
 mod findings;
 mod kills;
 mod latency;
@@ -25,15 +30,15 @@ mod load;
 mod random;
 mod sums;
 mod swaps;
-mod witness;
 
 pub use command::run;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
 use crate::bench::guest::{Disk, Guest};
+use crate::bench::swaps::cells;
 use crate::paths::Paths;
 use findings::Findings;
 
@@ -53,6 +58,8 @@ pub(crate) struct Wishes {
     times: usize,
     /// The cells it is done to; empty for the kind's own choice.
     cells: Vec<String>,
+    /// The kinds of faults; empty for the kind's own choice.
+    faults: Vec<String>,
     /// Whether the clients speak all three modes of the protocol.
     mixed: bool,
     /// The machine's memory, as QEMU reads it.
@@ -84,6 +91,11 @@ const KINDS: &[Kind] = &[
         times: 5,
         run: kills::run,
     },
+    Kind {
+        name: "crashes",
+        times: 1,
+        run: crashes::run,
+    },
 ];
 
 /// Boots a system for a trial on this disk.
@@ -91,4 +103,24 @@ fn boot(paths: &Paths, wishes: &Wishes, disk: Disk) -> Result<Guest> {
     Guest::boot(paths, disk, |config| {
         config.memory.clone_from(&wishes.memory);
     })
+}
+
+/// The cells that were wished for, or those that are `usual`.
+fn cells_there(
+    guest: &Guest,
+    wishes: &Wishes,
+    usual: impl Fn(&str) -> bool,
+) -> Result<Vec<String>> {
+    let mut there = cells(guest)?;
+    match wishes.cells.as_slice() {
+        [] => there.retain(|cell| usual(cell)),
+        [all] if all == "all" => {}
+        named => {
+            if let Some(cell) = named.iter().find(|cell| !there.contains(cell)) {
+                bail!("there is no cell `{cell}`; there are {}", there.join(" "));
+            }
+            return Ok(named.to_vec());
+        }
+    }
+    Ok(there)
 }

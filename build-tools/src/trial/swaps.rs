@@ -11,11 +11,11 @@ use super::findings::Findings;
 use super::load::{Load, Outcome};
 use super::random::Random;
 use super::sums::Sums;
-use super::{Wishes, boot};
+use super::{Wishes, boot, cells_there};
 use crate::bench::guest::{Disk, Guest};
 use crate::bench::pgbench;
 use crate::bench::report::Row;
-use crate::bench::swaps::{cells, pause};
+use crate::bench::swaps::pause;
 use crate::paths::Paths;
 
 /// Swapped when nothing is said.
@@ -50,7 +50,7 @@ struct Swap {
 
 pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Result<()> {
     let guest = boot(paths, wishes, Disk::empty(paths)?)?;
-    let cells = chosen(&guest, wishes)?;
+    let cells = cells_there(&guest, wishes, |cell| USUAL.contains(&cell))?;
     pgbench::fill(guest.port(), wishes.scale).context("no tables")?;
     println!(
         "quiet: {} s of TPC-B, {} clients",
@@ -76,23 +76,6 @@ pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Re
     findings.equal("cells loaded, after as before", after.1, before.1);
     findings.keep("swaps", swaps);
     guest.stop().map(drop)
-}
-
-/// The cells to be swapped, all of which must be there.
-fn chosen(guest: &Guest, wishes: &Wishes) -> Result<Vec<String>> {
-    let there = cells(guest)?;
-    let wanted: Vec<String> = match wishes.cells.as_slice() {
-        [] => USUAL.map(String::from).to_vec(),
-        [all] if all == "all" => there.clone(),
-        named => named.to_vec(),
-    };
-    match wanted.iter().find(|cell| !there.contains(cell)) {
-        Some(cell) => bail!(
-            "there is no cell `{cell}` to swap; there are {}",
-            there.join(" ")
-        ),
-        None => Ok(wanted),
-    }
 }
 
 /// Swaps every cell `wishes.times` times, spread over the load's time; begins the

@@ -25,6 +25,13 @@ pub fn in_interrupt() -> bool {
     false
 }
 
+/// Whether the CPU has nothing to run: always, as a host's thread takes no CPU from
+/// another.
+#[inline]
+pub fn is_idle() -> bool {
+    true
+}
+
 /// Disables preemption; nothing to do on the host.
 #[inline]
 pub fn preempt_disable() {}

@@ -28,8 +28,8 @@ pub struct PerCpu {
     /// Interrupts taken while in an interrupt handler nest here; above zero no
     /// task switch happens.
     pub irq_depth: AtomicU32,
-    /// Pad.
-    pub reserved: AtomicU32,
+    /// Nonzero while nothing runs and the CPU halts or is about to.
+    pub idle: AtomicU32,
 }
 
 impl PerCpu {
@@ -45,7 +45,7 @@ impl PerCpu {
             current: AtomicPtr::new(core::ptr::null_mut()),
             resched: AtomicPtr::new(core::ptr::null_mut()),
             irq_depth: AtomicU32::new(0),
-            reserved: AtomicU32::new(0),
+            idle: AtomicU32::new(0),
         }
     }
 }
@@ -124,6 +124,13 @@ pub fn in_interrupt() -> bool {
              options(nostack, preserves_flags, readonly));
     }
     depth != 0
+}
+
+/// Whether this CPU has nothing to run: for interrupt handlers.
+#[inline]
+#[must_use]
+pub fn is_idle() -> bool {
+    this().idle.load(Ordering::Relaxed) != 0
 }
 
 /// Disables preemption on this CPU; counts.

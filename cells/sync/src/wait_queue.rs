@@ -3,7 +3,6 @@
 use crate::IrqLock;
 use crate::atomic::{AtomicUsize, Ordering, fence};
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use task_port::TaskRef;
 
 /// Tasks that wait until a condition holds. Whoever makes the condition true
@@ -119,15 +118,16 @@ impl WaitQueue {
 
     #[inline(never)]
     fn wake_first(&self) {
-        let task = {
-            let mut tasks = self.tasks.lock();
-            let task = tasks.pop_front();
-            self.waiting.store(tasks.len(), Ordering::SeqCst);
-            task
-        };
+        let task = self.pop(&mut self.tasks.lock());
         if let Some(task) = task {
             task.unpark();
         }
+    }
+
+    fn pop(&self, tasks: &mut VecDeque<TaskRef>) -> Option<TaskRef> {
+        let task = tasks.pop_front();
+        self.waiting.store(tasks.len(), Ordering::SeqCst);
+        task
     }
 
     /// Wakes all.
@@ -139,15 +139,16 @@ impl WaitQueue {
         }
     }
 
+    /// Wakes as many as there are now: those who come back meanwhile stand behind
+    /// them. One by one, as that takes no memory.
     #[inline(never)]
     fn wake_each(&self) {
-        let tasks: Vec<TaskRef> = {
-            let mut tasks = self.tasks.lock();
-            self.waiting.store(0, Ordering::SeqCst);
-            tasks.drain(..).collect()
-        };
-        for task in tasks {
+        let mut left = self.waiting.load(Ordering::SeqCst);
+        while left > 0 {
+            let task = self.pop(&mut self.tasks.lock());
+            let Some(task) = task else { return };
             task.unpark();
+            left -= 1;
         }
     }
 

@@ -16,9 +16,7 @@ use pg_page::{Page, header};
 /// When there is no such file.
 pub fn file(file: FileId) -> Result<CheckReport, IndexError> {
     pg_buffer_port::blocks(file)?;
-    Ok(tree(|block| {
-        open(file, block).map(|page| Box::new(*page))
-    }))
+    Ok(tree(|block| open(file, block).map(|page| Box::new(*page))))
 }
 
 /// A page to look at, and what its parent says of it.

@@ -117,11 +117,7 @@ fn by_the_heap(file: FileId, report: &mut Report) {
         }
         Err(error) => {
             let detail = format!("{error:?}");
-            report.add(Finding::damage(
-                Place::File(file),
-                What::Unreadable,
-                detail,
-            ));
+            report.add(Finding::damage(Place::File(file), What::Unreadable, detail));
         }
     }
 }
@@ -283,7 +279,8 @@ impl PageLook<'_> {
         loop {
             let version = self.version(slot)?;
             let place = reached.get_mut(usize::from(slot))?;
-            let follows = before.is_none_or(|b| version.has(bits::HEAP_ONLY) && version.xmin == b.xmax);
+            let follows =
+                before.is_none_or(|b| version.has(bits::HEAP_ONLY) && version.xmin == b.xmax);
             if *place || !follows {
                 return live;
             }

@@ -29,7 +29,11 @@ pub fn look(
         let file = FileId::new(table.file, Fork::Main);
         let empty = Table::default();
         let has_rows = files.get(&file) == Some(&Kind::Heap);
-        let found = if has_rows { rows.of(file) } else { Some(&empty) };
+        let found = if has_rows {
+            rows.of(file)
+        } else {
+            Some(&empty)
+        };
         let Some(found) = found else {
             continue;
         };
@@ -44,7 +48,10 @@ fn by_the_tree(file: FileId, report: &mut Report) {
     match pg_btree_port::check(file) {
         Ok(found) => {
             report.looked.entries += found.items;
-            let known = found.findings.iter().filter(|f| f.what != Fault::Unreadable);
+            let known = found
+                .findings
+                .iter()
+                .filter(|f| f.what != Fault::Unreadable);
             for finding in known {
                 let page = PageId::new(file, finding.block);
                 report.add(Finding::damage(

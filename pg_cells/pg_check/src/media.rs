@@ -12,10 +12,10 @@ use alloc::vec;
 use alloc::vec::Vec;
 use frame::IoBuffer;
 use nvme_port::{DiskError, Op, Urgency, transfer};
+use pg_buffer_port::record::Body;
 use pg_check_port::{Finding, Place, Report, What};
 use pg_page::superblock::{BLOCK, COPIES, Found, LOG_OFFSET, Superblock};
 use pg_page::{get_u32, get_u64};
-use pg_buffer_port::record::Body;
 use pg_wal_port::Lsn;
 use pg_wal_port::record::{HEADER, MAX_RECORD, Parsed, Record};
 

@@ -76,12 +76,7 @@ fn entries(disk: &Superblock, block: u32, report: &mut Report) -> Vec<(u32, Entr
 }
 
 /// Each part of the file is there once, and all but the last are full.
-fn file_is_whole(
-    disk: &Superblock,
-    file: u32,
-    extents: &[(u32, u32, u32)],
-    report: &mut Report,
-) {
+fn file_is_whole(disk: &Superblock, file: u32, extents: &[(u32, u32, u32)], report: &mut Report) {
     let mut next = 0;
     for (at, (index, extent, used)) in extents.iter().enumerate() {
         let is_last = at + 1 == extents.len();

@@ -141,8 +141,12 @@ fn row(body: &[u8]) -> Row {
 fn refusal(body: &[u8]) -> Error {
     let field = |kind: u8| {
         let fields = body.split(|b| *b == 0);
-        let found = fields.filter_map(|f| f.split_first()).find(|(k, _)| **k == kind);
-        found.map_or(String::new(), |(_, text)| String::from_utf8_lossy(text).into_owned())
+        let found = fields
+            .filter_map(|f| f.split_first())
+            .find(|(k, _)| **k == kind);
+        found.map_or(String::new(), |(_, text)| {
+            String::from_utf8_lossy(text).into_owned()
+        })
     };
     Error::Sql(field(b'C'), field(b'M'))
 }

@@ -42,6 +42,12 @@ pub struct Sched {
     pub priority: crate::Priority,
     /// The only CPU it may run on.
     pub pinned: Option<usize>,
+    /// Until when it waits at the longest (ns); `u64::MAX`: for ever, or it runs.
+    pub wake_at: AtomicU64,
+    /// The time of its entry among the sleepers of a CPU; `u64::MAX`: none.
+    pub alarm: AtomicU64,
+    /// The CPU that has the entry.
+    pub alarm_cpu: AtomicU32,
     /// When it was switched in (ns).
     pub since: AtomicU64,
     /// The ledger's activity and the switch count when the watchdog looked last.

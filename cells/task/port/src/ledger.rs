@@ -32,7 +32,7 @@ static NONE: Entry = Entry {
 };
 
 /// How many entries the first memory of a ledger has room for.
-const FIRST: usize = 32;
+const FIRST: usize = 16;
 
 /// A moment in the life of a ledger: how many entries had been made, ever. Not how
 /// many there were: what was entered before may leave after it.

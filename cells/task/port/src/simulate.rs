@@ -335,11 +335,18 @@ fn say_where(me: usize) {
     let name = with(|w| w.tasks[me].name.clone()).unwrap_or_default();
     let trace = std::string::ToString::to_string(&std::backtrace::Backtrace::force_capture());
     std::eprintln!("-- task {me} ({name}):");
-    let own =
-        |line: &&str| line.contains("::") && !line.contains("std::") && !line.contains("core::");
-    let mine = trace.lines().filter(own);
-    for line in mine.filter(|l| !l.contains("task_port::simulate")) {
-        std::eprintln!("   {}", line.trim());
+    let lines: Vec<&str> = trace.lines().map(str::trim).collect();
+    for (at, line) in lines.iter().enumerate() {
+        // Frames of this workspace: their file is named relative to it. Without
+        // debug information there are whole paths instead.
+        let place = lines.get(at + 1).filter(|l| l.starts_with("at "));
+        let own = match place {
+            Some(place) => place.starts_with("at ./") && !place.contains("task/port/src"),
+            None => line.contains("::") && !line.contains("std::") && !line.contains("core::"),
+        };
+        if own && !line.starts_with("at ") {
+            std::eprintln!("   {line} {}", place.copied().unwrap_or_default());
+        }
     }
 }
 

@@ -232,6 +232,17 @@ pub fn start_log(end: Lsn, highest_xid: u64) -> Result<Lsn, WalError> {
     Ok(Lsn(start))
 }
 
+/// Says that the disk could not make durable what it had taken: what it has lost
+/// of it nobody knows, and trying again would not bring it back. Until the next
+/// start, which replays from the last checkpoint, nothing is appended or
+/// acknowledged.
+pub fn give_up() {
+    if let Ok(state) = state() {
+        state.poison();
+        state.pressure.wake_all();
+    }
+}
+
 /// Begins a checkpoint: recovery may start at the position returned once all
 /// pages changed before are durable. Pages changed after are logged whole at
 /// their first change.
