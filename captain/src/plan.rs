@@ -32,6 +32,8 @@ use Step::{Cell, Run};
 const PLAN: &[Step] = &[
     Cell("swap"),
     Cell("captain"),
+    Cell("time"),
+    Cell("sched"),
     Cell("counter"),
     Cell("shell"),
     Cell("console"),

@@ -7,6 +7,7 @@ mod push;
 mod shell;
 mod stop;
 mod test_guest;
+mod upgrade;
 
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -41,7 +42,11 @@ usage: cargo run -- [COMMAND]
   shell [--pg-port N] [--deadline SECONDS] 'COMMAND'
                              run a shell command in the running system
   push [--pg-port N] [--deadline SECONDS] CELL...
-                             build cells and swap them in, as one set
+                             build cells and swap them in, as one set with all
+                             that must come with them
+  upgrade [--pg-port N] [--plan] REVISION
+                             build another revision of this repository and swap
+                             what differs into the running system, set by set
   stop [--pg-port N] [--deadline SECONDS]
                              shut the running system down
   test-guest NAME [boot's OPTIONS]
@@ -89,6 +94,7 @@ pub fn main() -> Result<ExitCode> {
         "build" => build::run(&paths, &mut parser),
         "shell" => shell::run(&paths, &mut parser),
         "push" => push::run(&paths, &mut parser),
+        "upgrade" => upgrade::run(&paths, &mut parser),
         "stop" => stop::run(&paths, &mut parser),
         "test-guest" => test_guest::run(&paths, &mut parser),
         "check" => check::run(&paths, &mut parser),
