@@ -6,6 +6,7 @@
 //! | [`layout`] | place: where each section, stub and slot goes |
 //! | [`relocate`] | link: resolve imports, fill slots and stubs, apply relocations |
 //! | [`namespace`] | remember: which cells are loaded, what they export, who depends on whom, what lies at an address |
+//! | [`scope`] | look up: what the cells of a set link to |
 //! | [`loader`] | load and unload, with W^X pages (the system only) |
 //!
 //! A cell reaches an imported symbol through a *slot*: an 8-byte pointer in its
@@ -28,5 +29,7 @@ pub mod namespace;
 pub mod object;
 #[forbid(unsafe_code)]
 pub mod relocate;
+#[forbid(unsafe_code)]
+pub mod scope;
 
 pub use error::LoadError;

@@ -8,6 +8,7 @@ use crate::layout::Layout;
 use crate::namespace::{BASE, BaseCrate, Function, Loaded, NAMESPACE};
 use crate::object::{Definition, Object};
 use crate::relocate::{Import, link};
+use crate::scope::Scope;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -58,20 +59,29 @@ pub fn enter_base(archive: &Archive<'static>) -> Result<(), LoadError> {
 /// # Errors
 /// The check that failed. Nothing is left behind.
 pub fn load(entry: &Entry<'_>) -> Result<Arc<Loaded>, LoadError> {
+    load_in(entry, &Scope::default())
+}
+
+/// As [`load`], for a cell of a set: what the set has brought so far goes before
+/// what is current.
+///
+/// # Errors
+/// The check that failed. Nothing is left behind.
+pub fn load_in(entry: &Entry<'_>, scope: &Scope) -> Result<Arc<Loaded>, LoadError> {
     if entry.kind != EntryKind::Cell {
         return Err(LoadError::NotFound(entry.name.to_string()));
     }
     if !entry.is_intact() {
         return Err(LoadError::Digest(entry.name.to_string()));
     }
-    check_fingerprints(entry)?;
+    check_fingerprints(entry, scope)?;
     let object = Object::parse(entry.payload)?;
     let layout = Layout::of(&object)?;
     let mut memory = MappedPages::allocate(layout.size)?;
     let start = memory.start();
     let bytes = memory.bytes_mut().ok_or(LoadError::OutOfMemory)?;
     let imports = link(&object, &layout, bytes, start as u64, &|name| {
-        NAMESPACE.resolve(name)
+        scope.resolve(name)
     })?;
     let dependencies = dependencies(&imports)?;
     let memory = protect(memory, &layout);
@@ -86,6 +96,7 @@ pub fn load(entry: &Entry<'_>) -> Result<Arc<Loaded>, LoadError> {
         name: entry.name.to_string(),
         version: entry.version.to_string(),
         fingerprint: entry.fingerprint,
+        object: object_number(entry),
         generation,
         start,
         size: layout.size,
@@ -96,7 +107,12 @@ pub fn load(entry: &Entry<'_>) -> Result<Arc<Loaded>, LoadError> {
         exports: exports(&object, &layout, start),
         imports,
         dependencies,
-        descriptor: descriptor(&object, &layout, entry.name).map(|offset| start + offset),
+        descriptor: root_static(&object, &layout, entry.name, "4CELL").map(|at| start + at),
+        moves: root_static(&object, &layout, entry.name, "5MOVES").map(|at| start + at),
+        mutable: [".data", ".bss"].into_iter().any(|section| {
+            let section = object.section(section);
+            section.is_some_and(|s| object.sections[s].size > 0)
+        }),
         memory,
     });
     NAMESPACE.enter(&cell);
@@ -104,9 +120,9 @@ pub fn load(entry: &Entry<'_>) -> Result<Arc<Loaded>, LoadError> {
 }
 
 /// The ports and libraries it was compiled against must be the loaded ones.
-fn check_fingerprints(entry: &Entry<'_>) -> Result<(), LoadError> {
+fn check_fingerprints(entry: &Entry<'_>, scope: &Scope) -> Result<(), LoadError> {
     for used in entry.uses() {
-        if NAMESPACE
+        if scope
             .fingerprint(used.name)
             .is_some_and(|loaded| loaded != used.fingerprint)
         {
@@ -186,12 +202,21 @@ fn functions(object: &Object<'_>, layout: &Layout) -> (Vec<Function>, String) {
     (functions, names)
 }
 
-/// The offset of `pub static CELL`, by its v0 symbol: `_RNv`, then the path from
-/// the crate's name (with its length) to `4CELL`.
-fn descriptor(object: &Object<'_>, layout: &Layout, name: &str) -> Option<usize> {
+/// What tells the objects of a name apart: the start of the digest.
+#[must_use]
+pub fn object_number(entry: &Entry<'_>) -> u64 {
+    let mut start = [0; 8];
+    start.copy_from_slice(&entry.digest[..8]);
+    u64::from_be_bytes(start)
+}
+
+/// The offset of a public static of the crate, such as `pub static CELL`, by its
+/// v0 symbol: `_RNv`, then the path from the crate's name (with its length) to
+/// `ending`, which is the static's name with its length.
+fn root_static(object: &Object<'_>, layout: &Layout, name: &str, ending: &str) -> Option<usize> {
     let root = format!("{}{name}", name.len());
     let is_descriptor = |s: &str| {
-        s.starts_with("_RNv") && s.ends_with("4CELL") && s.contains(&root) && !s.contains('$')
+        s.starts_with("_RNv") && s.ends_with(ending) && s.contains(&root) && !s.contains('$')
     };
     let symbol = object
         .symbols
@@ -210,5 +235,14 @@ impl Loaded {
         // has seen that both sides mean the same.
         self.descriptor
             .map(|address| unsafe { &*(address as *const port::Cell) })
+    }
+
+    /// How the crate moves to a later generation, if it says so.
+    #[must_use]
+    pub fn moves(&self) -> Option<&'static port::Moves> {
+        // SAFETY: as for `cell`: the static `MOVES` of the crate, of the type
+        // `port::Moves`.
+        self.moves
+            .map(|address| unsafe { &*(address as *const port::Moves) })
     }
 }

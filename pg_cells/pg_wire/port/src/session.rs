@@ -106,6 +106,8 @@ pub struct Session {
     pub default_isolation: Isolation,
     /// Whether a transaction is read-only when nobody says.
     pub default_read_only: bool,
+    /// Whether a transaction is deferrable when nobody says.
+    pub default_deferrable: bool,
     /// How values are written.
     pub format: FormatSettings,
     /// What the client was told of settings that were not at their default, by
@@ -170,6 +172,7 @@ impl Session {
             plan_epoch: 0,
             default_isolation: Isolation::ReadCommitted,
             default_read_only: false,
+            default_deferrable: false,
             format: FormatSettings::default(),
             reported: BTreeMap::new(),
             work_mem: 4 << 20,

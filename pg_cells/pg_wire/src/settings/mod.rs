@@ -62,6 +62,8 @@ pub fn show_in<'a>(session: &'a Session, name: &str) -> Result<Cow<'a, str>, Sql
     match (setting, &session.tx) {
         ("transaction_isolation", Some(tx)) => Ok(isolation_name(tx.isolation()).into()),
         ("transaction_read_only", Some(tx)) => Ok(on_off(tx.is_read_only()).into()),
+        ("transaction_deferrable", Some(tx)) => Ok(on_off(tx.is_deferrable()).into()),
+        ("transaction_deferrable", None) => show_in(session, "default_transaction_deferrable"),
         ("transaction_isolation", None) => show_in(session, "default_transaction_isolation"),
         ("transaction_read_only", None) => show_in(session, "default_transaction_read_only"),
         ("session_authorization", _) => Ok(Cow::Borrowed(&session.user)),
@@ -153,6 +155,10 @@ fn special(session: &mut Session, key: &str, value: Option<&str>) -> Result<bool
             crate::transaction::set_read_only(session, value == Some("on"))?;
             Ok(true)
         }
+        ("transaction_deferrable", value) => {
+            crate::transaction::set_deferrable(session, value == Some("on"))?;
+            Ok(true)
+        }
         ("session_authorization" | "role", Some(role)) => {
             let known = role == session.user || matches!(role, "none" | "default");
             match known {
@@ -240,6 +246,7 @@ fn adopt(session: &mut Session) {
     session.statement_timeout = ms("statement_timeout");
     session.default_isolation = isolation(get("default_transaction_isolation"));
     session.default_read_only = get("default_transaction_read_only") == "on";
+    session.default_deferrable = get("default_transaction_deferrable") == "on";
     let application = get("application_name");
     if session.entry.activity.lock().application != application {
         let application = application.to_string();
