@@ -66,7 +66,8 @@ pub fn prepare(paths: &Paths) -> Result<Parts> {
             continue;
         }
         cell.object = object::make(paths, rlib)?;
-        if cell.object.is_some() {
+        if let Some(object) = &mut cell.object {
+            object.pack(paths, &package.krate)?;
             cell.kind = EntryKind::Cell;
         } else if package.is_member {
             cell.kind = EntryKind::CodelessCrate;

@@ -270,13 +270,19 @@ pub struct Window;
 #[cfg(mitos)]
 impl FrameSource for Window {
     fn allocate(&self, count: usize) -> *mut u8 {
-        crate::frames::allocate(count)
+        crate::frames::allocate(count, crate::frames::Owner::Heap)
             .map_or(null_mut(), |physical| (crate::WINDOW + physical) as *mut u8)
     }
 
     unsafe fn free(&self, start: *mut u8, count: usize) {
         // SAFETY: the caller's promise.
-        unsafe { crate::frames::free(start as u64 - crate::WINDOW, count) }
+        unsafe {
+            crate::frames::free(
+                start as u64 - crate::WINDOW,
+                count,
+                crate::frames::Owner::Heap,
+            )
+        }
     }
 }
 
