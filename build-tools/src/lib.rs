@@ -11,7 +11,8 @@
 //! [`vm`] is one QEMU process,
 //! [`instance`] is where a running system is found, [`client`] talks to it,
 //! [`push`] chooses what a running system needs to be sent.
-//! [`command`] is the command line, [`bench`] its largest command.
+//! [`command`] is the command line; [`bench`] measures, [`trial`] puts promises
+//! to the test.
 #![forbid(unsafe_code)]
 
 pub mod base;
@@ -34,5 +35,6 @@ pub mod qemu;
 pub mod run;
 pub mod tokens;
 pub mod toolchain;
+pub mod trial;
 pub mod unwind_index;
 pub mod vm;

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `object/` (the crate `cell_object`) | pack on the host: read, place, fix; link: unpack, fill in addresses |
 //! | [`namespace`] | remember: which cells are loaded, what they export, who depends on whom, what lies at an address |
+//! | [`scope`] | look up: what the cells of a set link to |
 //! | [`loader`] | load and unload, with W^X pages (the system only) |
 //!
 //! A cell reaches an imported symbol through a *slot*: an 8-byte pointer in its
@@ -20,5 +21,7 @@ mod error;
 #[cfg(mitos)]
 pub mod loader;
 pub mod namespace;
+#[forbid(unsafe_code)]
+pub mod scope;
 
 pub use error::LoadError;

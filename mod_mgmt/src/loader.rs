@@ -5,6 +5,7 @@
 
 use crate::LoadError;
 use crate::namespace::{BASE, BaseCrate, Loaded, NAMESPACE};
+use crate::scope::Scope;
 use alloc::format;
 use alloc::string::ToString;
 use alloc::sync::Arc;
@@ -56,18 +57,27 @@ pub fn enter_base(archive: &Archive<'static>) -> Result<(), LoadError> {
 /// # Errors
 /// The check that failed. Nothing is left behind.
 pub fn load(entry: &Entry<'_>) -> Result<Arc<Loaded>, LoadError> {
+    load_in(entry, &Scope::default())
+}
+
+/// As [`load`], for a cell of a set: what the set has brought so far goes before
+/// what is current.
+///
+/// # Errors
+/// The check that failed. Nothing is left behind.
+pub fn load_in(entry: &Entry<'_>, scope: &Scope) -> Result<Arc<Loaded>, LoadError> {
     if entry.kind != EntryKind::Cell {
         return Err(LoadError::NotFound(entry.name.to_string()));
     }
     if !entry.is_intact() {
         return Err(LoadError::Digest(entry.name.to_string()));
     }
-    check_fingerprints(entry)?;
+    check_fingerprints(entry, scope)?;
     let object = Packed::parse(entry.payload)?;
     let mut memory = MappedPages::allocate(object.size())?;
     let start = memory.start();
     let bytes = memory.bytes_mut().ok_or(LoadError::OutOfMemory)?;
-    let imports = object.link(bytes, start as u64, &|name| NAMESPACE.resolve(name))?;
+    let imports = object.link(bytes, start as u64, &|name| scope.resolve(name))?;
     let dependencies = dependencies(&imports)?;
     let memory = protect(memory, &object);
     let (number, generation) = NAMESPACE.number(entry.name);
@@ -77,6 +87,7 @@ pub fn load(entry: &Entry<'_>) -> Result<Arc<Loaded>, LoadError> {
         name: entry.name.to_string(),
         version: entry.version.to_string(),
         fingerprint: entry.fingerprint,
+        object: object_number(entry),
         generation,
         start,
         size: object.size(),
@@ -89,6 +100,8 @@ pub fn load(entry: &Entry<'_>) -> Result<Arc<Loaded>, LoadError> {
         imports,
         dependencies,
         descriptor: object.descriptor().map(|offset| start + offset),
+        moves: object.moves().map(|offset| start + offset),
+        mutable: object.is_mutable(),
         memory,
     });
     NAMESPACE.enter(&cell);
@@ -96,9 +109,9 @@ pub fn load(entry: &Entry<'_>) -> Result<Arc<Loaded>, LoadError> {
 }
 
 /// The ports and libraries it was compiled against must be the loaded ones.
-fn check_fingerprints(entry: &Entry<'_>) -> Result<(), LoadError> {
+fn check_fingerprints(entry: &Entry<'_>, scope: &Scope) -> Result<(), LoadError> {
     for used in entry.uses() {
-        if NAMESPACE
+        if scope
             .fingerprint(used.name)
             .is_some_and(|loaded| loaded != used.fingerprint)
         {
@@ -135,6 +148,14 @@ fn protect(mut execute: MappedPages, object: &Packed<'_>) -> [MappedPages; 3] {
     [execute, read, write]
 }
 
+/// What tells the objects of a name apart: the start of the digest.
+#[must_use]
+pub fn object_number(entry: &Entry<'_>) -> u64 {
+    let mut start = [0; 8];
+    start.copy_from_slice(&entry.digest[..8]);
+    u64::from_be_bytes(start)
+}
+
 impl Loaded {
     /// The cell's own description. It lives as long as the cell does: hold the
     /// `Arc` while using it.
@@ -145,5 +166,14 @@ impl Loaded {
         // has seen that both sides mean the same.
         self.descriptor
             .map(|address| unsafe { &*(address as *const port::Cell) })
+    }
+
+    /// How the crate moves to a later generation, if it says so.
+    #[must_use]
+    pub fn moves(&self) -> Option<&'static port::Moves> {
+        // SAFETY: as for `cell`: the static `MOVES` of the crate, of the type
+        // `port::Moves`.
+        self.moves
+            .map(|address| unsafe { &*(address as *const port::Moves) })
     }
 }

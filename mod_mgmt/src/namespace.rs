@@ -30,6 +30,8 @@ pub struct Loaded {
     pub version: String,
     /// Its interface fingerprint.
     pub fingerprint: u64,
+    /// The start of its object's digest: tells versions apart.
+    pub object: u64,
     /// How many cells of this name were loaded before.
     pub generation: u64,
     /// First address.
@@ -50,6 +52,10 @@ pub struct Loaded {
     pub dependencies: Vec<Arc<Loaded>>,
     /// Address of its descriptor, if it has one.
     pub descriptor: Option<usize>,
+    /// Address of what says how it moves to a later generation, if it does.
+    pub moves: Option<usize>,
+    /// It has statics that change, which a later generation would not share.
+    pub mutable: bool,
     /// Its memory; the executable, readable and writable pages.
     #[cfg(mitos)]
     pub memory: [memory::MappedPages; 3],
@@ -204,6 +210,26 @@ impl Namespace {
             inner.exports.insert(*name, (*address, cell.number));
         }
         inner.current.insert(cell.name.clone(), Arc::clone(cell))
+    }
+
+    /// Forgets which cell is the current one of this name; what was is given to
+    /// the caller. Its exports stay until it is dropped.
+    pub fn forget(&self, name: &str) -> Option<Arc<Loaded>> {
+        self.inner.lock().current.remove(name)
+    }
+
+    /// Enters a crate without code in the version that a set brought.
+    pub fn enter_crate(&self, krate: BaseCrate) -> Option<BaseCrate> {
+        self.inner
+            .lock()
+            .base_crates
+            .insert(krate.name.clone(), krate)
+    }
+
+    /// Forgets a crate without code.
+    pub fn forget_crate(&self, name: &str) {
+        let krate = self.inner.lock().base_crates.remove(name);
+        drop(krate);
     }
 
     /// The current cell of this name.

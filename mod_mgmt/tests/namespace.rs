@@ -4,6 +4,7 @@
 
 use cell_object::{FunctionNames, Import};
 use mod_mgmt::namespace::{Loaded, NAMESPACE};
+use mod_mgmt::scope::Scope;
 use std::sync::Arc;
 
 fn cell(name: &str, start: usize, exports: &[&str], uses: &[&Arc<Loaded>]) -> Arc<Loaded> {
@@ -21,6 +22,7 @@ fn cell(name: &str, start: usize, exports: &[&str], uses: &[&Arc<Loaded>]) -> Ar
         name: name.to_string(),
         version: "1.0.0".to_string(),
         fingerprint: start as u64,
+        object: 0,
         generation,
         start,
         size: 0x1000,
@@ -31,6 +33,8 @@ fn cell(name: &str, start: usize, exports: &[&str], uses: &[&Arc<Loaded>]) -> Ar
         imports: uses.iter().map(import).collect(),
         dependencies: uses.iter().map(|used| Arc::clone(used)).collect(),
         descriptor: None,
+        moves: None,
+        mutable: false,
     });
     NAMESPACE.enter(&cell);
     cell
@@ -162,4 +166,20 @@ fn dependents_count_older_generations() {
     drop(user);
     assert_eq!(NAMESPACE.dependents("old_lib"), ["old_user"], "named once");
     drop((old, new, fresh));
+}
+
+#[test]
+fn a_set_is_linked_against_itself_before_what_is_current() {
+    let port = current("scope_port", 0x5_0000, &["scope_a", "scope_b"], &[]);
+    let next = cell("scope_port", 0x6_0000, &["scope_a"], &[]);
+    let mut scope = Scope::default();
+    assert_eq!(scope.resolve("scope_a"), Some((0x5_0000, port.number)));
+    scope.add(&next);
+    assert_eq!(scope.resolve("scope_a"), Some((0x6_0000, next.number)));
+    assert_eq!(scope.resolve("scope_b"), Some((0x5_0001, port.number)));
+    assert_eq!(scope.fingerprint("scope_port"), Some(0x6_0000));
+    assert_eq!(NAMESPACE.fingerprint("scope_port"), Some(0x5_0000));
+    scope.add_crate("scope_types", 7);
+    assert_eq!(scope.fingerprint("scope_types"), Some(7));
+    assert_eq!(scope.fingerprint("scope_nothing"), None);
 }

@@ -31,6 +31,7 @@ usage: cargo run -- [COMMAND]
       --deadline SECONDS     give up when not ready in time (180)
       --append KEY=VALUE     boot option, may be repeated
       --qemu-arg ARG         passed to QEMU, may be repeated
+      --overwrite-disk       make a new database on a disk that holds something else
       --snapshot             forget what is written to the disk
       --gdb                  wait for a debugger on port 1234
       --trace-int            log interrupts to target/run/PORT/interrupts.log
@@ -55,6 +56,16 @@ usage: cargo run -- [COMMAND]
       --sqllogictest DIR     scripts (or MITOS_SQLLOGICTEST)
       --file-limit SECONDS   for each of them (60)
       --out FILE             the JSON, also of some rows only
+  trial KIND [OPTIONS]       do something to a system under pgbench's load and
+                             check what was promised; writes bench/trial-KIND.json
+      KIND                   swaps, kills, crashes
+      --seconds N  --clients N  --scale N of pgbench (60, 8, 10)
+      --mixed                clients on all three modes of the protocol
+      --seed N               decides moments, order and choice (1)
+      --times N              kills (5), swaps (10) or crashes (1) of each cell
+      --cells LIST|all       which cells, separated by commas
+      --faults LIST          kinds of crashes: panic,null,divide,opcode,stack,loop
+      --memory SIZE (2G)     --out FILE    --no-build
 ";
 
 /// Runs the command that the process was started with.
@@ -82,6 +93,7 @@ pub fn main() -> Result<ExitCode> {
         "test-guest" => test_guest::run(&paths, &mut parser),
         "check" => check::run(&paths, &mut parser),
         "bench" => crate::bench::run(&paths, &mut parser),
+        "trial" => crate::trial::run(&paths, &mut parser),
         "help" | "-h" | "--help" => {
             print!("{USAGE}");
             Ok(ExitCode::SUCCESS)

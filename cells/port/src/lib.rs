@@ -23,6 +23,7 @@ mod crash;
 mod door;
 mod entry;
 mod error;
+mod moves;
 mod state;
 
 pub use cell::{Birth, BirthError, Cell, CellCode, CellRef, DoorRef, Options, start};
@@ -31,4 +32,5 @@ pub use crash::{CrashKind, crash_here};
 pub use door::{Door, Port};
 pub use entry::Entered;
 pub use error::{DoorStatus, PortError, SwapError};
+pub use moves::Moves;
 pub use state::{HandoverError, State};

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use counter_port::COUNTER;
 use memory::frames;
 use mod_mgmt::namespace::NAMESPACE;
-use swap::Reason;
+use swap_port::Reason;
 use task_port::{SpawnOptions, spawn};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -38,7 +38,7 @@ fn swap_under_load() -> Verdict {
     spawn(SpawnOptions::new("swapper"), move || {
         let mut worst = 0;
         for _ in 0..50 {
-            match swap::swap(&["counter"], Reason::Asked) {
+            match swap_port::swap(&["counter"], Reason::Asked) {
                 Ok(record) => worst = worst.max(record.pause),
                 Err(failure) => log::error!("{failure}"),
             }
@@ -65,16 +65,16 @@ fn swap_refused() -> Verdict {
     let before = get()?;
     let loaded = NAMESPACE.loaded();
     for _ in 0..10 {
-        let result = swap::swap_with("counter", "counter_faulty", Reason::Asked);
+        let result = swap_port::swap_with("counter", "counter_faulty", Reason::Asked);
         check!(result.is_err(), "a cell that never takes over took over");
         check!(get()? == before, "the old cell lost its state");
     }
     check!(
-        swap::swap(&["no_such_cell"], Reason::Asked).is_err(),
+        swap_port::swap(&["no_such_cell"], Reason::Asked).is_err(),
         "a cell that is not there was swapped in"
     );
     check!(
-        swap::swap(&["sync"], Reason::Asked).is_err(),
+        swap_port::swap(&["sync"], Reason::Asked).is_err(),
         "a library was swapped in"
     );
     let now = NAMESPACE.loaded();
@@ -89,11 +89,11 @@ fn swap_refused() -> Verdict {
 fn thousand_swaps() -> Verdict {
     let before = get()?;
     for _ in 0..20 {
-        swap::swap(&["counter"], Reason::Asked).map_err(|e| format!("{e}"))?;
+        swap_port::swap(&["counter"], Reason::Asked).map_err(|e| format!("{e}"))?;
     }
     let (memory, loaded) = (frames::usage(), NAMESPACE.loaded());
     for number in 0..1000 {
-        swap::swap(&["counter"], Reason::Asked).map_err(|e| format!("swap {number}: {e}"))?;
+        swap_port::swap(&["counter"], Reason::Asked).map_err(|e| format!("swap {number}: {e}"))?;
     }
     let after = frames::usage();
     check!(get()? == before, "the count changed");

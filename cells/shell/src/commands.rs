@@ -76,7 +76,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "cells",
-        usage: "cells [--history | --all | --deps CELL]",
+        usage: "cells [--history [CELL] | --all | --deps CELL | --objects]",
         does: "cells with a port: version, generation, size, calls in flight, swaps, faults",
         run: cells::cells,
     },
@@ -85,6 +85,12 @@ const COMMANDS: &[Command] = &[
         usage: "swap CELL... | swap CELL with OTHER",
         does: "replace running cells by fresh instances, as one set",
         run: cells::swap,
+    },
+    Command {
+        name: "rollback",
+        usage: "rollback CELL [GENERATION]",
+        does: "bring back the version that ran before, or in that generation",
+        run: cells::rollback,
     },
     Command {
         name: "crash",
@@ -127,6 +133,6 @@ const COMMANDS: &[Command] = &[
 fn help(_: &[&str]) -> Outcome {
     Ok(COMMANDS
         .iter()
-        .map(|c| format!("{:<52} {}\n", c.usage, c.does))
+        .map(|c| format!("{:<62} {}\n", c.usage, c.does))
         .collect())
 }

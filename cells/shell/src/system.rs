@@ -43,7 +43,7 @@ pub(crate) fn place(arguments: &[&str]) -> Outcome {
 
 pub(crate) fn stop(_: &[&str]) -> Outcome {
     let spawned = task_port::spawn(task_port::SpawnOptions::new("stop"), || {
-        shell_port::prepare_stop();
+        captain_port::shut_down();
         // Let the answer reach the asker.
         task_port::sleep(50_000_000);
         log::info!("stopped");

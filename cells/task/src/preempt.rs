@@ -1,7 +1,7 @@
 //! Taking the CPU away from a running task: time slices, and the way out of an
 //! interrupt into the scheduler.
 
-use crate::park::{first_waking, wake_sleepers};
+use crate::alarm;
 use crate::queue::this;
 use crate::schedule::schedule;
 use crate::switch::preempted;
@@ -49,7 +49,7 @@ pub(crate) fn rearm(now: u64) {
 fn arm(now: u64) {
     let next = SLICE_END[cpu::id()]
         .load(Ordering::Relaxed)
-        .min(first_waking())
+        .min(alarm::first())
         .min(crate::watchdog::next_look());
     let armed = &this().armed;
     if next == armed.load(Ordering::Relaxed) {
@@ -66,7 +66,7 @@ fn arm(now: u64) {
 pub(crate) fn timer_interrupt(frame: &mut Frame) {
     let now = time::now();
     this().armed.store(NEVER, Ordering::Relaxed);
-    wake_sleepers(now);
+    alarm::wake_due(now);
     if SLICE_END[cpu::id()].load(Ordering::Relaxed) <= now {
         end_slice();
         cpu::this().need_resched.store(1, Ordering::Relaxed);

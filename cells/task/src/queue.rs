@@ -1,6 +1,7 @@
 //! Each CPU's run queue, and which CPU gets a woken task.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use crate::alarm::{Entries, NEVER};
+use alloc::collections::VecDeque;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use cpu::MAX_CPUS;
 use interrupts::{RESCHEDULE, apic};
@@ -55,8 +56,10 @@ impl RunQueue {
 /// What the scheduler keeps of a CPU.
 pub(crate) struct Cpu {
     pub(crate) queue: IrqLock<RunQueue>,
-    /// Tasks that sleep on this CPU, by time of waking.
-    pub(crate) sleepers: IrqLock<BTreeMap<(u64, u64), TaskRef>>,
+    /// The entries of tasks that slept on this CPU: see `alarm`.
+    pub(crate) sleepers: IrqLock<Entries>,
+    /// The time of the first of them (ns).
+    pub(crate) first_alarm: AtomicU64,
     /// When its timer fires (ns); `u64::MAX`: never.
     pub(crate) armed: AtomicU64,
     /// It halts or is about to.
@@ -73,7 +76,8 @@ impl Cpu {
             queue: IrqLock::new(RunQueue {
                 by_priority: [VecDeque::new(), VecDeque::new(), VecDeque::new()],
             }),
-            sleepers: IrqLock::new(BTreeMap::new()),
+            sleepers: IrqLock::new(Entries::new()),
+            first_alarm: AtomicU64::new(NEVER),
             armed: AtomicU64::new(u64::MAX),
             idle: AtomicBool::new(false),
             previous: AtomicPtr::new(core::ptr::null_mut()),

@@ -1,7 +1,7 @@
 //! The bytes of a packed object, version 1. All numbers are little endian.
 //!
 //! ```text
-//! 0    Header        64 bytes
+//! 0    Header        68 bytes
 //! ...  image         LZ4 block: the cell's memory from its start, at address 0
 //! ...  links         LZ4 block: own addresses, then imports
 //! ...  Export[]      12 bytes each
@@ -70,8 +70,14 @@ pub(crate) struct Header {
     pub exports: U32,
     /// Blocks of names; they reach to the end of the object.
     pub name_blocks: U32,
-    pub reserved: U32,
+    /// The static `MOVES` of the crate, or [`NONE`].
+    pub moves: U32,
+    /// [`MUTABLE`] or zero.
+    pub flags: U32,
 }
+
+/// Flag: it has variables, `.data` or `.bss`.
+pub(crate) const MUTABLE: u32 = 1;
 
 /// A symbol that others may link to.
 #[derive(FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned, Clone, Copy)]
@@ -95,7 +101,7 @@ pub(crate) struct NameBlock {
     pub packed: U32,
 }
 
-const _: () = assert!(size_of::<Header>() == 64);
+const _: () = assert!(size_of::<Header>() == 68);
 const _: () = assert!(size_of::<Export>() == 12);
 const _: () = assert!(size_of::<NameBlock>() == 16);
 

@@ -2,7 +2,7 @@
 
 use crate::elf::{Definition, Object};
 use crate::fix::{Fixed, fix};
-use crate::format::{Export, Header, MAGIC, NONE, NameBlock, VERSION};
+use crate::format::{Export, Header, MAGIC, MUTABLE, NONE, NameBlock, VERSION};
 use crate::layout::Layout;
 use crate::{FunctionNames, ObjectError};
 use alloc::format;
@@ -41,7 +41,11 @@ pub fn pack_placed(
         let section = object.section(name);
         section.map_or(NONE, |section| narrow(layout.sections[section]))
     };
-    let descriptor = descriptor(object, layout, name);
+    let root = |ending| root_static(object, layout, name, ending).map_or(NONE, narrow);
+    let variables = [".data", ".bss"].into_iter().any(|section| {
+        let section = object.section(section);
+        section.is_some_and(|s| object.sections[s].size > 0)
+    });
     let header = Header {
         magic: MAGIC,
         version: VERSION.into(),
@@ -50,14 +54,15 @@ pub fn pack_placed(
         write_at: narrow(layout.write_at).into(),
         eh_frame: section(".eh_frame").into(),
         eh_frame_hdr: section(".eh_frame_hdr").into(),
-        descriptor: descriptor.map_or(NONE, narrow).into(),
+        descriptor: root("4CELL").into(),
         image: narrow(fixed.image.len()).into(),
         image_packed: narrow(image_packed.len()).into(),
         links: narrow(links.len()).into(),
         links_packed: narrow(links_packed.len()).into(),
         exports: narrow(exports.len()).into(),
         name_blocks: narrow(name_blocks.len()).into(),
-        reserved: 0.into(),
+        moves: root("5MOVES").into(),
+        flags: (u32::from(variables) * MUTABLE).into(),
     };
     let mut out = header.as_bytes().to_vec();
     out.extend_from_slice(&image_packed);
@@ -166,16 +171,17 @@ impl FunctionNames {
     }
 }
 
-/// The offset of `pub static CELL`, by its v0 symbol: `_RNv`, then the path from
-/// the crate's name (with its length) to `4CELL`.
-fn descriptor(object: &Object<'_>, layout: &Layout, name: &str) -> Option<usize> {
+/// The offset of a public static of the crate, such as `pub static CELL`, by its
+/// v0 symbol: `_RNv`, then the path from the crate's name (with its length) to
+/// `ending`, which is the static's name with its length.
+fn root_static(object: &Object<'_>, layout: &Layout, name: &str, ending: &str) -> Option<usize> {
     let root = format!("{}{name}", name.len());
-    let is_descriptor = |s: &str| {
-        s.starts_with("_RNv") && s.ends_with("4CELL") && s.contains(&root) && !s.contains('$')
+    let is_it = |s: &str| {
+        s.starts_with("_RNv") && s.ends_with(ending) && s.contains(&root) && !s.contains('$')
     };
     let symbol = object
         .symbols
         .iter()
-        .position(|s| s.exported && is_descriptor(s.name))?;
+        .position(|s| s.exported && is_it(s.name))?;
     layout.offset_of(object, symbol)
 }

@@ -4,7 +4,7 @@
 //! so nothing is read twice. The work is bounded by the lengths in the header,
 //! which are bounded by the object's own.
 
-use crate::format::{Cursor, Export, Header, LARGEST_RATIO, MAGIC, NONE, VERSION, unpack};
+use crate::format::{Cursor, Export, Header, LARGEST_RATIO, MAGIC, MUTABLE, NONE, VERSION, unpack};
 use crate::{FunctionNames, LARGEST, ObjectError, PAGE_SIZE};
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -89,6 +89,7 @@ impl<'a> Packed<'a> {
             self.header.eh_frame.get(),
             self.header.eh_frame_hdr.get(),
             self.header.descriptor.get(),
+            self.header.moves.get(),
         ];
         let exported = self.exports.iter().map(|export| export.offset.get());
         if exported
@@ -134,6 +135,18 @@ impl<'a> Packed<'a> {
     #[must_use]
     pub fn descriptor(&self) -> Option<usize> {
         offset(self.header.descriptor.get())
+    }
+
+    /// Offset of the crate's static `MOVES`.
+    #[must_use]
+    pub fn moves(&self) -> Option<usize> {
+        offset(self.header.moves.get())
+    }
+
+    /// Whether it has variables of its own: `.data` or `.bss`.
+    #[must_use]
+    pub fn is_mutable(&self) -> bool {
+        self.header.flags.get() & MUTABLE != 0
     }
 
     /// What it exports: the hash of the name, and the offset.

@@ -120,7 +120,7 @@ fn noise_is_refused() {
         let mut noise: Vec<u8> = (0..len).map(|_| next(&mut state) as u8).collect();
         assert!(attempt(&noise, &mut memory).is_err());
         // Behind a proper header the rest is looked at.
-        let head = noise.len().min(64);
+        let head = noise.len().min(68);
         noise[..head].copy_from_slice(&proper[..head]);
         assert!(attempt(&noise, &mut memory).is_err());
     }

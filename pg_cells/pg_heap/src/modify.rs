@@ -108,6 +108,7 @@ fn change_queued(
         let (verdict, others) = judge(tx, key, &version, intent)?;
         match verdict {
             Verdict::Free => {
+                tx.check_write(file.0, Some(tid.block), Some(tid.slot))?;
                 let target = Target {
                     key,
                     xid,

@@ -118,6 +118,28 @@ impl Media {
         }
     }
 
+    /// A write that ends with an error: of each sector the old or the new.
+    pub(crate) fn write_in_part(&mut self, offset: u64, bytes: &[u8], random: &mut Random) {
+        for (at, sector) in bytes.as_chunks::<SECTOR>().0.iter().enumerate() {
+            if random.below(2) == 0 {
+                self.write(offset + (at * SECTOR) as u64, sector);
+            }
+        }
+    }
+
+    /// A flush that ends with an error: some of what was volatile is gone, and
+    /// what is read from now on is what was durable before it.
+    pub(crate) fn lose_some(&mut self, random: &mut Random) {
+        let sectors: Vec<usize> = self.volatile.keys().copied().collect();
+        for sector in sectors {
+            if random.below(2) == 0 {
+                self.volatile.remove(&sector);
+                let at = sector * SECTOR..(sector + 1) * SECTOR;
+                self.current.0[at.clone()].copy_from_slice(&self.durable.0[at]);
+            }
+        }
+    }
+
     pub(crate) fn damage(&mut self, offset: u64, bytes: &[u8]) {
         let at = offset as usize;
         self.current.0[at..at + bytes.len()].copy_from_slice(bytes);
@@ -179,6 +201,13 @@ mod tests {
         assert_eq!(seen.len(), 3 * 2 * 2);
         media.flush();
         assert_eq!(media.power_cut(5), *media.current());
+        // A failed flush may lose what was not durable, and shows it.
+        media.write(2048, &[7; 512]);
+        let mut random = Random::new(1);
+        while media.current().0[2048] == 7 {
+            media.lose_some(&mut random);
+        }
+        assert!((0..20).all(|seed| media.power_cut(seed).0[2048] == 0));
         // A forced write ends what was volatile before it.
         media.write(0, &[4; 512]);
         media.write_durable(0, &[5; 512]);

@@ -18,6 +18,9 @@ pub static COUNTER: Port<dyn Counter> = Port::new("counter");
 /// The same, without its type.
 pub static DOOR: &dyn Door = &COUNTER;
 
+/// The port crate has no tasks, and nothing in statics but the door.
+pub static MOVES: port::Moves = port::Moves::doors_only();
+
 /// The version of [`CounterState`]'s schema.
 pub const SCHEMA: u32 = 1;
 

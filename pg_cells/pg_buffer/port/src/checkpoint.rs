@@ -30,6 +30,7 @@ pub fn shut_down() -> Result<(), BufferError> {
     let pool = pool()?;
     pool.background.store(false, Ordering::SeqCst);
     pool.wanting.wake_all();
+    pool.stirred.wake_all();
     make(pool, true)?;
     pool.open.store(false, Ordering::SeqCst);
     Ok(())
@@ -39,7 +40,9 @@ fn make(pool: &'static PoolState, clean: bool) -> Result<(), BufferError> {
     let _baton = pool.checkpoint_baton.take();
     let redo = pg_wal_port::begin_checkpoint()?;
     write_before(pool, redo)?;
-    flush_device()?;
+    // Pages written since the last flush count as clean, and may have left the
+    // pool: if the disk lost some, only a replay brings them back.
+    flush_device().inspect_err(|_| pg_wal_port::give_up())?;
     pg_wal_port::flush(redo)?;
     pg_wal_port::finish_checkpoint(redo, clean)?;
     pool.counters.checkpoints.fetch_add(1, Ordering::Relaxed);

@@ -393,6 +393,7 @@ impl Inner {
         let end = pg_wal_port::append(&mut record, |record, redo| self.build(record, redo));
         self.record = record;
         let end = end?;
+        pool.stirred.wake_one();
         // It is in the log: nothing is undone from here on.
         self.undo.clear();
         for latched in &mut self.pages {

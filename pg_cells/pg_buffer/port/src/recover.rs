@@ -120,13 +120,22 @@ pub fn open() -> Result<OpenReport, OpenError> {
         pg_wal_port::superblock().ok_or(WalError::NotRunning)?
     } else {
         let size = pool.log_size.load(Ordering::SeqCst);
-        pg_wal_port::open_disk((size > 0).then_some(size))?
+        let overwrite = pool.overwrite.load(Ordering::SeqCst);
+        pg_wal_port::open_disk((size > 0).then_some(size), overwrite)?
     };
     // What we read may stand in the disk's cache only.
     crate::checkpoint::flush_device()?;
     *pool.space.lock() = Space::new(&disk);
     let mut replay = Replay::new(pool);
     replay.load_map(disk.map_pages)?;
+    if !replay.broken.is_empty() {
+        // A torn page of the map hides files, and the log may restore their pages
+        // before it restores the map: the map's own records come first then.
+        let mut reader = LogReader::new(Lsn(disk.redo))?;
+        while let Some(record) = reader.read()? {
+            replay.map_of(&record)?;
+        }
+    }
     let mut report = OpenReport {
         clean: disk.clean,
         from: Lsn(disk.redo),
@@ -152,6 +161,10 @@ pub fn open() -> Result<OpenReport, OpenError> {
     pool.background.store(true, Ordering::SeqCst);
     pool.open.store(true, Ordering::SeqCst);
     Ok(report)
+}
+
+fn is_map(block: &&Block) -> bool {
+    block.page.file == FileId::SPACE_MAP
 }
 
 /// Replay under way.
@@ -187,20 +200,21 @@ impl Replay {
         let bad = OpenError::Record(Lsn(record.lsn()));
         let body = Body::parse(record.body(), record.blocks()).ok_or(bad)?;
         // The space map first: it says whether the other pages exist.
-        let is_map = |b: &&Block| b.page.file == FileId::SPACE_MAP;
-        let (map, others) = (
-            body.blocks().iter().filter(is_map),
-            body.blocks().iter().filter(|b| !is_map(b)),
-        );
-        for block in map.chain(others) {
+        let others = body.blocks().iter().filter(|b| !is_map(b));
+        for block in body.blocks().iter().filter(is_map).chain(others) {
             if self.pool.locate(block.page).is_some() {
-                self.block(record, &body, block).map_err(|e| match e {
-                    OpenError::Record(_) => bad,
-                    other => other,
-                })?;
+                self.block(record, &body, block)?;
             }
         }
         Ok(())
+    }
+
+    /// What the record says of the space map, alone.
+    fn map_of(&mut self, record: &Record<'_>) -> Result<(), OpenError> {
+        let bad = OpenError::Record(Lsn(record.lsn()));
+        let body = Body::parse(record.body(), record.blocks()).ok_or(bad)?;
+        let mut blocks = body.blocks().iter().filter(is_map);
+        blocks.try_for_each(|block| self.block(record, &body, block))
     }
 
     fn block(

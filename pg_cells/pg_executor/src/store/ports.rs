@@ -64,6 +64,9 @@ impl<'a, 't> PortStore<'a, 't> {
 
 impl RowStore for PortStore<'_, '_> {
     fn blocks(&mut self, file: u32) -> SqlResult<u32> {
+        if let Some(reads) = self.snapshot.reads() {
+            reads.file(main(file).0).map_err(txn_error)?;
+        }
         pg_heap_port::blocks(main(file)).map_err(heap_error)
     }
 
@@ -163,6 +166,9 @@ impl RowStore for PortStore<'_, '_> {
         cursor: &mut Cursor,
         batch: &mut EntryBatch,
     ) -> SqlResult<bool> {
+        if let (Some(reads), None) = (self.snapshot.reads(), &cursor.reads) {
+            cursor.reads = Some(reads.clone());
+        }
         pg_btree_port::next_batch(main(index), cursor, batch).map_err(index_error)
     }
 

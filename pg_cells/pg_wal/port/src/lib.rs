@@ -20,7 +20,9 @@ pub mod record;
 mod state;
 mod types;
 
-pub use disk::{DiskOpenError, begin_checkpoint, finish_checkpoint, open_disk, start_log};
+pub use disk::{
+    DiskOpenError, begin_checkpoint, finish_checkpoint, give_up, open_disk, start_log,
+};
 pub use flush::{FlushBatch, FlushStep, flush};
 pub use pg_page::superblock::Superblock;
 pub use reader::{LogReader, ReadError};
@@ -118,6 +120,15 @@ pub fn redo_position() -> Lsn {
 #[must_use]
 pub fn is_open() -> bool {
     state::open_state().is_ok()
+}
+
+/// Whether a write to the log has failed: until the next start nothing becomes
+/// durable, so no transaction that writes will end.
+#[must_use]
+pub fn has_failed() -> bool {
+    state::STATE
+        .get()
+        .is_some_and(|s| s.failed.load(Ordering::SeqCst))
 }
 
 /// The share of the region from which on new work waits for a checkpoint: three

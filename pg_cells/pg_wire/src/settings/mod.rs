@@ -56,6 +56,8 @@ pub fn show_in(session: &Session, name: &str) -> Result<String, SqlError> {
     match (lower.as_str(), &session.tx) {
         ("transaction_isolation", Some(tx)) => Ok(isolation_name(tx.isolation()).to_string()),
         ("transaction_read_only", Some(tx)) => Ok(on_off(tx.is_read_only())),
+        ("transaction_deferrable", Some(tx)) => Ok(on_off(tx.is_deferrable())),
+        ("transaction_deferrable", None) => show_in(session, "default_transaction_deferrable"),
         ("transaction_isolation", None) => show_in(session, "default_transaction_isolation"),
         ("transaction_read_only", None) => show_in(session, "default_transaction_read_only"),
         ("session_authorization", _) => Ok(session.user.clone()),
@@ -145,6 +147,10 @@ fn special(session: &mut Session, key: &str, value: Option<&str>) -> Result<bool
         }
         ("transaction_read_only", value) => {
             crate::transaction::set_read_only(session, value == Some("on"))?;
+            Ok(true)
+        }
+        ("transaction_deferrable", value) => {
+            crate::transaction::set_deferrable(session, value == Some("on"))?;
             Ok(true)
         }
         ("session_authorization" | "role", Some(role)) => {

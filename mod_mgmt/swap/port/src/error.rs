@@ -1,9 +1,10 @@
 //! Why a swap did not happen. The old cells serve on in every case.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use mod_mgmt::LoadError;
-use port::{BirthError, SwapError};
+use port::{BirthError, PortError, SwapError};
 use task_port::Fault;
 
 /// Why a swap did not happen.
@@ -24,6 +25,24 @@ pub enum SwapFailure {
     Fault(Fault),
     /// Nothing to swap: the cell has no port.
     NoPort(String),
+    /// The set changes a port, but not all cells that use it.
+    Users {
+        /// The port.
+        port: String,
+        /// Those that are missing.
+        missing: Vec<String>,
+    },
+    /// The set changes a crate that does not say how it moves.
+    Fixed(String),
+    /// The version to roll back to is not kept.
+    Forgotten {
+        /// The cell.
+        cell: String,
+        /// The generation that was asked for.
+        generation: Option<u64>,
+    },
+    /// Nobody is there to swap.
+    Absent(PortError),
 }
 
 impl fmt::Display for SwapFailure {
@@ -43,7 +62,30 @@ impl fmt::Display for SwapFailure {
                     "{cell} is a library: swap the cells that use it instead, see `cells`"
                 )
             }
+            SwapFailure::Users { port, missing } => write!(
+                f,
+                "{port} changes, so these must be in the same set: {}",
+                missing.join(" ")
+            ),
+            SwapFailure::Fixed(name) => write!(
+                f,
+                "{name} has statics and does not say how they move: restart the system to change it"
+            ),
+            SwapFailure::Forgotten {
+                cell,
+                generation: Some(generation),
+            } => write!(f, "no object of generation {generation} of {cell} is kept"),
+            SwapFailure::Forgotten { cell, .. } => {
+                write!(f, "no earlier version of {cell} is kept")
+            }
+            SwapFailure::Absent(error) => write!(f, "{error}"),
         }
+    }
+}
+
+impl From<PortError> for SwapFailure {
+    fn from(error: PortError) -> Self {
+        SwapFailure::Absent(error)
     }
 }
 
