@@ -70,7 +70,8 @@ pub fn prepare_with(paths: &Paths, keys: Keys) -> Result<Parts> {
             continue;
         }
         cell.object = object::make(paths, rlib)?;
-        if cell.object.is_some() {
+        if let Some(object) = &mut cell.object {
+            object.pack(paths, &package.krate)?;
             cell.kind = EntryKind::Cell;
         } else if package.is_member {
             cell.kind = EntryKind::CodelessCrate;

@@ -38,7 +38,8 @@ fn cell(name: &str, defined: &[&str], undefined: &[&str], uses: &[(&str, u64)]) 
             .collect(),
         kind: EntryKind::Cell,
         object: Some(Object {
-            bytes: name.as_bytes().to_vec(),
+            bytes: Vec::new(),
+            packed: name.as_bytes().to_vec(),
             defined: set(defined),
             undefined: set(undefined),
         }),

@@ -1,6 +1,6 @@
 //! The table of commands.
 
-use crate::{cells, system};
+use crate::{cells, mem, system};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -113,8 +113,8 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "mem",
         usage: "mem",
-        does: "memory in use",
-        run: system::mem,
+        does: "memory in use, and by whom",
+        run: mem::mem,
     },
     Command {
         name: "uptime",

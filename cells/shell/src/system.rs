@@ -26,17 +26,6 @@ pub(crate) fn tasks(_: &[&str]) -> Outcome {
     Ok(text)
 }
 
-pub(crate) fn mem(_: &[&str]) -> Outcome {
-    let usage = memory::frames::usage();
-    let line = |what: &str, bytes: u64| format!("{what:<28} {:>10} KiB\n", bytes / 1024);
-    Ok(line("usable", usage.total)
-        + &line("free", usage.free)
-        + &line("in use", usage.total - usage.free)
-        + &line("  heap objects", usage.heap)
-        + &line("  cells and stacks", usage.mapped)
-        + &format!("{:<28} {:>10}\n", "cells loaded", NAMESPACE.loaded()))
-}
-
 pub(crate) fn uptime(_: &[&str]) -> Outcome {
     Ok(format!("{:.3} s\n", task_port::now() as f64 / 1e9))
 }
