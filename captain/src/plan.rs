@@ -53,6 +53,8 @@ const PLAN: &[Step] = &[
     Cell("pg_executor"),
     Cell("pg_catalog"),
     Run("the catalogs", services::open_catalogs),
+    Cell("pg_check"),
+    Run("the shell's word for it", services::check_word),
     Cell("pg_wire"),
     Run("PostgreSQL's port", services::serve),
 ];

@@ -3,6 +3,7 @@
 mod boot;
 mod build;
 mod check;
+mod offline;
 mod push;
 mod shell;
 mod stop;
@@ -52,6 +53,14 @@ usage: cargo run -- [COMMAND]
   test-guest NAME [boot's OPTIONS]
                              boot with test=NAME; success is the guest's
   check                      formatting, lints and house rules
+  check FILE [--json]        search a disk file for damage; it is only read
+  power [OPTIONS]            cut the power of a system under load, image by image
+      --images N  --seed N   (1000, 1)
+      --seconds N            of load (60)
+      --tellers N  --builders N  --pgbench N  clients (4, 3, 2)
+      --boots N              images that are booted too (5)
+      --keep DIR             keep the recording   --recorded DIR  use one
+      --only N               this image alone     --out FILE  the JSON
   bench [OPTIONS]            measure; prints a table, writes bench/results.json
       --only ROWS            boot, inside, swap, echo, pgbench, logic, insns
       --repeat N             (5)         --no-build
@@ -98,6 +107,7 @@ pub fn main() -> Result<ExitCode> {
         "stop" => stop::run(&paths, &mut parser),
         "test-guest" => test_guest::run(&paths, &mut parser),
         "check" => check::run(&paths, &mut parser),
+        "power" => offline::run(&paths, "power", &mut parser),
         "bench" => crate::bench::run(&paths, &mut parser),
         "trial" => crate::trial::run(&paths, &mut parser),
         "help" | "-h" | "--help" => {

@@ -40,7 +40,10 @@ impl Shell for Commands {
         };
         let result = match COMMANDS.iter().find(|c| c.name == *name) {
             Some(command) => (command.run)(arguments),
-            None => Err(format!("unknown command `{name}`; `help` lists them all\n")),
+            None => match shell_port::words().iter().find(|w| w.name == *name) {
+                Some(word) => return (word.run)(arguments),
+                None => Err(format!("unknown command `{name}`; `help` lists them all\n")),
+            },
         };
         answer(result)
     }
@@ -137,8 +140,11 @@ const COMMANDS: &[Command] = &[
 ];
 
 fn help(_: &[&str]) -> Outcome {
-    Ok(COMMANDS
-        .iter()
-        .map(|c| format!("{:<62} {}\n", c.usage, c.does))
+    let own = COMMANDS.iter().map(|c| (c.usage, c.does));
+    let added = shell_port::words();
+    let added = added.iter().map(|w| (w.usage, w.does));
+    Ok(own
+        .chain(added)
+        .map(|(usage, does)| format!("{usage:<62} {does}\n"))
         .collect())
 }
