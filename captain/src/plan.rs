@@ -54,7 +54,6 @@ const PLAN: &[Step] = &[
     Cell("pg_catalog"),
     Run("the catalogs", services::open_catalogs),
     Cell("pg_check"),
-    Run("the shell's word for it", services::check_word),
     Cell("pg_wire"),
     Run("PostgreSQL's port", services::serve),
 ];
@@ -83,6 +82,10 @@ impl Captain for Watch {
 
     fn shut_down(&self, duties: &[Duty]) {
         duties.iter().for_each(|duty| services::end(*duty));
+    }
+
+    fn check(&self) -> Result<String, String> {
+        services::check()
     }
 }
 

@@ -61,24 +61,13 @@ pub(crate) fn open_catalogs(_: &Options) -> Result<(), String> {
     Ok(())
 }
 
-/// Gives the shell the word that searches for damage.
-pub(crate) fn check_word(_: &Options) -> Result<(), String> {
-    shell_port::add_word(shell_port::Word {
-        name: "check",
-        usage: "check",
-        does: "search the disk for damage: every page, row and index entry",
-        run: |_| match pg_check_port::run(pg_check_port::Around::Work) {
-            Ok(report) => shell_port::Answer {
-                ok: report.is_sound(),
-                text: report.to_string(),
-            },
-            Err(error) => shell_port::Answer {
-                ok: false,
-                text: format!("pg_check: {error:?}\n"),
-            },
-        },
-    });
-    Ok(())
+/// Looks for damage: every page, row and index entry.
+pub(crate) fn check() -> Result<String, String> {
+    match pg_check_port::run(pg_check_port::Around::Work) {
+        Ok(report) if report.is_sound() => Ok(report.to_string()),
+        Ok(report) => Err(report.to_string()),
+        Err(error) => Err(format!("pg_check: {error:?}\n")),
+    }
 }
 
 /// The port clients connect to.

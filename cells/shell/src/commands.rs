@@ -1,6 +1,6 @@
 //! The table of commands.
 
-use crate::{cells, mem, system};
+use crate::{cells, devices, mem, system};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -40,10 +40,7 @@ impl Shell for Commands {
         };
         let result = match COMMANDS.iter().find(|c| c.name == *name) {
             Some(command) => (command.run)(arguments),
-            None => match shell_port::words().iter().find(|w| w.name == *name) {
-                Some(word) => return (word.run)(arguments),
-                None => Err(format!("unknown command `{name}`; `help` lists them all\n")),
-            },
+            None => Err(format!("unknown command `{name}`; `help` lists them all\n")),
         };
         answer(result)
     }
@@ -120,6 +117,30 @@ const COMMANDS: &[Command] = &[
         run: mem::mem,
     },
     Command {
+        name: "disk",
+        usage: "disk",
+        does: "the disk, and what it is asked for",
+        run: devices::disk,
+    },
+    Command {
+        name: "net",
+        usage: "net",
+        does: "addresses, connections, what came and went",
+        run: devices::net,
+    },
+    Command {
+        name: "log",
+        usage: "log [LINES]",
+        does: "the latest lines of the log",
+        run: system::log,
+    },
+    Command {
+        name: "check",
+        usage: "check",
+        does: "search the disk for damage: every page, row and index entry",
+        run: system::check,
+    },
+    Command {
         name: "uptime",
         usage: "uptime",
         does: "time since power-on",
@@ -140,11 +161,8 @@ const COMMANDS: &[Command] = &[
 ];
 
 fn help(_: &[&str]) -> Outcome {
-    let own = COMMANDS.iter().map(|c| (c.usage, c.does));
-    let added = shell_port::words();
-    let added = added.iter().map(|w| (w.usage, w.does));
-    Ok(own
-        .chain(added)
-        .map(|(usage, does)| format!("{usage:<62} {does}\n"))
+    Ok(COMMANDS
+        .iter()
+        .map(|c| format!("{:<62} {}\n", c.usage, c.does))
         .collect())
 }

@@ -41,6 +41,31 @@ pub(crate) fn place(arguments: &[&str]) -> Outcome {
     }
 }
 
+/// How many lines `log` shows.
+const LINES: usize = 20;
+
+pub(crate) fn log(arguments: &[&str]) -> Outcome {
+    let count = match arguments.first() {
+        None => LINES,
+        Some(count) => count
+            .parse()
+            .map_err(|_| String::from("usage: log [LINES]\n"))?,
+    };
+    let recent = nano_core::serial::recent();
+    let lines = recent.lines();
+    let skip = lines.clone().count().saturating_sub(count);
+    Ok(lines
+        .skip(skip)
+        .fold(String::new(), |text, line| text + line + "\n"))
+}
+
+pub(crate) fn check(_: &[&str]) -> Outcome {
+    captain_port::CAPTAIN
+        .enter()
+        .map_err(|error| format!("{error}; `cells` tells what runs\n"))?
+        .check()
+}
+
 pub(crate) fn stop(_: &[&str]) -> Outcome {
     let spawned = task_port::spawn(task_port::SpawnOptions::new("stop"), || {
         captain_port::shut_down();

@@ -17,33 +17,6 @@ pub static DOOR: &dyn Door = &SHELL;
 /// The port crate has no tasks, and nothing in statics but the door.
 pub static MOVES: port::Moves = port::Moves::doors_only();
 
-/// A command that a part of the system beside the shell adds.
-#[derive(Clone, Copy, Debug)]
-pub struct Word {
-    /// Its name.
-    pub name: &'static str,
-    /// How to call it.
-    pub usage: &'static str,
-    /// What it does.
-    pub does: &'static str,
-    /// Does it, given the words after its name. May block.
-    pub run: fn(&[&str]) -> Answer,
-}
-
-/// The commands added.
-static WORDS: SpinLock<Vec<Word>> = SpinLock::new(Vec::new());
-
-/// Adds a command. The code must never be unloaded: the captain's.
-pub fn add_word(word: Word) {
-    WORDS.lock().push(word);
-}
-
-/// The commands added so far.
-#[must_use]
-pub fn words() -> Vec<Word> {
-    WORDS.lock().clone()
-}
-
 /// What a command answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
