@@ -1,5 +1,6 @@
 //! The host's stand-in for a CPU: a thread with a small number.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -49,8 +50,18 @@ pub fn irq_disable() -> bool {
 #[inline]
 pub fn irq_enable() {}
 
+static RELAX: OnceLock<fn() -> bool> = OnceLock::new();
+
+/// Lets `hook` do the rounds of spinning waits, where it answers true: of threads
+/// that a simulation schedules.
+pub fn set_relax(hook: fn() -> bool) {
+    RELAX.get_or_init(|| hook);
+}
+
 /// One round of a spinning wait.
 #[inline]
 pub fn relax() {
-    std::thread::yield_now();
+    if !RELAX.get().is_some_and(|hook| hook()) {
+        std::thread::yield_now();
+    }
 }

@@ -388,8 +388,22 @@ pub trait Door: Sync {
     /// Takes the current provider away and leaves the port empty: the cell has
     /// failed and its replacement is not there yet. Callers get an error.
     fn abandon(&self);
-    /// The next call faults.
-    fn inject(&self, kind: CrashKind);
+    /// Undoes [`Door::abandon`]: the provider that was current is so again.
+    ///
+    /// # Errors
+    /// When there is none.
+    fn readmit(&self) -> Result<(), SwapError>;
+    /// Waits until nobody is inside an abandoned door and drops both providers:
+    /// the port crate has moved, and this is the door of its earlier generation.
+    ///
+    /// # Errors
+    /// [`SwapError::Busy`] at `deadline` (ns); it can be tried again.
+    fn dismiss(&self, deadline: u64) -> Result<(), SwapError>;
+    /// The next call faults; false if this door's calls cannot be made to.
+    fn inject(&self, kind: CrashKind) -> bool;
+    /// Where the current provider lies and how many bytes it has, for the
+    /// injection of faults; it may be gone when this returns.
+    fn object(&self) -> Option<(usize, usize)>;
 }
 
 impl<T: ?Sized + Component + 'static> Door for Port<T> {
@@ -499,8 +513,31 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
         self.base.closed_out.wake_all();
     }
 
-    fn inject(&self, kind: CrashKind) {
+    fn readmit(&self) -> Result<(), SwapError> {
+        if self.current().is_none() {
+            return Err(SwapError::NoProvider(self.base.name));
+        }
+        self.base.word.fetch_and(!EMPTY, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn dismiss(&self, deadline: u64) -> Result<(), SwapError> {
+        self.abandon();
+        self.retire(deadline)?;
+        let current = self.base.parity();
+        self.base.drain(current, deadline)?;
+        drop(self.take_provider(current));
+        Ok(())
+    }
+
+    fn inject(&self, kind: CrashKind) -> bool {
         self.base.inject.store(kind as u8, Ordering::SeqCst);
         self.base.word.fetch_or(INJECT, Ordering::SeqCst);
+        true
+    }
+
+    fn object(&self) -> Option<(usize, usize)> {
+        let object: &T = &self.current()?.object;
+        Some((core::ptr::from_ref(object).addr(), size_of_val(object)))
     }
 }

@@ -117,7 +117,7 @@ fn crash_in_cell() -> Verdict {
             COUNTER.status().inflight == 0,
             "{kind:?} leaks a call in flight"
         );
-        swap::fault_in(&fault.cell).map_err(|e| format!("{e}"))?;
+        swap_port::fault_in(&fault.cell, false).map_err(|e| format!("{e}"))?;
         let next = COUNTER.enter().map_err(|e| format!("{e}"))?.increment();
         check!(
             next == count + 1,

@@ -9,6 +9,7 @@
 //! - `running`: ids, snapshots, ends
 //! - `locks`: table locks and their queues
 //! - `deadlock`: the search for a cycle of waits
+//! - `serial`: serializable transactions
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ extern crate alloc;
 mod deadlock;
 mod locks;
 mod running;
+mod serial;
 #[cfg(test)]
 mod tests;
 
@@ -24,10 +26,12 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use pg_txn_port::serial_state::Serial;
 use pg_txn_port::state::{Proc, Shared};
 use pg_txn_port::{
-    ActiveSet, Assigned, LockMode, LockTarget, ProcId, RowHolder, RowKey, StatusReply, TXN,
-    TransactionManager, TxnError, TxnState, WaitReply, Xid, commit_log,
+    ActiveSet, Assigned, LockMode, LockTarget, ProcId, ReadReply, ReadTarget, RowHolder, RowKey,
+    SerialStart, StatusReply, TXN, TransactionManager, TxnError, TxnState, WaitReply, Xid,
+    commit_log,
 };
 use port::{Birth, BirthError, Component, CrashKind, HandoverError, State};
 use sync::Completion;
@@ -101,20 +105,49 @@ impl Manager {
         f: impl FnOnce(&mut Shared, u32, &mut Vec<Completion>) -> Result<R, TxnError>,
     ) -> Result<R, TxnError> {
         let mut granted = Vec::new();
+        let result = self.collecting(proc, &mut granted, f);
+        for done in granted {
+            done.complete(pg_txn_port::GRANTED);
+        }
+        result
+    }
+
+    /// The same, for callers that hold another lock: the tokens are theirs to end.
+    fn collecting<R>(
+        &self,
+        proc: ProcId,
+        granted: &mut Vec<Completion>,
+        f: impl FnOnce(&mut Shared, u32, &mut Vec<Completion>) -> Result<R, TxnError>,
+    ) -> Result<R, TxnError> {
         let result = self.state.with(|shared| {
             let place = shared.procs.get(proc.slot as usize);
             let ours = place.is_some_and(|p| p.serial == proc.serial);
             if !ours || proc.instance != self.state.instance {
                 return Err(TxnError::Serialization);
             }
-            f(shared, proc.slot, &mut granted)
+            f(shared, proc.slot, granted)
         });
         // A torn state counts as lost.
-        let result = result.unwrap_or(Err(TxnError::Serialization));
-        for done in granted {
+        result.unwrap_or(Err(TxnError::Serialization))
+    }
+}
+
+impl Manager {
+    /// The same for what is known of serializable transactions.
+    fn with_serial<R>(
+        &self,
+        proc: ProcId,
+        f: impl FnOnce(&mut Serial, u64, &mut Vec<Completion>) -> Result<R, TxnError>,
+    ) -> Result<R, TxnError> {
+        if proc.instance != self.state.instance {
+            return Err(TxnError::Serialization);
+        }
+        let mut ended = Vec::new();
+        let result = self.state.with_serial(|s| f(s, proc.serial, &mut ended));
+        for done in ended {
             done.complete(pg_txn_port::GRANTED);
         }
-        result
+        result.unwrap_or(Err(TxnError::Serialization))
     }
 }
 
@@ -228,6 +261,83 @@ impl TransactionManager for Manager {
     fn add_row_holder(&self, row: RowKey, holder: RowHolder) -> Result<(), TxnError> {
         let add = |shared: &mut Shared| running::add_row_holder(shared, row, holder);
         self.state.with(add).ok_or(TxnError::Serialization)
+    }
+
+    fn serial_begin(
+        &self,
+        proc: ProcId,
+        keep: Xid,
+        read_only: bool,
+        deferrable: bool,
+    ) -> Result<SerialStart, TxnError> {
+        self.with_serial(proc, |serial, me, _| {
+            let set = self.active_set(proc, keep)?;
+            Ok(serial::begin(serial, me, set, read_only, deferrable))
+        })
+    }
+
+    fn serial_is_safe(&self, proc: ProcId) -> Result<bool, TxnError> {
+        self.with_serial(proc, |serial, me, ended| {
+            Ok(serial::is_safe(serial, me, ended))
+        })
+    }
+
+    fn serial_assigned(&self, proc: ProcId, xid: Xid) -> Result<(), TxnError> {
+        self.with_serial(proc, |serial, me, _| {
+            serial::assigned(serial, me, xid);
+            Ok(())
+        })
+    }
+
+    fn serial_rolled_back(&self, proc: ProcId, xids: &[Xid]) -> Result<(), TxnError> {
+        self.with_serial(proc, |serial, me, _| {
+            serial::rolled_back(serial, me, xids);
+            Ok(())
+        })
+    }
+
+    fn serial_read(
+        &self,
+        proc: ProcId,
+        place: Option<ReadTarget>,
+        unseen: &[Xid],
+    ) -> Result<ReadReply, TxnError> {
+        self.with_serial(proc, |serial, me, _| {
+            serial::read(serial, me, place, unseen)
+        })
+    }
+
+    fn serial_write(&self, proc: ProcId, target: ReadTarget, all: bool) -> Result<(), TxnError> {
+        self.with_serial(proc, |serial, me, _| serial::write(serial, me, target, all))
+    }
+
+    fn serial_split(&self, file: u32, block: u32, new: &[u32]) {
+        // Of a torn state nobody can commit any more.
+        let _ = self
+            .state
+            .with_serial(|serial| serial::split(serial, file, block, new));
+    }
+
+    fn serial_replaced(&self, from: u32, to: u32) {
+        let _ = self
+            .state
+            .with_serial(|serial| serial::replaced(serial, from, to));
+    }
+
+    fn serial_prepare(&self, proc: ProcId) -> Result<(), TxnError> {
+        self.with_serial(proc, |serial, me, _| serial::prepare(serial, me))
+    }
+
+    fn serial_end(&self, proc: ProcId, committed: bool) {
+        // A lost place has nothing left to end.
+        let _ = self.with_serial(proc, |serial, me, ended| {
+            self.collecting(proc, ended, |shared, slot, woken| {
+                running::end(&self.state, shared, slot, committed, woken);
+                Ok(())
+            })?;
+            serial::end(serial, me, committed, ended);
+            Ok(())
+        });
     }
 
     fn horizon(&self) -> Xid {

@@ -233,6 +233,10 @@ pub fn yield_now() {
     tasks().yield_now();
 }
 
+/// Marks a place for simulations on the host; nothing here.
+#[inline(always)]
+pub fn interleave() {}
+
 /// Nanoseconds since boot; never goes back.
 #[must_use]
 pub fn now() -> u64 {

@@ -38,9 +38,15 @@ pub fn shut_down() -> Result<(), BufferError> {
 
 fn make(pool: &'static PoolState, clean: bool) -> Result<(), BufferError> {
     let _baton = pool.checkpoint_baton.take();
+    make_alone(pool, clean).inspect_err(|_| pg_wal_port::checkpoint_failed())
+}
+
+fn make_alone(pool: &'static PoolState, clean: bool) -> Result<(), BufferError> {
     let redo = pg_wal_port::begin_checkpoint()?;
     write_before(pool, redo)?;
-    flush_device()?;
+    // Pages written since the last flush count as clean, and may have left the
+    // pool: if the disk lost some, only a replay brings them back.
+    flush_device().inspect_err(|_| pg_wal_port::give_up())?;
     pg_wal_port::flush(redo)?;
     pg_wal_port::finish_checkpoint(redo, clean)?;
     pool.counters.checkpoints.fetch_add(1, Ordering::Relaxed);

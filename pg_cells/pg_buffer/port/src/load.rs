@@ -83,7 +83,7 @@ pub(crate) fn load(pool: &PoolState, pin: Pin, id: PageId) -> Result<(), BufferE
 
 /// Whether what was read is what was written. The space map starts as zeros,
 /// without checksums.
-fn is_intact(page: &pg_page::Page, id: PageId) -> bool {
+pub(crate) fn is_intact(page: &pg_page::Page, id: PageId) -> bool {
     header::is_intact(page, id.pack())
         || (id.file == FileId::SPACE_MAP && page.iter().all(|b| *b == 0))
 }

@@ -77,6 +77,8 @@ pub struct PoolState {
     pub(crate) generation: AtomicU64,
     /// Bytes of the log region of a disk to be formatted; 0: by default.
     pub log_size: AtomicU64,
+    /// A disk that holds something else is formatted.
+    pub overwrite: AtomicBool,
     /// Memory for writing pages out.
     pub(crate) buffers: SpinLock<Vec<IoBuffer>>,
     /// Mini-transactions that have ended and whose memory can be used again, by
@@ -124,6 +126,7 @@ impl PoolState {
             background: AtomicBool::new(true),
             generation: AtomicU64::new(0),
             log_size: AtomicU64::new(0),
+            overwrite: AtomicBool::new(false),
             buffers: SpinLock::new(Vec::new()),
             memory: core::array::from_fn(|_| SpinLock::new(Vec::new())),
             counters: Counters::default(),

@@ -37,6 +37,16 @@ pub fn txn_error(error: TxnError) -> SqlError {
             SqlState::T_R_SERIALIZATION_FAILURE,
             "could not serialize access due to concurrent update",
         ),
+        TxnError::ConcurrentDelete => SqlError::new(
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            "could not serialize access due to concurrent delete",
+        ),
+        TxnError::Dependency(failure) => SqlError::new(
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            "could not serialize access due to read/write dependencies among transactions",
+        )
+        .with_detail(format!("Reason code: {failure}"))
+        .with_hint("The transaction might succeed if retried."),
         TxnError::LockTimeout => SqlError::new(
             SqlState::LOCK_NOT_AVAILABLE,
             "canceling statement due to lock timeout",
@@ -56,7 +66,6 @@ pub fn txn_error(error: TxnError) -> SqlError {
             SqlState::S_E_INVALID_SPECIFICATION,
             format!("savepoint \"{name}\" does not exist"),
         ),
-        TxnError::Unsupported => SqlError::unsupported("isolation level serializable"),
         TxnError::Storage(error) => buffer_error(error),
         TxnError::Log(error) => wal_error(error),
         TxnError::NotRunning => not_running(),

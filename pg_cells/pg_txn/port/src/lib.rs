@@ -27,6 +27,8 @@ mod error;
 mod lock;
 mod manager;
 mod savepoint;
+mod serial;
+pub mod serial_state;
 mod snapshot;
 pub mod state;
 mod transaction;
@@ -37,6 +39,9 @@ pub use cancel::CancelToken;
 pub use error::TxnError;
 pub use lock::{LockMode, LockTarget, RowHolder, RowKey, RowLock};
 pub use manager::{Assigned, ProcId, StatusReply, TXN, TransactionManager, WaitReply};
+pub use serial::{
+    ReadReply, ReadTarget, Reads, SerialFailure, SerialStart, file_replaced, page_split,
+};
 pub use snapshot::{ActiveSet, Snapshot};
 pub use state::TxnState;
 pub use transaction::{Isolation, Transaction};

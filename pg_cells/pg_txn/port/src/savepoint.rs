@@ -67,6 +67,9 @@ impl Transaction {
         let gone: Vec<Xid> = self.savepoints[at..].iter().flat_map(Level::ids).collect();
         if !gone.is_empty() {
             TXN.enter()?.abort_ids(self.proc(), &gone)?;
+            if self.registered {
+                TXN.enter()?.serial_rolled_back(self.proc(), &gone)?;
+            }
         }
         self.savepoints.truncate(at + 1);
         let level = self.level_mut();

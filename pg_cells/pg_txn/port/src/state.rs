@@ -9,6 +9,7 @@
 //! never to be looked at again. Nobody may spin for it then: [`TxnState::with`]
 //! notes each holder in its task's ledger, and from the fault on answers none.
 
+use crate::serial_state::Serial;
 use crate::{ActiveSet, LockMode, LockTarget, RowHolder, RowKey, Xid, XidStatus};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -20,7 +21,7 @@ use port::State;
 use sync::{Completion, SpinLock};
 
 /// The schema of [`TxnState`].
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Everything the transaction manager knows.
 #[derive(Debug)]
@@ -34,6 +35,8 @@ pub struct TxnState {
     /// Who runs, holds and waits. Never dropped: a fault may have left it half
     /// changed.
     shared: ManuallyDrop<SpinLock<Shared>>,
+    /// The serializable ones among them; likewise.
+    serial: ManuallyDrop<SpinLock<Serial>>,
 }
 
 /// The latest instances that faults have torn, in turn.
@@ -186,6 +189,7 @@ impl TxnState {
                 reserved: first.0,
                 ..Shared::default()
             })),
+            serial: ManuallyDrop::new(SpinLock::new(Serial::default())),
         })
     }
 
@@ -199,14 +203,24 @@ impl TxnState {
     /// Calls `body` under the lock. None, then and for ever, when a fault has cut
     /// short somebody who held it. Not re-entrant, and `body` must not wait.
     pub fn with<R>(&self, body: impl FnOnce(&mut Shared) -> R) -> Option<R> {
+        self.locked(&self.shared, body)
+    }
+
+    /// The same for what is known of serializable transactions. `body` may call
+    /// [`TxnState::with`]; not the other way round.
+    pub fn with_serial<R>(&self, body: impl FnOnce(&mut Serial) -> R) -> Option<R> {
+        self.locked(&self.serial, body)
+    }
+
+    fn locked<T, R>(&self, lock: &SpinLock<T>, body: impl FnOnce(&mut T) -> R) -> Option<R> {
         let mut shared = loop {
             if self.is_torn() {
                 return None;
             }
-            if let Some(shared) = self.shared.try_lock() {
+            if let Some(shared) = lock.try_lock() {
                 break shared;
             }
-            core::hint::spin_loop();
+            cpu::relax();
         };
         let mut hold = Hold::new(self.instance);
         // Unwinding lets the lock go after it has marked it as torn.

@@ -2,6 +2,7 @@
 
 use crate::manager::{ProcId, TXN, WaitReply};
 use crate::{CancelToken, TxnError};
+use pg_buffer_port::BufferError;
 use sync::{Completion, Outcome};
 
 /// Outcome of a wait: what was waited for is there.
@@ -57,6 +58,24 @@ pub(crate) fn finish(
     waited
 }
 
+/// Waits for a token of no lock, without a limit.
+pub(crate) fn until(done: &Completion, proc: ProcId, cancel: &CancelToken) -> Result<(), TxnError> {
+    cancel.watch(done);
+    let outcome = loop {
+        match done.wait_deadline(task_port::now().saturating_add(ROUND)) {
+            Some(GRANTED) => break Ok(()),
+            Some(_) => break Err(TxnError::Cancelled),
+            // A state that was lost in a fault ends no tokens.
+            None => match TXN.enter()?.may_commit(proc) {
+                Ok(()) => {}
+                Err(lost) => break Err(lost),
+            },
+        }
+    };
+    cancel.unwatch();
+    outcome
+}
+
 fn wait(done: &Completion, proc: ProcId, limits: Limits) -> Result<(), TxnError> {
     let start = task_port::now();
     let give_up = match limits.lock_timeout {
@@ -75,6 +94,11 @@ fn wait(done: &Completion, proc: ProcId, limits: Limits) -> Result<(), TxnError>
             return Err(TxnError::LockTimeout);
         }
         if now >= look {
+            // Whoever was committing when the log failed has not ended, and will
+            // not before the next start.
+            if pg_wal_port::has_failed() {
+                return Err(BufferError::Stopped.into());
+            }
             if TXN.enter()?.is_deadlocked(proc)? {
                 return Err(TxnError::Deadlock);
             }
