@@ -26,8 +26,9 @@ const USAGE_MASK: u32 = 15 << 20;
 const CLAIMED: u32 = 1 << 31;
 
 /// Frames are allocated in contiguous pieces of this many, or of fewer when
-/// memory is scattered.
-const PIECE: usize = 128;
+/// memory is scattered. Large, because the allocator writes to each piece that it
+/// cuts: memory that is not used yet should not be touched either.
+const PIECE: usize = 1 << 15;
 
 /// One page frame. Its words are the pool's to use; the frame gives them no
 /// meaning.
