@@ -285,7 +285,11 @@ fn inject(guest: &Guest, fault: &mut Fault) {
         false => format!("crash {} {}", fault.cell, fault.kind),
     };
     match guest.try_shell(&command, SHELL) {
-        Ok(place) => fault.place = place.trim().to_string(),
+        // What `crash` answers says nothing new.
+        Ok(place) if DAMAGE.contains(&fault.kind.as_str()) => {
+            fault.place = place.trim().to_string();
+        }
+        Ok(_) => {}
         // It may have hit the shell's own way.
         Err(error) => fault.detail = format!("the command: {error}"),
     }

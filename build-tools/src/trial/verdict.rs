@@ -64,11 +64,14 @@ impl Fault {
     /// For people.
     pub(super) fn line(&self) -> String {
         format!(
-            "{:>5}  {:<12} {:<8} {:<17} {} {}",
+            "{:>5}  {:<12} {:<8} {:<17} {} errors, {} lost, {} hung  {}  {}",
             self.number,
             self.cell,
             self.kind,
             name(self.class),
+            self.errors,
+            self.lost,
+            self.hung,
             self.place,
             self.detail
         )
