@@ -24,6 +24,7 @@ use super::{Wishes, boot_with, cells_there};
 use crate::bench::guest::{Disk, Guest};
 use crate::bench::pgbench;
 use crate::bench::report::Row;
+use crate::client::ClientError;
 use crate::paths::Paths;
 
 /// Damage, done by `inject`; everything else is a word of `crash`.
@@ -156,13 +157,13 @@ impl<'a> Bench<'a> {
         let ready = groups.iter().all(|g| g.advance(1, PATIENCE).is_ok());
         let guest = self.guest()?;
         let before = counted(guest).unwrap_or_default();
-        if ready {
-            inject(guest, &mut fault);
+        if ready && inject(guest, &mut fault) {
             watch(guest, &groups, wishes.seconds, &mut fault);
             fault.faults = counted(guest).unwrap_or_default().saturating_sub(before);
             alive(guest, &mut fault);
-        } else {
+        } else if !ready {
             fault.detail = "no load before the fault".into();
+            fault.hung = 1;
         }
         if fault.class >= Class::System || fault.hung > 0 {
             self.kill();
@@ -278,21 +279,25 @@ fn problems(port: u16, book: &mut Book, answers: &Answers) -> Result<(usize, Vec
     Ok((compared.lost.len(), problems))
 }
 
-/// Puts the fault in.
-fn inject(guest: &Guest, fault: &mut Fault) {
-    let command = match DAMAGE.contains(&fault.kind.as_str()) {
+/// Puts the fault in. False when there was nothing to damage.
+fn inject(guest: &Guest, fault: &mut Fault) -> bool {
+    let is_damage = DAMAGE.contains(&fault.kind.as_str());
+    let command = match is_damage {
         true => format!("inject {} {} {}", fault.cell, fault.kind, fault.seed),
         false => format!("crash {} {}", fault.cell, fault.kind),
     };
     match guest.try_shell(&command, SHELL) {
         // What `crash` answers says nothing new.
-        Ok(place) if DAMAGE.contains(&fault.kind.as_str()) => {
-            fault.place = place.trim().to_string();
-        }
+        Ok(place) if is_damage => fault.place = place.trim().to_string(),
         Ok(_) => {}
+        Err(error @ ClientError::Refused(_)) => {
+            fault.detail = error.to_string();
+            return false;
+        }
         // It may have hit the shell's own way.
         Err(error) => fault.detail = format!("the command: {error}"),
     }
+    true
 }
 
 /// Lets the load run on; every client must have committed again.
