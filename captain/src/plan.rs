@@ -32,6 +32,8 @@ use Step::{Cell, Run};
 const PLAN: &[Step] = &[
     Cell("swap"),
     Cell("captain"),
+    Cell("time"),
+    Cell("sched"),
     Cell("counter"),
     Cell("shell"),
     Cell("console"),
@@ -51,6 +53,7 @@ const PLAN: &[Step] = &[
     Cell("pg_executor"),
     Cell("pg_catalog"),
     Run("the catalogs", services::open_catalogs),
+    Cell("pg_check"),
     Cell("pg_wire"),
     Run("PostgreSQL's port", services::serve),
 ];
@@ -79,6 +82,10 @@ impl Captain for Watch {
 
     fn shut_down(&self, duties: &[Duty]) {
         duties.iter().for_each(|duty| services::end(*duty));
+    }
+
+    fn check(&self) -> Result<String, String> {
+        services::check()
     }
 }
 

@@ -61,6 +61,15 @@ pub(crate) fn open_catalogs(_: &Options) -> Result<(), String> {
     Ok(())
 }
 
+/// Looks for damage: every page, row and index entry.
+pub(crate) fn check() -> Result<String, String> {
+    match pg_check_port::run(pg_check_port::Around::Work) {
+        Ok(report) if report.is_sound() => Ok(report.to_string()),
+        Ok(report) => Err(report.to_string()),
+        Err(error) => Err(format!("pg_check: {error:?}\n")),
+    }
+}
+
 /// The port clients connect to.
 const POSTGRES_PORT: u16 = 5432;
 

@@ -3,10 +3,12 @@
 mod boot;
 mod build;
 mod check;
+mod offline;
 mod push;
 mod shell;
 mod stop;
 mod test_guest;
+mod upgrade;
 
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -41,12 +43,24 @@ usage: cargo run -- [COMMAND]
   shell [--pg-port N] [--deadline SECONDS] 'COMMAND'
                              run a shell command in the running system
   push [--pg-port N] [--deadline SECONDS] CELL...
-                             build cells and swap them in, as one set
+                             build cells and swap them in, as one set with all
+                             that must come with them
+  upgrade [--pg-port N] [--plan] REVISION
+                             build another revision of this repository and swap
+                             what differs into the running system, set by set
   stop [--pg-port N] [--deadline SECONDS]
                              shut the running system down
   test-guest NAME [boot's OPTIONS]
                              boot with test=NAME; success is the guest's
   check                      formatting, lints and house rules
+  check FILE [--json]        search a disk file for damage; it is only read
+  power [OPTIONS]            cut the power of a system under load, image by image
+      --images N  --seed N   (1000, 1)
+      --seconds N            of load (60)
+      --tellers N  --builders N  --pgbench N  clients (4, 3, 2)
+      --boots N              images that are booted too (5)
+      --keep DIR             keep the recording   --recorded DIR  use one
+      --only N               this image alone     --out FILE  the JSON
   bench [OPTIONS]            measure; prints a table, writes bench/results.json
       --only ROWS            boot, inside, swap, echo, pgbench, logic, insns
       --repeat N             (5)         --no-build
@@ -92,9 +106,11 @@ pub fn main() -> Result<ExitCode> {
         "build" => build::run(&paths, &mut parser),
         "shell" => shell::run(&paths, &mut parser),
         "push" => push::run(&paths, &mut parser),
+        "upgrade" => upgrade::run(&paths, &mut parser),
         "stop" => stop::run(&paths, &mut parser),
         "test-guest" => test_guest::run(&paths, &mut parser),
         "check" => check::run(&paths, &mut parser),
+        "power" => offline::run(&paths, "power", &mut parser),
         "bench" => crate::bench::run(&paths, &mut parser),
         "trial" => crate::trial::run(&paths, &mut parser),
         "help" | "-h" | "--help" => {

@@ -189,7 +189,8 @@ unsafe impl Send for Arena {}
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    /// Allocates `count` frames, zeroed.
+    /// Allocates `count` frames. What they hold at first is anything: whoever takes
+    /// a frame fills it.
     ///
     /// # Errors
     /// When there is not that much memory.
@@ -201,7 +202,7 @@ impl Arena {
         let mut piece = PIECE;
         while frames.len() < count as usize {
             let here = piece.min(count as usize - frames.len());
-            let region = match DmaRegion::allocate(here * FRAME_SIZE) {
+            let region = match DmaRegion::allocate_for_pool(here * FRAME_SIZE) {
                 Ok(region) => region,
                 Err(OutOfMemory) if piece > 1 => {
                     piece /= 2;

@@ -297,10 +297,12 @@ impl<S: FrameSource> Heap<S> {
     /// Cuts a new slab into objects.
     fn cut(&self, list: &mut FreeList, class: usize) {
         let size = SIZES[class];
-        let pages = if size <= 1024 {
-            4
-        } else {
-            (size * 8 / crate::PAGE_SIZE).next_power_of_two()
+        // Eight objects of the middle classes, two of the large ones: a slab never
+        // goes back, and most systems hold few large objects.
+        let pages = match size {
+            ..=1024 => 4,
+            ..=4096 => size * 8 / crate::PAGE_SIZE,
+            _ => size * 2 / crate::PAGE_SIZE,
         };
         let Some(slab) = NonNull::new(self.source.allocate(pages)) else {
             return;
@@ -392,13 +394,19 @@ pub struct Window;
 #[cfg(mitos)]
 impl FrameSource for Window {
     fn allocate(&self, count: usize) -> *mut u8 {
-        crate::frames::allocate(count)
+        crate::frames::allocate(count, crate::frames::Owner::Heap)
             .map_or(null_mut(), |physical| (crate::WINDOW + physical) as *mut u8)
     }
 
     unsafe fn free(&self, start: *mut u8, count: usize) {
         // SAFETY: the caller's promise.
-        unsafe { crate::frames::free(start as u64 - crate::WINDOW, count) }
+        unsafe {
+            crate::frames::free(
+                start as u64 - crate::WINDOW,
+                count,
+                crate::frames::Owner::Heap,
+            )
+        }
     }
 }
 

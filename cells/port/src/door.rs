@@ -399,8 +399,8 @@ pub trait Door: Sync {
     /// # Errors
     /// [`SwapError::Busy`] at `deadline` (ns); it can be tried again.
     fn dismiss(&self, deadline: u64) -> Result<(), SwapError>;
-    /// The next call faults.
-    fn inject(&self, kind: CrashKind);
+    /// The next call faults; false if this door's calls cannot be made to.
+    fn inject(&self, kind: CrashKind) -> bool;
     /// Where the current provider lies and how many bytes it has, for the
     /// injection of faults; it may be gone when this returns.
     fn object(&self) -> Option<(usize, usize)>;
@@ -530,9 +530,10 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
         Ok(())
     }
 
-    fn inject(&self, kind: CrashKind) {
+    fn inject(&self, kind: CrashKind) -> bool {
         self.base.inject.store(kind as u8, Ordering::SeqCst);
         self.base.word.fetch_or(INJECT, Ordering::SeqCst);
+        true
     }
 
     fn object(&self) -> Option<(usize, usize)> {

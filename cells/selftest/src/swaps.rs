@@ -3,18 +3,25 @@
 use crate::run::{Test, Verdict, check};
 use crate::tasks::together;
 use alloc::format;
+use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use counter_port::COUNTER;
 use memory::frames;
-use mod_mgmt::namespace::NAMESPACE;
+use mod_mgmt::namespace::{Loaded, NAMESPACE};
 use swap_port::Reason;
+use sync::Mutex;
 use task_port::{SpawnOptions, spawn};
 
 pub(crate) const TESTS: &[Test] = &[
     Test {
         name: "swap_under_load",
         run: swap_under_load,
+    },
+    Test {
+        name: "every_cell_ten_times",
+        run: every_cell_ten_times,
     },
     Test {
         name: "swap_refused",
@@ -58,6 +65,75 @@ fn swap_under_load() -> Verdict {
         after == before + calls,
         "{calls} calls, but the count went from {before} to {after}"
     );
+    Ok(())
+}
+
+/// Whether a cell stands behind its doors.
+fn serves(cell: &Loaded) -> bool {
+    let doors = cell.cell().map_or(&[][..], |cell| cell.provides);
+    let behind = |door: &port::DoorRef| {
+        let status = door.status();
+        status.cell.is_some_and(|c| c.0.name() == cell.name)
+    };
+    !doors.is_empty() && doors.iter().all(behind)
+}
+
+/// Everything that is behind a port is swapped, the swap itself and the captain
+/// among it, while tasks call a cell, sleep and are scheduled.
+fn every_cell_ten_times() -> Verdict {
+    let cells = NAMESPACE.cells();
+    let names: Vec<String> = cells
+        .iter()
+        .filter(|cell| serves(cell))
+        .map(|cell| cell.name.clone())
+        .collect();
+    drop(cells);
+    for wanted in [
+        "captain", "console", "sched", "shell", "swap", "time", "net",
+    ] {
+        check!(names.iter().any(|n| n == wanted), "{wanted} is not running");
+    }
+    let before = get()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let calls = Arc::new(AtomicU64::new(0));
+    let verdict = Arc::new(Mutex::new(Ok(())));
+    let (halt, told, tally) = (Arc::clone(&stop), Arc::clone(&verdict), Arc::clone(&calls));
+    let swapper = move || {
+        let done = swap_all(&names);
+        *told.lock() = done;
+        halt.store(true, Ordering::SeqCst);
+    };
+    spawn(SpawnOptions::new("swapper").stack(128 * 1024), swapper).map_err(|e| format!("{e:?}"))?;
+    together(4, move |_| {
+        while !stop.load(Ordering::SeqCst) {
+            COUNTER.enter().expect("the counter is there").increment();
+            tally.fetch_add(1, Ordering::SeqCst);
+            task_port::sleep(50_000);
+        }
+    })?;
+    verdict.lock().clone()?;
+    let (after, calls) = (get()?, calls.load(Ordering::SeqCst));
+    check!(
+        after == before + calls,
+        "{calls} calls, but the count went from {before} to {after}"
+    );
+    Ok(())
+}
+
+fn swap_all(names: &[String]) -> Verdict {
+    for name in names {
+        let mut pauses = Vec::new();
+        let generation = || NAMESPACE.find(name).map_or(0, |cell| cell.generation);
+        let first = generation();
+        for _ in 0..10 {
+            let record = swap_port::swap(&[name.as_str()], Reason::Asked)
+                .map_err(|e| format!("{name}: {e}"))?;
+            pauses.push(record.pause / 1000);
+        }
+        check!(generation() == first + 10, "{name} is not the tenth one");
+        pauses.sort_unstable();
+        log::info!("{name}: ten swaps, pauses (us) {pauses:?}");
+    }
     Ok(())
 }
 

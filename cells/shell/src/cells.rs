@@ -209,7 +209,11 @@ pub(crate) fn crash(arguments: &[&str]) -> Outcome {
     let door = doors(&cell)
         .first()
         .ok_or_else(|| format!("{name} is a library and has no port to crash behind\n"))?;
-    door.inject(kind);
+    if !door.inject(kind) {
+        return Err(format!(
+            "{name} runs with interrupts off, where a fault cannot be caught\n"
+        ));
+    }
     Ok(format!("the next call into {name} will fault\n"))
 }
 

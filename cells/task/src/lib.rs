@@ -19,6 +19,9 @@
 #![cfg_attr(mitos, no_std)]
 
 extern crate alloc;
+// Read here under the name of the thing.
+#[cfg(mitos)]
+extern crate time_port as time;
 
 #[cfg(mitos)]
 mod alarm;

@@ -465,3 +465,24 @@ fn a_pool_that_lost_its_state_is_rebuilt_from_the_living_log() {
     assert_eq!(number(FILE, 3), 334);
     assert!(pg_buffer_port::open().unwrap().already);
 }
+
+/// A page of the space map that a power cut has torn is whole again only where
+/// the log has its image; what the log says of other pages before that counts.
+#[test]
+fn a_torn_space_map_does_not_hide_what_was_logged_before_its_image() {
+    let _alone = alone();
+    let disk = fresh();
+    fill(FILE, 4);
+    pg_buffer_port::checkpoint().unwrap();
+    write(2, 100, b"before the image");
+    create_file(&mut MiniTx::begin(0), FileId(400)).unwrap();
+    pg_wal_port::flush(pg_wal_port::insert_position()).unwrap();
+    let place = pg_wal_port::superblock().unwrap().map_offset;
+    disk.damage(place + 512, &[0x5A; 512]);
+    let again = SimDisk::from_image(disk.power_cut(0));
+    open(&again, OPTIONS).unwrap();
+    let page = read_page(PageId::new(FILE, 2)).unwrap();
+    assert_eq!(&page[100..116], b"before the image");
+    drop(page);
+    assert_eq!(blocks(FileId(400)), Ok(0));
+}

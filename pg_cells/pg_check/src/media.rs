@@ -7,14 +7,15 @@
 //! runs, and its durable end is known, they are damage. `pages` finds the other
 //! proof: a page with a change that the log has lost.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 use frame::IoBuffer;
 use nvme_port::{DiskError, Op, Urgency, transfer};
-use pg_buffer_port::record::Body;
+use pg_buffer_port::record::{Body, How};
 use pg_check_port::{Finding, Place, Report, What};
-use pg_page::superblock::{BLOCK, COPIES, Found, LOG_OFFSET, Superblock};
+use pg_page::superblock::{BLOCK, COPIES, Found, LOG_OFFSET, Superblock, SuperblockError};
 use pg_page::{get_u32, get_u64};
 use pg_wal_port::Lsn;
 use pg_wal_port::record::{HEADER, MAX_RECORD, Parsed, Record};
@@ -22,29 +23,37 @@ use pg_wal_port::record::{HEADER, MAX_RECORD, Parsed, Record};
 /// Bytes read at a time.
 const STEP: usize = 128 << 10;
 
-/// Looks at both, and returns.
-pub fn look(report: &mut Report) {
-    match superblock(report) {
-        Ok(Some(superblock)) => {
-            if let Err(error) = log(&superblock, report) {
-                report.add(Finding::damage(
-                    Place::Log(Lsn(superblock.redo)),
-                    What::Unreadable,
-                    error,
-                ));
-            }
+/// What lies on the disk.
+#[derive(Default)]
+pub struct Media {
+    /// The superblock that counts.
+    pub superblock: Option<Superblock>,
+    /// The pages that the log restores whole, packed.
+    pub restored: BTreeSet<u64>,
+}
+
+/// Looks at both.
+pub fn look(report: &mut Report) -> Media {
+    let mut media = Media::default();
+    let outcome = superblock(report).and_then(|found| {
+        media.superblock = found;
+        match &found {
+            Some(superblock) => log(superblock, &mut media.restored, report),
+            None => Ok(()),
         }
-        Ok(None) => {}
-        Err(error) => report.add(Finding::damage(
-            Place::Superblock(0),
-            What::Unreadable,
-            error,
-        )),
+    });
+    if let Err(error) = outcome {
+        let place = match &media.superblock {
+            Some(superblock) => Place::Log(Lsn(superblock.redo)),
+            None => Place::Superblock(0),
+        };
+        report.add(Finding::damage(place, What::Unreadable, error));
     }
+    media
 }
 
 /// Reads bytes of the disk.
-fn read(offset: u64, out: &mut [u8]) -> Result<(), DiskError> {
+pub fn read(offset: u64, out: &mut [u8]) -> Result<(), DiskError> {
     let Ok(mut buffer) = IoBuffer::new(out.len().min(STEP)) else {
         return Err(DiskError::Io);
     };
@@ -75,6 +84,9 @@ fn superblock(report: &mut Report) -> Result<Option<Superblock>, DiskError> {
                 report.add(Finding::note(place, What::Superblock, "never written"));
             }
             // A copy fills one sector, so no power cut tears it.
+            Err(SuperblockError::Damaged) => {
+                report.add(Finding::damage(place, What::Superblock, "not as written"));
+            }
             Err(error) => report.add(Finding::damage(place, What::Superblock, error)),
         }
     }
@@ -113,7 +125,11 @@ impl Region {
     }
 }
 
-fn log(superblock: &Superblock, report: &mut Report) -> Result<(), DiskError> {
+fn log(
+    superblock: &Superblock,
+    restored: &mut BTreeSet<u64>,
+    report: &mut Report,
+) -> Result<(), DiskError> {
     // The region is read in whole blocks.
     let start = superblock.redo / BLOCK * BLOCK;
     let mut region = Region {
@@ -123,7 +139,7 @@ fn log(superblock: &Superblock, report: &mut Report) -> Result<(), DiskError> {
         bytes: Vec::new(),
     };
     let durable = pg_wal_port::is_open().then(pg_wal_port::flushed);
-    let (end, epoch) = records(superblock, &mut region, durable, report)?;
+    let (end, epoch) = records(superblock, &mut region, durable, restored, report)?;
     if let Some(durable) = durable {
         // A checkpoint may have freed what was being read.
         let freed = pg_wal_port::superblock().is_some_and(|now| now.redo > superblock.redo);
@@ -141,6 +157,7 @@ fn records(
     superblock: &Superblock,
     region: &mut Region,
     durable: Option<Lsn>,
+    restored: &mut BTreeSet<u64>,
     report: &mut Report,
 ) -> Result<(Lsn, u32), DiskError> {
     let mut at = superblock.redo;
@@ -155,8 +172,12 @@ fn records(
             Parsed::More(_) | Parsed::Nothing => break,
             Parsed::Record(record) => {
                 report.looked.records += 1;
-                if Body::parse(record.body(), record.blocks()).is_none() {
-                    report.add(Finding::damage(Place::Log(Lsn(at)), What::Record, ""));
+                match Body::parse(record.body(), record.blocks()) {
+                    Some(body) => {
+                        let whole = body.blocks().iter().filter(|b| b.how != How::Change);
+                        restored.extend(whole.map(|b| b.page.pack()));
+                    }
+                    None => report.add(Finding::damage(Place::Log(Lsn(at)), What::Record, "")),
                 }
                 epoch = record.epoch();
                 at = record.end();

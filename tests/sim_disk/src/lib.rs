@@ -51,7 +51,11 @@ struct Inner {
     on_the_way: BTreeMap<u64, (u64, Vec<u8>)>,
     next: u64,
     rates: Rates,
+    /// Requests that fail leave traces; without, nothing is done of them.
+    messy: bool,
     random: Random,
+    /// Told of every request that ends.
+    trace: Option<fn(core::fmt::Arguments<'_>)>,
 }
 
 /// How many requests the disk has done.
@@ -102,7 +106,9 @@ impl SimDisk {
             on_the_way: BTreeMap::new(),
             next: 0,
             rates: Rates::default(),
+            messy: false,
             random: Random::new(0),
+            trace: None,
         };
         SimDisk {
             inner: Arc::new(Mutex::new(inner)),
@@ -190,6 +196,11 @@ impl SimDisk {
         lock(&self.inner).media.damage(offset, bytes);
     }
 
+    /// Lets `trace` be told of every request that ends.
+    pub fn set_trace(&self, trace: fn(core::fmt::Arguments<'_>)) {
+        lock(&self.inner).trace = Some(trace);
+    }
+
     /// What was done.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -243,7 +254,7 @@ impl Inner {
             }
             (Op::Read, Some(data)) => {
                 self.counts.reads += 1;
-                image::copy_to(self.media.current().bytes(range), data);
+                image::copy_to(&self.media.current().bytes(range), data);
             }
             (Op::Write, Some(data)) => {
                 self.counts.writes += 1;
@@ -315,7 +326,17 @@ impl BlockDevice for SimDisk {
 
 /// Does a request and ends it, memory first.
 fn finish(inner: &Mutex<Inner>, request: Request) {
-    let outcome = lock(inner).perform(&request);
+    let (outcome, trace) = {
+        let mut inner = lock(inner);
+        (inner.perform(&request), inner.trace)
+    };
+    if let Some(trace) = trace {
+        let len = request.data.as_ref().map_or(0, DmaBytes::len_of);
+        let (op, at) = (request.op, request.offset);
+        trace(format_args!(
+            "{op:?} of {len} at {at:#x}: outcome {outcome}"
+        ));
+    }
     let Request { data, done, .. } = request;
     drop(data);
     done.complete(outcome);

@@ -24,7 +24,11 @@ impl SimDisk {
     /// runs in: done after a while, in any order.
     #[must_use]
     pub fn simulated(mut self, seed: u64) -> Self {
-        lock(&self.inner).random = Random::new(seed);
+        {
+            let mut inner = lock(&self.inner);
+            inner.random = Random::new(seed);
+            inner.messy = true;
+        }
         self.simulated = true;
         self
     }
@@ -58,6 +62,9 @@ impl Inner {
 
     /// What a failed request leaves behind.
     pub(crate) fn fail(&mut self, request: &Request) {
+        if !self.messy {
+            return;
+        }
         match (request.op, &request.data) {
             (Op::Write | Op::WriteDurable, Some(data)) => {
                 let bytes = image::copy_from(data);

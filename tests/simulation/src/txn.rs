@@ -237,13 +237,7 @@ impl<'w> Txn<'w> {
         Ok(())
     }
 
-    fn compare_all(
-        &mut self,
-        table: Table,
-        rows: &Rows,
-        within: impl Fn(&Key) -> bool,
-        how: &str,
-    ) {
+    fn compare_all(&mut self, table: Table, rows: &Rows, within: impl Fn(&Key) -> bool, how: &str) {
         let mut keys: Vec<Key> = self.keys(table).into_iter().filter(within).collect();
         keys.extend(rows.keys().map(|id| (table.0, *id)));
         keys.sort_unstable();
@@ -403,7 +397,10 @@ impl<'w> Txn<'w> {
             return Ok(false);
         }
         let model = &self.world.model;
-        say!("commit of {:?}", changes.values().map(|c| c.tag).collect::<Vec<_>>());
+        say!(
+            "commit of {:?}",
+            changes.values().map(|c| c.tag).collect::<Vec<_>>()
+        );
         let asked = lock(model).ask(changes);
         let no = asked.unwrap_or_else(|what| log::fail(format_args!("commit: {what}")));
         match self.tx.commit() {

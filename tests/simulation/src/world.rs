@@ -173,12 +173,20 @@ impl World {
 
     /// Lets requests fail as the plan says, or not at all.
     pub fn set_faults(&self, on: bool) {
-        let rates = if on { self.plan.rates } else { Rates::default() };
+        let rates = if on {
+            self.plan.rates
+        } else {
+            Rates::default()
+        };
         self.disk.set_rates(rates);
     }
 
     /// Starts the cells and opens the database; none when the disk dies.
     pub fn boot(&self) -> Option<OpenReport> {
+        if log::is_verbose() {
+            self.disk
+                .set_trace(|what| log::line(format_args!("disk: {what}")));
+        }
         self.disk.install();
         let options = Options::parse(&self.plan.options);
         let mut report = None;
@@ -214,7 +222,8 @@ impl World {
                 Err(_) if self.disk.is_dead() => return None,
                 Err(error) if self.has_faults() => say!("not opened: {error}"),
                 Err(error) => {
-                    if let pg_buffer_port::OpenError::Buffer(BufferError::Corrupt { page }) = error {
+                    if let pg_buffer_port::OpenError::Buffer(BufferError::Corrupt { page }) = error
+                    {
                         say_records(page);
                     }
                     log::fail(format_args!("the database does not open: {error}"))
@@ -252,6 +261,7 @@ impl World {
             Stop::Storage(BufferError::OutOfMemory) => dead || plan.rates.write > 0,
             Stop::Log(WalError::Full) => plan.tight || dead || plan.rates.write > 0,
             Stop::Log(WalError::Failed | WalError::NotRunning) => failed,
+            Stop::Log(WalError::NotWritten) => dead || self.has_faults(),
             Stop::Storage(_) | Stop::Log(_) => false,
         };
         must!(fine, "{doing}: {stop:?}");

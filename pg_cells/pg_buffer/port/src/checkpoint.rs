@@ -38,6 +38,10 @@ pub fn shut_down() -> Result<(), BufferError> {
 
 fn make(pool: &'static PoolState, clean: bool) -> Result<(), BufferError> {
     let _baton = pool.checkpoint_baton.take();
+    make_alone(pool, clean).inspect_err(|_| pg_wal_port::checkpoint_failed())
+}
+
+fn make_alone(pool: &'static PoolState, clean: bool) -> Result<(), BufferError> {
     let redo = pg_wal_port::begin_checkpoint()?;
     write_before(pool, redo)?;
     // Pages written since the last flush count as clean, and may have left the

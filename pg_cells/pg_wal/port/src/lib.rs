@@ -21,7 +21,8 @@ mod state;
 mod types;
 
 pub use disk::{
-    DiskOpenError, begin_checkpoint, finish_checkpoint, give_up, open_disk, start_log,
+    DiskOpenError, begin_checkpoint, checkpoint_failed, finish_checkpoint, give_up, open_disk,
+    start_log,
 };
 pub use flush::{FlushBatch, FlushStep, flush};
 pub use pg_page::superblock::Superblock;
@@ -142,7 +143,8 @@ fn soft_limit(size: u64) -> u64 {
 /// frees the log needs them.
 ///
 /// # Errors
-/// When the log takes no records.
+/// When the log takes no records; [`WalError::Full`] when a checkpoint has failed
+/// meanwhile: what is left of the region may still do.
 #[inline]
 pub fn wait_for_space() -> Result<(), WalError> {
     let state = state::state()?;
@@ -155,9 +157,14 @@ pub fn wait_for_space() -> Result<(), WalError> {
 
 #[cold]
 fn wait_slowly(state: &'static WalState) -> Result<(), WalError> {
+    let failed = || state.checkpoints_failed.load(Ordering::SeqCst);
+    let before = failed();
     state.space.wait_until(|| {
         if let Err(error) = state.check() {
             return Some(Err(error));
+        }
+        if failed() != before {
+            return Some(Err(WalError::Full));
         }
         if state.used() <= soft_limit(state.size.load(Ordering::Relaxed)) {
             return Some(Ok(()));

@@ -9,7 +9,7 @@ use port::{HandoverError, State};
 use sync::{Completion, Mutex, SpinLock, WaitQueue};
 
 /// The schema of [`WalState`].
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 pub(crate) static STATE: StaticRef<WalState> = StaticRef::new();
 
@@ -50,6 +50,8 @@ pub struct WalState {
     pub open: AtomicBool,
     /// A write failed.
     pub failed: AtomicBool,
+    /// How many checkpoints have failed.
+    pub checkpoints_failed: AtomicU64,
     /// Those who wait for a checkpoint to free the log.
     pub space: WaitQueue,
     /// Whoever makes checkpoints, waiting for a reason.
@@ -79,6 +81,7 @@ impl WalState {
             epoch: AtomicU32::new(0),
             open: AtomicBool::new(false),
             failed: AtomicBool::new(false),
+            checkpoints_failed: AtomicU64::new(0),
             space: WaitQueue::new(),
             pressure: WaitQueue::new(),
             superblock: Mutex::new(None),

@@ -25,6 +25,8 @@ pub enum WalError {
     /// Stop: a write to the log failed. Until the next start nothing is durable
     /// any more, so nothing may be acknowledged.
     Failed,
+    /// Retry: the superblock could not be written; the log goes on.
+    NotWritten,
     /// Undo and retry: the log region is full, and no checkpoint has freed it.
     Full,
     /// Give up: the record is larger than the log takes.
@@ -38,6 +40,7 @@ impl core::fmt::Display for WalError {
         f.write_str(match self {
             WalError::NotRunning => "the log is not running",
             WalError::Failed => "the log could not be written",
+            WalError::NotWritten => "the superblock could not be written",
             WalError::Full => "the log is full",
             WalError::TooLarge => "the log record is too large",
             WalError::OutOfMemory => "out of memory",
