@@ -72,13 +72,16 @@ usage: cargo run -- [COMMAND]
       --out FILE             the JSON, also of some rows only
   trial KIND [OPTIONS]       do something to a system under pgbench's load and
                              check what was promised; writes bench/trial-KIND.json
-      KIND                   swaps, kills, crashes
-      --seconds N  --clients N  --scale N of pgbench (60, 8, 10)
+      KIND                   swaps, kills, crashes, faults
+      --seconds N  --clients N  --scale N of the load (60, 8, 10; faults: 2)
       --mixed                clients on all three modes of the protocol
       --seed N               decides moments, order and choice (1)
-      --times N              kills (5), swaps (10) or crashes (1) of each cell
+      --times N              kills (5), swaps (10) or crashes (1) of each cell,
+                             faults in all (200)
       --cells LIST|all       which cells, separated by commas
-      --faults LIST          kinds of crashes: panic,null,divide,opcode,stack,loop
+      --faults LIST          kinds: panic,null,wild,divide,opcode,stack,loop,
+                             execute,relock,wait,memory; and for faults also
+                             text,skip,data,word,state
       --memory SIZE (2G)     --out FILE    --no-build
 ";
 

@@ -63,7 +63,7 @@ impl Damage {
         let bit = random.below(8);
         let byte = self.0.read(at)?;
         let done = self.0.write(at, byte ^ 1 << bit);
-        done.then(|| format!("bit {bit} of {}\n", place(at)))
+        done.then(|| format!("bit {bit} at {}\n", place(at)))
     }
 
     /// A bit of a function; each byte of code is as likely as any other.
@@ -158,9 +158,17 @@ fn is_start(cell: &Loaded, offset: usize) -> bool {
     behind || cell.functions.iter().any(starts)
 }
 
+/// The function at an address, or the offset in the cell, for data.
 fn place(address: usize) -> String {
+    let Some(cell) = NAMESPACE.by_address(address) else {
+        return format!("{address:#x}");
+    };
+    let offset = address - cell.start;
+    let code = cell.functions.last();
     match NAMESPACE.describe(address) {
-        Some(place) => format!("{address:#x} {place}"),
-        None => format!("{address:#x}"),
+        Some(place) if code.is_some_and(|f| offset < (f.offset + f.size) as usize) => {
+            format!("{address:#x} {place}")
+        }
+        _ => format!("{address:#x} {} + {offset:#x}", cell.name),
     }
 }
