@@ -46,6 +46,7 @@ struct Inner {
     /// Requests until the power fails.
     fuse: Option<u64>,
     dead: bool,
+    died_at: u64,
     counts: Counts,
     /// Writes handed over and not done, by number: where and what.
     on_the_way: BTreeMap<u64, (u64, Vec<u8>)>,
@@ -102,6 +103,7 @@ impl SimDisk {
             faults: Vec::new(),
             fuse: None,
             dead: false,
+            died_at: 0,
             counts: Counts::default(),
             on_the_way: BTreeMap::new(),
             next: 0,
@@ -168,6 +170,13 @@ impl SimDisk {
         lock(&self.inner).dead
     }
 
+    /// When the power failed, if it has (ns).
+    #[must_use]
+    pub fn died_at(&self) -> Option<u64> {
+        let inner = lock(&self.inner);
+        inner.dead.then_some(inner.died_at)
+    }
+
     /// No request is done from now on; of the writes on the way some sectors may
     /// be on the medium.
     pub fn kill(&self) {
@@ -177,6 +186,11 @@ impl SimDisk {
     /// Lets requests that touch a place fail.
     pub fn inject(&self, fault: Fault) {
         lock(&self.inner).faults.push(fault);
+    }
+
+    /// No injected fault is left.
+    pub fn heal(&self) {
+        lock(&self.inner).faults.clear();
     }
 
     /// What the disk may hold after a power failure at this moment.
@@ -223,8 +237,7 @@ impl Inner {
         let hit = |f: &&mut Fault| {
             f.op == request.op
                 && f.times > 0
-                && f.range.start < range.end
-                && range.start < f.range.end
+                && (f.op == Op::Flush || (f.range.start < range.end && range.start < f.range.end))
         };
         if let Some(fault) = self.faults.iter_mut().find(hit) {
             fault.times -= 1;

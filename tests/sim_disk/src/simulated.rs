@@ -42,6 +42,9 @@ impl SimDisk {
 impl Inner {
     /// The power fails: what was on the way may have arrived in part.
     pub(crate) fn die(&mut self) {
+        if !self.dead {
+            self.died_at = task_port::now();
+        }
         self.dead = true;
         for (offset, bytes) in core::mem::take(&mut self.on_the_way).into_values() {
             if offset + bytes.len() as u64 <= self.media.current().len() {

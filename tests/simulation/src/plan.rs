@@ -36,6 +36,8 @@ pub struct Plan {
     pub rates: Rates,
     /// The disk is so small that it fills.
     pub tight: bool,
+    /// Some commits do not wait for the disk.
+    pub lazy: bool,
     /// Cells are swapped meanwhile.
     pub swaps: bool,
     /// The power may fail in recovery, too.
@@ -49,7 +51,7 @@ impl Plan {
         let mut random = Random::new(seed.wrapping_mul(0x2545_F491_4F6C_DD1D) ^ 0x51);
         let mut one_in = |n: u64| random.below(n) == 0;
         let (tight, swaps, faulty) = (one_in(6), one_in(2), one_in(3));
-        let (recovery_cuts, flaky_log) = (one_in(3), one_in(4));
+        let (recovery_cuts, flaky_log, lazy) = (one_in(3), one_in(4), one_in(3));
         let mut pick = |from: &[u64]| from[random.below(from.len() as u64) as usize];
         let rates = Rates {
             read: if faulty { pick(&[0, 50, 300]) } else { 0 },
@@ -101,6 +103,7 @@ impl Plan {
             lives,
             rates,
             tight,
+            lazy,
             swaps,
             recovery_cuts,
         }

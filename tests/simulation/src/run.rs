@@ -88,7 +88,6 @@ fn start(mut world: World, random: &mut Random, starts: &mut u64) -> World {
             world = world.with_disk(image, random.next_u64());
         }
         *starts += 1;
-        lock(&world.model).restart();
         if world.plan.recovery_cuts && random.below(3) == 0 {
             world.disk.fail_after(1 + random.below(60));
         }
@@ -132,6 +131,7 @@ fn live(world: &Arc<World>, end: End, seed: u64) {
             world.stop.store(true, Ordering::SeqCst);
         }
     }
+    world.over_at.store(task_port::now(), Ordering::SeqCst);
     say!("the end of this life is near");
     for task in &tasks {
         simulate::join(task);
@@ -151,7 +151,7 @@ fn end_orderly(world: &World, end: End) -> bool {
     if let Err(error) = pg_buffer_port::shut_down() {
         must!(world.disk.is_dead(), "shut down: {error}");
     }
-    let loops = ["checkpointer", "page writer", "page reader"];
+    let loops = ["checkpointer", "page writer", "page reader", "log writer"];
     let ended = || !simulate::tasks().iter().any(|t| loops.contains(&&t[..]));
     must!(world.await_rest(ended), "background tasks do not end");
     true

@@ -10,6 +10,7 @@ use crate::{
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_buffer_port::MiniTx;
+use pg_wal_port::Durability;
 
 /// What a transaction sees of others that commit while it runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -36,6 +37,7 @@ pub struct Transaction {
     read_only: bool,
     cancel: CancelToken,
     limits: Limits,
+    durability: Durability,
     command: CommandId,
     /// Whether the command has changed rows, so that the next one needs another
     /// number to see them.
@@ -92,6 +94,7 @@ impl Transaction {
                 lock_timeout: 0,
                 deadlock_timeout: 1_000_000_000,
             },
+            durability: Durability::Flushed,
             command: CommandId(0),
             command_used: false,
             snapshot: None,
@@ -122,6 +125,7 @@ impl Transaction {
             read_only: self.read_only,
             cancel: self.cancel.clone(),
             limits: self.limits,
+            durability: self.durability,
             command: self.command,
             command_used: self.command_used,
             snapshot: self.snapshot.clone(),
@@ -170,6 +174,11 @@ impl Transaction {
     /// Looks for a deadlock when a wait has lasted `ns` nanoseconds.
     pub fn set_deadlock_timeout(&mut self, ns: u64) {
         self.limits.deadlock_timeout = ns;
+    }
+
+    /// Says what its commit waits for.
+    pub fn set_durability(&mut self, durability: Durability) {
+        self.durability = durability;
     }
 
     /// Its isolation level.
@@ -476,7 +485,8 @@ impl Transaction {
         wait::finish(reply, self.proc, self.limits, &self.cancel)
     }
 
-    /// Commits: durable when it returns. Nothing is written when the transaction
+    /// Commits: durable when it returns, or as [`Transaction::set_durability`]
+    /// says. Nothing is written when the transaction
     /// wrote nothing.
     ///
     /// # Errors
@@ -490,7 +500,7 @@ impl Transaction {
         if !xids.is_empty() {
             let lsn = self.log_commit(&xids)?;
             self.logged = true;
-            if let Err(error) = pg_wal_port::flush(lsn) {
+            if let Err(error) = pg_wal_port::settle(lsn, self.durability) {
                 self.ended = true;
                 return Err(error.into());
             }

@@ -229,6 +229,7 @@ pub fn start_log(end: Lsn, highest_xid: u64) -> Result<Lsn, WalError> {
         }
         state.epoch.store(superblock.epoch, Ordering::SeqCst);
     }
+    state.lazy.reset();
     state.failed.store(false, Ordering::SeqCst);
     state.open.store(true, Ordering::SeqCst);
     Ok(Lsn(start))

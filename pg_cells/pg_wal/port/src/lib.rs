@@ -15,6 +15,7 @@ extern crate alloc;
 
 mod disk;
 mod flush;
+mod lazy;
 mod reader;
 pub mod record;
 mod state;
@@ -25,10 +26,11 @@ pub use disk::{
     start_log,
 };
 pub use flush::{FlushBatch, FlushStep, flush};
+pub use lazy::{Lazy, is_durable_so_far, settle};
 pub use pg_page::superblock::Superblock;
 pub use reader::{LogReader, ReadError};
 pub use state::{Insert, SCHEMA, WalState};
-pub use types::{Lsn, WalError, WalStats};
+pub use types::{Durability, Lsn, WalError, WalStats};
 
 use core::sync::atomic::Ordering;
 use port::{Component, Port};

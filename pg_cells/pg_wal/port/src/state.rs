@@ -1,6 +1,6 @@
 //! The log's state: what a swap hands over.
 
-use crate::{Lsn, WalError};
+use crate::{Lazy, Lsn, WalError};
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use frame::{IoBuffer, Ring, StaticRef};
@@ -58,6 +58,8 @@ pub struct WalState {
     pub pressure: WaitQueue,
     /// The superblock as last written.
     pub superblock: Mutex<Option<Superblock>>,
+    /// Commits acknowledged before they are durable.
+    pub lazy: Lazy,
     /// Flushes done, for statistics.
     pub flushes: AtomicU64,
     /// Records appended, for statistics.
@@ -85,6 +87,7 @@ impl WalState {
             space: WaitQueue::new(),
             pressure: WaitQueue::new(),
             superblock: Mutex::new(None),
+            lazy: Lazy::default(),
             flushes: AtomicU64::new(0),
             records: AtomicU64::new(0),
         }

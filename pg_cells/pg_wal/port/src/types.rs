@@ -48,6 +48,22 @@ impl core::fmt::Display for WalError {
     }
 }
 
+/// What an acknowledged commit waits for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Durability {
+    /// Its record is durable: nothing acknowledged is ever lost.
+    #[default]
+    Flushed,
+    /// No commit is acknowledged while one acknowledged more than a second earlier
+    /// is not durable: a power cut costs the commits of one second at most, also on
+    /// a disk that has become slow.
+    Second,
+    /// Nothing. The log is written every 50 ms without being asked, so a power cut
+    /// costs what was committed since the write before the last began: 100 ms on
+    /// a disk that keeps up, more on one that does not.
+    Off,
+}
+
 /// What the log has done and holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct WalStats {
