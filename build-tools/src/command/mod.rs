@@ -61,6 +61,8 @@ usage: cargo run -- [COMMAND]
       --boots N              images that are booted too (5)
       --keep DIR             keep the recording   --recorded DIR  use one
       --only N               this image alone     --out FILE  the JSON
+      --fresh                from the first boot on, formatting included
+      --lying                a disk that ignores force: losses must show
   bench [OPTIONS]            measure; prints a table, writes bench/results.json
       --only ROWS            boot, inside, swap, echo, pgbench, logic, insns
       --repeat N             (5)         --no-build
