@@ -38,7 +38,7 @@ impl Cell {
             payload: self
                 .object
                 .as_ref()
-                .map(|object| object.bytes.clone())
+                .map(|object| object.packed.clone())
                 .unwrap_or_default(),
         }
     }

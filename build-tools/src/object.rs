@@ -3,7 +3,8 @@
 //! An rlib of one codegen unit holds one object with a section per function.
 //! `ld -r` gathers them into about a dozen; hidden symbols become local, so
 //! that the cell's globals are exactly what others may link to. What the
-//! loader cannot handle is refused here, with the symbol's name.
+//! loader cannot handle is refused here, with the symbol's name. Then the object
+//! is packed, into what the archive holds (`cell_object`).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,6 +23,8 @@ use crate::unwind_index;
 
 /// Raised when the steps below change, so that cached objects are made anew.
 const CACHE_VERSION: &str = "2";
+/// Raised when packing changes.
+const PACK_VERSION: &str = "1";
 
 /// Relocations the loader knows.
 const RELOCATIONS: [u32; 7] = [
@@ -38,14 +41,16 @@ const RELOCATIONS: [u32; 7] = [
 pub struct Object {
     /// The ELF file.
     pub bytes: Vec<u8>,
+    /// The same as the archive holds it; empty until [`Object::pack`].
+    pub packed: Vec<u8>,
     /// Global symbols it defines.
     pub defined: BTreeSet<String>,
     /// Symbols it needs from elsewhere; weak ones are not among them.
     pub undefined: BTreeSet<String>,
 }
 
-/// Turns an rlib into an object; `None` when nothing in it is worth loading.
-/// The work is kept in a cache, keyed by the rlib's content.
+/// Turns an rlib into an object, not packed yet; `None` when nothing in it is worth
+/// loading. The work is kept in a cache, keyed by the rlib's content.
 pub fn make(paths: &Paths, rlib: &Path) -> Result<Option<Object>> {
     let content = std::fs::read(rlib).with_context(|| rlib.display().to_string())?;
     let mut key = content.clone();
@@ -65,6 +70,27 @@ pub fn make(paths: &Paths, rlib: &Path) -> Result<Option<Object>> {
         return Ok(None);
     }
     inspect(bytes).with_context(|| rlib.display().to_string())
+}
+
+impl Object {
+    /// Packs the object of the crate `name`, or takes the packed one from the cache.
+    pub fn pack(&mut self, paths: &Paths, name: &str) -> Result<()> {
+        let mut key = cell_archive::payload_digest(&self.bytes).to_vec();
+        key.extend_from_slice(name.as_bytes());
+        key.extend_from_slice(PACK_VERSION.as_bytes());
+        let key = cell_archive::digest(&key);
+        let cached = cache(paths, &key, "cell");
+        self.packed = match std::fs::read(&cached) {
+            Ok(bytes) => bytes,
+            Err(_) => {
+                let bytes = cell_object::pack::pack(&self.bytes, name)
+                    .with_context(|| format!("cannot pack the object of {name}"))?;
+                write_if_changed(&cached, &bytes)?;
+                bytes
+            }
+        };
+        Ok(())
+    }
 }
 
 /// The place of a cached result.
@@ -221,6 +247,7 @@ fn inspect(bytes: Vec<u8>) -> Result<Option<Object>> {
     drop(elf);
     Ok(Some(Object {
         bytes,
+        packed: Vec::new(),
         defined,
         undefined,
     }))

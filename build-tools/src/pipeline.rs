@@ -31,7 +31,11 @@ pub struct Parts {
 
 /// Compiles all crates and links the boot image.
 pub fn prepare(paths: &Paths) -> Result<Parts> {
-    let keys = Keys::load(paths)?;
+    prepare_with(paths, Keys::load(paths)?)
+}
+
+/// The same, signed with keys from elsewhere.
+pub fn prepare_with(paths: &Paths, keys: Keys) -> Result<Parts> {
     let toolchain = Toolchain::prepare(paths)?;
     let graph = Graph::load(paths, &toolchain)?;
     let rlibs = compile(paths, &toolchain, &graph, &keys.public)?;
@@ -66,7 +70,8 @@ pub fn prepare(paths: &Paths) -> Result<Parts> {
             continue;
         }
         cell.object = object::make(paths, rlib)?;
-        if cell.object.is_some() {
+        if let Some(object) = &mut cell.object {
+            object.pack(paths, &package.krate)?;
             cell.kind = EntryKind::Cell;
         } else if package.is_member {
             cell.kind = EntryKind::CodelessCrate;

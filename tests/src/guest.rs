@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use cell_archive::Archive;
 use mitos::client::{self, ClientError};
 use mitos::instance::Instance;
 use mitos::machine::Config;
+use mitos::running::Running;
 use mitos::vm::{End, Vm, free_port, make_disk};
 use mitos::{pipeline, push};
 
@@ -178,11 +178,9 @@ impl Guest {
     /// The signed archive that [`Guest::push`] would send.
     pub fn pack(&self, cells: &[&str]) -> Vec<u8> {
         let parts = pipeline::prepare(crate::image()).expect("the image was built before");
-        let booted =
-            std::fs::read(self.instance().archive()).expect("the guest was booted from it");
-        let booted = Archive::parse(&booted).expect("the guest was booted from it");
+        let running = Running::ask(self.instance()).expect("the guest answers");
         let names: Vec<String> = cells.iter().map(|cell| cell.to_string()).collect();
-        push::plan(&parts, &booted, &names)
+        push::plan(&parts, &running, &names)
             .expect("the test names cells")
             .archive
     }

@@ -1,5 +1,6 @@
 //! The host's stand-in for a CPU: a thread with a small number.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -16,6 +17,19 @@ pub fn id() -> usize {
 /// How many CPUs run.
 pub fn count() -> usize {
     4
+}
+
+/// Whether this is an interrupt handler; never on the host.
+#[inline]
+pub fn in_interrupt() -> bool {
+    false
+}
+
+/// Whether the CPU has nothing to run: always, as a host's thread takes no CPU from
+/// another.
+#[inline]
+pub fn is_idle() -> bool {
+    true
 }
 
 /// Disables preemption; nothing to do on the host.
@@ -36,8 +50,18 @@ pub fn irq_disable() -> bool {
 #[inline]
 pub fn irq_enable() {}
 
+static RELAX: OnceLock<fn() -> bool> = OnceLock::new();
+
+/// Lets `hook` do the rounds of spinning waits, where it answers true: of threads
+/// that a simulation schedules.
+pub fn set_relax(hook: fn() -> bool) {
+    RELAX.get_or_init(|| hook);
+}
+
 /// One round of a spinning wait.
 #[inline]
 pub fn relax() {
-    std::thread::yield_now();
+    if !RELAX.get().is_some_and(|hook| hook()) {
+        std::thread::yield_now();
+    }
 }

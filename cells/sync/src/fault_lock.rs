@@ -65,6 +65,7 @@ impl<T> FaultLock<T> {
 
 impl Raw {
     fn try_take(&self) -> bool {
+        task_port::interleave();
         !self.locked.swap(true, Ordering::SeqCst)
     }
 

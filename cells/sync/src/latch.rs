@@ -30,6 +30,7 @@ impl RwLatch {
     /// Takes the latch for reading if no writer has it or waits for it.
     #[inline]
     pub fn try_read(&self) -> bool {
+        task_port::interleave();
         let mut state = self.state.load(Ordering::Relaxed);
         while state & (WRITER | WRITER_WAITS) == 0 {
             match self.state.compare_exchange_weak(
@@ -56,6 +57,7 @@ impl RwLatch {
     /// Takes the latch for writing if it is free.
     #[inline]
     pub fn try_write(&self) -> bool {
+        task_port::interleave();
         let state = self.state.load(Ordering::Relaxed);
         state & (WRITER | READERS) == 0
             && self
@@ -88,6 +90,7 @@ impl RwLatch {
         if before & (READERS | WRITER_WAITS) == WRITER_WAITS | 1 {
             self.queue.wake_all();
         }
+        task_port::interleave();
     }
 
     /// Gives back the write latch.
@@ -96,6 +99,7 @@ impl RwLatch {
         let before = self.state.swap(0, Ordering::SeqCst);
         debug_assert!(before & WRITER != 0);
         self.queue.wake_all();
+        task_port::interleave();
     }
 
     /// Turns the caller's read latch into the write latch if nobody else reads.

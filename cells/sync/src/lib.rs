@@ -11,7 +11,8 @@
 //! | [`Completion`] | sleeping | the end of one piece of work: the wait token of ports |
 //! | [`channel`] | sleeping | messages between tasks |
 //!
-//! All of them work unchanged on the host, where tasks are threads.
+//! All of them work unchanged on the host, where tasks are threads. They mark
+//! the places where a simulation lets another task run.
 #![cfg_attr(mitos, no_std)]
 
 extern crate alloc;

@@ -45,6 +45,7 @@ impl<T: ?Sized> Mutex<T> {
 
     /// Takes the mutex if it is free.
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        task_port::interleave();
         (!self.locked.swap(true, Ordering::SeqCst)).then(|| MutexGuard { mutex: self })
     }
 
@@ -73,6 +74,7 @@ impl<T: ?Sized> Drop for MutexGuard<'_, T> {
     fn drop(&mut self) {
         self.mutex.locked.store(false, Ordering::SeqCst);
         self.mutex.waiters.wake_one();
+        task_port::interleave();
     }
 }
 

@@ -62,6 +62,7 @@ macro_rules! spinning_lock {
             /// Waits for the lock by spinning.
             #[inline]
             pub fn lock(&self) -> $guard<'_, T> {
+                task_port::interleave();
                 let hold = <$hold>::new();
                 self.0.acquire();
                 $guard {
@@ -73,6 +74,7 @@ macro_rules! spinning_lock {
             /// Takes the lock if it is free.
             #[inline]
             pub fn try_lock(&self) -> Option<$guard<'_, T>> {
+                task_port::interleave();
                 let hold = <$hold>::new();
                 self.0.try_acquire().then(|| $guard {
                     lock: &self.0,
@@ -107,6 +109,7 @@ macro_rules! spinning_lock {
             #[inline]
             fn drop(&mut self) {
                 self.lock.locked.store(false, Ordering::Release);
+                task_port::interleave();
             }
         }
 

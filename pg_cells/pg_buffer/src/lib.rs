@@ -37,10 +37,17 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
         None => {
             let bytes = birth.options().bytes("buffers").unwrap_or(BUFFERS);
             let frames = (bytes / PAGE_SIZE as u64).clamp(MIN_FRAMES, 1 << 24);
-            let state = PoolState::obtain(frames as u32)
-                .map_err(|error| BirthError::Missing(format!("{error}")))?;
+            let state = PoolState::obtain(frames as u32).map_err(|_| {
+                BirthError::Missing(format!(
+                    "no memory for {} MiB of buffers; give the machine 256 MiB at least, \
+                     or boot with a smaller buffers=SIZE",
+                    bytes >> 20
+                ))
+            })?;
             let log_size = birth.options().bytes("log_size").unwrap_or(0);
             state.log_size.store(log_size, Ordering::SeqCst);
+            let overwrite = birth.options().get("disk") == Some("overwrite");
+            state.overwrite.store(overwrite, Ordering::SeqCst);
             state
         }
     };

@@ -193,16 +193,12 @@ fn show(session: &mut Session, name: Option<&str>, target: Target<'_>) -> Result
         Some(name) => {
             let value = settings::show_in(session, name)?;
             let columns = vec![text_column(&shown_name(name))];
-            (columns, vec![vec![Datum::from(value.as_str())]])
+            (columns, vec![vec![Datum::from(&*value)]])
         }
         None => {
             let rows = settings::SETTINGS.iter().map(|s| {
                 let value = settings::show_in(session, s.name).unwrap_or_default();
-                vec![
-                    Datum::from(s.name),
-                    Datum::from(value.as_str()),
-                    Datum::from(""),
-                ]
+                vec![Datum::from(s.name), Datum::from(&*value), Datum::from("")]
             });
             let columns = ["name", "setting", "description"].map(text_column);
             (columns.into(), rows.collect())
@@ -250,12 +246,12 @@ fn prepare(session: &mut Session, name: &str, types: &[Oid], sql: &str) -> Resul
     let ready = Arc::new(ready::plan_text(session, sql, types)?);
     let statement = Statement {
         sql: Arc::from(sql),
-        declared: types.to_vec(),
+        declared: Arc::from(types),
         ready,
         from_sql: true,
         made: session.statement_start,
     };
-    session.statements.insert(name.to_string(), statement);
+    session.statements.insert(name, statement);
     Ok(())
 }
 
@@ -297,7 +293,7 @@ fn execute(
                 session,
                 &statement.ready,
                 &statement.sql,
-                &statement.declared,
+                ready::Declared::Types(&statement.declared),
             )?;
             if let Some(kept) = session.statements.get_mut(name) {
                 kept.ready = Arc::clone(&fit);

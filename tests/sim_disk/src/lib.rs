@@ -7,17 +7,24 @@
 //! reordered and torn. [`SimDisk::fail_after`] lets the power fail in the middle
 //! of a write. Errors can be injected by place.
 //!
-//! Requests are done at once, or by a thread in an order chosen by seed.
+//! Requests are done at once, or by a thread in an order chosen by seed, or, in a
+//! simulation (`task_port::simulate`), as events after a time chosen by the seed.
+//! There, requests can also fail at random ([`Rates`]): a failed write leaves a
+//! mixture of old and new sectors, a failed flush loses some of what was to
+//! become durable.
 
 mod image;
 mod queue;
+mod simulated;
 
 pub use image::{Image, Random, SECTOR};
+pub use simulated::Rates;
 
 use image::Media;
 use nvme_port::{BlockDevice, DEVICE_LOST, DISK, Geometry, IO_ERROR, OK, Op, Request, Urgency};
 use port::{Birth, BirthError, Cell, Component, CrashKind, Options};
 use queue::Queue;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -39,7 +46,17 @@ struct Inner {
     /// Requests until the power fails.
     fuse: Option<u64>,
     dead: bool,
+    died_at: u64,
     counts: Counts,
+    /// Writes handed over and not done, by number: where and what.
+    on_the_way: BTreeMap<u64, (u64, Vec<u8>)>,
+    next: u64,
+    rates: Rates,
+    /// Requests that fail leave traces; without, nothing is done of them.
+    messy: bool,
+    random: Random,
+    /// Told of every request that ends.
+    trace: Option<fn(core::fmt::Arguments<'_>)>,
 }
 
 /// How many requests the disk has done.
@@ -60,6 +77,8 @@ pub struct Counts {
 pub struct SimDisk {
     inner: Arc<Mutex<Inner>>,
     queue: Option<Arc<Queue>>,
+    /// Requests are events of a simulation.
+    simulated: bool,
     geometry: Geometry,
 }
 
@@ -84,11 +103,19 @@ impl SimDisk {
             faults: Vec::new(),
             fuse: None,
             dead: false,
+            died_at: 0,
             counts: Counts::default(),
+            on_the_way: BTreeMap::new(),
+            next: 0,
+            rates: Rates::default(),
+            messy: false,
+            random: Random::new(0),
+            trace: None,
         };
         SimDisk {
             inner: Arc::new(Mutex::new(inner)),
             queue: None,
+            simulated: false,
             geometry,
         }
     }
@@ -143,14 +170,27 @@ impl SimDisk {
         lock(&self.inner).dead
     }
 
-    /// No request is done from now on.
+    /// When the power failed, if it has (ns).
+    #[must_use]
+    pub fn died_at(&self) -> Option<u64> {
+        let inner = lock(&self.inner);
+        inner.dead.then_some(inner.died_at)
+    }
+
+    /// No request is done from now on; of the writes on the way some sectors may
+    /// be on the medium.
     pub fn kill(&self) {
-        lock(&self.inner).dead = true;
+        lock(&self.inner).die();
     }
 
     /// Lets requests that touch a place fail.
     pub fn inject(&self, fault: Fault) {
         lock(&self.inner).faults.push(fault);
+    }
+
+    /// No injected fault is left.
+    pub fn heal(&self) {
+        lock(&self.inner).faults.clear();
     }
 
     /// What the disk may hold after a power failure at this moment.
@@ -168,6 +208,11 @@ impl SimDisk {
     /// Changes bytes behind the system's back: in the cache and on the medium.
     pub fn damage(&self, offset: u64, bytes: &[u8]) {
         lock(&self.inner).media.damage(offset, bytes);
+    }
+
+    /// Lets `trace` be told of every request that ends.
+    pub fn set_trace(&self, trace: fn(core::fmt::Arguments<'_>)) {
+        lock(&self.inner).trace = Some(trace);
     }
 
     /// What was done.
@@ -192,11 +237,15 @@ impl Inner {
         let hit = |f: &&mut Fault| {
             f.op == request.op
                 && f.times > 0
-                && f.range.start < range.end
-                && range.start < f.range.end
+                && (f.op == Op::Flush || (f.range.start < range.end && range.start < f.range.end))
         };
         if let Some(fault) = self.faults.iter_mut().find(hit) {
             fault.times -= 1;
+            self.fail(request);
+            return IO_ERROR;
+        }
+        if self.is_unlucky(request.op) {
+            self.fail(request);
             return IO_ERROR;
         }
         if request.op != Op::Read && self.burn() {
@@ -204,7 +253,7 @@ impl Inner {
             if let (Op::Write | Op::WriteDurable, Some(data)) = (request.op, &request.data) {
                 self.media.write(request.offset, &image::copy_from(data));
             }
-            self.dead = true;
+            self.die();
             return DEVICE_LOST;
         }
         match (request.op, &request.data) {
@@ -218,7 +267,7 @@ impl Inner {
             }
             (Op::Read, Some(data)) => {
                 self.counts.reads += 1;
-                image::copy_to(self.media.current().bytes(range), data);
+                image::copy_to(&self.media.current().bytes(range), data);
             }
             (Op::Write, Some(data)) => {
                 self.counts.writes += 1;
@@ -279,6 +328,7 @@ impl BlockDevice for SimDisk {
             }
             match &self.queue {
                 Some(queue) => queue.push(request),
+                None if self.simulated => simulated::submit(&self.inner, request),
                 None => finish(&self.inner, request),
             }
         }
@@ -289,7 +339,17 @@ impl BlockDevice for SimDisk {
 
 /// Does a request and ends it, memory first.
 fn finish(inner: &Mutex<Inner>, request: Request) {
-    let outcome = lock(inner).perform(&request);
+    let (outcome, trace) = {
+        let mut inner = lock(inner);
+        (inner.perform(&request), inner.trace)
+    };
+    if let Some(trace) = trace {
+        let len = request.data.as_ref().map_or(0, DmaBytes::len_of);
+        let (op, at) = (request.op, request.offset);
+        trace(format_args!(
+            "{op:?} of {len} at {at:#x}: outcome {outcome}"
+        ));
+    }
     let Request { data, done, .. } = request;
     drop(data);
     done.complete(outcome);

@@ -1,5 +1,7 @@
-//! Tasks on the host: threads of the standard library.
+//! Tasks on the host: threads of the standard library, in real time, or as a
+//! simulation has them ([`crate::simulate`]).
 
+use crate::simulate;
 use crate::{Fault, FaultKind, Ledger, SpawnOptions, TaskId};
 use std::boxed::Box;
 use std::cell::RefCell;
@@ -14,7 +16,13 @@ static START: OnceLock<Instant> = OnceLock::new();
 struct Inner {
     id: TaskId,
     name: String,
-    thread: std::thread::Thread,
+    kind: Kind,
+}
+
+enum Kind {
+    Thread(std::thread::Thread),
+    /// Its place in the simulation.
+    Simulated(usize),
 }
 
 /// A task, alive or ended. Cheap to clone.
@@ -47,25 +55,43 @@ impl TaskRef {
 
     /// Lets its current or next [`park`] return.
     pub fn unpark(&self) {
-        self.0.thread.unpark();
+        match &self.0.kind {
+            Kind::Thread(thread) => thread.unpark(),
+            Kind::Simulated(place) => simulate::unpark(*place),
+        }
+    }
+
+    fn new(name: String, kind: Kind) -> Self {
+        TaskRef(Arc::new(Inner {
+            id: TaskId(NEXT.fetch_add(1, Ordering::Relaxed)),
+            name,
+            kind,
+        }))
+    }
+
+    pub(crate) fn place(&self) -> Option<usize> {
+        match &self.0.kind {
+            Kind::Thread(_) => None,
+            Kind::Simulated(place) => Some(*place),
+        }
     }
 }
 
 /// The running task.
 #[must_use]
 pub fn current() -> TaskRef {
+    let simulated = simulate::me();
     CURRENT.with(|c| {
-        c.borrow_mut()
-            .get_or_insert_with(|| {
+        let mut current = c.borrow_mut();
+        match &*current {
+            Some(task) if task.place() == simulated => task.clone(),
+            _ => {
                 let thread = std::thread::current();
                 let name = thread.name().unwrap_or("host").to_string();
-                TaskRef(Arc::new(Inner {
-                    id: TaskId(NEXT.fetch_add(1, Ordering::Relaxed)),
-                    name,
-                    thread,
-                }))
-            })
-            .clone()
+                let kind = simulated.map_or(Kind::Thread(thread), Kind::Simulated);
+                current.insert(TaskRef::new(name, kind)).clone()
+            }
+        }
     })
 }
 
@@ -82,12 +108,18 @@ pub fn with_ledger<R>(f: impl FnOnce(&Ledger) -> R) -> R {
 
 /// Waits for an unpark. May return without one.
 pub fn park() {
-    std::thread::park();
+    match simulate::me() {
+        Some(me) => simulate::park(me, None),
+        None => std::thread::park(),
+    }
 }
 
 /// Waits for an unpark or until the clock shows `deadline` (nanoseconds as
 /// [`now`] counts them).
 pub fn park_until(deadline: u64) {
+    if let Some(me) = simulate::me() {
+        return simulate::park(me, Some(deadline));
+    }
     let left = deadline.saturating_sub(now());
     if left > 0 {
         std::thread::park_timeout(Duration::from_nanos(left));
@@ -96,18 +128,35 @@ pub fn park_until(deadline: u64) {
 
 /// Lets others run.
 pub fn yield_now() {
-    std::thread::yield_now();
+    match simulate::me() {
+        Some(me) => simulate::yield_now(me),
+        None => std::thread::yield_now(),
+    }
+}
+
+/// A place where, in a simulation, another task may run. Does nothing otherwise.
+#[inline]
+pub fn interleave() {
+    if let Some(me) = simulate::me() {
+        simulate::interleave(me);
+    }
 }
 
 /// Nanoseconds since some moment before the first call; never goes back.
 #[must_use]
 pub fn now() -> u64 {
+    if simulate::me().is_some() {
+        return simulate::now();
+    }
     u64::try_from(START.get_or_init(Instant::now).elapsed().as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Microseconds since 1970-01-01 00:00 UTC.
 #[must_use]
 pub fn wall_clock_us() -> i64 {
+    if simulate::me().is_some() {
+        return simulate::wall_clock_us();
+    }
     let since = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap_or_default();
@@ -122,7 +171,10 @@ pub fn list() -> std::vec::Vec<crate::TaskInfo> {
 
 /// Sleeps for `ns` nanoseconds at least.
 pub fn sleep(ns: u64) {
-    std::thread::sleep(Duration::from_nanos(ns));
+    match simulate::me() {
+        Some(me) => simulate::sleep(me, ns),
+        None => std::thread::sleep(Duration::from_nanos(ns)),
+    }
 }
 
 /// Why a task could not be made.
@@ -140,6 +192,9 @@ pub fn spawn(
     options: SpawnOptions,
     body: impl FnOnce() + Send + 'static,
 ) -> Result<TaskRef, SpawnError> {
+    if simulate::is_running() {
+        return spawn_simulated(options, body);
+    }
     let (tx, rx) = std::sync::mpsc::channel();
     std::thread::Builder::new()
         .name(options.name)
@@ -152,6 +207,29 @@ pub fn spawn(
         })
         .map_err(|_| SpawnError::OutOfMemory)?;
     rx.recv().map_err(|_| SpawnError::OutOfMemory)
+}
+
+fn spawn_simulated(
+    options: SpawnOptions,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<TaskRef, SpawnError> {
+    let place = simulate::add(&options.name).ok_or(SpawnError::OutOfMemory)?;
+    let task = TaskRef::new(options.name.clone(), Kind::Simulated(place));
+    let mine = task.clone();
+    std::thread::Builder::new()
+        .name(options.name)
+        .stack_size(options.stack.max(2 << 20))
+        .spawn(move || {
+            CURRENT.with(|c| *c.borrow_mut() = Some(mine));
+            simulate::enter(place);
+            if let Err(fault) = crate::gate(body) {
+                std::eprintln!("task {}: {}", current().name(), fault.message);
+            }
+            simulate::leave(place);
+        })
+        .map_err(|_| SpawnError::OutOfMemory)?;
+    interleave();
+    Ok(task)
 }
 
 /// Runs `body`; a panic in it comes back as a fault. The gate's lower half.

@@ -4,7 +4,8 @@
 //! In the system these calls reach the `task` cell, which [`install`]s itself
 //! here at boot: switching stacks is mechanism that every other part stands on,
 //! so it is linked, not swapped. On the host, threads stand for tasks and
-//! nothing needs to be installed.
+//! nothing needs to be installed; a test can have them scheduled, and time pass,
+//! by a seed (`simulate`).
 //!
 //! Parking is a token, as in `std::thread::park`: an [`TaskRef::unpark`] before
 //! the [`park`] is not lost, and a park may return without one, so every wait
@@ -23,6 +24,8 @@ mod imp;
 #[cfg(mitos)]
 #[path = "kernel.rs"]
 mod imp;
+#[cfg(not(mitos))]
+pub mod simulate;
 
 pub use gate::{Fault, FaultKind, gate, gate_unreported, set_fault_hook};
 pub use held::Held;

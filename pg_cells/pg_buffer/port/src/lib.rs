@@ -38,6 +38,7 @@ mod recover;
 pub mod space;
 mod table;
 mod types;
+mod verify;
 mod write;
 
 pub use background::run_background;
@@ -51,6 +52,7 @@ pub use pool::{Counters, DIRTY, PoolState, SCHEMA, VALID, WRITING};
 pub use recover::{OpenError, OpenReport, open};
 pub use table::PageTable;
 pub use types::{BufferError, BufferStats, FileId, Fork, PageId};
+pub use verify::Verifier;
 
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;

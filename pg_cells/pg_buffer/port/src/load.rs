@@ -19,7 +19,10 @@ pub(crate) fn place(pool: &'static PoolState, tag: u64) -> Result<Pin, BufferErr
     for attempt in 0..PATIENCE {
         let step = BUFFER.enter()?.place(tag)?;
         match step {
-            Place::Pinned(pin) => return Ok(pin),
+            Place::Pinned(pin) => {
+                pool.stirred.wake_one();
+                return Ok(pin);
+            }
             Place::WriteOut(pins) => write_out(pool, pins, Urgency::Normal, Latched::Skip)?,
             Place::Busy => {}
         }
@@ -55,6 +58,7 @@ pub(crate) fn load(pool: &PoolState, pin: Pin, id: PageId) -> Result<(), BufferE
         return Err(BufferError::NoSuchPage { page: id });
     };
     let data = Some(frame.dma());
+    let open = pool.open.load(Ordering::SeqCst);
     let mut loading = Held::new(Loading {
         transfer: None,
         exclusive,
@@ -64,6 +68,10 @@ pub(crate) fn load(pool: &PoolState, pin: Pin, id: PageId) -> Result<(), BufferE
     let outcome = loading.transfer.insert(transfer).wait();
     outcome.map_err(|error| disk_error(error, id))?;
     pool.counters.reads.fetch_add(1, Ordering::Relaxed);
+    if open && !pool.open.load(Ordering::SeqCst) {
+        // The disk may have lost a newer version meanwhile.
+        return Err(BufferError::Stopped);
+    }
     if loading.exclusive.frame().tag.load(Ordering::SeqCst) != id.pack() {
         // The page stopped existing while it was read: another one's bytes may
         // have been in its place already.
@@ -80,7 +88,7 @@ pub(crate) fn load(pool: &PoolState, pin: Pin, id: PageId) -> Result<(), BufferE
 
 /// Whether what was read is what was written. The space map starts as zeros,
 /// without checksums.
-fn is_intact(page: &pg_page::Page, id: PageId) -> bool {
+pub(crate) fn is_intact(page: &pg_page::Page, id: PageId) -> bool {
     header::is_intact(page, id.pack())
         || (id.file == FileId::SPACE_MAP && page.iter().all(|b| *b == 0))
 }

@@ -53,6 +53,8 @@ pub struct PoolState {
     pub table: PageTable,
     /// The clock's hand: how many frames it has visited.
     pub hand: AtomicU32,
+    /// Up to where the writer has looked ahead of the hand.
+    pub looked: AtomicU32,
     /// The files. Nothing is waited for under it.
     pub space: SpinLock<Space>,
     /// Held by the one who changes the space map.
@@ -65,6 +67,10 @@ pub struct PoolState {
     pub(crate) wanted: SpinLock<VecDeque<PageId>>,
     /// The reader of wanted pages, waiting.
     pub(crate) wanting: WaitQueue,
+    /// The writer, waiting for something to write.
+    pub(crate) stirred: WaitQueue,
+    /// The writer of the log, waiting for records.
+    pub(crate) logged: WaitQueue,
     /// Pages are given out.
     pub(crate) open: AtomicBool,
     /// Background loops go on.
@@ -73,6 +79,8 @@ pub struct PoolState {
     pub(crate) generation: AtomicU64,
     /// Bytes of the log region of a disk to be formatted; 0: by default.
     pub log_size: AtomicU64,
+    /// A disk that holds something else is formatted.
+    pub overwrite: AtomicBool,
     /// Memory for writing pages out.
     pub(crate) buffers: SpinLock<Vec<IoBuffer>>,
     /// Mini-transactions that have ended and whose memory can be used again, by
@@ -108,16 +116,20 @@ impl PoolState {
             table: PageTable::new(frames as usize),
             arena,
             hand: AtomicU32::new(0),
+            looked: AtomicU32::new(0),
             space: SpinLock::new(Space::default()),
             space_baton: Baton::default(),
             checkpoint_baton: Baton::default(),
             written: WaitQueue::new(),
             wanted: SpinLock::new(VecDeque::new()),
             wanting: WaitQueue::new(),
+            stirred: WaitQueue::new(),
+            logged: WaitQueue::new(),
             open: AtomicBool::new(false),
             background: AtomicBool::new(true),
             generation: AtomicU64::new(0),
             log_size: AtomicU64::new(0),
+            overwrite: AtomicBool::new(false),
             buffers: SpinLock::new(Vec::new()),
             memory: core::array::from_fn(|_| SpinLock::new(Vec::new())),
             counters: Counters::default(),

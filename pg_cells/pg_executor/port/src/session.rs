@@ -28,6 +28,10 @@ pub trait Session: EvalContext {
     ) -> Option<SqlResult<Datum>> {
         None
     }
+
+    /// What is asked next needs the catalog, or the transaction otherwise: this
+    /// is the transaction, to look at it in passing.
+    fn lend(&self, _tx: &Transaction) {}
 }
 
 impl Session for BasicContext {
@@ -50,6 +54,14 @@ impl<'a, 't> InTransaction<'a, 't> {
     #[must_use]
     pub fn new(session: &'a dyn Session, tx: &'a SharedTransaction<'t>) -> Self {
         InTransaction { session, tx }
+    }
+
+    /// The session, ready to answer what needs the transaction.
+    fn informed(&self) -> &'a dyn Session {
+        if let Ok(tx) = self.tx.try_borrow() {
+            self.session.lend(&tx);
+        }
+        self.session
     }
 
     /// Does something with the transaction.
@@ -93,7 +105,7 @@ impl EvalContext for InTransaction<'_, '_> {
     }
 
     fn search_path(&self, implicit: bool) -> Vec<Str> {
-        self.session.search_path(implicit)
+        self.informed().search_path(implicit)
     }
 
     fn setting(&self, name: &str) -> Option<String> {
@@ -144,7 +156,7 @@ impl EvalContext for InTransaction<'_, '_> {
                 }
                 Ok(value)
             }
-            call => self.session.sequence(call),
+            call => self.informed().sequence(call),
         }
     }
 
@@ -154,7 +166,7 @@ impl EvalContext for InTransaction<'_, '_> {
         {
             return answer;
         }
-        let path = self.session.search_path(true);
+        let path = self.search_path(true);
         let catalog = CATALOG.enter().map_err(port_error)?;
         self.with(|tx| catalog.describe(tx, &path, query))
     }

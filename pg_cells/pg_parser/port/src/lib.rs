@@ -45,9 +45,10 @@ pub trait Parser: Component {
     fn parse_expr(&self, sql: &str) -> Result<ast::Expr, SqlError>;
 
     /// Lifts the literals out of a single SELECT, INSERT, UPDATE or DELETE, so
-    /// that a session can cache its plan under the key. `None` when the text is
-    /// something else or a literal might mean more than its value.
-    fn normalize(&self, sql: &str) -> Option<Normalized>;
+    /// that a session can cache its plan under the key. False when the text is
+    /// something else or a literal might mean more than its value; what is in
+    /// `out` is then worth nothing. Its memory is used again.
+    fn normalize(&self, sql: &str, out: &mut Normalized) -> bool;
 }
 
 /// The parser's door.
@@ -57,10 +58,11 @@ pub static PARSER: Port<dyn Parser> = Port::new("pg_parser");
 pub static DOOR: &dyn port::Door = &PARSER;
 
 /// A statement with its literals lifted out.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Normalized {
-    /// The statement with `$1`, `$2` ... in the literals' places, one blank
-    /// between tokens: both the cache's key and a text that can be parsed.
+    /// The statement with `$1`, `$2` ... in the literals' places, without blanks
+    /// or a semicolon around it: both the cache's key and a text that can be
+    /// parsed. Equal keys have literals of equal types.
     pub key: String,
     /// The literals, in order.
     pub literals: Vec<Literal>,

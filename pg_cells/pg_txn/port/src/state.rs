@@ -226,7 +226,7 @@ impl TxnState {
             if let Some(shared) = lock.try_lock() {
                 break shared;
             }
-            core::hint::spin_loop();
+            cpu::relax();
         };
         let mut hold = Hold::new(self.instance);
         // Unwinding lets the lock go after it has marked it as torn.

@@ -9,6 +9,7 @@ use crate::{
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_buffer_port::MiniTx;
+use pg_wal_port::Durability;
 
 /// What a transaction sees of others that commit while it runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -35,6 +36,7 @@ pub struct Transaction {
     read_only: bool,
     pub(crate) cancel: CancelToken,
     pub(crate) limits: Limits,
+    durability: Durability,
     command: CommandId,
     /// Whether the command has changed rows, so that the next one needs another
     /// number to see them.
@@ -58,6 +60,8 @@ pub struct Transaction {
     pub(crate) deferrable: bool,
     /// Whether it has had a snapshot.
     looked: bool,
+    /// The commit is in the log: whatever happens to us now, it is committed.
+    logged: bool,
     ended: bool,
 }
 
@@ -89,6 +93,7 @@ impl Transaction {
                 lock_timeout: 0,
                 deadlock_timeout: 1_000_000_000,
             },
+            durability: Durability::Flushed,
             command: CommandId(0),
             command_used: false,
             snapshot: None,
@@ -101,6 +106,7 @@ impl Transaction {
             registered: false,
             deferrable: false,
             looked: false,
+            logged: false,
             ended: false,
         })
     }
@@ -118,6 +124,7 @@ impl Transaction {
             read_only: self.read_only,
             cancel: self.cancel.clone(),
             limits: self.limits,
+            durability: self.durability,
             command: self.command,
             command_used: self.command_used,
             snapshot: self.snapshot.clone(),
@@ -130,6 +137,7 @@ impl Transaction {
             registered: self.registered,
             deferrable: self.deferrable,
             looked: self.looked,
+            logged: false,
             ended: true,
         }
     }
@@ -165,6 +173,11 @@ impl Transaction {
     /// Looks for a deadlock when a wait has lasted `ns` nanoseconds.
     pub fn set_deadlock_timeout(&mut self, ns: u64) {
         self.limits.deadlock_timeout = ns;
+    }
+
+    /// Says what its commit waits for.
+    pub fn set_durability(&mut self, durability: Durability) {
+        self.durability = durability;
     }
 
     /// Its isolation level.
@@ -401,7 +414,8 @@ impl Transaction {
         TXN.enter()?.advertise(self.proc, keep)
     }
 
-    /// Commits: durable when it returns. Nothing is written when the transaction
+    /// Commits: durable when it returns, or as [`Transaction::set_durability`]
+    /// says. Nothing is written when the transaction
     /// wrote nothing.
     ///
     /// # Errors
@@ -414,13 +428,15 @@ impl Transaction {
         }
         if !xids.is_empty() {
             let lsn = self.log_commit(&xids)?;
-            if let Err(error) = pg_wal_port::flush(lsn) {
+            self.logged = true;
+            if let Err(error) = pg_wal_port::settle(lsn, self.durability) {
                 self.ended = true;
                 return Err(error.into());
             }
         }
+        self.leave(true)?;
         self.ended = true;
-        self.leave(true)
+        Ok(())
     }
 
     /// Gives its place back.
@@ -452,10 +468,13 @@ impl Transaction {
 }
 
 impl Drop for Transaction {
+    /// Also on the way out of a fault: one within `commit` must neither leave the
+    /// transaction running for ever nor roll back in memory what the log says is
+    /// committed; and one here must not end the system.
     fn drop(&mut self) {
         if !self.ended {
             // Nobody is there to be told otherwise.
-            let _ = self.leave(false);
+            let _ = task_port::gate(|| self.leave(self.logged));
         }
     }
 }

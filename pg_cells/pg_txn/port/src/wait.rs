@@ -2,6 +2,7 @@
 
 use crate::manager::{ProcId, TXN, WaitReply};
 use crate::{CancelToken, TxnError};
+use pg_buffer_port::BufferError;
 use sync::{Completion, Outcome};
 
 /// Outcome of a wait: what was waited for is there.
@@ -93,6 +94,11 @@ fn wait(done: &Completion, proc: ProcId, limits: Limits) -> Result<(), TxnError>
             return Err(TxnError::LockTimeout);
         }
         if now >= look {
+            // Whoever was committing when the log failed has not ended, and will
+            // not before the next start.
+            if pg_wal_port::has_failed() {
+                return Err(BufferError::Stopped.into());
+            }
             if TXN.enter()?.is_deadlocked(proc)? {
                 return Err(TxnError::Deadlock);
             }

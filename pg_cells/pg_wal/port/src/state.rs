@@ -1,6 +1,6 @@
 //! The log's state: what a swap hands over.
 
-use crate::{Lsn, WalError};
+use crate::{Lazy, Lsn, WalError};
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use frame::{IoBuffer, Ring, StaticRef};
@@ -9,7 +9,7 @@ use port::{HandoverError, State};
 use sync::{Completion, Mutex, SpinLock, WaitQueue};
 
 /// The schema of [`WalState`].
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 pub(crate) static STATE: StaticRef<WalState> = StaticRef::new();
 
@@ -50,12 +50,16 @@ pub struct WalState {
     pub open: AtomicBool,
     /// A write failed.
     pub failed: AtomicBool,
+    /// How many checkpoints have failed.
+    pub checkpoints_failed: AtomicU64,
     /// Those who wait for a checkpoint to free the log.
     pub space: WaitQueue,
     /// Whoever makes checkpoints, waiting for a reason.
     pub pressure: WaitQueue,
     /// The superblock as last written.
     pub superblock: Mutex<Option<Superblock>>,
+    /// Commits acknowledged before they are durable.
+    pub lazy: Lazy,
     /// Flushes done, for statistics.
     pub flushes: AtomicU64,
     /// Records appended, for statistics.
@@ -79,9 +83,11 @@ impl WalState {
             epoch: AtomicU32::new(0),
             open: AtomicBool::new(false),
             failed: AtomicBool::new(false),
+            checkpoints_failed: AtomicU64::new(0),
             space: WaitQueue::new(),
             pressure: WaitQueue::new(),
             superblock: Mutex::new(None),
+            lazy: Lazy::default(),
             flushes: AtomicU64::new(0),
             records: AtomicU64::new(0),
         }

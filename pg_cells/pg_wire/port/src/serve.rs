@@ -43,6 +43,7 @@ pub fn start(port: u16) -> Result<u16, StartError> {
     let chosen = listener.local().port();
     let watch = || {
         loop {
+            crate::registry::wait_for_limits();
             task_port::sleep(WATCH_NS);
             crate::registry::watch();
         }

@@ -1,6 +1,6 @@
 //! A session: everything that belongs to a connection and outlives a message.
 
-use crate::{Out, PlanCache, Portal, Registered, Settings, State, Statement};
+use crate::{Named, Out, PlanCache, Portal, Registered, Settings, State, Statement};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -9,8 +9,9 @@ use core::cell::{Cell, RefCell};
 use core::net::SocketAddr;
 use net_port::TcpStream;
 use pg_executor_port::CopyInHandle;
-use pg_txn_port::{SessionLocks, Transaction};
-use pg_types::{FormatSettings, Oid, SqlError, SqlState};
+use pg_parser_port::Normalized;
+use pg_txn_port::{Isolation, SessionLocks, Transaction};
+use pg_types::{Datum, FormatSettings, Oid, SqlError, SqlState};
 
 /// Between 1970 and 2000, in microseconds.
 const EPOCH: i64 = 946_684_800_000_000;
@@ -94,13 +95,23 @@ pub struct Session {
     pub settings_before: Option<Settings>,
     /// Open savepoints, outermost first.
     pub savepoints: Vec<Savepoint>,
-    /// Counts changes of settings: cached plans of another epoch are stale.
+    /// Counts changes of settings.
     pub epoch: u64,
-    /// The epoch that `format` is of.
+    /// The epoch that `format` and all that follows from the settings are of.
     pub format_epoch: u64,
+    /// The number of the settings that plans depend on: cached plans of another
+    /// one are stale. See [`crate::plan_epoch`].
+    pub plan_epoch: u64,
+    /// What a transaction's isolation is when nobody says.
+    pub default_isolation: Isolation,
+    /// Whether a transaction is read-only when nobody says.
+    pub default_read_only: bool,
+    /// Whether a transaction is deferrable when nobody says.
+    pub default_deferrable: bool,
     /// How values are written.
     pub format: FormatSettings,
-    /// What the client was told of the settings, by name.
+    /// What the client was told of settings that were not at their default, by
+    /// name.
     pub reported: BTreeMap<String, String>,
     /// Bytes that a sort may use.
     pub work_mem: usize,
@@ -116,9 +127,9 @@ pub struct Session {
     /// The same outside a transaction.
     pub idle_timeout: u64,
     /// Prepared statements.
-    pub statements: BTreeMap<String, Statement>,
+    pub statements: Named<Statement>,
     /// Portals and cursors.
-    pub portals: BTreeMap<String, Portal>,
+    pub portals: Named<Portal>,
     /// Plans of the simple protocol.
     pub plans: PlanCache,
     /// COPY FROM in progress.
@@ -139,6 +150,10 @@ pub struct Session {
     pub statement_start: i64,
     /// Texts of values, while they are written.
     pub scratch: String,
+    /// Parameters, while they are read.
+    pub values: Vec<Datum>,
+    /// A statement with its literals lifted out.
+    pub normalized: Normalized,
 }
 
 impl Session {
@@ -161,6 +176,10 @@ impl Session {
             savepoints: Vec::new(),
             epoch: 1,
             format_epoch: 0,
+            plan_epoch: 0,
+            default_isolation: Isolation::ReadCommitted,
+            default_read_only: false,
+            default_deferrable: false,
             format: FormatSettings::default(),
             reported: BTreeMap::new(),
             work_mem: 4 << 20,
@@ -169,8 +188,8 @@ impl Session {
             statement_timeout: 0,
             idle_in_transaction_timeout: 0,
             idle_timeout: 0,
-            statements: BTreeMap::new(),
-            portals: BTreeMap::new(),
+            statements: Named::default(),
+            portals: Named::default(),
             plans: PlanCache::default(),
             copy: None,
             skip: false,
@@ -181,6 +200,8 @@ impl Session {
             tx_start: 0,
             statement_start: 0,
             scratch: String::new(),
+            values: Vec::new(),
+            normalized: Normalized::default(),
         }
     }
 

@@ -232,7 +232,33 @@ pub static SETTINGS: &[Setting] = &[
 
 /// A parameter by name, without regard to case.
 pub fn find(name: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|s| s.name.eq_ignore_ascii_case(name))
+    let folded = |name: &'static str| name.bytes().map(|b| b.to_ascii_lowercase());
+    let wanted = name.bytes().map(|b| b.to_ascii_lowercase());
+    let found = SETTINGS.binary_search_by(|s| folded(s.name).cmp(wanted.clone()));
+    found.ok().and_then(|at| SETTINGS.get(at))
+}
+
+/// Whether a plan depends on a parameter: on where names are looked up, and on
+/// how constants are read and written. What does not is named here; for a
+/// parameter of an application's own (with a dot) only functions ask, when the
+/// plan runs.
+pub fn plans_depend_on(name: &str) -> bool {
+    let no_part = [
+        "application_name",
+        "client_encoding",
+        "client_min_messages",
+        "deadlock_timeout",
+        "default_transaction_deferrable",
+        "default_transaction_isolation",
+        "default_transaction_read_only",
+        "idle_in_transaction_session_timeout",
+        "idle_session_timeout",
+        "lock_timeout",
+        "statement_timeout",
+        "synchronous_commit",
+        "work_mem",
+    ];
+    !name.contains('.') && !no_part.contains(&name)
 }
 
 #[cfg(test)]
@@ -249,6 +275,9 @@ mod tests {
         for setting in SETTINGS {
             let value = super::super::value::check(setting, setting.default);
             assert_eq!(value.as_deref(), Ok(setting.default), "{}", setting.name);
+            let upper = setting.name.to_ascii_uppercase();
+            assert!(find(&upper).is_some_and(|s| s.name == setting.name));
         }
+        assert!(find("").is_none() && find("zzz").is_none() && find("enable").is_none());
     }
 }

@@ -24,8 +24,12 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use port::{HandoverError, State};
 
-/// The version of [`Stack`]'s schema.
-pub const SCHEMA: u32 = 1;
+/// The version of [`Stack`]'s schema. Since 2 the interface makes no checksums of IPv4
+/// and TCP: who takes it over must.
+pub const SCHEMA: u32 = 2;
+/// The oldest schema that can be taken over: who makes the checksums may do so for an
+/// interface that makes them too.
+const OLDEST: u32 = 1;
 
 /// The state as it is handed on.
 pub type NetState = StateLock;
@@ -44,7 +48,7 @@ pub fn export(state: Arc<NetState>) -> State {
 /// When it is of another schema.
 pub fn import(state: State) -> Result<Arc<NetState>, HandoverError> {
     let offered = state.schema();
-    if offered != SCHEMA {
+    if !(OLDEST..=SCHEMA).contains(&offered) {
         return Err(HandoverError::Schema { offered });
     }
     match state.take::<Arc<NetState>>() {
