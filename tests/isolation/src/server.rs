@@ -1,5 +1,6 @@
-//! The two servers that scripts run on: Mitos in this process, and a PostgreSQL
-//! from which their answers are recorded.
+//! What scripts run on: a server that tells who waits. Mitos, in the tests' own
+//! process, is in `tests/common`; here is the PostgreSQL from which answers are
+//! recorded.
 
 use crate::client::Client;
 use std::sync::Mutex;
@@ -11,29 +12,6 @@ pub trait Server: Sync {
     /// Whether the session waits for another one, so that it will not go on by
     /// itself.
     fn waits(&self, pid: u32) -> bool;
-}
-
-/// Mitos, started at first use.
-pub struct Mitos(u16);
-
-impl Mitos {
-    /// Starts it.
-    #[must_use]
-    pub fn start() -> Self {
-        Mitos(host_server::start())
-    }
-}
-
-impl Server for Mitos {
-    fn port(&self) -> u16 {
-        self.0
-    }
-
-    fn waits(&self, pid: u32) -> bool {
-        let sessions = pg_wire_port::sessions();
-        let session = sessions.iter().find(|s| s.pid == pid);
-        session.is_some_and(|s| s.cancel.is_waiting())
-    }
 }
 
 /// A PostgreSQL on a port of the loopback, without a password.

@@ -6,6 +6,8 @@
 use crate::client::{Answer, Client};
 use crate::history::{End, Op, Txn};
 use sim_disk::Random;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread;
 
 /// What a history is made of.
 #[derive(Clone, Copy, Debug)]
@@ -170,4 +172,58 @@ pub fn last_reads(client: &mut Client, keys: u32) -> Txn {
         ops,
         end: End::Committed,
     }
+}
+
+/// Clients in threads of their own, who meet as they may, until they have run
+/// `statements` statements and `meanwhile` was called `rounds` times. Gives the
+/// history, with the last reads.
+///
+/// # Panics
+/// When the server does not answer, or an answer is none of isolation's.
+#[must_use]
+pub fn free(
+    port: u16,
+    plan: Plan,
+    clients: u64,
+    (statements, rounds): (u32, u32),
+    mut meanwhile: impl FnMut(u32),
+) -> Vec<Txn> {
+    let mut control = Client::connect(port).expect("a connection");
+    for sql in SETUP {
+        assert_eq!(control.query(sql).expect("an answer").error, None);
+    }
+    let stop = AtomicBool::new(false);
+    let ended = AtomicU32::new(0);
+    let client = |number| {
+        let mut client = Client::connect(port).expect("a connection");
+        let mut actor = Actor::new(plan, 7, number);
+        while !stop.load(Ordering::Relaxed) || !actor.is_idle() {
+            let answer = client.query(&actor.next()).expect("an answer");
+            actor.answered(Some(&answer));
+            ended.fetch_add(1, Ordering::Relaxed);
+        }
+        actor.done
+    };
+    let mut history = thread::scope(|scope| {
+        let client = &client;
+        let clients: Vec<_> = (0..clients)
+            .map(|number| scope.spawn(move || client(number)))
+            .collect();
+        let mut round = 0;
+        while ended.load(Ordering::Relaxed) < statements || round < rounds {
+            // One that has failed would be waited for in vain.
+            if clients.iter().any(|c| c.is_finished()) {
+                break;
+            }
+            meanwhile(round);
+            round += 1;
+        }
+        stop.store(true, Ordering::Relaxed);
+        let done = clients
+            .into_iter()
+            .flat_map(|c| c.join().expect("no fault"));
+        done.collect::<Vec<Txn>>()
+    });
+    history.push(last_reads(&mut control, plan.keys));
+    history
 }

@@ -2,13 +2,14 @@
 //! while cells are swapped; and at REPEATABLE READ it has not, which shows that
 //! the search finds what is there.
 
-use isolation::client::Client;
+mod common;
+
+use common::Mitos;
 use isolation::history::{Anomaly, End, Txn, check};
 use isolation::interleave;
-use isolation::server::{Mitos, Server};
-use isolation::workload::{Actor, Plan, SETUP, last_reads};
+use isolation::server::Server;
+use isolation::workload::{Plan, free};
 use rows::{alone, swap};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -86,45 +87,11 @@ fn read_committed_shows_lost_updates_or_read_skew() {
 fn serializable_holds_while_cells_are_swapped() {
     let _alone = alone();
     let mitos = Mitos::start();
-    let mut control = Client::connect(mitos.port()).expect("a connection");
-    for sql in SETUP {
-        assert_eq!(control.query(sql).expect("an answer").error, None);
-    }
-    let stop = AtomicBool::new(false);
-    let ended = AtomicU32::new(0);
-    let port = mitos.port();
-    let mut history = thread::scope(|scope| {
-        let clients: Vec<_> = (0..4)
-            .map(|number| {
-                let (stop, ended) = (&stop, &ended);
-                scope.spawn(move || {
-                    let mut client = Client::connect(port).expect("a connection");
-                    let mut actor = Actor::new(SERIALIZABLE, 7, number);
-                    while !stop.load(Ordering::Relaxed) || !actor.is_idle() {
-                        let answer = client.query(&actor.next()).expect("an answer");
-                        actor.answered(Some(&answer));
-                        ended.fetch_add(1, Ordering::Relaxed);
-                    }
-                    actor.done
-                })
-            })
-            .collect();
-        let mut swaps = 0;
-        // As many statements as show something, however slow the machine is.
-        while ended.load(Ordering::Relaxed) < 2_000 || swaps < 60 {
-            for cell in [&pg_txn::CELL, &pg_heap::CELL, &pg_btree::CELL] {
-                swap(cell);
-                swaps += 1;
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
-        stop.store(true, Ordering::Relaxed);
-        let done = clients
-            .into_iter()
-            .flat_map(|c| c.join().expect("no fault"));
-        done.collect::<Vec<Txn>>()
+    let cells = [&pg_txn::CELL, &pg_heap::CELL, &pg_btree::CELL];
+    let history = free(mitos.port(), SERIALIZABLE, 4, (2_000, 60), |round| {
+        swap(cells[round as usize % cells.len()]);
+        thread::sleep(Duration::from_millis(1));
     });
-    history.push(last_reads(&mut control, SERIALIZABLE.keys));
     assert_eq!(check(&history), []);
     assert!(
         committed(&history) > 50,

@@ -1,6 +1,8 @@
 //! Every script prints on Mitos what it prints on PostgreSQL.
 
-use isolation::server::Mitos;
+mod common;
+
+use common::Mitos;
 use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};

@@ -1,7 +1,10 @@
 //! What ends sessions and their transactions from outside, and ids beyond 32 bits.
 
+mod common;
+
+use common::Mitos;
 use isolation::client::Client;
-use isolation::server::{Mitos, Server};
+use isolation::server::Server;
 use rows::alone;
 
 fn ok(client: &mut Client, sql: &str) -> Vec<String> {
