@@ -285,9 +285,8 @@ fn graph(
 /// looked at again.
 fn cycles(graph: &Graph, found: &mut Found) {
     let mut done: BTreeSet<usize> = BTreeSet::new();
-    let kinds: [(usize, fn(Vec<usize>) -> Anomaly); 3] =
-        [(0, Anomaly::G0), (1, Anomaly::G1c), (2, Anomaly::GSingle)];
-    for (kind, make) in kinds {
+    for kind in 0..3 {
+        let make = [Anomaly::G0, Anomaly::G1c, Anomaly::GSingle][kind];
         for (from, edges) in graph.iter().enumerate() {
             for (to, edge) in edges {
                 let fits = match kind {
@@ -467,7 +466,7 @@ mod tests {
         ];
         assert!(check(&fork).contains(&Anomaly::Incompatible(1)));
         assert_eq!(check(&[txn(&[r(1, &[9])])]), [Anomaly::Phantom(0, 9)]);
-        assert_eq!(check(&[writes.clone()]), [Anomaly::LostAppend(0, 10)]);
+        assert_eq!(check(std::slice::from_ref(&writes)), [Anomaly::LostAppend(0, 10)]);
         let twice = [writes, txn(&[r(1, &[10, 10])])];
         assert!(check(&twice).contains(&Anomaly::Phantom(1, 10)));
     }

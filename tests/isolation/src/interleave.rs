@@ -55,7 +55,7 @@ pub fn history(
             continue;
         }
         let (session, actor) = &mut sessions[free[random.below(free.len() as u64) as usize]];
-        session.send(&actor.next());
+        session.send(&actor.statement());
         sent += 1;
     }
     let mut history: Vec<Txn> = sessions.into_iter().flat_map(|(_, a)| a.done).collect();

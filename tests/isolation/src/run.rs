@@ -49,13 +49,12 @@ fn in_brief(printed: &str) -> String {
                 step = line.split([':', ' ']).next().unwrap_or_default();
             }
             Some("waits") => notes.push(format!("{step} waits")),
-            Some(line) => match line.strip_prefix("error ") {
-                Some(error) => {
+            Some(line) => {
+                if let Some(error) = line.strip_prefix("error ") {
                     let code = error.split(':').next().unwrap_or_default();
                     notes.push(format!("{step} {code}"));
                 }
-                None => {}
-            },
+            }
         }
     }
     let title = printed.lines().next().unwrap_or_default();

@@ -65,7 +65,7 @@ impl Actor {
     }
 
     /// The statement to send; a new transaction's first when none is open.
-    pub fn next(&mut self) -> String {
+    pub fn statement(&mut self) -> String {
         if self.todo.is_empty() {
             self.choose();
         }
@@ -198,7 +198,7 @@ pub fn free(
         let mut client = Client::connect(port).expect("a connection");
         let mut actor = Actor::new(plan, 7, number);
         while !stop.load(Ordering::Relaxed) || !actor.is_idle() {
-            let answer = client.query(&actor.next()).expect("an answer");
+            let answer = client.query(&actor.statement()).expect("an answer");
             actor.answered(Some(&answer));
             ended.fetch_add(1, Ordering::Relaxed);
         }
