@@ -52,7 +52,7 @@ pub(super) fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
     }
     let tree = check_out(paths, &wanted.revision)?;
     // The running system trusts the key it was built with.
-    let parts = pipeline::prepare_with(&Paths::at(tree), Keys::load(paths)?)?;
+    let parts = pipeline::prepare_with(&Paths::at(tree), Keys::load(paths)?, &[])?;
     let running = Running::ask(&instance)?;
     let sets = upgrade::sets(&parts, &running)?;
     if sets.is_empty() {

@@ -20,13 +20,11 @@ pub mod record;
 mod state;
 mod types;
 
-pub use disk::{
-    DiskOpenError, begin_checkpoint, finish_checkpoint, give_up, open_disk, start_log,
-};
+pub use disk::{DiskOpenError, begin_checkpoint, finish_checkpoint, give_up, open_disk, start_log};
 pub use flush::{FlushBatch, FlushStep, flush};
 pub use pg_page::superblock::Superblock;
 pub use reader::{LogReader, ReadError};
-pub use state::{Insert, SCHEMA, WalState};
+pub use state::{Insert, SCHEMAS, WalState};
 pub use types::{Lsn, WalError, WalStats};
 
 use core::sync::atomic::Ordering;
