@@ -31,14 +31,15 @@ pub struct Parts {
 
 /// Compiles all crates and links the boot image.
 pub fn prepare(paths: &Paths) -> Result<Parts> {
-    prepare_with(paths, Keys::load(paths)?)
+    prepare_with(paths, Keys::load(paths)?, &[])
 }
 
-/// The same, signed with keys from elsewhere.
-pub fn prepare_with(paths: &Paths, keys: Keys) -> Result<Parts> {
+/// The same, signed with keys from elsewhere, and with features of members turned
+/// on (`MEMBER/FEATURE`): another version of them.
+pub fn prepare_with(paths: &Paths, keys: Keys, features: &[&str]) -> Result<Parts> {
     let toolchain = Toolchain::prepare(paths)?;
     let graph = Graph::load(paths, &toolchain)?;
-    let rlibs = compile(paths, &toolchain, &graph, &keys.public)?;
+    let rlibs = compile(paths, &toolchain, &graph, &keys.public, features)?;
     let fingerprints = Fingerprints::compute(&graph, &toolchain)?;
     let root = graph
         .member("nano_core")

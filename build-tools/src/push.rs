@@ -4,6 +4,7 @@
 //! - crates they need that the system does not run,
 //! - ports and libraries they were compiled against that have another interface
 //!   than those that run,
+//! - libraries without statics that have other code than those that run,
 //! - with a changed port, every cell and port that uses it: it would go on calling
 //!   through the former door.
 //!
@@ -101,7 +102,8 @@ impl<'a> Needs<'a> {
             }
             self.check_base(cell)?;
             waiting.extend(self.needed_by(cell));
-            if self.is_changed_port(cell) {
+            // It was named, or has another interface.
+            if cell.name.ends_with("_port") {
                 waiting.extend(self.users_of(&cell.name));
             }
         }
@@ -131,11 +133,6 @@ impl<'a> Needs<'a> {
         let used = cell.uses.iter();
         let used = used.filter_map(|used| self.by_name.get(used.name.as_str()).copied());
         linked.chain(used).filter(|cell| self.running.differs(cell))
-    }
-
-    fn is_changed_port(&self, cell: &Cell) -> bool {
-        let runs = self.running.get(&cell.name);
-        cell.name.ends_with("_port") && runs.is_some_and(|r| r.fingerprint != cell.fingerprint)
     }
 
     fn users_of(&self, port: &str) -> Vec<&'a Cell> {
