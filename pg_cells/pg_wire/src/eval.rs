@@ -9,9 +9,25 @@ use core::cell::{Cell, OnceCell, RefCell};
 use pg_builtins::{CatalogQuery, EvalContext, PatternCache, SequenceCall};
 use pg_catalog_port::{CATALOG, Catalog};
 use pg_executor_port::errors::{port_error, txn_error};
-use pg_txn_port::{CancelToken, Transaction, TxnError};
+use pg_txn_port::{CancelToken, SessionLocks, Transaction, TxnError};
 use pg_types::{Datum, FormatSettings, Oid, SqlError, SqlResult, SqlState, Str};
 use pg_wire_port::{Named, Portal, SequenceMemory, Session, Settings, Statement};
+
+/// What functions have done that the session must be told of.
+pub struct Changes {
+    /// What `set_config` asked for.
+    pub settings: Vec<Change>,
+    /// Warnings, to be sent.
+    pub warnings: Vec<(SqlState, &'static str)>,
+}
+
+impl Changes {
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.settings.is_empty() && self.warnings.is_empty()
+    }
+}
 
 /// What functions are told; made for one statement.
 pub struct Eval<'a> {
@@ -27,6 +43,10 @@ pub struct Eval<'a> {
     /// when it is needed.
     tx: RefCell<Option<Transaction>>,
     cancel: &'a CancelToken,
+    /// The session's advisory locks.
+    pub advisory: &'a RefCell<SessionLocks>,
+    /// Warnings to be sent when the statement has run.
+    warnings: RefCell<Vec<(SqlState, &'static str)>>,
     /// What `set_config` asked for.
     changes: RefCell<Vec<Change>>,
     patterns: PatternCache,
@@ -74,6 +94,8 @@ pub fn split_for_executor(session: &mut Session) -> Result<(Eval<'_>, Parts<'_>)
         statement_start: session.statement_start,
         tx: RefCell::new(None),
         cancel: &session.entry.cancel,
+        advisory: &session.advisory,
+        warnings: RefCell::default(),
         changes: RefCell::default(),
         patterns: PatternCache::default(),
         statements: &session.statements,
@@ -106,9 +128,17 @@ impl Eval<'_> {
         }
     }
 
-    /// What `set_config` asked for.
-    pub fn into_changes(self) -> Vec<Change> {
-        self.changes.into_inner()
+    /// Notes a warning.
+    pub fn warn(&self, code: SqlState, message: &'static str) {
+        self.warnings.borrow_mut().push((code, message));
+    }
+
+    /// What functions left to be done with the session.
+    pub fn into_changes(self) -> Changes {
+        Changes {
+            settings: self.changes.into_inner(),
+            warnings: self.warnings.into_inner(),
+        }
     }
 
     /// The settings.
@@ -181,6 +211,15 @@ fn not_yet(message: impl Into<String>) -> SqlError {
 impl pg_executor_port::Session for Eval<'_> {
     fn sequence_given(&self, sequence: Oid, value: i64) {
         self.remember(sequence, value);
+    }
+
+    fn function(
+        &self,
+        tx: &mut Transaction,
+        name: &str,
+        args: &[Datum],
+    ) -> Option<SqlResult<Datum>> {
+        crate::advisory::call(self, tx, name, args)
     }
 
     fn lend(&self, tx: &Transaction) {

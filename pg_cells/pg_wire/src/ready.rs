@@ -299,6 +299,9 @@ fn lock(session: &mut Session, ready: &Ready) -> Result<(), SqlError> {
     let Some(tx) = &mut session.tx else {
         return Ok(());
     };
+    if tx.is_read_only() {
+        crate::tables::refuse_read_only(ready)?;
+    }
     for (relation, mode) in &ready.locks {
         tx.lock_relation(*relation, *mode).map_err(txn_error)?;
     }

@@ -43,6 +43,10 @@ fn begin(session: &mut Session, modes: TransactionModes) -> Result<(), SqlError>
     tx.set_deferrable(deferrable);
     tx.set_lock_timeout(session.lock_timeout);
     tx.set_deadlock_timeout(session.deadlock_timeout);
+    let advisory = session.advisory.get_mut();
+    if !advisory.is_empty() {
+        advisory.attach(&tx).map_err(txn_error)?;
+    }
     session.tx = Some(tx);
     session.tx_start = session.statement_start;
     session.format.now = session.statement_start;

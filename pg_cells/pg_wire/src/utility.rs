@@ -2,7 +2,7 @@
 
 use crate::reply::text_column;
 use crate::run::{self, Tag, Target};
-use crate::{copy, cursor, ddl, explain, maintain, ready, settings, transaction};
+use crate::{copy, cursor, ddl, explain, maintain, ready, settings, tables, transaction};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -24,6 +24,7 @@ pub fn run(
     if session.block == Block::Failed && !matches!(**utility, Utility::Transaction(_)) {
         return Err(transaction::aborted());
     }
+    refuse_read_only(session, utility)?;
     let usual = || Ok(Tag::Text(utility.tag(0)));
     match &**utility {
         Utility::Transaction(command) => {
@@ -88,6 +89,21 @@ pub fn run(
             discard(session, *what)?;
             usual()
         }
+    }
+}
+
+/// A read-only transaction changes no schema and loads no rows.
+fn refuse_read_only(session: &mut Session, utility: &Utility) -> Result<(), SqlError> {
+    let command = match utility {
+        Utility::Ddl(ddl) => ddl.tag(),
+        Utility::CreateTableAs { .. } => "CREATE TABLE AS",
+        Utility::Copy(_) if utility.wants_copy_data() => "COPY FROM",
+        _ => return Ok(()),
+    };
+    transaction::ensure(session)?;
+    match session.tx.as_ref().is_some_and(|tx| tx.is_read_only()) {
+        true => Err(tables::read_only(command)),
+        false => Ok(()),
     }
 }
 
@@ -306,6 +322,10 @@ fn discard(session: &mut Session, what: Discard) -> Result<(), SqlError> {
         session.portals.clear();
         session.statements.clear();
         settings::reset_all(session);
+        let advisory = session.advisory.get_mut();
+        advisory
+            .unlock_all()
+            .map_err(pg_executor_port::errors::txn_error)?;
         without_transaction(session);
     }
     if matches!(what, Discard::All | Discard::Plans) {

@@ -18,6 +18,17 @@ pub trait Session: EvalContext {
     /// `nextval` has given this value: what `currval` and `lastval` answer.
     fn sequence_given(&self, sequence: Oid, value: i64);
 
+    /// A function that needs the session and the transaction, as advisory locks do;
+    /// none when it is not known here, so that the catalog is asked.
+    fn function(
+        &self,
+        _tx: &mut Transaction,
+        _name: &str,
+        _args: &[Datum],
+    ) -> Option<SqlResult<Datum>> {
+        None
+    }
+
     /// What is asked next needs the catalog, or the transaction otherwise: this
     /// is the transaction, to look at it in passing.
     fn lend(&self, _tx: &Transaction) {}
@@ -150,6 +161,11 @@ impl EvalContext for InTransaction<'_, '_> {
     }
 
     fn catalog(&self, query: CatalogQuery<'_>) -> SqlResult<Datum> {
+        if let CatalogQuery::Function(name, args) = query
+            && let Some(answer) = self.with(|tx| Ok(self.session.function(tx, name, args)))?
+        {
+            return answer;
+        }
         let path = self.search_path(true);
         let catalog = CATALOG.enter().map_err(port_error)?;
         self.with(|tx| catalog.describe(tx, &path, query))

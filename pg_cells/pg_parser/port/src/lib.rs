@@ -11,6 +11,13 @@ extern crate alloc;
 mod statement;
 
 pub use sqlparser::ast;
+
+/// The first part of the table's name in `FOR NO KEY UPDATE OF name`, as which the
+/// grammar, which has two strengths of row locks, reads the other two. No name
+/// starts like this.
+pub const NO_KEY_UPDATE: &str = "\u{1}NO KEY UPDATE";
+/// The same in `FOR KEY SHARE`.
+pub const KEY_SHARE: &str = "\u{1}KEY SHARE";
 pub use statement::{
     AlterAction, AlterObject, Command, CommentKind, CopyCommand, ObjectKind, Parsed, SequenceSpec,
     Statement,

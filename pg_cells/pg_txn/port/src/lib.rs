@@ -25,10 +25,12 @@ mod cancel;
 pub mod commit_log;
 mod error;
 mod lock;
+mod locking;
 mod manager;
 mod savepoint;
 mod serial;
 pub mod serial_state;
+mod session_locks;
 mod snapshot;
 pub mod state;
 mod transaction;
@@ -42,6 +44,7 @@ pub use manager::{Assigned, ProcId, StatusReply, TXN, TransactionManager, WaitRe
 pub use serial::{
     ReadReply, ReadTarget, Reads, SerialFailure, SerialStart, file_replaced, page_split,
 };
+pub use session_locks::SessionLocks;
 pub use snapshot::{ActiveSet, Snapshot};
 pub use state::TxnState;
 pub use transaction::{Isolation, Transaction};

@@ -2,10 +2,9 @@
 
 use crate::manager::{Assigned, ProcId, TXN};
 use crate::savepoint::Level;
-use crate::wait::{self, Limits};
+use crate::wait::Limits;
 use crate::{
-    ActiveSet, CancelToken, CommandId, LockMode, LockTarget, Reads, Snapshot, TxnError, Xid,
-    commit_log,
+    ActiveSet, CancelToken, CommandId, LockTarget, Reads, Snapshot, TxnError, Xid, commit_log,
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -35,8 +34,8 @@ pub struct Transaction {
     proc: ProcId,
     isolation: Isolation,
     read_only: bool,
-    cancel: CancelToken,
-    limits: Limits,
+    pub(crate) cancel: CancelToken,
+    pub(crate) limits: Limits,
     durability: Durability,
     command: CommandId,
     /// Whether the command has changed rows, so that the next one needs another
@@ -52,7 +51,7 @@ pub struct Transaction {
     /// Its open savepoints, outermost first.
     pub(crate) savepoints: Vec<Level>,
     /// Locks it holds, with the set of modes: asking again costs nothing.
-    locks: Vec<(LockTarget, u8)>,
+    pub(crate) locks: Vec<(LockTarget, u8)>,
     /// Whom to tell of its reads and writes: it is serializable, and its snapshot
     /// was not safe from the beginning.
     pub(crate) reads: Option<Reads>,
@@ -413,76 +412,6 @@ impl Transaction {
         }
         let keep = self.oldest_held().unwrap_or(Xid::MAX);
         TXN.enter()?.advertise(self.proc, keep)
-    }
-
-    /// Locks a table until the transaction ends; blocks until it is granted.
-    ///
-    /// # Errors
-    /// [`TxnError::Deadlock`], [`TxnError::LockTimeout`], [`TxnError::Cancelled`].
-    pub fn lock_relation(&mut self, oid: u32, mode: LockMode) -> Result<(), TxnError> {
-        self.lock(LockTarget::relation(oid), mode, false)
-    }
-
-    /// The same, but fails with [`TxnError::LockNotAvailable`] instead of
-    /// waiting.
-    ///
-    /// # Errors
-    /// As said.
-    pub fn try_lock_relation(&mut self, oid: u32, mode: LockMode) -> Result<(), TxnError> {
-        self.lock(LockTarget::relation(oid), mode, true)
-    }
-
-    /// Locks anything until the transaction ends.
-    ///
-    /// # Errors
-    /// As for [`Transaction::lock_relation`].
-    pub fn lock(
-        &mut self,
-        target: LockTarget,
-        mode: LockMode,
-        nowait: bool,
-    ) -> Result<(), TxnError> {
-        let held = self.locks.iter().position(|(t, _)| *t == target);
-        if let Some(at) = held
-            && self.locks[at].1 & mode.bit() != 0
-        {
-            return Ok(());
-        }
-        let reply = TXN.enter()?.lock(self.proc, target, mode, nowait)?;
-        wait::finish(reply, self.proc, self.limits, &self.cancel)?;
-        match held {
-            Some(at) => self.locks[at].1 |= mode.bit(),
-            None => self.locks.push((target, mode.bit())),
-        }
-        Ok(())
-    }
-
-    /// Gives a lock back early. For locks that are not kept to the end:
-    /// queueing for a row, advisory unlock.
-    ///
-    /// # Errors
-    /// When the transaction is lost.
-    pub fn unlock(&mut self, target: LockTarget, mode: LockMode) -> Result<(), TxnError> {
-        let held = self.locks.iter().position(|(t, _)| *t == target);
-        if let Some(at) = held
-            && self.locks[at].1 & mode.bit() != 0
-        {
-            self.locks[at].1 &= !mode.bit();
-            if self.locks[at].1 == 0 {
-                self.locks.swap_remove(at);
-            }
-            TXN.enter()?.unlock(self.proc, target, mode)?;
-        }
-        Ok(())
-    }
-
-    /// Waits until `xid` has ended. Hold no latch.
-    ///
-    /// # Errors
-    /// [`TxnError::Deadlock`], [`TxnError::LockTimeout`], [`TxnError::Cancelled`].
-    pub fn wait_for(&self, xid: Xid) -> Result<(), TxnError> {
-        let reply = TXN.enter()?.wait_for(self.proc, xid)?;
-        wait::finish(reply, self.proc, self.limits, &self.cancel)
     }
 
     /// Commits: durable when it returns, or as [`Transaction::set_durability`]

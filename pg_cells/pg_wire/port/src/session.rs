@@ -10,8 +10,8 @@ use core::net::SocketAddr;
 use net_port::TcpStream;
 use pg_executor_port::CopyInHandle;
 use pg_parser_port::Normalized;
-use pg_txn_port::{Isolation, Transaction};
-use pg_types::{Datum, FormatSettings, Oid};
+use pg_txn_port::{Isolation, SessionLocks, Transaction};
+use pg_types::{Datum, FormatSettings, Oid, SqlError, SqlState};
 
 /// Between 1970 and 2000, in microseconds.
 const EPOCH: i64 = 946_684_800_000_000;
@@ -121,6 +121,11 @@ pub struct Session {
     pub deadlock_timeout: u64,
     /// Nanoseconds that a statement may last; 0 for ever.
     pub statement_timeout: u64,
+    /// Nanoseconds that a client may leave a transaction open without a command;
+    /// 0 for ever.
+    pub idle_in_transaction_timeout: u64,
+    /// The same outside a transaction.
+    pub idle_timeout: u64,
     /// Prepared statements.
     pub statements: Named<Statement>,
     /// Portals and cursors.
@@ -135,6 +140,8 @@ pub struct Session {
     pub effects: bool,
     /// What sequences gave.
     pub sequences: RefCell<SequenceMemory>,
+    /// Advisory locks that are the session's own.
+    pub advisory: RefCell<SessionLocks>,
     /// State of `random()`.
     pub seed: Cell<u64>,
     /// Start of the transaction, in microseconds since 2000.
@@ -179,6 +186,8 @@ impl Session {
             lock_timeout: 0,
             deadlock_timeout: 1_000_000_000,
             statement_timeout: 0,
+            idle_in_transaction_timeout: 0,
+            idle_timeout: 0,
             statements: Named::default(),
             portals: Named::default(),
             plans: PlanCache::default(),
@@ -186,6 +195,7 @@ impl Session {
             skip: false,
             effects: false,
             sequences: RefCell::new(SequenceMemory::default()),
+            advisory: RefCell::default(),
             seed: Cell::new(seed),
             tx_start: 0,
             statement_start: 0,
@@ -257,6 +267,25 @@ impl Session {
         if state == State::Idle {
             activity.xact_start = 0;
         }
+    }
+
+    /// How long it waits for the next command, and what it says when none has
+    /// come; none for ever.
+    pub(crate) fn patience(&self) -> Option<(u64, SqlError)> {
+        let (ns, code, message) = match self.block {
+            _ if self.phase != Phase::Ready => return None,
+            Block::Idle => (
+                self.idle_timeout,
+                SqlState::IDLE_SESSION_TIMEOUT,
+                "terminating connection due to idle-session timeout",
+            ),
+            Block::Implicit | Block::Open | Block::Failed => (
+                self.idle_in_transaction_timeout,
+                SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+                "terminating connection due to idle-in-transaction timeout",
+            ),
+        };
+        (ns != 0).then(|| (ns, SqlError::new(code, message)))
     }
 
     /// Whether the message runs outside any transaction block.

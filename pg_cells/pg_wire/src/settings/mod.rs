@@ -6,12 +6,13 @@ mod value;
 pub use table::SETTINGS;
 pub use value::{names, shown};
 
+use crate::eval::Changes;
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
 use pg_txn_port::Isolation;
 use pg_types::{SqlError, SqlState};
-use pg_wire_port::{Session, Settings};
+use pg_wire_port::{Session, Settings, Severity};
 use table::{Context, find};
 
 /// A change that a function asked for (`set_config`).
@@ -199,9 +200,12 @@ pub fn set_at_start(session: &mut Session, name: &str, value: &str) -> Result<()
     Ok(())
 }
 
-/// Takes over what functions have set.
-pub fn apply(session: &mut Session, changes: alloc::vec::Vec<Change>) -> Result<(), SqlError> {
-    for change in changes {
+/// Takes over what functions have done.
+pub fn apply(session: &mut Session, changes: Changes) -> Result<(), SqlError> {
+    for (code, message) in changes.warnings {
+        session.out.notice(Severity::Warning, code, message);
+    }
+    for change in changes.settings {
         set(session, &change.name, Some(&change.value), change.local)?;
     }
     Ok(())
@@ -244,6 +248,8 @@ fn adopt(session: &mut Session) {
     session.lock_timeout = ms("lock_timeout");
     session.deadlock_timeout = ms("deadlock_timeout");
     session.statement_timeout = ms("statement_timeout");
+    session.idle_in_transaction_timeout = ms("idle_in_transaction_session_timeout");
+    session.idle_timeout = ms("idle_session_timeout");
     session.default_isolation = isolation(get("default_transaction_isolation"));
     session.default_read_only = get("default_transaction_read_only") == "on";
     session.default_deferrable = get("default_transaction_deferrable") == "on";
