@@ -62,7 +62,11 @@ fn with_new_crates<'a>(
     let mut by_name: BTreeMap<&str, &Cell> = BTreeMap::new();
     for cell in cells {
         by_name.insert(&cell.name, cell);
-        for symbol in cell.object.iter().flat_map(|object| &object.defined) {
+        for symbol in cell
+            .object
+            .iter()
+            .flat_map(|object| &object.symbols.defined)
+        {
             providers.insert(symbol, cell);
         }
     }
@@ -75,7 +79,10 @@ fn with_new_crates<'a>(
         if !chosen.insert(cell.name.as_str()) {
             continue;
         }
-        let symbols = cell.object.iter().flat_map(|object| &object.undefined);
+        let symbols = cell
+            .object
+            .iter()
+            .flat_map(|object| &object.symbols.undefined);
         let needed = symbols.filter_map(|symbol| providers.get(symbol.as_str()).copied());
         let used = cell
             .uses
