@@ -131,7 +131,7 @@ impl Damage {
             *byte = self.0.read(at)?;
         }
         let target = u64::from_le_bytes(word) as usize;
-        let follows = random.below(2) == 1 && target % 8 == 0 && self.0.read(target).is_some();
+        let follows = random.below(2) == 1 && target % 8 == 0 && self.0.is_heap(target);
         match follows {
             true => self.word(target + random.below(REACH / 8) * 8, random),
             false => self.word(at, random),
