@@ -178,7 +178,7 @@ fn behind_a_port(name: &str, body: &str, uses: &[(&str, u64)]) -> Cell {
     let mut cell = cell(name, &[], &[], uses);
     cell.fingerprint = 0;
     if let Some(object) = &mut cell.object {
-        object.bytes = body.as_bytes().to_vec();
+        object.packed = body.as_bytes().to_vec();
     }
     cell
 }

@@ -104,6 +104,10 @@ pub fn buffer_error(error: BufferError) -> SqlError {
             SqlState::PROGRAM_LIMIT_EXCEEDED,
             "one change of pages is too large",
         ),
+        BufferError::Stopped if pg_wal_port::has_failed() => SqlError::new(
+            SqlState::IO_ERROR,
+            "the log could not be written: nothing is until the next start",
+        ),
         BufferError::Stopped => SqlError::new(
             SqlState::ADMIN_SHUTDOWN,
             "the database system is shutting down",

@@ -10,7 +10,7 @@ use crate::eval::Changes;
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
-use pg_txn_port::Isolation;
+use pg_txn_port::{Durability, Isolation};
 use pg_types::{SqlError, SqlState};
 use pg_wire_port::{Session, Settings, Severity};
 use table::{Context, Setting, find};
@@ -260,6 +260,11 @@ fn adopt(session: &mut Session) {
     };
     session.lock_timeout = ms("lock_timeout");
     session.deadlock_timeout = ms("deadlock_timeout");
+    session.durability = match &get("synchronous_commit")[..] {
+        "off" => Durability::Off,
+        "second" => Durability::Second,
+        _ => Durability::Flushed,
+    };
     session.statement_timeout = ms("statement_timeout");
     session.idle_in_transaction_timeout = ms("idle_in_transaction_session_timeout");
     session.idle_timeout = ms("idle_session_timeout");

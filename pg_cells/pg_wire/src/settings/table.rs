@@ -209,7 +209,7 @@ pub static SETTINGS: &[Setting] = &[
     s("standard_conforming_strings", "on", Bool).reported(),
     s("statement_timeout", "0", MS),
     s("synchronize_seqscans", "on", Bool),
-    s("synchronous_commit", "on", Enum(&["local", "remote_write", "remote_apply", "on", "off"])),
+    s("synchronous_commit", "on", Enum(&["local", "remote_write", "remote_apply", "on", "off", "second"])),
     s("tcp_keepalives_idle", "0", Int("s", 0, INT)),
     s("temp_buffers", "1024", Int("8kB", 100, INT)),
     s("temp_tablespaces", "", Text),
