@@ -86,15 +86,14 @@ pub fn buffer_error(error: BufferError) -> SqlError {
     match error {
         BufferError::Io { page } => SqlError::new(
             SqlState::IO_ERROR,
-            format!("could not read or write page {page:?}"),
+            format!("could not read or write {page}"),
         ),
         BufferError::Corrupt { page } => {
-            SqlError::new(SqlState::DATA_CORRUPTED, format!("invalid page {page:?}"))
+            SqlError::new(SqlState::DATA_CORRUPTED, format!("{page} is damaged"))
         }
-        BufferError::NoSuchPage { page } => SqlError::new(
-            SqlState::DATA_CORRUPTED,
-            format!("there is no page {page:?}"),
-        ),
+        BufferError::NoSuchPage { page } => {
+            SqlError::new(SqlState::DATA_CORRUPTED, format!("{page} does not exist"))
+        }
         BufferError::FileExists { file } => {
             SqlError::internal(format!("file {file:?} exists already"))
         }
