@@ -50,6 +50,14 @@ fn memory(guest: &Guest, what: &str) -> i64 {
     words.next().and_then(|n| n.parse().ok()).expect("a number")
 }
 
+/// The last number in a line of `mem`.
+fn memory_line(guest: &Guest, what: &str) -> u64 {
+    let text = guest.shell("mem");
+    let line = text.lines().find(|line| line.starts_with(what));
+    let number = line.and_then(|line| line.split_whitespace().next_back());
+    number.and_then(|n| n.parse().ok()).expect("a number")
+}
+
 #[test]
 fn states_change_their_shape_up_and_down_under_load() {
     const CELLS: [&str; 4] = ["pg_wal", "pg_buffer", "pg_txn", "net"];
@@ -78,6 +86,50 @@ fn states_change_their_shape_up_and_down_under_load() {
         let history = guest.shell(&format!("cells --history {cell}"));
         assert_eq!(history.matches("\nversion").count(), 2, "{history}");
         assert!(!history.contains("refused"), "{history}");
+    }
+}
+
+#[test]
+fn a_port_is_replaced_with_all_cells_that_use_it_under_load() {
+    let guest = Guest::boot();
+    set_up(&guest);
+    let load = Load::start(guest.port(), CLIENTS);
+    let loaded = || memory_line(&guest, "cells loaded");
+    let before = loaded();
+    for round in 0..3 {
+        load.advance(CLIENTS as u64);
+        let answer = guest.push(&["pg_parser_port", "pg_planner_port"]);
+        print!("round {round}: {answer}");
+        for cell in ["pg_parser_port", "pg_planner", "pg_wire"] {
+            assert!(answer.contains(cell), "{answer}");
+        }
+    }
+    load.advance(CLIENTS as u64);
+    // Nothing replaces a port whose connections run in it.
+    let refused = guest.try_push(&["pg_wire_port"]);
+    let why = format!("{refused:?}");
+    assert!(matches!(refused, Err(ClientError::Refused(_))), "{why}");
+    assert!(why.contains("pg_wire_port has statics"), "{why}");
+    load.advance(CLIENTS as u64);
+    let tally = load.stop();
+    assert_eq!(tally.failures, Vec::<String>::new());
+    assert_eq!(check(&guest), tally.committed);
+    let all = guest.shell("cells --all");
+    let port = all.lines().find(|line| line.starts_with("pg_parser_port "));
+    assert!(
+        port.is_some_and(|line| line.contains("generation 4")),
+        "{port:?}"
+    );
+    // The last former generation goes with its probation.
+    guest.shell("swap counter");
+    let limit = std::time::Instant::now() + system_tests::LIMIT;
+    while loaded() > before + 1 {
+        assert!(
+            std::time::Instant::now() < limit,
+            "{before} cells were loaded, now {}",
+            loaded()
+        );
+        std::thread::sleep(std::time::Duration::from_millis(50));
     }
 }
 

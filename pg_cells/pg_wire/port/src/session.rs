@@ -208,6 +208,18 @@ impl Session {
         }
     }
 
+    /// Forgets what the first message has set, so that it can be handled again.
+    pub(crate) fn start_anew(&mut self) {
+        self.end_transaction(false);
+        self.phase = Phase::Startup;
+        self.user.clear();
+        self.database.clear();
+        self.settings = Settings::default();
+        self.settings_before = None;
+        self.reported.clear();
+        self.epoch += 1;
+    }
+
     /// Cleans up after the transaction, which has committed or not: portals,
     /// settings, savepoints. Rolls back what is still open.
     pub fn end_transaction(&mut self, committed: bool) {
