@@ -18,6 +18,7 @@
 
 pub mod base;
 pub mod bench;
+pub mod bodies;
 pub mod client;
 pub mod command;
 pub mod compile;

@@ -4,6 +4,7 @@
 //! - crates they need that the system does not run,
 //! - ports and libraries they were compiled against that have another interface
 //!   than those that run,
+//! - libraries without statics that have other code than those that run,
 //! - with a changed port, every cell and port that uses it: it would go on calling
 //!   through the former door.
 //!
@@ -74,7 +75,11 @@ impl<'a> Needs<'a> {
         let (mut by_name, mut providers) = (BTreeMap::new(), BTreeMap::new());
         for cell in &parts.cells {
             by_name.insert(cell.name.as_str(), cell);
-            for symbol in cell.object.iter().flat_map(|object| &object.defined) {
+            for symbol in cell
+                .object
+                .iter()
+                .flat_map(|object| &object.symbols.defined)
+            {
                 providers.insert(symbol.as_str(), cell);
             }
         }
@@ -101,7 +106,8 @@ impl<'a> Needs<'a> {
             }
             self.check_base(cell)?;
             waiting.extend(self.needed_by(cell));
-            if self.is_changed_port(cell) {
+            // It was named, or has another interface.
+            if cell.name.ends_with("_port") {
                 waiting.extend(self.users_of(&cell.name));
             }
         }
@@ -126,16 +132,14 @@ impl<'a> Needs<'a> {
     /// What it was compiled against and links to, where the system runs none or
     /// another one.
     fn needed_by(&self, cell: &'a Cell) -> impl Iterator<Item = &'a Cell> {
-        let symbols = cell.object.iter().flat_map(|object| &object.undefined);
+        let symbols = cell
+            .object
+            .iter()
+            .flat_map(|object| &object.symbols.undefined);
         let linked = symbols.filter_map(|symbol| self.providers.get(symbol.as_str()).copied());
         let used = cell.uses.iter();
         let used = used.filter_map(|used| self.by_name.get(used.name.as_str()).copied());
         linked.chain(used).filter(|cell| self.running.differs(cell))
-    }
-
-    fn is_changed_port(&self, cell: &Cell) -> bool {
-        let runs = self.running.get(&cell.name);
-        cell.name.ends_with("_port") && runs.is_some_and(|r| r.fingerprint != cell.fingerprint)
     }
 
     fn users_of(&self, port: &str) -> Vec<&'a Cell> {

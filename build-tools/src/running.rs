@@ -87,25 +87,49 @@ impl Running {
         self.0.get(name).copied()
     }
 
-    /// Whether `cell` as built is not what runs: another interface, or for a crate
-    /// that has none another object.
+    /// Whether `cell` as built must be sent before those that need it: it has
+    /// another interface than what runs, or other code and can have it: a crate with
+    /// statics runs on as it was loaded.
     #[must_use]
     pub fn differs(&self, cell: &Cell) -> bool {
         let Some(runs) = self.get(&cell.name) else {
             return true;
         };
-        match cell.fingerprint {
-            0 => runs.object != object_number(cell),
-            fingerprint => runs.fingerprint != fingerprint,
-        }
+        let fixed = cell.fingerprint != 0 && has_statics(cell);
+        runs.fingerprint != cell.fingerprint || !fixed && runs.object != object_number(cell)
     }
+
+    /// Whether `cell` as built has other code than what runs.
+    #[must_use]
+    pub fn has_other_code(&self, cell: &Cell) -> bool {
+        let runs = self.get(&cell.name);
+        runs.is_none_or(|runs| runs.object != object_number(cell))
+    }
+}
+
+/// Whether a crate has statics that change, such as a port its door: another copy
+/// of it would not share them.
+#[must_use]
+pub fn has_statics(cell: &Cell) -> bool {
+    let mut objects = cell.object.iter();
+    objects.any(|object| object.symbols.statics)
+}
+
+/// Whether a crate says how its statics move to a later generation.
+#[must_use]
+pub fn says_how_it_moves(cell: &Cell) -> bool {
+    let mut defined = cell
+        .object
+        .iter()
+        .flat_map(|object| &object.symbols.defined);
+    defined.any(|symbol| symbol.starts_with("_RNv") && symbol.ends_with("5MOVES"))
 }
 
 /// The start of the digest of a cell's object.
 #[must_use]
 pub fn object_number(cell: &Cell) -> u64 {
     cell.object.as_ref().map_or(0, |object| {
-        start(&cell_archive::payload_digest(&object.bytes))
+        start(&cell_archive::payload_digest(&object.packed))
     })
 }
 

@@ -40,6 +40,13 @@ impl Power {
         true
     }
 
+    /// Whether `address` may be a heap object's: those lie in the window, unlike
+    /// the code and the constants of cells.
+    #[must_use]
+    pub fn is_heap(&self, address: usize) -> bool {
+        (WINDOW as usize..WINDOW_END).contains(&address) && self.read(address).is_some()
+    }
+
     /// A cell's executable and its writable bytes, as first address and length.
     #[must_use]
     pub fn parts(&self, cell: &Loaded) -> [(usize, usize); 2] {
@@ -50,6 +57,9 @@ impl Power {
         ]
     }
 }
+
+/// The window ends here at the latest: device registers follow.
+const WINDOW_END: usize = 0xffff_d000_0000_0000;
 
 /// Where the window has the byte at `address`.
 fn alias(address: usize) -> Option<*mut u8> {

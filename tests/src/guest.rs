@@ -185,6 +185,19 @@ impl Guest {
             .archive
     }
 
+    /// Pushes cells in the version that they have with these features
+    /// (`MEMBER/FEATURE`), as one set.
+    pub fn push_variant(&self, cells: &[&str], features: &[&str]) -> String {
+        let paths = crate::image();
+        let keys = mitos::keys::Keys::load(paths).expect("the image was built before");
+        let parts = pipeline::prepare_with(paths, keys, features).expect("the variant builds");
+        let names = cells.iter().copied().collect();
+        match self.push_archive(&push::pack(&parts, &names).archive) {
+            Ok(answer) => answer,
+            Err(error) => panic!("push of {cells:?} with {features:?}: {error}"),
+        }
+    }
+
     /// Sends bytes as a push, whatever they are.
     ///
     /// # Errors

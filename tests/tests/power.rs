@@ -38,7 +38,9 @@ const PLAN: Plan = Plan {
 fn power_cuts_under_load_keep_exactly_the_acknowledged_commits() {
     let paths = system_tests::image();
     let _slot = Slot::take(paths).expect("the slots' folder is writable");
-    let folder = paths.run().join(format!("power-test-{}", std::process::id()));
+    let folder = paths
+        .run()
+        .join(format!("power-test-{}", std::process::id()));
     let recording = Recording::at(&folder);
     let journal = recording.make(paths, LOAD).expect("a recording");
     assert!(journal.acknowledged() >= LOAD.commits);
@@ -96,7 +98,10 @@ fn a_damaged_page_fails_its_statements_and_nothing_else() {
     let damage: Vec<_> = report.damage().collect();
     assert_eq!(damage.len(), 1, "{report}");
     assert_eq!(damage[0].place, Place::Page(page));
-    assert_eq!((damage[0].what, damage[0].name.as_str()), (What::Checksum, "bad"));
+    assert_eq!(
+        (damage[0].what, damage[0].name.as_str()),
+        (What::Checksum, "bad")
+    );
 
     guest.reboot();
     for _ in 0..2 {

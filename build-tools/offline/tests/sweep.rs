@@ -130,7 +130,7 @@ impl Layout {
             let offset = superblock.map_offset + (block * PAGE_SIZE) as u64;
             page.copy_from_slice(&read(disk, offset, PAGE_SIZE));
         }
-        while let Parsed::Record(record) = Record::parse(rest, at, 0..=superblock.epoch) {
+        while let Parsed::Record(record) = Record::parse(rest, at, superblock.epoch) {
             layout.take(&record, &mut map);
             at = record.end();
             rest = &rest[record.len()..];

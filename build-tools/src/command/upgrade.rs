@@ -52,17 +52,17 @@ pub(super) fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
     }
     let tree = check_out(paths, &wanted.revision)?;
     // The running system trusts the key it was built with.
-    let parts = pipeline::prepare_with(&Paths::at(tree), Keys::load(paths)?)?;
+    let parts = pipeline::prepare_with(&Paths::at(tree), Keys::load(paths)?, &[])?;
     let running = Running::ask(&instance)?;
     let sets = upgrade::sets(&parts, &running)?;
-    if sets.is_empty() {
-        println!("the system runs {} already", wanted.revision);
-        return Ok(ExitCode::SUCCESS);
-    }
     println!("plan: {} sets", sets.len());
     for (number, set) in sets.iter().enumerate() {
         let names: Vec<&str> = set.iter().copied().collect();
         println!("{:>4}  {}", number + 1, names.join(" "));
+    }
+    let left = upgrade::left(&parts, &running, &sets);
+    if !left.is_empty() {
+        println!("as they were loaded until a restart: {}", left.join(" "));
     }
     if wanted.plan_only {
         return Ok(ExitCode::SUCCESS);

@@ -19,13 +19,14 @@ impl Random {
     }
 }
 
-/// The calls and conditional jumps in `code`, the bytes of one function, as
-/// offset and length: `E8 rel32` whose target `is_entry`, and `0F 8x rel32` whose
-/// target lies inside. A run of bytes that looks like one and is none has a
-/// target that is neither, as good as always.
+/// The calls and conditional jumps in `code`, as offset and length: `E8 rel32`
+/// whose target `is_entry`, and `0F 8x rel32` whose offset and target lie in one
+/// function, as `is_near` has it. Targets count from the start of `code`. A run of
+/// bytes that looks like one and is none has another target, as good as always.
 pub(crate) fn skippable(
     code: &[u8],
     is_entry: impl Fn(i64) -> bool,
+    is_near: impl Fn(usize, i64) -> bool,
 ) -> impl Iterator<Item = (usize, usize)> {
     (0..code.len()).filter_map(move |at| {
         let relative = |from: usize| {
@@ -33,10 +34,11 @@ pub(crate) fn skippable(
             let rel = i32::from_le_bytes(bytes.try_into().ok()?);
             Some((from + 4) as i64 + i64::from(rel))
         };
-        let inside = |target: i64| (0..code.len() as i64).contains(&target);
         match (code[at], code.get(at + 1)) {
             (0xe8, _) if relative(at + 1).is_some_and(&is_entry) => Some((at, 5)),
-            (0x0f, Some(0x80..=0x8f)) if relative(at + 2).is_some_and(inside) => Some((at, 6)),
+            (0x0f, Some(0x80..=0x8f)) if relative(at + 2).is_some_and(|to| is_near(at, to)) => {
+                Some((at, 6))
+            }
             _ => None,
         }
     })
@@ -52,9 +54,14 @@ mod tests {
         let code = [
             0x90, 0xe8, 0xfa, 0, 0, 0, 0x0f, 0x84, 0xf9, 0xff, 0xff, 0xff, 0xc3,
         ];
-        let found: Vec<(usize, usize)> = skippable(&code, |target| target == 0x100).collect();
+        let found: Vec<(usize, usize)> = skippable(
+            &code,
+            |target| target == 0x100,
+            |at, target| (at, target) == (6, 5),
+        )
+        .collect();
         assert_eq!(found, [(1, 5), (6, 6)]);
-        let none: Vec<(usize, usize)> = skippable(&code[..5], |_| true).collect();
+        let none: Vec<(usize, usize)> = skippable(&code[..5], |_| true, |_, _| true).collect();
         assert_eq!(none, []);
     }
 

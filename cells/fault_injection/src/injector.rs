@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use fault_injection_port::{INJECTOR, Injector};
 use mod_mgmt::damage::Power;
-use mod_mgmt::namespace::{Function, Loaded, NAMESPACE};
+use mod_mgmt::namespace::{Loaded, NAMESPACE};
 use port::{Birth, BirthError, Component, CrashKind};
 
 /// The cell's description.
@@ -29,6 +29,8 @@ struct Damage(Power);
 
 /// How far into an object that a provider points to a wild write goes.
 const REACH: usize = 128;
+/// Bytes of code that are searched for an instruction at a time.
+const PIECE: usize = 256;
 /// How often a place is looked for.
 const TRIES: usize = 200;
 /// One byte that does nothing.
@@ -66,35 +68,45 @@ impl Damage {
         done.then(|| format!("bit {bit} at {}\n", place(at)))
     }
 
-    /// A bit of a function; each byte of code is as likely as any other.
-    fn text(&self, cell: &Loaded, random: &mut Random) -> Option<String> {
-        let function = function(cell, random)?;
-        let at = cell.start + function.offset as usize + random.below(function.size as usize);
-        self.flip(at, random)
+    /// Bytes of code, without the padding at the end.
+    fn code(&self, cell: &Loaded) -> Option<(usize, usize)> {
+        let [(start, len), _] = self.0.parts(cell);
+        let last = (0..len).rev().find(|at| self.0.read(start + at) != Some(0));
+        last.map(|last| (start, last + 1))
     }
 
-    /// A call or conditional jump of a function that has one.
+    /// A bit of the code.
+    fn text(&self, cell: &Loaded, random: &mut Random) -> Option<String> {
+        let (start, len) = self.code(cell)?;
+        self.flip(start + random.below(len), random)
+    }
+
+    /// A call or conditional jump.
     fn skip(&self, cell: &Loaded, random: &mut Random) -> Option<String> {
-        let [(start, len), _] = self.0.parts(cell);
+        let (start, len) = self.code(cell)?;
+        let stub = |target| {
+            let byte = |at| self.0.read(target + at);
+            target % 8 == 0 && byte(0) == Some(0xff) && byte(1) == Some(0x25)
+        };
+        let from = |address| cell.function(address).map(|(_, start)| start);
         for _ in 0..TRIES {
-            let function = function(cell, random)?;
-            let from = cell.start + function.offset as usize;
-            let code: Option<Vec<u8>> = (from..from + function.size as usize)
-                .map(|at| self.0.read(at))
-                .collect();
-            let is_entry = |target: i64| {
-                let target = from as i64 + target;
-                // A function of the cell, or one of the stubs behind them all.
-                (start as i64..(start + len) as i64).contains(&target)
-                    && is_start(cell, target as usize - cell.start)
+            let piece = start + random.below(len.saturating_sub(PIECE).max(1));
+            let end = (piece + PIECE).min(start + len);
+            let code: Option<Vec<u8>> = (piece..end).map(|at| self.0.read(at)).collect();
+            let inside = |target: i64| {
+                let target = piece.wrapping_add_signed(target as isize);
+                (start..start + len).contains(&target).then_some(target)
             };
-            let code = code?;
-            let found: Vec<(usize, usize)> = skippable(&code, is_entry).collect();
+            let entry = |target| inside(target).is_some_and(|at| stub(at) || from(at) == Some(at));
+            let near = |at: usize, target| {
+                inside(target).is_some_and(|target| from(piece + at) == from(target))
+            };
+            let found: Vec<(usize, usize)> = skippable(&code?, entry, near).collect();
             if found.is_empty() {
                 continue;
             }
             let (offset, length) = found[random.below(found.len())];
-            let at = from + offset;
+            let at = piece + offset;
             let done = (at..at + length).all(|at| self.0.write(at, NOP));
             return done.then(|| format!("{length} bytes skipped at {}\n", place(at)));
         }
@@ -131,7 +143,7 @@ impl Damage {
             *byte = self.0.read(at)?;
         }
         let target = u64::from_le_bytes(word) as usize;
-        let follows = random.below(2) == 1 && target % 8 == 0 && self.0.read(target).is_some();
+        let follows = random.below(2) == 1 && target % 8 == 0 && self.0.is_heap(target);
         match follows {
             true => self.word(target + random.below(REACH / 8) * 8, random),
             false => self.word(at, random),
@@ -139,36 +151,14 @@ impl Damage {
     }
 }
 
-/// A function, in proportion to its size.
-fn function<'a>(cell: &'a Loaded, random: &mut Random) -> Option<&'a Function> {
-    let all: usize = cell.functions.iter().map(|f| f.size as usize).sum();
-    let mut at = random.below(all);
-    cell.functions.iter().find(|function| {
-        let inside = at < function.size as usize;
-        at = at.wrapping_sub(function.size as usize);
-        inside
-    })
-}
-
-/// Whether a function, or a stub behind the last one, starts at this offset.
-fn is_start(cell: &Loaded, offset: usize) -> bool {
-    let starts = |f: &Function| f.offset as usize == offset;
-    let last = cell.functions.last();
-    let behind = last.is_some_and(|f| offset >= (f.offset + f.size) as usize && offset % 8 == 0);
-    behind || cell.functions.iter().any(starts)
-}
-
 /// The function at an address, or the offset in the cell, for data.
 fn place(address: usize) -> String {
     let Some(cell) = NAMESPACE.by_address(address) else {
         return format!("{address:#x}");
     };
-    let offset = address - cell.start;
-    let code = cell.functions.last();
+    let is_code = cell.memory[0].contains(address);
     match NAMESPACE.describe(address) {
-        Some(place) if code.is_some_and(|f| offset < (f.offset + f.size) as usize) => {
-            format!("{address:#x} {place}")
-        }
-        _ => format!("{address:#x} {} + {offset:#x}", cell.name),
+        Some(place) if is_code => format!("{address:#x} {place}"),
+        _ => format!("{address:#x} {} + {:#x}", cell.name, address - cell.start),
     }
 }

@@ -14,6 +14,7 @@
 
 extern crate alloc;
 
+#[cfg(any(mitos, test))]
 mod choice;
 #[cfg(mitos)]
 mod injector;

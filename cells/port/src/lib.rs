@@ -37,4 +37,4 @@ pub use entry::Entered;
 pub use error::{DoorStatus, PortError, SwapError};
 pub use leaf::Leaf;
 pub use moves::Moves;
-pub use state::{HandoverError, State};
+pub use state::{HandoverError, Lineage, Schemas, State};

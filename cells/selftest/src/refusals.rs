@@ -34,6 +34,11 @@ pub(crate) const TESTS: &[Test] = &[
         name: "a_faulting_swap",
         run: a_faulting_swap,
     },
+    // The last one: afterwards this crate's own references are to the former door.
+    Test {
+        name: "a_port_with_state_moves",
+        run: a_port_with_state_moves,
+    },
 ];
 
 /// Tasks that increment the counter, and how often they did.
@@ -248,5 +253,36 @@ fn a_faulting_swap() -> Verdict {
     swap(&["counter"], Reason::Asked).map_err(|e| format!("{e}"))?;
     let failed = load.end()?;
     check!(failed == 0, "{failed} calls failed");
+    Ok(())
+}
+
+/// A port, the cell behind it and all that use it are replaced as one set: the
+/// state is behind the new door, and nobody behind the former one.
+fn a_port_with_state_moves() -> Verdict {
+    let before = COUNTER.enter().map_err(|e| format!("{e}"))?.increment();
+    let missing = refused(swap(&["counter_port", "counter"], Reason::Asked))?;
+    let SwapFailure::Users { missing, .. } = missing else {
+        return Err(format!("reported as: {missing}"));
+    };
+    check!(get()? == before, "the refused set changed the count");
+    let mut names: Vec<&str> = alloc::vec!["counter_port", "counter"];
+    names.extend(missing.iter().map(String::as_str));
+    let record = swap(&names, Reason::Asked).map_err(|e| format!("{e}"))?;
+    log::info!("{}: pause {} us", record.names(), record.pause / 1000);
+    check!(
+        COUNTER.enter().is_err(),
+        "the former door still lets callers in"
+    );
+    let counter = NAMESPACE.find("counter").ok_or("no counter is current")?;
+    let cell = counter.cell().ok_or("the counter has no description")?;
+    let door = cell.provides.first().ok_or("the counter has no door")?;
+    let state = door.export().map_err(|e| format!("{e}"))?;
+    let state = state.ok_or("the counter gives no state")?;
+    let state = counter_port::CounterState::unpack(state).map_err(|e| format!("{e:?}"))?;
+    check!(
+        state.get() == before,
+        "the count went from {before} to {}",
+        state.get()
+    );
     Ok(())
 }

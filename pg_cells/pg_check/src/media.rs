@@ -139,7 +139,7 @@ fn log(
         bytes: Vec::new(),
     };
     let durable = pg_wal_port::is_open().then(pg_wal_port::flushed);
-    let (end, epoch) = records(superblock, &mut region, durable, restored, report)?;
+    let end = records(superblock, &mut region, durable, restored, report)?;
     if let Some(durable) = durable {
         // A checkpoint may have freed what was being read.
         let freed = pg_wal_port::superblock().is_some_and(|now| now.redo > superblock.redo);
@@ -149,25 +149,23 @@ fn log(
         }
         return Ok(());
     }
-    behind(superblock, &mut region, end, epoch, report)
+    behind(superblock, &mut region, end, report)
 }
 
-/// Counts the records; where they end, and the last epoch.
+/// Counts the records; where they end.
 fn records(
     superblock: &Superblock,
     region: &mut Region,
     durable: Option<Lsn>,
     restored: &mut BTreeSet<u64>,
     report: &mut Report,
-) -> Result<(Lsn, u32), DiskError> {
+) -> Result<Lsn, DiskError> {
     let mut at = superblock.redo;
-    let mut epoch = 0;
     let most = durable.map_or(u64::MAX, |d| d.0);
     let mut need = HEADER;
     while at + need as u64 <= most && need <= MAX_RECORD {
         region.reach(at + need as u64)?;
-        let last = superblock.epoch.max(epoch);
-        match Record::parse(region.from(at), at, epoch..=last) {
+        match Record::parse(region.from(at), at, superblock.epoch) {
             Parsed::More(more) if more > need => need = more,
             Parsed::More(_) | Parsed::Nothing => break,
             Parsed::Record(record) => {
@@ -179,13 +177,12 @@ fn records(
                     }
                     None => report.add(Finding::damage(Place::Log(Lsn(at)), What::Record, "")),
                 }
-                epoch = record.epoch();
                 at = record.end();
                 need = HEADER;
             }
         }
     }
-    Ok((Lsn(at), epoch))
+    Ok(Lsn(at))
 }
 
 /// What lies behind the end of the log.
@@ -193,7 +190,6 @@ fn behind(
     superblock: &Superblock,
     region: &mut Region,
     end: Lsn,
-    epoch: u32,
     report: &mut Report,
 ) -> Result<(), DiskError> {
     region.reach(u64::MAX)?;
@@ -202,15 +198,14 @@ fn behind(
         let what = "the last write of a power cut, or damage";
         report.add(Finding::note(Place::Log(end), What::TornEnd, what));
     }
-    let epochs = epoch.max(superblock.epoch)..=superblock.epoch;
     for skip in (8..bytes.len()).step_by(8) {
         let at = end.0 + skip as u64;
         let rest = &bytes[skip..];
         // Cheap first: few places hold their own address.
-        if get_u64(rest, 8) != at || !epochs.contains(&get_u32(rest, 24)) {
+        if get_u64(rest, 8) != at || get_u32(rest, 24) != superblock.epoch {
             continue;
         }
-        if let Parsed::Record(_) = Record::parse(rest, at, epochs.clone()) {
+        if let Parsed::Record(_) = Record::parse(rest, at, superblock.epoch) {
             let what = format!("records go on at {}: a power cut, or damage", Lsn(at));
             report.add(Finding::note(Place::Log(end), What::Gap, what));
             break;

@@ -130,27 +130,47 @@ const BY_LENGTH: [u8; LONGEST + 2] = {
     begins
 };
 
+/// Which bytes are part of a word that has begun.
+const WITHIN: [bool; 256] = {
+    let mut within = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        within[byte] = matches!(KINDS[byte], Kind::Letter | Kind::Digit) || byte == b'$' as usize;
+        byte += 1;
+    }
+    within
+};
+
 /// The length and the role of the word that the bytes begin with.
 #[inline]
 pub fn word(bytes: &[u8]) -> (usize, Role) {
-    let mut len = 0;
-    let mut value = 0u128;
-    for byte in bytes {
-        match kind(*byte) {
-            Kind::Letter | Kind::Digit => {}
-            _ if *byte == b'$' => {}
-            _ => break,
-        }
-        len += 1;
-        value = value << 8 | u128::from(byte.to_ascii_lowercase());
-    }
+    let end = bytes.iter().position(|byte| !WITHIN[usize::from(*byte)]);
+    let len = end.unwrap_or(bytes.len());
+    // Most words are names, and most names are longer.
     if !(2..=LONGEST).contains(&len) {
         return (len, Role::Name);
     }
+    (len, short(&bytes[..len]))
+}
+
+/// The role of a word that is no longer than the longest known one.
+#[inline]
+fn short(word: &[u8]) -> Role {
+    let len = word.len();
     let (from, to) = (BY_LENGTH[len] as usize, BY_LENGTH[len + 1] as usize);
+    // In two halves, as the machine has them. A letter's case is one bit; that
+    // it is set in other bytes too makes nothing look like a letter.
+    let (high, low) = word.split_at(len.saturating_sub(8));
+    let fold = |half: &[u8]| {
+        half.iter()
+            .fold(0u64, |value, byte| value << 8 | u64::from(byte | 0x20))
+    };
+    let (high, low) = (fold(high), fold(low));
     let known = WORDS.get(from..to).unwrap_or_default();
-    let found = known.iter().find(|(word, _)| *word == value);
-    (len, found.map_or(Role::Name, |(_, role)| *role))
+    let found = known
+        .iter()
+        .find(|(number, _)| *number as u64 == low && (*number >> 64) as u64 == high);
+    found.map_or(Role::Name, |(_, role)| *role)
 }
 
 #[cfg(test)]
@@ -163,6 +183,7 @@ mod tests {
         assert_eq!(word(b"SeLeCT"), (6, Role::NoValuesOrOperand));
         assert_eq!(word(b"selects "), (7, Role::Name));
         assert_eq!(word(b"selec$"), (6, Role::Name));
+        assert_eq!(word(b"timestamp_"), (10, Role::Name));
         assert_eq!(word(b"TIMESTAMPTZ("), (11, Role::Unusual));
         assert_eq!(word(b"timestamptzz"), (12, Role::Name));
         assert_eq!(word(b"a"), (1, Role::Name));

@@ -16,6 +16,7 @@
 extern crate alloc;
 
 mod deadlock;
+mod lineage;
 mod locks;
 mod running;
 mod serial;
@@ -33,7 +34,7 @@ use pg_txn_port::{
     SerialStart, StatusReply, TXN, TransactionManager, TxnError, TxnState, WaitReply, Xid,
     commit_log,
 };
-use port::{Birth, BirthError, Component, CrashKind, HandoverError, State};
+use port::{Birth, BirthError, Component, CrashKind, HandoverError, Lineage, State};
 use sync::Completion;
 
 /// What this cell says of itself.
@@ -45,25 +46,29 @@ pub static CELL: port::Cell = port::Cell {
 };
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
-    let state = match birth.inherit(&TXN) {
+    let (state, lineage) = match birth.inherit(&TXN) {
         Some(state) => takeover(state, birth)?,
-        None => fresh(birth)?,
+        None => (fresh(birth)?, None),
     };
-    birth.provide(&TXN, Box::new(Manager { state }));
+    let kept = lineage::keep(lineage);
+    birth.provide(&TXN, Box::new(Manager { state, kept }));
     Ok(())
 }
 
-fn takeover(state: State, birth: &Birth<'_>) -> Result<Arc<TxnState>, BirthError> {
-    let state = TxnState::from_state(state).map_err(|other| {
+fn takeover(
+    state: State,
+    birth: &Birth<'_>,
+) -> Result<(Arc<TxnState>, Option<Lineage>), BirthError> {
+    let (state, lineage) = TxnState::from_state(state).map_err(|other| {
         BirthError::Handover(HandoverError::Schema {
             offered: other.schema(),
         })
     })?;
     // A state that a fault has torn may be half changed.
     if state.is_torn() {
-        return fresh(birth);
+        return Ok((fresh(birth)?, None));
     }
-    Ok(state)
+    Ok((state, lineage))
 }
 
 /// A state that knows nothing. On a new disk ids begin with the option
@@ -82,6 +87,7 @@ fn fresh(birth: &Birth<'_>) -> Result<Arc<TxnState>, BirthError> {
 /// The provider.
 struct Manager {
     state: Arc<TxnState>,
+    kept: lineage::Kept,
 }
 
 impl Component for Manager {
@@ -90,7 +96,9 @@ impl Component for Manager {
     }
 
     fn export(&self) -> Result<Option<State>, HandoverError> {
-        Ok(Some(Arc::clone(&self.state).into_state()))
+        Ok(Some(
+            Arc::clone(&self.state).into_state(lineage::give(&self.kept)),
+        ))
     }
 
     fn reclaim(&self, _state: State) -> Result<(), HandoverError> {

@@ -7,7 +7,10 @@ use std::vec::Vec;
 fn manager() -> Manager {
     let state = TxnState::new(Xid::FIRST);
     state.with(|s| s.reserved = 1_000_000).unwrap();
-    Manager { state }
+    Manager {
+        state,
+        kept: crate::lineage::keep(None),
+    }
 }
 
 fn assign(m: &Manager, proc: ProcId) -> Xid {

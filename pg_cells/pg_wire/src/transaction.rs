@@ -70,13 +70,16 @@ pub fn commit(session: &mut Session) -> Result<(), SqlError> {
         session.end_transaction(false);
         return Err(error);
     }
-    let Some(tx) = session.tx.take() else {
+    let Some(mut tx) = session.tx.take() else {
         session.end_transaction(true);
         return Ok(());
     };
     if tx.xid().is_some() || tx.savepoints() > 0 {
         session.effects = true;
     }
+    // As the setting is now: it may have changed within the transaction.
+    settings::refresh(session);
+    tx.set_durability(session.durability);
     let done = tx.commit().map_err(txn_error);
     session.end_transaction(done.is_ok());
     done

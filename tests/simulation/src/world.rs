@@ -169,9 +169,14 @@ impl World {
             .block_size(self.plan.block_size)
             .simulated(seed);
         let died_at = self.disk.died_at().unwrap_or_else(task_port::now);
+        let over_at = self.over_at.load(Ordering::SeqCst);
         World {
-            // When the log fails, the disk lives on and yet all is over.
-            died_at: died_at.min(self.over_at.load(Ordering::SeqCst)),
+            // When the log fails, the disk lives on and yet all is over. And when
+            // the power fails in a start, nobody has worked since the end before.
+            died_at: match over_at {
+                u64::MAX => self.died_at,
+                _ => died_at.min(over_at),
+            },
             over_at: AtomicU64::new(u64::MAX),
             disk,
             stop: AtomicBool::new(false),

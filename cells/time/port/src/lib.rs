@@ -5,13 +5,36 @@
 //! While there is no provider, early at boot, the plain formula serves.
 #![cfg_attr(mitos, no_std)]
 
+extern crate alloc;
+
+use alloc::boxed::Box;
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use port::{Component, Door, Leaf};
+use port::{Component, Door, HandoverError, Leaf, Moves, State};
 
 /// The door of the clock.
 pub static CLOCK: Leaf<dyn Clock> = Leaf::new("time");
 /// The same, without its type.
 pub static DOOR: &dyn Door = &CLOCK;
+
+/// What was measured at boot goes to the later generation; both give the same time.
+pub static MOVES: Moves = Moves {
+    give: || Ok(Some(State::new(SCHEMA, Box::new(RATES.numbers())))),
+    take: |given| {
+        let Some(state) = given else {
+            return Ok(());
+        };
+        let offered = state.schema();
+        let numbers = state.take::<[u64; 4]>();
+        match numbers {
+            Ok(numbers) if offered == SCHEMA => RATES.set(*numbers),
+            _ => return Err(HandoverError::Schema { offered }),
+        }
+        Ok(())
+    },
+};
+
+/// The version of what [`MOVES`] gives.
+const SCHEMA: u32 = 1;
 
 /// What was measured at boot.
 #[derive(Debug)]
@@ -35,6 +58,23 @@ pub static RATES: Rates = Rates {
 };
 
 impl Rates {
+    fn numbers(&self) -> [u64; 4] {
+        [
+            self.ns_per_tick.load(Ordering::SeqCst),
+            self.timer_per_ns.load(Ordering::SeqCst),
+            self.tsc_at_boot.load(Ordering::SeqCst),
+            self.wall_at_boot.load(Ordering::SeqCst).cast_unsigned(),
+        ]
+    }
+
+    fn set(&self, numbers: [u64; 4]) {
+        self.ns_per_tick.store(numbers[0], Ordering::SeqCst);
+        self.timer_per_ns.store(numbers[1], Ordering::SeqCst);
+        self.tsc_at_boot.store(numbers[2], Ordering::SeqCst);
+        self.wall_at_boot
+            .store(numbers[3].cast_signed(), Ordering::SeqCst);
+    }
+
     /// Nanoseconds since boot at this count.
     #[must_use]
     pub fn at(&self, tsc: u64) -> u64 {

@@ -48,7 +48,7 @@ pub use mini_tx::{MAX_PAGES, MiniTx, Slot};
 pub use page::{PagePin, PageRead, prefetch, read_page, set_hint};
 pub use pg_page::{PAGE_SIZE, Page};
 pub use pg_wal_port::Lsn;
-pub use pool::{Counters, DIRTY, PoolState, SCHEMA, VALID, WRITING};
+pub use pool::{Counters, DIRTY, PoolState, SCHEMAS, VALID, WRITING};
 pub use recover::{OpenError, OpenReport, open};
 pub use table::PageTable;
 pub use types::{BufferError, BufferStats, FileId, Fork, PageId};

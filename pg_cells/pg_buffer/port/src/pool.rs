@@ -9,12 +9,15 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use frame::{Arena, Frame, IoBuffer, NO_TAG, StaticRef};
-use port::{HandoverError, State};
+use port::{HandoverError, Lineage, Schemas, State};
 use sync::{SpinLock, WaitQueue};
 use task_port::Held;
 
-/// The schema of [`PoolState`].
-pub const SCHEMA: u32 = 1;
+/// The schemas of [`PoolState`]: as it is, and with its lineage.
+pub const SCHEMAS: Schemas = Schemas {
+    plain: 1,
+    traced: 2,
+};
 
 /// Flag of a frame: its bytes are the page.
 pub const VALID: u32 = 1;
@@ -138,23 +141,25 @@ impl PoolState {
         Ok(pool)
     }
 
-    /// For the swap: the state as it is handed over.
+    /// For the swap: the state as it is handed over, with its lineage if the cell
+    /// keeps one.
     #[must_use]
-    pub fn into_state(&'static self) -> State {
-        State::new(SCHEMA, Box::new(self))
+    pub fn into_state(&'static self, lineage: Option<Lineage>) -> State {
+        SCHEMAS.wrap(self, lineage)
     }
 
     /// For the swap: the state from its predecessor.
     ///
     /// # Errors
     /// When it is not one this code knows.
-    pub fn from_state(state: State) -> Result<&'static PoolState, HandoverError> {
-        let offered = state.schema();
-        if offered != SCHEMA {
-            return Err(HandoverError::Schema { offered });
-        }
-        let state = state.take::<&'static PoolState>();
-        Ok(*state.map_err(|_| HandoverError::Missing)?)
+    pub fn from_state(
+        state: State,
+    ) -> Result<(&'static PoolState, Option<Lineage>), HandoverError> {
+        SCHEMAS
+            .unwrap(state)
+            .map_err(|other| HandoverError::Schema {
+                offered: other.schema(),
+            })
     }
 
     /// Forgets every page. Waits for those who have one latched.

@@ -57,6 +57,9 @@ pub static PARSER: Port<dyn Parser> = Port::new("pg_parser");
 /// The same, without its type.
 pub static DOOR: &dyn port::Door = &PARSER;
 
+/// The port crate has no tasks, and nothing in statics but the door.
+pub static MOVES: port::Moves = port::Moves::doors_only();
+
 /// A statement with its literals lifted out.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Normalized {

@@ -17,11 +17,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use port::State;
+use port::{Lineage, Schemas, State};
 use sync::{Completion, SpinLock};
 
-/// The schema of [`TxnState`].
-pub const SCHEMA: u32 = 2;
+/// The schemas of [`TxnState`]: as it is, and with its lineage.
+pub const SCHEMAS: Schemas = Schemas {
+    plain: 2,
+    traced: 4,
+};
 
 /// Everything the transaction manager knows.
 #[derive(Debug)]
@@ -239,21 +242,18 @@ impl TxnState {
         Some(result)
     }
 
-    /// Wraps the state for a swap.
+    /// Wraps the state for a swap, with its lineage if the cell keeps one.
     #[must_use]
-    pub fn into_state(self: Arc<Self>) -> State {
-        State::new(SCHEMA, Box::new(self))
+    pub fn into_state(self: Arc<Self>, lineage: Option<Lineage>) -> State {
+        SCHEMAS.wrap(self, lineage)
     }
 
     /// Unwraps it again.
     ///
     /// # Errors
     /// The state itself when it is another one.
-    pub fn from_state(state: State) -> Result<Arc<Self>, State> {
-        if state.schema() != SCHEMA {
-            return Err(state);
-        }
-        state.take::<Arc<TxnState>>().map(|b| *b)
+    pub fn from_state(state: State) -> Result<(Arc<Self>, Option<Lineage>), State> {
+        SCHEMAS.unwrap(state)
     }
 }
 

@@ -15,7 +15,10 @@ const F: u32 = 20_000 << 2;
 fn manager() -> Manager {
     let state = TxnState::new(Xid::FIRST);
     state.with(|s| s.reserved = 1_000_000).unwrap();
-    Manager { state }
+    Manager {
+        state,
+        kept: crate::lineage::keep(None),
+    }
 }
 
 fn row(n: u16) -> ReadTarget {

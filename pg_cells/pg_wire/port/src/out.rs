@@ -98,8 +98,11 @@ impl Out {
 
     /// Appends a text with its terminator. A zero byte within ends it.
     pub fn put_text(&mut self, text: &str) {
-        let text = text.split('\0').next().unwrap_or_default();
-        self.bytes.extend_from_slice(text.as_bytes());
+        let whole = match text.as_bytes().contains(&0) {
+            false => text,
+            true => text.split('\0').next().unwrap_or_default(),
+        };
+        self.bytes.extend_from_slice(whole.as_bytes());
         self.bytes.push(0);
     }
 

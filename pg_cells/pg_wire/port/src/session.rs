@@ -10,7 +10,7 @@ use core::net::SocketAddr;
 use net_port::TcpStream;
 use pg_executor_port::CopyInHandle;
 use pg_parser_port::Normalized;
-use pg_txn_port::{Isolation, SessionLocks, Transaction};
+use pg_txn_port::{Durability, Isolation, SessionLocks, Transaction};
 use pg_types::{Datum, FormatSettings, Oid, SqlError, SqlState};
 
 /// Between 1970 and 2000, in microseconds.
@@ -119,6 +119,8 @@ pub struct Session {
     pub lock_timeout: u64,
     /// Nanoseconds until a wait is looked at for a deadlock.
     pub deadlock_timeout: u64,
+    /// What a commit waits for.
+    pub durability: Durability,
     /// Nanoseconds that a statement may last; 0 for ever.
     pub statement_timeout: u64,
     /// Nanoseconds that a client may leave a transaction open without a command;
@@ -185,6 +187,7 @@ impl Session {
             work_mem: 4 << 20,
             lock_timeout: 0,
             deadlock_timeout: 1_000_000_000,
+            durability: Durability::Flushed,
             statement_timeout: 0,
             idle_in_transaction_timeout: 0,
             idle_timeout: 0,
@@ -203,6 +206,18 @@ impl Session {
             values: Vec::new(),
             normalized: Normalized::default(),
         }
+    }
+
+    /// Forgets what the first message has set, so that it can be handled again.
+    pub(crate) fn start_anew(&mut self) {
+        self.end_transaction(false);
+        self.phase = Phase::Startup;
+        self.user.clear();
+        self.database.clear();
+        self.settings = Settings::default();
+        self.settings_before = None;
+        self.reported.clear();
+        self.epoch += 1;
     }
 
     /// Cleans up after the transaction, which has committed or not: portals,

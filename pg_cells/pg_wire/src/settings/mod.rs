@@ -10,10 +10,10 @@ use crate::eval::Changes;
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
-use pg_txn_port::Isolation;
+use pg_txn_port::{Durability, Isolation};
 use pg_types::{SqlError, SqlState};
 use pg_wire_port::{Session, Settings, Severity};
-use table::{Context, find};
+use table::{Context, Setting, find};
 
 /// A change that a function asked for (`set_config`).
 #[derive(Clone, Debug)]
@@ -59,8 +59,18 @@ pub fn show<'a>(settings: &'a Settings, name: &str) -> Option<Cow<'a, str>> {
 
 /// The same of a session, which knows of its transaction.
 pub fn show_in<'a>(session: &'a Session, name: &str) -> Result<Cow<'a, str>, SqlError> {
-    let setting = find(name).map_or(name, |s| s.name);
-    match (setting, &session.tx) {
+    match find(name) {
+        Some(setting) => show_setting(session, setting),
+        None => show(&session.settings, name).ok_or_else(|| unknown(name)),
+    }
+}
+
+/// The same of a known parameter.
+fn show_setting<'a>(
+    session: &'a Session,
+    setting: &'static Setting,
+) -> Result<Cow<'a, str>, SqlError> {
+    match (setting.name, &session.tx) {
         ("transaction_isolation", Some(tx)) => Ok(isolation_name(tx.isolation()).into()),
         ("transaction_read_only", Some(tx)) => Ok(on_off(tx.is_read_only()).into()),
         ("transaction_deferrable", Some(tx)) => Ok(on_off(tx.is_deferrable()).into()),
@@ -68,7 +78,10 @@ pub fn show_in<'a>(session: &'a Session, name: &str) -> Result<Cow<'a, str>, Sql
         ("transaction_isolation", None) => show_in(session, "default_transaction_isolation"),
         ("transaction_read_only", None) => show_in(session, "default_transaction_read_only"),
         ("session_authorization", _) => Ok(Cow::Borrowed(&session.user)),
-        _ => show(&session.settings, name).ok_or_else(|| unknown(name)),
+        _ => {
+            let value = changed(&session.settings, setting.name);
+            Ok(shown(setting.kind, value.unwrap_or(setting.default)))
+        }
     }
 }
 
@@ -247,6 +260,11 @@ fn adopt(session: &mut Session) {
     };
     session.lock_timeout = ms("lock_timeout");
     session.deadlock_timeout = ms("deadlock_timeout");
+    session.durability = match &get("synchronous_commit")[..] {
+        "off" => Durability::Off,
+        "second" => Durability::Second,
+        _ => Durability::Flushed,
+    };
     session.statement_timeout = ms("statement_timeout");
     session.idle_in_transaction_timeout = ms("idle_in_transaction_session_timeout");
     session.idle_timeout = ms("idle_session_timeout");
@@ -283,7 +301,7 @@ fn plan_epoch(session: &Session) -> u64 {
 /// values other than the default are kept in mind.
 fn report(session: &mut Session, all: bool) {
     for setting in SETTINGS.iter().filter(|s| s.reported) {
-        let Ok(value) = show_in(session, setting.name) else {
+        let Ok(value) = show_setting(session, setting) else {
             continue;
         };
         let told = session.reported.get(setting.name).map(String::as_str);

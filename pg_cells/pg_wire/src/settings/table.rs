@@ -2,6 +2,8 @@
 //! that change nothing here are accepted, so that clients and dumps which set
 //! them work.
 
+use core::cmp::Ordering;
+
 /// What values a parameter takes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Kind {
@@ -207,7 +209,7 @@ pub static SETTINGS: &[Setting] = &[
     s("standard_conforming_strings", "on", Bool).reported(),
     s("statement_timeout", "0", MS),
     s("synchronize_seqscans", "on", Bool),
-    s("synchronous_commit", "on", Enum(&["local", "remote_write", "remote_apply", "on", "off"])),
+    s("synchronous_commit", "on", Enum(&["local", "remote_write", "remote_apply", "on", "off", "second"])),
     s("tcp_keepalives_idle", "0", Int("s", 0, INT)),
     s("temp_buffers", "1024", Int("8kB", 100, INT)),
     s("temp_tablespaces", "", Text),
@@ -232,10 +234,19 @@ pub static SETTINGS: &[Setting] = &[
 
 /// A parameter by name, without regard to case.
 pub fn find(name: &str) -> Option<&'static Setting> {
-    let folded = |name: &'static str| name.bytes().map(|b| b.to_ascii_lowercase());
-    let wanted = name.bytes().map(|b| b.to_ascii_lowercase());
-    let found = SETTINGS.binary_search_by(|s| folded(s.name).cmp(wanted.clone()));
+    let found = SETTINGS.binary_search_by(|s| compare(s.name.as_bytes(), name.as_bytes()));
     found.ok().and_then(|at| SETTINGS.get(at))
+}
+
+/// Compares names without regard to case. A connection looks up dozens.
+fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    for (x, y) in a.iter().zip(b) {
+        let (x, y) = (x.to_ascii_lowercase(), y.to_ascii_lowercase());
+        if x != y {
+            return x.cmp(&y);
+        }
+    }
+    a.len().cmp(&b.len())
 }
 
 /// Whether a plan depends on a parameter: on where names are looked up, and on
