@@ -105,6 +105,9 @@ impl CellCode for Linked {
     }
 }
 
+/// A new start begins the log at a multiple of this.
+const LOG_BLOCK: u64 = 4096;
+
 /// The storage cells, lowest first.
 pub const CELLS: [&Cell; 5] = [
     &pg_wal::CELL,
@@ -123,8 +126,9 @@ pub fn swap(cell: &'static Cell) {
     let wrong = |what: &str| log::fail(format_args!("swap of {}: {what}", cell.name));
     if door.has_state() {
         door.close();
-        if door.drain(deadline()).is_err() {
-            wrong("not drained");
+        if let Err(error) = door.drain(deadline()) {
+            eprintln!("swap of {}: {error}", cell.name);
+            simulate::give_up();
         }
         match door.export() {
             Ok(state) => states.extend(state.map(|s| (door.name(), s))),
@@ -136,8 +140,9 @@ pub fn swap(cell: &'static Cell) {
         wrong("not born");
     }
     door.open();
-    if door.retire(deadline()).is_err() {
-        wrong("not retired");
+    if let Err(error) = door.retire(deadline()) {
+        eprintln!("swap of {}: {error}", cell.name);
+        simulate::give_up();
     }
 }
 
@@ -232,8 +237,11 @@ impl World {
             match pg_buffer_port::open() {
                 Ok(report) => {
                     say!("opened: {report}");
+                    let (block, from) = (LOG_BLOCK, report.from.0);
+                    let anew = report.records == 0 && from.is_multiple_of(block);
                     let start = Start {
                         log_end: report.to.0,
+                        at_least: if anew { from - block } else { report.to.0 },
                         died_at: self.died_at,
                     };
                     if let Err(what) = lock(&self.model).restart(start) {

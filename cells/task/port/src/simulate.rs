@@ -20,7 +20,7 @@ use std::boxed::Box;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::string::String;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
@@ -147,6 +147,8 @@ static WORLD: Mutex<Option<World>> = Mutex::new(None);
 static ONE: Mutex<()> = Mutex::new(());
 /// Whoever gets the baton now says where it stands.
 static REPORTING: AtomicBool = AtomicBool::new(false);
+/// Who began with that.
+static REPORTER: AtomicUsize = AtomicUsize::new(usize::MAX);
 
 std::thread_local! {
     /// The task of the simulation that this thread is.
@@ -302,6 +304,11 @@ fn wait(me: usize, baton: &Baton) {
     }
 }
 
+/// Lets every task say where it stands, and ends the process with [`STUCK`].
+pub fn give_up() -> ! {
+    report(0)
+}
+
 /// Lets every task from number `from` on say where it stands; ends the process.
 fn report(from: usize) -> ! {
     let mut from = from;
@@ -309,14 +316,16 @@ fn report(from: usize) -> ! {
         let now = with(|w| w.now).unwrap_or(0);
         std::eprintln!("no task can go on (at {now} ns); what each waits for:");
         if let Some(me) = me() {
+            REPORTER.store(me, Ordering::SeqCst);
             say_where(me);
         }
     }
     loop {
         let next = with(|world| {
             let task = world.tasks.get(from)?;
+            let begun = REPORTER.load(Ordering::SeqCst) == from;
             let alive = task.state != State::Ended && Some(from) != me();
-            Some(alive.then(|| Arc::clone(&task.baton)))
+            Some((alive && !begun).then(|| Arc::clone(&task.baton)))
         });
         match next.flatten() {
             None => std::process::exit(STUCK),

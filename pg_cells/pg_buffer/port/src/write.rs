@@ -77,7 +77,7 @@ fn take_buffer(pool: &PoolState) -> Result<IoBuffer, BufferError> {
 /// What to do about a page that somebody has latched exclusively.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Latched {
-    /// Wait. The caller holds no latch.
+    /// Wait, for the first page of a batch. The caller holds no latch.
     Wait,
     /// Leave it. The caller may hold what the other one waits for.
     Skip,
@@ -109,6 +109,12 @@ pub(crate) fn write_out(
         let bytes = batch.buffer.as_mut().and_then(IoBuffer::bytes);
         let Some(copy) = bytes.and_then(|b| b.get_mut(at..)?.first_chunk_mut()) else {
             break;
+        };
+        // Who marks pages as being written waits for nobody: the holder of the
+        // next page's latch may wait for who waits for the mark to go.
+        let latched = match at {
+            0 => latched,
+            _ => Latched::Skip,
         };
         if let Some((going, offset)) = copy_page(pool, pin, copy, latched, logged) {
             lsn = lsn.max(Lsn(header::lsn(copy)));
@@ -153,7 +159,6 @@ fn copy_page(
     };
     let frame = guard.frame();
     let tag = frame.tag.load(Ordering::SeqCst);
-    let word = frame.word.load(Ordering::SeqCst);
     let step = |flags: u32| {
         (tag != NO_TAG && flags & (DIRTY | WRITING) == DIRTY).then_some((flags & !DIRTY) | WRITING)
     };
@@ -161,6 +166,15 @@ fn copy_page(
         .flags
         .fetch_update(Ordering::SeqCst, Ordering::SeqCst, step)
         .ok()?;
+    let word = frame.word.load(Ordering::SeqCst);
+    if header::lsn(&guard) <= word {
+        // Nothing was logged since it became dirty: the change that made it so
+        // was undone. Only hints are new, and a write for them alone, torn by a
+        // power cut, would leave a page that the log does not have.
+        frame.flags.fetch_and(!WRITING, Ordering::SeqCst);
+        pool.written.wake_all();
+        return None;
+    }
     // Looked up after marking: who drops the file takes the place away first and
     // looks at the mark then.
     let Some(offset) = pool.locate(PageId::unpack(tag)) else {
