@@ -2,6 +2,7 @@
 //! a finding, and what can still be looked at is.
 
 use std::fmt::Display;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pg_buffer_port::{BufferError, OpenError, OpenReport};
 use pg_check_port::{Around, Finding, Place, Report, Severity, What};
@@ -16,8 +17,13 @@ const OPTIONS: &str = "buffers=64M log_buffer=4M";
 /// Behind the log and the pool.
 const ROWS: [&Cell; 3] = [&pg_txn::CELL, &pg_heap::CELL, &pg_btree::CELL];
 
-/// A disk with the cells running on it, as far as they came.
+/// The ports are one per process.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// A disk with the cells running on it, as far as they came. While it lives, who
+/// opens another one waits.
 pub struct Database {
+    _alone: MutexGuard<'static, ()>,
     /// The disk.
     pub device: Device,
     /// What recovery did, if it succeeded.
@@ -51,6 +57,7 @@ impl Database {
 
     fn on(device: Device) -> Self {
         Database {
+            _alone: ALONE.lock().unwrap_or_else(PoisonError::into_inner),
             device,
             opened: None,
             is_open: false,

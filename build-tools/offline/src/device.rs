@@ -7,9 +7,9 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use memory::DmaSlice;
 use nvme_port::{BAD_REQUEST, BlockDevice, DISK, Geometry, IO_ERROR, OK, Op, Request, Urgency};
 use port::{Birth, BirthError, Cell, Component, CrashKind, Options};
+use sim_disk::{copy_from, copy_to};
 
 /// Bytes of a piece of the layer.
 pub const PIECE: usize = 4096;
@@ -203,19 +203,6 @@ impl Device {
         };
         done.map_or(IO_ERROR, |()| OK)
     }
-}
-
-fn copy_from(data: &DmaSlice) -> Vec<u8> {
-    // SAFETY: the slice keeps its memory alive, and whoever submitted the request
-    // leaves the bytes alone until it is completed.
-    unsafe { core::slice::from_raw_parts(data.as_ptr().as_ptr(), data.len()) }.to_vec()
-}
-
-fn copy_to(bytes: &[u8], data: &DmaSlice) {
-    let len = bytes.len().min(data.len());
-    // SAFETY: as above; both are at least `len` bytes long, and a fresh vector
-    // overlaps nothing.
-    unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), data.as_ptr().as_ptr(), len) }
 }
 
 impl Component for Device {

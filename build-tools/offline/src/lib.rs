@@ -10,7 +10,7 @@
 //! It is a program of its own, so that the command line need not be built anew
 //! with every change of a storage cell. The ports are one per process: one
 //! database at a time.
-#![deny(unsafe_op_in_unsafe_fn)]
+#![forbid(unsafe_code)]
 
 pub mod check;
 pub mod database;

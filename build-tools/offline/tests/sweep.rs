@@ -3,7 +3,7 @@
 //! names the page, record or superblock that it is in.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use catalog_tests::{create_simple, look_up, run};
 use offline::database::Database;
@@ -25,12 +25,6 @@ use pg_wal_port::record::{Parsed, Record};
 const DISK: usize = 24 << 20;
 const OPTIONS: &str = "buffers=16M log_size=1M";
 const FLIPS: u64 = 300;
-
-/// The ports are one per process.
-fn alone() -> MutexGuard<'static, ()> {
-    static ONE: Mutex<()> = Mutex::new(());
-    ONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Adds rows to a table (id int primary key, v text).
 fn fill(table: &Relation, ids: std::ops::Range<i32>) {
@@ -218,7 +212,6 @@ fn is_named(report: &Report, wanted: &Place) -> bool {
 }
 
 fn sweep(clean: bool, seed: u64) {
-    let _alone = alone();
     let disk = image(clean);
     let layout = Layout::of(&*disk);
     let before = Database::open(Device::new(Layer::over(disk.clone()))).check();
@@ -273,7 +266,6 @@ fn each_flipped_bit_after_a_power_cut_is_found_restored_or_hits_nothing() {
 
 #[test]
 fn a_lost_entry_a_stray_one_and_a_wrong_key_are_found() {
-    let _alone = alone();
     let device = Device::new(Layer::over(Arc::new(vec![0u8; DISK])));
     let database = Database::create(device, OPTIONS);
     run(&create_simple("t")).unwrap();

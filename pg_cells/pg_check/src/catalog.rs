@@ -32,6 +32,8 @@ pub struct Relations {
 /// A row of `pg_class`.
 struct Class {
     oid: Oid,
+    /// Zero when it has none.
+    file: u32,
     name: String,
     kind: u8,
 }
@@ -72,24 +74,25 @@ fn read(relations: &mut Relations, report: &mut Report) -> Result<(), String> {
         .relation(&mut tx, &[], Some("pg_catalog"), "pg_class")
         .map_err(|e| String::from(e.message()))?
         .ok_or("there is no pg_class")?;
-    for (oid, found) in classes(&class, &mut tx)? {
+    for found in classes(&class, &mut tx)? {
         report.looked.relations += 1;
+        let oid = found.oid;
         let described = catalog.relation_by_oid(&mut tx, oid);
         match described {
             Ok(Some(relation)) => describe(relations, &relation),
             // Indexes are described by their tables.
-            Ok(None) if found.1.kind == b'i' => {}
+            Ok(None) if found.kind == b'i' => {}
             Ok(None) => {
-                let what = format!("{} has no descriptor", found.1.name);
+                let what = format!("{} has no descriptor", found.name);
                 report.add(Finding::damage(Place::Relation(oid), What::Catalog, what));
             }
             Err(error) => {
-                let what = format!("{}: {}", found.1.name, error.message());
+                let what = format!("{}: {}", found.name, error.message());
                 report.add(Finding::damage(Place::Relation(oid), What::Catalog, what));
             }
         }
-        if found.0 != 0 {
-            relations.classes.insert(found.0, found.1);
+        if found.file != 0 {
+            relations.classes.insert(found.file, found);
         }
     }
     Ok(())
@@ -107,8 +110,8 @@ fn describe(relations: &mut Relations, relation: &Arc<Relation>) {
     }
 }
 
-/// The rows of `pg_class`: id, file, and the rest.
-fn classes(class: &Relation, tx: &mut Transaction) -> Result<Vec<(Oid, (u32, Class))>, String> {
+/// The rows of `pg_class`.
+fn classes(class: &Relation, tx: &mut Transaction) -> Result<Vec<Class>, String> {
     let words = |error: &dyn core::fmt::Debug| format!("{error:?}");
     let snapshot = tx.latest_snapshot().map_err(|e| words(&e))?;
     let column = |name: &str| class.desc.find(name).ok_or(format!("no column {name}"));
@@ -128,11 +131,11 @@ fn classes(class: &Relation, tx: &mut Transaction) -> Result<Vec<(Oid, (u32, Cla
             };
             let class = Class {
                 oid: row.get(oid).and_then(Datum::as_oid).unwrap_or(0),
+                file: row.get(file).and_then(Datum::as_oid).unwrap_or(0),
                 name: row.get(name).and_then(Datum::as_str).unwrap_or("").into(),
                 kind,
             };
-            let file = row.get(file).and_then(Datum::as_oid).unwrap_or(0);
-            found.push((class.oid, (file, class)));
+            found.push(class);
         }
     }
     Ok(found)
