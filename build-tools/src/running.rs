@@ -117,10 +117,17 @@ pub fn has_statics(cell: &Cell) -> bool {
     let Ok(elf) = goblin::elf::Elf::parse(&object.bytes) else {
         return false;
     };
-    elf.section_headers.iter().any(|section| {
-        let name = elf.shdr_strtab.get_at(section.sh_name);
-        matches!(name, Some(".data" | ".bss")) && section.sh_size > 0
-    })
+    let size = |wanted: &str| {
+        let mut sections = elf.section_headers.iter();
+        let section = sections.find(|s| elf.shdr_strtab.get_at(s.sh_name) == Some(wanted));
+        section.map_or(0, |section| section.sh_size)
+    };
+    // The pointer to the unwinder's personality is no static of the crate's.
+    let mut symbols = elf.syms.iter();
+    let personality =
+        symbols.find(|s| elf.strtab.get_at(s.st_name) == Some("DW.ref.rust_eh_personality"));
+    let personality = personality.map_or(0, |symbol| symbol.st_size);
+    size(".bss") > 0 || size(".data") > personality
 }
 
 /// Whether a crate says how its statics move to a later generation.

@@ -109,10 +109,7 @@ pub fn load_in(entry: &Entry<'_>, scope: &Scope) -> Result<Arc<Loaded>, LoadErro
         dependencies,
         descriptor: root_static(&object, &layout, entry.name, "4CELL").map(|at| start + at),
         moves: root_static(&object, &layout, entry.name, "5MOVES").map(|at| start + at),
-        mutable: [".data", ".bss"].into_iter().any(|section| {
-            let section = object.section(section);
-            section.is_some_and(|s| object.sections[s].size > 0)
-        }),
+        mutable: has_statics(&object),
         memory,
     });
     NAMESPACE.enter(&cell);
@@ -200,6 +197,16 @@ fn functions(object: &Object<'_>, layout: &Layout) -> (Vec<Function>, String) {
     }
     functions.sort_unstable_by_key(|f| f.offset);
     (functions, names)
+}
+
+/// Whether it has statics that change. The pointer to the unwinder's personality,
+/// which each object with landing pads has in `.data`, is none.
+fn has_statics(object: &Object<'_>) -> bool {
+    let size = |name| object.section(name).map_or(0, |s| object.sections[s].size);
+    let mut symbols = object.symbols.iter();
+    let personality = symbols.find(|s| s.name == "DW.ref.rust_eh_personality");
+    let personality = personality.map_or(0, |symbol| symbol.size as usize);
+    size(".bss") > 0 || size(".data") > personality
 }
 
 /// What tells the objects of a name apart: the start of the digest.
