@@ -81,8 +81,8 @@ impl Set {
             }
         }
         if members.iter().all(|m| m.cell.is_none()) {
-            let name = orders.first().map_or("", |order| &order.name);
-            return Err(SwapFailure::NoPort(name.to_string()));
+            let first = orders.first().map(|order| order.name.clone());
+            return Err(first.map_or(SwapFailure::Nothing, SwapFailure::NoPort));
         }
         let mut set = Set {
             movers: movers(&members)?,
