@@ -75,7 +75,11 @@ impl<'a> Needs<'a> {
         let (mut by_name, mut providers) = (BTreeMap::new(), BTreeMap::new());
         for cell in &parts.cells {
             by_name.insert(cell.name.as_str(), cell);
-            for symbol in cell.object.iter().flat_map(|object| &object.defined) {
+            for symbol in cell
+                .object
+                .iter()
+                .flat_map(|object| &object.symbols.defined)
+            {
                 providers.insert(symbol.as_str(), cell);
             }
         }
@@ -128,7 +132,10 @@ impl<'a> Needs<'a> {
     /// What it was compiled against and links to, where the system runs none or
     /// another one.
     fn needed_by(&self, cell: &'a Cell) -> impl Iterator<Item = &'a Cell> {
-        let symbols = cell.object.iter().flat_map(|object| &object.undefined);
+        let symbols = cell
+            .object
+            .iter()
+            .flat_map(|object| &object.symbols.undefined);
         let linked = symbols.filter_map(|symbol| self.providers.get(symbol.as_str()).copied());
         let used = cell.uses.iter();
         let used = used.filter_map(|used| self.by_name.get(used.name.as_str()).copied());

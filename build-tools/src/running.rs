@@ -111,29 +111,17 @@ impl Running {
 /// of it would not share them.
 #[must_use]
 pub fn has_statics(cell: &Cell) -> bool {
-    let Some(object) = &cell.object else {
-        return false;
-    };
-    let Ok(elf) = goblin::elf::Elf::parse(&object.bytes) else {
-        return false;
-    };
-    let size = |wanted: &str| {
-        let mut sections = elf.section_headers.iter();
-        let section = sections.find(|s| elf.shdr_strtab.get_at(s.sh_name) == Some(wanted));
-        section.map_or(0, |section| section.sh_size)
-    };
-    // The pointer to the unwinder's personality is no static of the crate's.
-    let mut symbols = elf.syms.iter();
-    let personality =
-        symbols.find(|s| elf.strtab.get_at(s.st_name) == Some("DW.ref.rust_eh_personality"));
-    let personality = personality.map_or(0, |symbol| symbol.st_size);
-    size(".bss") > 0 || size(".data") > personality
+    let mut objects = cell.object.iter();
+    objects.any(|object| object.symbols.statics)
 }
 
 /// Whether a crate says how its statics move to a later generation.
 #[must_use]
 pub fn says_how_it_moves(cell: &Cell) -> bool {
-    let mut defined = cell.object.iter().flat_map(|object| &object.defined);
+    let mut defined = cell
+        .object
+        .iter()
+        .flat_map(|object| &object.symbols.defined);
     defined.any(|symbol| symbol.starts_with("_RNv") && symbol.ends_with("5MOVES"))
 }
 
@@ -141,7 +129,7 @@ pub fn says_how_it_moves(cell: &Cell) -> bool {
 #[must_use]
 pub fn object_number(cell: &Cell) -> u64 {
     cell.object.as_ref().map_or(0, |object| {
-        start(&cell_archive::payload_digest(&object.bytes))
+        start(&cell_archive::payload_digest(&object.packed))
     })
 }
 

@@ -8,7 +8,7 @@ use cell_archive::{Archive, EntryKind, UseKind};
 use mitos::base::Base;
 use mitos::image::{Cell, order};
 use mitos::keys::Keys;
-use mitos::object::Object;
+use mitos::object::{Object, Symbols};
 use mitos::pipeline::Parts;
 use mitos::push::plan;
 use mitos::running::Running;
@@ -38,9 +38,12 @@ fn cell(name: &str, defined: &[&str], undefined: &[&str], uses: &[(&str, u64)]) 
             .collect(),
         kind: EntryKind::Cell,
         object: Some(Object {
-            bytes: name.as_bytes().to_vec(),
-            defined: set(defined),
-            undefined: set(undefined),
+            packed: name.as_bytes().to_vec(),
+            symbols: Symbols {
+                defined: set(defined),
+                undefined: set(undefined),
+                statics: false,
+            },
         }),
     }
 }
@@ -175,7 +178,7 @@ fn behind_a_port(name: &str, body: &str, uses: &[(&str, u64)]) -> Cell {
     let mut cell = cell(name, &[], &[], uses);
     cell.fingerprint = 0;
     if let Some(object) = &mut cell.object {
-        object.bytes = body.as_bytes().to_vec();
+        object.packed = body.as_bytes().to_vec();
     }
     cell
 }

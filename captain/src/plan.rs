@@ -53,6 +53,7 @@ const PLAN: &[Step] = &[
     Cell("pg_executor"),
     Cell("pg_catalog"),
     Run("the catalogs", services::open_catalogs),
+    Cell("pg_check"),
     Cell("pg_wire"),
     Run("PostgreSQL's port", services::serve),
 ];
@@ -81,6 +82,10 @@ impl Captain for Watch {
 
     fn shut_down(&self, duties: &[Duty]) {
         duties.iter().for_each(|duty| services::end(*duty));
+    }
+
+    fn check(&self) -> Result<String, String> {
+        services::check()
     }
 }
 
@@ -133,6 +138,7 @@ fn run(options: &Options) {
         benchmark::run(bench);
     }
     services::echo(options);
+    services::fault_injection(options);
     if console_port::start().is_err() {
         log::error!("no memory for the console's tasks");
     }

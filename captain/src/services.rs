@@ -61,6 +61,15 @@ pub(crate) fn open_catalogs(_: &Options) -> Result<(), String> {
     Ok(())
 }
 
+/// Looks for damage: every page, row and index entry.
+pub(crate) fn check() -> Result<String, String> {
+    match pg_check_port::run(pg_check_port::Around::Work) {
+        Ok(report) if report.is_sound() => Ok(report.to_string()),
+        Ok(report) => Err(report.to_string()),
+        Err(error) => Err(format!("pg_check: {error:?}\n")),
+    }
+}
+
 /// The port clients connect to.
 const POSTGRES_PORT: u16 = 5432;
 
@@ -78,6 +87,16 @@ fn echo_port_of(options: &Options) -> Option<u16> {
     options
         .number("echo")
         .and_then(|port| u16::try_from(port).ok())
+}
+
+/// For campaigns of injected faults: `faults=inject` lets the shell do damage.
+pub(crate) fn fault_injection(options: &Options) {
+    if options.get("faults") != Some("inject") {
+        return;
+    }
+    if let Err(failure) = swap_port::start("fault_injection", options) {
+        log::warn!("no injection of faults: {failure}");
+    }
 }
 
 /// For tests of the network: `echo=PORT` starts an echo service there.

@@ -4,16 +4,14 @@
 //! costs nothing but time.
 
 use crate::LoadError;
-use crate::layout::Layout;
-use crate::namespace::{BASE, BaseCrate, Function, Loaded, NAMESPACE};
-use crate::object::{Definition, Object};
-use crate::relocate::{Import, link};
+use crate::namespace::{BASE, BaseCrate, Loaded, NAMESPACE};
 use crate::scope::Scope;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use cell_archive::{Archive, Entry, EntryKind, SymbolTable};
+use cell_object::{Import, ObjectError, Packed};
 use memory::{MappedPages, Protection};
 
 /// The key that cells must be signed with, built into the boot image.
@@ -28,7 +26,7 @@ pub fn public_key() -> Option<[u8; 32]> {
 /// When it is damaged or not signed with our key.
 pub fn open(bytes: &[u8]) -> Result<Archive<'_>, LoadError> {
     let archive = Archive::parse(bytes)?;
-    let key = public_key().ok_or(LoadError::Format("the boot image has no public key"))?;
+    let key = public_key().ok_or(LoadError::BootImage("public key"))?;
     archive.verify(&key)?;
     Ok(archive)
 }
@@ -41,7 +39,7 @@ pub fn enter_base(archive: &Archive<'static>) -> Result<(), LoadError> {
     let table = archive.entries().find(|e| e.kind == EntryKind::BaseSymbols);
     let table = table
         .and_then(|e| SymbolTable::parse(e.payload))
-        .ok_or(LoadError::Format("no symbol table"))?;
+        .ok_or(LoadError::BootImage("symbol table"))?;
     let crates = archive
         .entries()
         .filter(|e| matches!(e.kind, EntryKind::BaseCrate | EntryKind::CodelessCrate))
@@ -75,22 +73,15 @@ pub fn load_in(entry: &Entry<'_>, scope: &Scope) -> Result<Arc<Loaded>, LoadErro
         return Err(LoadError::Digest(entry.name.to_string()));
     }
     check_fingerprints(entry, scope)?;
-    let object = Object::parse(entry.payload)?;
-    let layout = Layout::of(&object)?;
-    let mut memory = MappedPages::allocate(layout.size)?;
+    let object = Packed::parse(entry.payload)?;
+    let mut memory = MappedPages::allocate(object.size())?;
     let start = memory.start();
     let bytes = memory.bytes_mut().ok_or(LoadError::OutOfMemory)?;
-    let imports = link(&object, &layout, bytes, start as u64, &|name| {
-        scope.resolve(name)
-    })?;
+    let imports = object.link(bytes, start as u64, &|name| scope.resolve(name))?;
     let dependencies = dependencies(&imports)?;
-    let memory = protect(memory, &layout);
+    let memory = protect(memory, &object);
     let (number, generation) = NAMESPACE.number(entry.name);
-    let (functions, names) = functions(&object, &layout);
-    let address_of = |section| {
-        let section = object.section(section);
-        section.map_or(0, |s| start + layout.sections[s])
-    };
+    let exports = object.exports();
     let cell = Arc::new(Loaded {
         number,
         name: entry.name.to_string(),
@@ -99,17 +90,18 @@ pub fn load_in(entry: &Entry<'_>, scope: &Scope) -> Result<Arc<Loaded>, LoadErro
         object: object_number(entry),
         generation,
         start,
-        size: layout.size,
-        eh_frame: address_of(".eh_frame"),
-        eh_frame_hdr: address_of(".eh_frame_hdr"),
-        functions,
-        names,
-        exports: exports(&object, &layout, start),
+        size: object.size(),
+        eh_frame: object.eh_frame().map_or(0, |at| start + at),
+        eh_frame_hdr: object.eh_frame_hdr().map_or(0, |at| start + at),
+        names: object.names(),
+        exports: exports
+            .map(|(name, offset)| (name, (start + offset) as u64))
+            .collect(),
         imports,
         dependencies,
-        descriptor: root_static(&object, &layout, entry.name, "4CELL").map(|at| start + at),
-        moves: root_static(&object, &layout, entry.name, "5MOVES").map(|at| start + at),
-        mutable: has_statics(&object),
+        descriptor: object.descriptor().map(|offset| start + offset),
+        moves: object.moves().map(|offset| start + offset),
+        mutable: object.is_mutable(),
         memory,
     });
     NAMESPACE.enter(&cell);
@@ -143,70 +135,17 @@ fn dependencies(imports: &[Import]) -> Result<Vec<Arc<Loaded>>, LoadError> {
     let find = |number| {
         NAMESPACE
             .by_number(number)
-            .ok_or_else(|| LoadError::MissingSymbol(format!("cell number {number}")))
+            .ok_or_else(|| ObjectError::MissingSymbol(format!("cell number {number}")).into())
     };
     numbers.into_iter().map(find).collect()
 }
 
-fn protect(mut execute: MappedPages, layout: &Layout) -> [MappedPages; 3] {
-    let mut read = execute.split_off(layout.read_at);
-    let write = read.split_off(layout.write_at - layout.read_at);
+fn protect(mut execute: MappedPages, object: &Packed<'_>) -> [MappedPages; 3] {
+    let mut read = execute.split_off(object.read_at());
+    let write = read.split_off(object.write_at() - object.read_at());
     execute.protect(Protection::Execute);
     read.protect(Protection::Read);
     [execute, read, write]
-}
-
-fn exports(object: &Object<'_>, layout: &Layout, start: usize) -> Vec<(u64, u64)> {
-    let exported = object
-        .symbols
-        .iter()
-        .enumerate()
-        .filter(|(_, s)| s.exported);
-    exported
-        .filter_map(|(index, symbol)| {
-            let offset = layout.offset_of(object, index)?;
-            Some((
-                cell_archive::hash_name(symbol.name),
-                (start + offset) as u64,
-            ))
-        })
-        .collect()
-}
-
-fn functions(object: &Object<'_>, layout: &Layout) -> (Vec<Function>, String) {
-    let (mut functions, mut names) = (Vec::new(), String::new());
-    for (index, symbol) in object
-        .symbols
-        .iter()
-        .enumerate()
-        .filter(|(_, s)| s.function)
-    {
-        if !matches!(symbol.definition, Definition::Section(..)) {
-            continue;
-        }
-        let Some(offset) = layout.offset_of(object, index) else {
-            continue;
-        };
-        functions.push(Function {
-            offset: offset as u32,
-            size: symbol.size as u32,
-            name: names.len() as u32,
-            name_len: symbol.name.len() as u32,
-        });
-        names.push_str(symbol.name);
-    }
-    functions.sort_unstable_by_key(|f| f.offset);
-    (functions, names)
-}
-
-/// Whether it has statics that change. The pointer to the unwinder's personality,
-/// which each object with landing pads has in `.data`, is none.
-fn has_statics(object: &Object<'_>) -> bool {
-    let size = |name| object.section(name).map_or(0, |s| object.sections[s].size);
-    let mut symbols = object.symbols.iter();
-    let personality = symbols.find(|s| s.name == "DW.ref.rust_eh_personality");
-    let personality = personality.map_or(0, |symbol| symbol.size as usize);
-    size(".bss") > 0 || size(".data") > personality
 }
 
 /// What tells the objects of a name apart: the start of the digest.
@@ -215,21 +154,6 @@ pub fn object_number(entry: &Entry<'_>) -> u64 {
     let mut start = [0; 8];
     start.copy_from_slice(&entry.digest[..8]);
     u64::from_be_bytes(start)
-}
-
-/// The offset of a public static of the crate, such as `pub static CELL`, by its
-/// v0 symbol: `_RNv`, then the path from the crate's name (with its length) to
-/// `ending`, which is the static's name with its length.
-fn root_static(object: &Object<'_>, layout: &Layout, name: &str, ending: &str) -> Option<usize> {
-    let root = format!("{}{name}", name.len());
-    let is_descriptor = |s: &str| {
-        s.starts_with("_RNv") && s.ends_with(ending) && s.contains(&root) && !s.contains('$')
-    };
-    let symbol = object
-        .symbols
-        .iter()
-        .position(|s| s.exported && is_descriptor(s.name))?;
-    layout.offset_of(object, symbol)
 }
 
 impl Loaded {

@@ -2,8 +2,8 @@
 //! All tests share the system's one namespace, so names and addresses are each
 //! test's own.
 
-use mod_mgmt::namespace::{Function, Loaded, NAMESPACE};
-use mod_mgmt::relocate::Import;
+use cell_object::{FunctionNames, Import};
+use mod_mgmt::namespace::{Loaded, NAMESPACE};
 use mod_mgmt::scope::Scope;
 use std::sync::Arc;
 
@@ -28,13 +28,7 @@ fn cell(name: &str, start: usize, exports: &[&str], uses: &[&Arc<Loaded>]) -> Ar
         size: 0x1000,
         eh_frame: 0,
         eh_frame_hdr: 0,
-        functions: vec![Function {
-            offset: 0x10,
-            size: 0x20,
-            name: 0,
-            name_len: 4,
-        }],
-        names: "work".to_string(),
+        names: FunctionNames::pack(&[(0x10, "work")]),
         exports: exported.map(|(n, i)| (hash(n), start as u64 + i)).collect(),
         imports: uses.iter().map(import).collect(),
         dependencies: uses.iter().map(|used| Arc::clone(used)).collect(),

@@ -32,20 +32,34 @@ impl Database {
     /// Starts everything. What the disk below holds is not changed.
     #[must_use]
     pub fn open(device: Device) -> Self {
-        let mut database = Database {
-            device,
-            opened: None,
-            is_open: false,
-            report: Report::default(),
-        };
-        if let Err(finding) = database.start() {
+        let mut database = Database::on(device);
+        if let Err(finding) = database.start(OPTIONS, false) {
             database.report.add(finding);
         }
         database
     }
 
-    fn start(&mut self) -> Result<(), Finding> {
-        let options = Options::parse(OPTIONS);
+    /// Makes a new database on a blank disk, with boot options.
+    #[must_use]
+    pub fn create(device: Device, options: &str) -> Self {
+        let mut database = Database::on(device);
+        if let Err(finding) = database.start(options, true) {
+            database.report.add(finding);
+        }
+        database
+    }
+
+    fn on(device: Device) -> Self {
+        Database {
+            device,
+            opened: None,
+            is_open: false,
+            report: Report::default(),
+        }
+    }
+
+    fn start(&mut self, options: &str, may_be_blank: bool) -> Result<(), Finding> {
+        let options = Options::parse(options);
         let start = |cell: &'static Cell| {
             let outcome = port::start(cell, &options);
             outcome.map_err(|error| stopped(format!("{}: {error}", cell.name)))
@@ -57,7 +71,8 @@ impl Database {
         start(&pg_buffer::CELL)?;
         self.report = pg_check_port::media().map_err(stopped)?;
         let blank = |f: &Finding| f.what == What::Superblock && f.severity == Severity::Note;
-        if self.report.findings.iter().filter(|f| blank(f)).count() == 2 {
+        let blanks = self.report.findings.iter().filter(|f| blank(f)).count();
+        if blanks == 2 && !may_be_blank {
             return Err(stopped("the disk is blank"));
         }
         self.opened = Some(pg_buffer_port::open().map_err(|error| opening(&error))?);
@@ -75,9 +90,6 @@ impl Database {
     #[must_use]
     pub fn check(&self) -> Report {
         let mut report = self.report.clone();
-        if self.opened.is_none() {
-            return report;
-        }
         // Now the disk has everything too, and its pages can be looked at.
         if self.is_open
             && let Err(error) = pg_buffer_port::checkpoint()

@@ -3,6 +3,7 @@
 //!
 //! - [`device`]: the disk, with a layer of memory over it that takes all writes
 //! - [`database`]: bringing the cells up on it; recovery happens in that layer
+//! - [`place`]: where a page lies on a disk
 //! - [`check`]: `cargo run -- check FILE`
 //! - [`power`]: `cargo run -- power`, power cuts by the thousand
 //!
@@ -14,4 +15,5 @@
 pub mod check;
 pub mod database;
 pub mod device;
+pub mod place;
 pub mod power;

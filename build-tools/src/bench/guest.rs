@@ -71,6 +71,16 @@ impl Disk {
         let name = format!("disk-{}-{number}.img", std::process::id());
         Ok(Self(folder.join(name)))
     }
+
+    /// Another image with the same content.
+    pub(crate) fn copy(&self, paths: &Paths) -> Result<Self> {
+        let copy = Self::empty(paths)?;
+        let mut cp = std::process::Command::new("cp");
+        cp.args(["--sparse=always", "--reflink=auto"])
+            .args([&self.0, &copy.0]);
+        crate::run::output(&mut cp)?;
+        Ok(copy)
+    }
 }
 
 impl Drop for Disk {

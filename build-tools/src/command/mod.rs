@@ -3,6 +3,7 @@
 mod boot;
 mod build;
 mod check;
+mod offline;
 mod push;
 mod shell;
 mod stop;
@@ -52,6 +53,16 @@ usage: cargo run -- [COMMAND]
   test-guest NAME [boot's OPTIONS]
                              boot with test=NAME; success is the guest's
   check                      formatting, lints and house rules
+  check FILE [--json]        search a disk file for damage; it is only read
+  power [OPTIONS]            cut the power of a system under load, image by image
+      --images N  --seed N   (1000, 1)
+      --seconds N            of load (60)
+      --tellers N  --builders N  --pgbench N  clients (4, 3, 2)
+      --boots N              images that are booted too (5)
+      --keep DIR             keep the recording   --recorded DIR  use one
+      --only N               this image alone     --out FILE  the JSON
+      --fresh                from the first boot on, formatting included
+      --lying                a disk that ignores force: losses must show
   bench [OPTIONS]            measure; prints a table, writes bench/results.json
       --only ROWS            boot, inside, swap, echo, pgbench, logic, insns
       --repeat N             (5)         --no-build
@@ -63,13 +74,16 @@ usage: cargo run -- [COMMAND]
       --out FILE             the JSON, also of some rows only
   trial KIND [OPTIONS]       do something to a system under pgbench's load and
                              check what was promised; writes bench/trial-KIND.json
-      KIND                   swaps, kills, crashes
-      --seconds N  --clients N  --scale N of pgbench (60, 8, 10)
+      KIND                   swaps, kills, crashes, faults
+      --seconds N  --clients N  --scale N of the load (60, 8, 10; faults: 2)
       --mixed                clients on all three modes of the protocol
       --seed N               decides moments, order and choice (1)
-      --times N              kills (5), swaps (10) or crashes (1) of each cell
+      --times N              kills (5), swaps (10) or crashes (1) of each cell,
+                             faults in all (200)
       --cells LIST|all       which cells, separated by commas
-      --faults LIST          kinds of crashes: panic,null,divide,opcode,stack,loop
+      --faults LIST          kinds: panic,null,wild,divide,opcode,stack,loop,
+                             execute,relock,wait,memory; and for faults also
+                             text,skip,data,word,state
       --memory SIZE (2G)     --out FILE    --no-build
 ";
 
@@ -98,6 +112,7 @@ pub fn main() -> Result<ExitCode> {
         "stop" => stop::run(&paths, &mut parser),
         "test-guest" => test_guest::run(&paths, &mut parser),
         "check" => check::run(&paths, &mut parser),
+        "power" => offline::run(&paths, "power", &mut parser),
         "bench" => crate::bench::run(&paths, &mut parser),
         "trial" => crate::trial::run(&paths, &mut parser),
         "help" | "-h" | "--help" => {

@@ -25,6 +25,8 @@ pub(super) struct Book {
     pub(super) errors: Vec<String>,
     /// Connections that were lost, by their error.
     pub(super) lost: Vec<String>,
+    /// Answers that were not right.
+    pub(super) wrong: Vec<String>,
 }
 
 /// What the comparison with the table found.
@@ -50,12 +52,15 @@ impl Book {
     }
 
     /// Enters what a client did.
-    pub(super) fn enter(&mut self, number: usize, client: Client) {
-        self.next[number] = client.next - number as i64 * RANGE;
+    pub(super) fn enter(&mut self, client: Client) {
+        if let Some(next) = self.next.get_mut(client.number) {
+            *next = client.next - client.number as i64 * RANGE;
+        }
         self.acknowledged.extend(client.acknowledged);
         self.open.extend(client.open);
         self.errors.extend(client.errors);
         self.lost.extend(client.lost);
+        self.wrong.extend(client.wrong);
     }
 
     /// How many were sent without an answer that settles them.

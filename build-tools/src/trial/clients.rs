@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
+use super::answers::Answers;
 use super::book::Book;
 use super::random::Random;
 use crate::bench::sql::{Session, SqlError};
@@ -24,15 +25,20 @@ const RECONNECT: Duration = Duration::from_millis(50);
 /// How often progress is looked at.
 const POLL: Duration = Duration::from_millis(1);
 
-/// What a transaction does beside noting its number.
-#[derive(Clone, Copy)]
+/// What a client does again and again.
+#[derive(Clone)]
 pub(super) enum Work {
-    /// Nothing; every other number without a transaction block.
+    /// Notes a number; every other one without a transaction block.
     Note,
     /// TPC-B on pgbench's tables of this scale; every other client by the
     /// extended protocol.
     Transfer { scale: u32 },
+    /// Questions, whose answers must be right.
+    Ask(Arc<Answers>),
 }
+
+/// The number of clients that note none.
+const NOBODY: usize = usize::MAX;
 
 /// Clients at work. To be ended by [`Clients::finish`].
 pub(super) struct Clients {
@@ -43,7 +49,7 @@ pub(super) struct Clients {
 
 /// One client, and what it did.
 pub(super) struct Client {
-    number: usize,
+    pub(super) number: usize,
     random: Random,
     /// The number after the last one it used.
     pub(super) next: i64,
@@ -55,6 +61,8 @@ pub(super) struct Client {
     pub(super) errors: Vec<String>,
     /// Connections that ended before they were told to.
     pub(super) lost: Vec<String>,
+    /// Answers that were not right.
+    pub(super) wrong: Vec<String>,
 }
 
 /// When something failed.
@@ -75,26 +83,27 @@ pub(super) fn set_up(port: u16) -> Result<()> {
 impl Clients {
     /// Starts `count` clients, which go on where `book` ends.
     pub(super) fn start(port: u16, count: usize, work: Work, seed: u64, book: &mut Book) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
+        let clients = (0..count).map(|number| Client::new(number, book.next(number), seed));
+        Self::spawn(port, work, clients.collect())
+    }
+
+    /// Starts `count` clients that ask questions.
+    pub(super) fn ask(port: u16, count: usize, answers: &Arc<Answers>, seed: u64) -> Self {
+        let clients = (0..count as u64).map(|at| Client::new(NOBODY, 0, seed ^ (at + 1)));
+        Self::spawn(port, Work::Ask(Arc::clone(answers)), clients.collect())
+    }
+
+    fn spawn(port: u16, work: Work, all: Vec<Client>) -> Self {
         let mut clients = Self {
-            stop: Arc::clone(&stop),
+            stop: Arc::default(),
             threads: Vec::new(),
             committed: Vec::new(),
         };
-        for number in 0..count {
+        for client in all {
             let committed = Arc::new(AtomicU64::new(0));
             clients.committed.push(Arc::clone(&committed));
-            let client = Client {
-                number,
-                random: Random::new(seed ^ (number as u64) << 32),
-                next: book.next(number),
-                acknowledged: BTreeSet::new(),
-                open: BTreeSet::new(),
-                errors: Vec::new(),
-                lost: Vec::new(),
-            };
-            let stop = Arc::clone(&stop);
-            let run = move || client.run(port, work, &stop, &committed);
+            let (stop, work) = (Arc::clone(&clients.stop), work.clone());
+            let run = move || client.run(port, &work, &stop, &committed);
             clients.threads.push(std::thread::spawn(run));
         }
         clients
@@ -116,6 +125,19 @@ impl Clients {
         count: u64,
         limit: Duration,
     ) -> std::result::Result<(Duration, Duration), Vec<usize>> {
+        self.advance_while(count, limit, || true)
+    }
+
+    /// The same, as long as it makes sense to wait.
+    ///
+    /// # Errors
+    /// As for [`Clients::advance`].
+    pub(super) fn advance_while(
+        &self,
+        count: u64,
+        limit: Duration,
+        sensible: impl Fn() -> bool,
+    ) -> std::result::Result<(Duration, Duration), Vec<usize>> {
         let (began, before) = (Instant::now(), self.committed());
         let load = |count: &Arc<AtomicU64>| count.load(Ordering::SeqCst);
         let goals: Vec<u64> = self.committed.iter().map(|c| load(c) + count).collect();
@@ -129,7 +151,7 @@ impl Clients {
             let behind: Vec<usize> = behind.map(|(number, _)| number).collect();
             match behind.is_empty() {
                 true => return Ok((first.unwrap_or_default(), began.elapsed())),
-                false if began.elapsed() > limit => return Err(behind),
+                false if began.elapsed() > limit || !sensible() => return Err(behind),
                 false => std::thread::sleep(POLL),
             }
         }
@@ -138,16 +160,29 @@ impl Clients {
     /// Ends them and enters what they know into `book`.
     pub(super) fn finish(self, book: &mut Book) -> Result<()> {
         self.stop.store(true, Ordering::SeqCst);
-        for (number, thread) in self.threads.into_iter().enumerate() {
+        for thread in self.threads {
             let client = thread.join().map_err(|_| anyhow!("a client panicked"))?;
-            book.enter(number, client);
+            book.enter(client);
         }
         Ok(())
     }
 }
 
 impl Client {
-    fn run(mut self, port: u16, work: Work, stop: &AtomicBool, committed: &AtomicU64) -> Self {
+    fn new(number: usize, next: i64, seed: u64) -> Self {
+        Self {
+            number,
+            random: Random::new(seed ^ (number as u64) << 32),
+            next,
+            acknowledged: BTreeSet::new(),
+            open: BTreeSet::new(),
+            errors: Vec::new(),
+            lost: Vec::new(),
+            wrong: Vec::new(),
+        }
+    }
+
+    fn run(mut self, port: u16, work: &Work, stop: &AtomicBool, committed: &AtomicU64) -> Self {
         while !stop.load(Ordering::SeqCst) {
             let Ok(mut session) = Session::connect(port, LIMIT) else {
                 std::thread::sleep(RECONNECT);
@@ -164,7 +199,7 @@ impl Client {
     fn serve(
         &mut self,
         session: &mut Session,
-        work: Work,
+        work: &Work,
         stop: &AtomicBool,
         committed: &AtomicU64,
     ) -> Result<(), SqlError> {
@@ -174,10 +209,13 @@ impl Client {
             self.next += 1;
             let done = match work {
                 Work::Note => self.note(session, id),
-                Work::Transfer { scale } => self.transfer(session, id, scale),
+                Work::Transfer { scale } => self.transfer(session, id, *scale),
+                Work::Ask(answers) => self.question(session, answers),
             };
             let Err((when, error)) = done else {
-                self.acknowledged.insert(id);
+                if self.number != NOBODY {
+                    self.acknowledged.insert(id);
+                }
                 committed.fetch_add(1, Ordering::SeqCst);
                 continue;
             };
@@ -193,6 +231,19 @@ impl Client {
                 Err(SqlError::Refused { .. }) | Ok(_) => {}
                 Err(error) => return Err(error),
             }
+        }
+        Ok(())
+    }
+
+    fn question(
+        &mut self,
+        session: &mut Session,
+        answers: &Answers,
+    ) -> Result<(), (Moment, SqlError)> {
+        let number = self.random.below(answers.count() as u64) as usize;
+        match answers.ask(session, number) {
+            Ok(wrong) => self.wrong.extend(wrong),
+            Err(error) => return Err((Moment::Before, error)),
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use crate::{pipeline, qemu};
 fn parse(parser: &mut Parser) -> Result<Wishes> {
     let mut wishes = Wishes {
         kind: String::new(),
-        seconds: 60,
+        seconds: 0,
         clients: 8,
         scale: 10,
         seed: 1,
@@ -38,7 +38,7 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
     while let Some(argument) = parser.next()? {
         match argument {
             Arg::Value(word) if wishes.kind.is_empty() => wishes.kind = word.string()?,
-            Arg::Long("seconds") => wishes.seconds = value::<u64>(parser, "seconds")?.max(1),
+            Arg::Long("seconds") => wishes.seconds = value(parser, "seconds")?,
             Arg::Long("clients") => wishes.clients = value::<u32>(parser, "clients")?.max(1),
             Arg::Long("scale") => wishes.scale = value(parser, "scale")?,
             Arg::Long("seed") => wishes.seed = value(parser, "seed")?,
@@ -73,6 +73,9 @@ pub fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
     if wishes.times == 0 {
         wishes.times = kind.times;
     }
+    if wishes.seconds == 0 {
+        wishes.seconds = kind.seconds;
+    }
     qemu::ensure()?;
     if wishes.build {
         pipeline::build(paths)?;
@@ -85,8 +88,7 @@ pub fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
         findings.check("the trial ran to its end", false, format!("{error:#}"));
     }
     println!("\n{}", findings.table());
-    let default = || paths.root().join(format!("bench/trial-{}.json", kind.name));
-    let out = wishes.out.clone().unwrap_or_else(default);
+    let out = wishes.json(paths);
     let record = Record {
         origin: &origin,
         wishes: &wishes,

@@ -10,19 +10,24 @@
 //! |---|---|
 //! | `swaps` | cells are swapped again and again; nobody may notice |
 //! | `crashes` | cells crash; the others carry on |
+//! | `faults` | one fault at a time, in random cells; what became of it |
 //! | `kills` | QEMU is killed; every acknowledged commit must be there |
 //! | `load` | pgbench's processes and what they say at the end |
 //! | `latency` | percentiles of pgbench's logs |
 //! | `sums` | the four sums of pgbench's tables |
 //! | `clients` | clients of our own that know what was acknowledged to them |
 //! | `book` | what they know, compared with the table they wrote |
+//! | `answers` | questions whose answers are known |
+//! | `verdict` | what becomes of a fault, as CSV and summaries |
 //! | `random` | numbers from a seed |
 //! | `findings` | checks, figures, the file |
 
+mod answers;
 mod book;
 mod clients;
 mod command;
 mod crashes;
+mod faults;
 mod findings;
 mod kills;
 mod latency;
@@ -30,6 +35,7 @@ mod load;
 mod random;
 mod sums;
 mod swaps;
+mod verdict;
 
 pub use command::run;
 
@@ -77,6 +83,8 @@ struct Kind {
     name: &'static str,
     /// How often, when nothing is said.
     times: usize,
+    /// How long the load runs, when nothing is said.
+    seconds: u64,
     run: fn(&Paths, &Wishes, &mut Findings) -> Result<()>,
 }
 
@@ -84,24 +92,52 @@ const KINDS: &[Kind] = &[
     Kind {
         name: "swaps",
         times: 10,
+        seconds: 60,
         run: swaps::run,
     },
     Kind {
         name: "kills",
         times: 5,
+        seconds: 60,
         run: kills::run,
     },
     Kind {
         name: "crashes",
         times: 1,
+        seconds: 60,
         run: crashes::run,
+    },
+    Kind {
+        name: "faults",
+        times: 200,
+        seconds: 2,
+        run: faults::run,
     },
 ];
 
+impl Wishes {
+    /// Where a table goes: beside the JSON.
+    fn csv(&self, paths: &Paths) -> PathBuf {
+        self.json(paths).with_extension("csv")
+    }
+
+    /// Where the JSON goes.
+    fn json(&self, paths: &Paths) -> PathBuf {
+        let usual = || paths.root().join(format!("bench/trial-{}.json", self.kind));
+        self.out.clone().unwrap_or_else(usual)
+    }
+}
+
 /// Boots a system for a trial on this disk.
 fn boot(paths: &Paths, wishes: &Wishes, disk: Disk) -> Result<Guest> {
+    boot_with(paths, wishes, disk, &[])
+}
+
+/// The same, with boot options.
+fn boot_with(paths: &Paths, wishes: &Wishes, disk: Disk, options: &[&str]) -> Result<Guest> {
     Guest::boot(paths, disk, |config| {
         config.memory.clone_from(&wishes.memory);
+        config.append.extend(options.iter().map(|o| o.to_string()));
     })
 }
 

@@ -31,6 +31,11 @@ impl Random {
         low + unit * (high - low)
     }
 
+    /// One of several, of which there must be one.
+    pub(super) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
+        &from[self.below(from.len() as u64) as usize]
+    }
+
     /// Brings items into a random order (Fisher and Yates).
     pub(super) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {

@@ -15,6 +15,7 @@ mod watch;
 #[cfg(mitos)]
 pub use watch::{install, past, run};
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, Ordering};
 use port::{Component, Door, Port};
@@ -62,6 +63,12 @@ pub trait Captain: Component {
     fn judge(&self, fault: &Fault, past: Past, now: u64) -> (Action, Past);
     /// Ends what must not just be cut off.
     fn shut_down(&self, duties: &[Duty]);
+    /// Looks for damage on the disk, while it is worked on. Takes as long as
+    /// reading all of it.
+    ///
+    /// # Errors
+    /// What was found, or why it could not be looked for.
+    fn check(&self) -> Result<String, String>;
 }
 
 /// What must be ended before the power goes.

@@ -59,10 +59,12 @@ struct FreeList {
 }
 
 impl FreeList {
-    const EMPTY: FreeList = FreeList {
-        head: null_mut(),
-        len: AtomicU32::new(0),
-    };
+    const fn new() -> Self {
+        FreeList {
+            head: null_mut(),
+            len: AtomicU32::new(0),
+        }
+    }
 
     #[inline]
     fn pop(&mut self) -> Option<NonNull<u8>> {
@@ -104,15 +106,17 @@ struct CpuCache {
 impl CpuCache {
     const fn new() -> Self {
         CpuCache {
-            lists: UnsafeCell::new([const { FreeList::EMPTY }; CLASSES]),
+            lists: UnsafeCell::new([const { FreeList::new() }; CLASSES]),
         }
     }
 
     /// How many free objects of a class there are; not exact while the CPU works.
     fn len(&self, class: usize) -> u32 {
-        // SAFETY: only the length is looked at, which is an atomic; the reference
-        // is to that alone.
-        let len = unsafe { &*(&raw const (*self.lists.get())[class].len) };
+        let lists: *const FreeList = self.lists.get().cast();
+        debug_assert!(class < CLASSES);
+        // SAFETY: a class's list lies there. Only its length is looked at, which is an
+        // atomic; no reference is made to the rest.
+        let len: &AtomicU32 = unsafe { &(*lists.add(class)).len };
         len.load(Relaxed)
     }
 }
@@ -201,7 +205,7 @@ impl<S: FrameSource> Heap<S> {
             caches: [const { CpuCache::new() }; MAX_CPUS],
             shared: [const {
                 IrqLock::new(Shared {
-                    free: FreeList::EMPTY,
+                    free: FreeList::new(),
                     cut: 0,
                 })
             }; CLASSES],
@@ -297,10 +301,12 @@ impl<S: FrameSource> Heap<S> {
     /// Cuts a new slab into objects.
     fn cut(&self, list: &mut FreeList, class: usize) {
         let size = SIZES[class];
-        let pages = if size <= 1024 {
-            4
-        } else {
-            (size * 8 / crate::PAGE_SIZE).next_power_of_two()
+        // Eight objects of the middle classes, two of the large ones: a slab never
+        // goes back, and most systems hold few large objects.
+        let pages = match size {
+            ..=1024 => 4,
+            ..=4096 => size * 8 / crate::PAGE_SIZE,
+            _ => size * 2 / crate::PAGE_SIZE,
         };
         let Some(slab) = NonNull::new(self.source.allocate(pages)) else {
             return;
@@ -324,7 +330,7 @@ impl<S: FrameSource> Heap<S> {
         if let Some(object) = object {
             return object.as_ptr();
         }
-        let mut list = FreeList::EMPTY;
+        let mut list = FreeList::new();
         self.cut(&mut list, class);
         let object = list.pop().map_or(null_mut(), NonNull::as_ptr);
         list.give(&mut self.shared[class].lock().free, u32::MAX);
@@ -392,13 +398,19 @@ pub struct Window;
 #[cfg(mitos)]
 impl FrameSource for Window {
     fn allocate(&self, count: usize) -> *mut u8 {
-        crate::frames::allocate(count)
+        crate::frames::allocate(count, crate::frames::Owner::Heap)
             .map_or(null_mut(), |physical| (crate::WINDOW + physical) as *mut u8)
     }
 
     unsafe fn free(&self, start: *mut u8, count: usize) {
         // SAFETY: the caller's promise.
-        unsafe { crate::frames::free(start as u64 - crate::WINDOW, count) }
+        unsafe {
+            crate::frames::free(
+                start as u64 - crate::WINDOW,
+                count,
+                crate::frames::Owner::Heap,
+            )
+        }
     }
 }
 

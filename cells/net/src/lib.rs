@@ -12,6 +12,7 @@ extern crate alloc;
 
 mod address;
 mod autoconf;
+mod checksum;
 mod conn;
 mod ingress;
 mod lineage;

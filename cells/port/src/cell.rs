@@ -1,6 +1,6 @@
 //! What a cell says of itself, and its birth.
 
-use crate::{Component, Door, HandoverError, Leaf, Port, State, SwapError};
+use crate::{Component, Door, HandoverError, Port, State, SwapError};
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -182,17 +182,12 @@ impl<'a> Birth<'a> {
     /// Leaves the provider for `port`.
     pub fn provide<T: ?Sized + Component>(&mut self, port: &'static Port<T>, provider: Box<T>) {
         port.stage(provider, self.cell.clone());
-        self.staged.push(port);
+        self.note_staged(port);
     }
 
-    /// Leaves the provider for a port that is called with interrupts off.
-    pub fn provide_leaf<T: ?Sized + Component>(
-        &mut self,
-        leaf: &'static Leaf<T>,
-        provider: Box<T>,
-    ) {
-        leaf.stage(provider, self.cell.clone());
-        self.staged.push(leaf);
+    /// Adds a door behind which a provider was left.
+    pub(crate) fn note_staged(&mut self, door: &'static dyn Door) {
+        self.staged.push(door);
     }
 
     /// A reference that keeps the code of the cell being born loaded, for

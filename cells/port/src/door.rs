@@ -401,6 +401,9 @@ pub trait Door: Sync {
     fn dismiss(&self, deadline: u64) -> Result<(), SwapError>;
     /// The next call faults; false if this door's calls cannot be made to.
     fn inject(&self, kind: CrashKind) -> bool;
+    /// Where the current provider lies and how many bytes it has, for the
+    /// injection of faults; it may be gone when this returns.
+    fn object(&self) -> Option<(usize, usize)>;
 }
 
 impl<T: ?Sized + Component + 'static> Door for Port<T> {
@@ -531,5 +534,10 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
         self.base.inject.store(kind as u8, Ordering::SeqCst);
         self.base.word.fetch_or(INJECT, Ordering::SeqCst);
         true
+    }
+
+    fn object(&self) -> Option<(usize, usize)> {
+        let object: &T = &self.current()?.object;
+        Some((core::ptr::from_ref(object).addr(), size_of_val(object)))
     }
 }

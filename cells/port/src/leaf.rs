@@ -12,7 +12,7 @@
 //! for the time when there is no provider, and checks what he is told.
 
 use crate::cell::CellRef;
-use crate::{Component, CrashKind, Door, DoorStatus, State, SwapError};
+use crate::{Birth, Component, CrashKind, Door, DoorStatus, State, SwapError};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
@@ -94,6 +94,18 @@ impl<T: ?Sized + Component> Leaf<T> {
         } else {
             Err(provider)
         }
+    }
+}
+
+impl Birth<'_> {
+    /// Leaves the provider for a port that is called with interrupts off.
+    pub fn provide_leaf<T: ?Sized + Component>(
+        &mut self,
+        leaf: &'static Leaf<T>,
+        provider: Box<T>,
+    ) {
+        leaf.stage(provider, self.keep_alive());
+        self.note_staged(leaf);
     }
 }
 
@@ -239,5 +251,10 @@ impl<T: ?Sized + Component + 'static> Door for Leaf<T> {
     fn inject(&self, _: CrashKind) -> bool {
         // A fault with interrupts off has no gate that could catch it.
         false
+    }
+
+    fn object(&self) -> Option<(usize, usize)> {
+        // For the same reason.
+        None
     }
 }

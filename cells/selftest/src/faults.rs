@@ -101,6 +101,8 @@ fn crash_in_cell() -> Verdict {
         // Again: the first overflow must leave the stack as it was.
         (CrashKind::Stack, FaultKind::StackOverflow),
         (CrashKind::Loop, FaultKind::Hang),
+        (CrashKind::Execute, FaultKind::PageFault),
+        (CrashKind::Memory, FaultKind::Panic),
     ];
     for (kind, expected) in kinds {
         let count = COUNTER.enter().map_err(|e| format!("{e}"))?.increment();

@@ -195,11 +195,14 @@ pub(crate) fn push(archive: Vec<u8>) -> Outcome {
 }
 
 pub(crate) fn crash(arguments: &[&str]) -> Outcome {
-    const USAGE: &str = "usage: crash CELL panic|null|wild|divide|opcode|stack|loop\n";
-    let [name, kind] = arguments else {
-        return Err(String::from(USAGE));
+    let usage = || {
+        let words: Vec<&str> = CrashKind::words().collect();
+        format!("usage: crash CELL {}\n", words.join("|"))
     };
-    let kind = CrashKind::from_word(kind).ok_or_else(|| String::from(USAGE))?;
+    let [name, kind] = arguments else {
+        return Err(usage());
+    };
+    let kind = CrashKind::from_word(kind).ok_or_else(usage)?;
     let cell = NAMESPACE
         .find(name)
         .ok_or_else(|| format!("no cell `{name}`; `cells` lists them\n"))?;
@@ -212,4 +215,18 @@ pub(crate) fn crash(arguments: &[&str]) -> Outcome {
         ));
     }
     Ok(format!("the next call into {name} will fault\n"))
+}
+
+pub(crate) fn inject(arguments: &[&str]) -> Outcome {
+    const USAGE: &str = "usage: inject CELL text|data|word|skip|state SEED\n";
+    let [cell, kind, seed] = arguments else {
+        return Err(String::from(USAGE));
+    };
+    let seed = seed.parse().map_err(|_| String::from(USAGE))?;
+    match fault_injection_port::INJECTOR.enter() {
+        Ok(injector) => injector.inject(cell, kind, seed),
+        Err(_) => Err(String::from(
+            "damage is only done to a system that was booted with faults=inject\n",
+        )),
+    }
 }

@@ -414,6 +414,30 @@ fn a_record_from_behind_an_earlier_end_is_not_replayed() {
     assert_eq!((report.to.0, number(FILE, 1)), (boundary, 1));
 }
 
+/// The same when the power fails once more before the new life's first record:
+/// the old one then stands just where recovery begins.
+#[test]
+fn a_record_from_behind_the_end_is_not_the_first_of_a_new_start() {
+    let _alone = alone();
+    let disk = fresh();
+    fill(FILE, 4);
+    pg_buffer_port::checkpoint().unwrap();
+    let boundary = (pg_wal_port::insert_position().0 + 40_000).next_multiple_of(4096);
+    write(1, 100, &1u32.to_le_bytes());
+    log_up_to(boundary - 1_000);
+    log_up_to(boundary);
+    let ghost = write(1, 100, &4242u32.to_le_bytes());
+    pg_wal_port::flush(ghost).unwrap();
+    let again = SimDisk::from_image(disk.power_cut(0));
+    again.damage(pg_page::superblock::LOG_OFFSET + boundary - 500, &[0; 8]);
+    let report = open(&again, OPTIONS).unwrap();
+    assert!((boundary - 4_000..boundary).contains(&report.to.0));
+    assert_eq!(number(FILE, 1), 1);
+    let report = open(&SimDisk::from_image(again.power_cut(0)), OPTIONS).unwrap();
+    assert_eq!((report.from.0, report.records), (boundary, 0));
+    assert_eq!(number(FILE, 1), 1);
+}
+
 #[test]
 fn pages_asked_for_ahead_are_read_together() {
     let _alone = alone();
@@ -464,4 +488,110 @@ fn a_pool_that_lost_its_state_is_rebuilt_from_the_living_log() {
     pg_buffer_port::open().unwrap();
     assert_eq!(number(FILE, 3), 334);
     assert!(pg_buffer_port::open().unwrap().already);
+}
+
+/// A page of the space map that a power cut has torn is whole again only where
+/// the log has its image; what the log says of other pages before that counts.
+#[test]
+fn a_torn_space_map_does_not_hide_what_was_logged_before_its_image() {
+    let _alone = alone();
+    let disk = fresh();
+    fill(FILE, 4);
+    pg_buffer_port::checkpoint().unwrap();
+    write(2, 100, b"before the image");
+    create_file(&mut MiniTx::begin(0), FileId(400)).unwrap();
+    pg_wal_port::flush(pg_wal_port::insert_position()).unwrap();
+    let place = pg_wal_port::superblock().unwrap().map_offset;
+    disk.damage(place + 512, &[0x5A; 512]);
+    let again = SimDisk::from_image(disk.power_cut(0));
+    open(&again, OPTIONS).unwrap();
+    let page = read_page(PageId::new(FILE, 2)).unwrap();
+    assert_eq!(&page[100..116], b"before the image");
+    drop(page);
+    assert_eq!(blocks(FileId(400)), Ok(0));
+}
+
+/// What a disk has lost when a flush fails, nobody knows: nothing is read or
+/// acknowledged any more, and the next start replays from the last checkpoint.
+#[test]
+fn after_a_failed_flush_nothing_is_trusted() {
+    let _alone = alone();
+    let disk = fresh();
+    fill(FILE, 4);
+    pg_buffer_port::checkpoint().unwrap();
+    let redo = pg_wal_port::superblock().unwrap().redo;
+    let durable = write(1, 100, &77u32.to_le_bytes());
+    pg_wal_port::flush(durable).unwrap();
+    disk.inject(Fault {
+        op: Op::Flush,
+        range: 0..u64::MAX,
+        times: 1,
+    });
+    assert!(pg_buffer_port::checkpoint().is_err());
+    assert_eq!(pg_wal_port::superblock().unwrap().redo, redo);
+    assert!(read_page(PageId::new(FILE, 1)).is_err());
+    assert!(pg_buffer_port::checkpoint().is_err());
+    assert_eq!(
+        pg_wal_port::flush(pg_wal_port::insert_position()),
+        Ok(()),
+        "it was durable before"
+    );
+    assert!(pg_wal_port::has_failed());
+    open(&SimDisk::from_image(disk.power_cut(0)), OPTIONS).unwrap();
+    assert_eq!(number(FILE, 1), 77);
+}
+
+/// Either copy of the superblock suffices, also after the log before the older
+/// checkpoint was used again.
+#[test]
+fn either_copy_of_the_superblock_may_be_damaged() {
+    let _alone = alone();
+    for copy in pg_page::superblock::COPIES {
+        let disk = SimDisk::new(24 << 20);
+        open(&disk, "buffers=640K log_size=256K").unwrap();
+        fill(FILE, 4);
+        for round in 0..40u32 {
+            for _ in 0..200 {
+                write(1, 100, &round.to_le_bytes());
+            }
+            pg_buffer_port::checkpoint().unwrap();
+        }
+        pg_wal_port::flush(write(1, 100, &77u32.to_le_bytes())).unwrap();
+        disk.damage(copy + 100, &[0xA5]);
+        open(&SimDisk::from_image(disk.power_cut(0)), OPTIONS).unwrap();
+        assert_eq!(number(FILE, 1), 77);
+    }
+}
+
+/// Who waits for log space goes on when a checkpoint has failed, and fails once
+/// the region is full; a checkpoint that succeeds ends that.
+#[test]
+fn failed_checkpoints_let_nobody_wait_for_ever() {
+    let _alone = alone();
+    let disk = SimDisk::new(24 << 20);
+    open(&disk, "buffers=640K log_size=256K").unwrap();
+    fill(FILE, 4);
+    let place = pg_wal_port::superblock().unwrap().data_offset;
+    disk.inject(Fault {
+        op: Op::Write,
+        range: place..u64::MAX,
+        times: u32::MAX,
+    });
+    let worker = std::thread::spawn(|| {
+        loop {
+            let mut mtx = MiniTx::begin(0);
+            let slot = mtx.latch(PageId::new(FILE, 1)).unwrap();
+            mtx.write(slot, 100, &[7; 2000]);
+            if let Err(error) = mtx.commit() {
+                return error;
+            }
+        }
+    });
+    while !worker.is_finished() {
+        assert!(pg_buffer_port::checkpoint().is_err());
+    }
+    assert_eq!(worker.join().unwrap(), BufferError::DiskFull);
+    disk.heal();
+    pg_buffer_port::checkpoint().unwrap();
+    write(1, 100, &77u32.to_le_bytes());
 }

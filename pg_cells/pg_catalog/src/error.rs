@@ -78,6 +78,10 @@ fn txn(error: TxnError) -> SqlError {
             S::T_R_SERIALIZATION_FAILURE,
             "could not serialize access due to concurrent update",
         ),
+        TxnError::ConcurrentDelete => SqlError::new(
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            "could not serialize access due to concurrent delete",
+        ),
         TxnError::Dependency(failure) => SqlError::new(
             SqlState::T_R_SERIALIZATION_FAILURE,
             "could not serialize access due to read/write dependencies among transactions",

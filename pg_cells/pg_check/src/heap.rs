@@ -84,7 +84,7 @@ impl Rows {
             };
             look.run(relation, &mut table, report);
         }
-        let limit = pg_txn_port::commit_log::open().map_or(u64::MAX, |xid| xid.0);
+        let limit = pg_txn_port::commit_log::open(pg_txn_port::Xid::FIRST).map_or(u64::MAX, |xid| xid.0);
         if newest.0 >= limit {
             let what = format!("{} of those below {limit}", newest.0);
             report.add(Finding::damage(newest.1, What::Xid, what));

@@ -4,6 +4,7 @@
 //! - `media`: the superblock and the log as they lie on the disk
 //! - `space`: the space map against itself
 //! - `pages`: every page in use against its checksum and its file's kind
+//! - `raw`: the same for a database that does not open
 //! - `heap`: rows, their chains and transactions
 //! - `index`: trees, and their entries against the rows
 //! - `catalog`: which relations there are, and their files
@@ -21,6 +22,7 @@ mod heap;
 mod index;
 mod media;
 mod pages;
+mod raw;
 mod space;
 
 use alloc::boxed::Box;
@@ -87,10 +89,11 @@ impl Checker for Search {
 /// One look at everything.
 fn everything() -> Report {
     let mut report = Report::default();
-    media::look(&mut report);
-    if let Err(error) = pg_buffer_port::stats() {
-        let finding = Finding::damage(Place::System, What::NotRunning, error);
-        report.add(finding);
+    let media = media::look(&mut report);
+    if pg_buffer_port::files().is_err() {
+        let what = "the database is not open; its pages are looked at as they lie";
+        report.add(Finding::damage(Place::System, What::NotRunning, what));
+        raw::look(&media, &mut report);
         return report;
     }
     space::look(&mut report);

@@ -7,14 +7,15 @@
 //! runs, and its durable end is known, they are damage. `pages` finds the other
 //! proof: a page with a change that the log has lost.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 use frame::IoBuffer;
 use nvme_port::{DiskError, Op, Urgency, transfer};
-use pg_buffer_port::record::Body;
+use pg_buffer_port::record::{Body, How};
 use pg_check_port::{Finding, Place, Report, What};
-use pg_page::superblock::{BLOCK, COPIES, Found, LOG_OFFSET, Superblock};
+use pg_page::superblock::{BLOCK, COPIES, Found, LOG_OFFSET, Superblock, SuperblockError};
 use pg_page::{get_u32, get_u64};
 use pg_wal_port::Lsn;
 use pg_wal_port::record::{HEADER, MAX_RECORD, Parsed, Record};
@@ -22,29 +23,37 @@ use pg_wal_port::record::{HEADER, MAX_RECORD, Parsed, Record};
 /// Bytes read at a time.
 const STEP: usize = 128 << 10;
 
-/// Looks at both, and returns.
-pub fn look(report: &mut Report) {
-    match superblock(report) {
-        Ok(Some(superblock)) => {
-            if let Err(error) = log(&superblock, report) {
-                report.add(Finding::damage(
-                    Place::Log(Lsn(superblock.redo)),
-                    What::Unreadable,
-                    error,
-                ));
-            }
+/// What lies on the disk.
+#[derive(Default)]
+pub struct Media {
+    /// The superblock that counts.
+    pub superblock: Option<Superblock>,
+    /// The pages that the log restores whole, packed.
+    pub restored: BTreeSet<u64>,
+}
+
+/// Looks at both.
+pub fn look(report: &mut Report) -> Media {
+    let mut media = Media::default();
+    let outcome = superblock(report).and_then(|found| {
+        media.superblock = found;
+        match &found {
+            Some(superblock) => log(superblock, &mut media.restored, report),
+            None => Ok(()),
         }
-        Ok(None) => {}
-        Err(error) => report.add(Finding::damage(
-            Place::Superblock(0),
-            What::Unreadable,
-            error,
-        )),
+    });
+    if let Err(error) = outcome {
+        let place = match &media.superblock {
+            Some(superblock) => Place::Log(Lsn(superblock.redo)),
+            None => Place::Superblock(0),
+        };
+        report.add(Finding::damage(place, What::Unreadable, error));
     }
+    media
 }
 
 /// Reads bytes of the disk.
-fn read(offset: u64, out: &mut [u8]) -> Result<(), DiskError> {
+pub fn read(offset: u64, out: &mut [u8]) -> Result<(), DiskError> {
     let Ok(mut buffer) = IoBuffer::new(out.len().min(STEP)) else {
         return Err(DiskError::Io);
     };
@@ -75,6 +84,9 @@ fn superblock(report: &mut Report) -> Result<Option<Superblock>, DiskError> {
                 report.add(Finding::note(place, What::Superblock, "never written"));
             }
             // A copy fills one sector, so no power cut tears it.
+            Err(SuperblockError::Damaged) => {
+                report.add(Finding::damage(place, What::Superblock, "not as written"));
+            }
             Err(error) => report.add(Finding::damage(place, What::Superblock, error)),
         }
     }
@@ -113,7 +125,11 @@ impl Region {
     }
 }
 
-fn log(superblock: &Superblock, report: &mut Report) -> Result<(), DiskError> {
+fn log(
+    superblock: &Superblock,
+    restored: &mut BTreeSet<u64>,
+    report: &mut Report,
+) -> Result<(), DiskError> {
     // The region is read in whole blocks.
     let start = superblock.redo / BLOCK * BLOCK;
     let mut region = Region {
@@ -123,7 +139,7 @@ fn log(superblock: &Superblock, report: &mut Report) -> Result<(), DiskError> {
         bytes: Vec::new(),
     };
     let durable = pg_wal_port::is_open().then(pg_wal_port::flushed);
-    let (end, epoch) = records(superblock, &mut region, durable, report)?;
+    let end = records(superblock, &mut region, durable, restored, report)?;
     if let Some(durable) = durable {
         // A checkpoint may have freed what was being read.
         let freed = pg_wal_port::superblock().is_some_and(|now| now.redo > superblock.redo);
@@ -133,38 +149,40 @@ fn log(superblock: &Superblock, report: &mut Report) -> Result<(), DiskError> {
         }
         return Ok(());
     }
-    behind(superblock, &mut region, end, epoch, report)
+    behind(superblock, &mut region, end, report)
 }
 
-/// Counts the records; where they end, and the last epoch.
+/// Counts the records; where they end.
 fn records(
     superblock: &Superblock,
     region: &mut Region,
     durable: Option<Lsn>,
+    restored: &mut BTreeSet<u64>,
     report: &mut Report,
-) -> Result<(Lsn, u32), DiskError> {
+) -> Result<Lsn, DiskError> {
     let mut at = superblock.redo;
-    let mut epoch = 0;
     let most = durable.map_or(u64::MAX, |d| d.0);
     let mut need = HEADER;
     while at + need as u64 <= most && need <= MAX_RECORD {
         region.reach(at + need as u64)?;
-        let last = superblock.epoch.max(epoch);
-        match Record::parse(region.from(at), at, epoch..=last) {
+        match Record::parse(region.from(at), at, superblock.epoch) {
             Parsed::More(more) if more > need => need = more,
             Parsed::More(_) | Parsed::Nothing => break,
             Parsed::Record(record) => {
                 report.looked.records += 1;
-                if Body::parse(record.body(), record.blocks()).is_none() {
-                    report.add(Finding::damage(Place::Log(Lsn(at)), What::Record, ""));
+                match Body::parse(record.body(), record.blocks()) {
+                    Some(body) => {
+                        let whole = body.blocks().iter().filter(|b| b.how != How::Change);
+                        restored.extend(whole.map(|b| b.page.pack()));
+                    }
+                    None => report.add(Finding::damage(Place::Log(Lsn(at)), What::Record, "")),
                 }
-                epoch = record.epoch();
                 at = record.end();
                 need = HEADER;
             }
         }
     }
-    Ok((Lsn(at), epoch))
+    Ok(Lsn(at))
 }
 
 /// What lies behind the end of the log.
@@ -172,7 +190,6 @@ fn behind(
     superblock: &Superblock,
     region: &mut Region,
     end: Lsn,
-    epoch: u32,
     report: &mut Report,
 ) -> Result<(), DiskError> {
     region.reach(u64::MAX)?;
@@ -181,15 +198,14 @@ fn behind(
         let what = "the last write of a power cut, or damage";
         report.add(Finding::note(Place::Log(end), What::TornEnd, what));
     }
-    let epochs = epoch.max(superblock.epoch)..=superblock.epoch;
     for skip in (8..bytes.len()).step_by(8) {
         let at = end.0 + skip as u64;
         let rest = &bytes[skip..];
         // Cheap first: few places hold their own address.
-        if get_u64(rest, 8) != at || !epochs.contains(&get_u32(rest, 24)) {
+        if get_u64(rest, 8) != at || get_u32(rest, 24) != superblock.epoch {
             continue;
         }
-        if let Parsed::Record(_) = Record::parse(rest, at, epochs.clone()) {
+        if let Parsed::Record(_) = Record::parse(rest, at, superblock.epoch) {
             let what = format!("records go on at {}: a power cut, or damage", Lsn(at));
             report.add(Finding::note(Place::Log(end), What::Gap, what));
             break;

@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use pg_buffer_port::{BufferError, FileId, PageId, Verifier, read_page};
 use pg_check_port::{Finding, Place, Report, What};
-use pg_page::{LAYOUT_VERSION, Page, header};
+use pg_page::{LAYOUT_VERSION, header};
 
 /// What a file holds, as its pages say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,7 +69,7 @@ fn page(verifier: &mut Verifier, id: PageId, kind: &mut Kind, report: &mut Repor
         Ok(page) => page,
         // Cut off meanwhile.
         Err(BufferError::NoSuchPage { .. }) => return,
-        Err(error) => return report.add(failure(id, error, "")),
+        Err(error) => return report.add(failure(id, error, "in memory")),
     };
     let ends = pg_wal_port::insert_position();
     if header::lsn(&page) > ends.0 {
@@ -84,7 +84,8 @@ fn page(verifier: &mut Verifier, id: PageId, kind: &mut Kind, report: &mut Repor
     if own == Kind::Empty {
         return;
     }
-    if header::version(&page) != LAYOUT_VERSION || !is_laid_out(&page) {
+    let version = header::version(&page);
+    if !(1..=LAYOUT_VERSION).contains(&version) || !header::is_sane(&page) {
         report.add(Finding::damage(Place::Page(id), What::Header, ""));
     }
     if *kind == Kind::Empty {
@@ -95,18 +96,10 @@ fn page(verifier: &mut Verifier, id: PageId, kind: &mut Kind, report: &mut Repor
     }
 }
 
-fn is_laid_out(page: &Page) -> bool {
-    header::is_sane(page)
-}
-
-fn failure(id: PageId, error: BufferError, where_: &str) -> Finding {
-    let what = match error {
-        BufferError::Corrupt { .. } => What::Checksum,
-        _ => What::Unreadable,
-    };
-    let detail = match what {
-        What::Checksum => alloc::string::String::from(where_),
-        _ => format!("{error}"),
-    };
-    Finding::damage(Place::Page(id), what, detail)
+fn failure(id: PageId, error: BufferError, of: &str) -> Finding {
+    let place = Place::Page(id);
+    match error {
+        BufferError::Corrupt { .. } => Finding::damage(place, What::Checksum, of),
+        error => Finding::damage(place, What::Unreadable, error),
+    }
 }

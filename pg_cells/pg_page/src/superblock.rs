@@ -12,9 +12,10 @@
 //!  80 data_offset u64 88 extents u32     92 flags u32      96 redo u64
 //! 104 epoch u32      108 reserved u32   112 highest_xid u64
 //! ```
-//! The copies are written in turn, each with the next sequence number; the valid
-//! one with the higher number counts, so a torn write costs nothing. We assume
-//! that a block which is not being written keeps its content.
+//! The copies are written one after the other, each with the next sequence number;
+//! the valid one with the higher number counts, so a torn write costs nothing.
+//! The log is freed once both are there, so a copy that is damaged later costs
+//! nothing either.
 
 use crate::{PAGE_SIZE, get_u32, get_u64};
 use alloc::vec::Vec;

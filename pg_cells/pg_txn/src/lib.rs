@@ -47,15 +47,18 @@ pub static CELL: port::Cell = port::Cell {
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
     let (state, lineage) = match birth.inherit(&TXN) {
-        Some(state) => takeover(state)?,
-        None => (fresh()?, None),
+        Some(state) => takeover(state, birth)?,
+        None => (fresh(birth)?, None),
     };
     let kept = lineage::keep(lineage);
     birth.provide(&TXN, Box::new(Manager { state, kept }));
     Ok(())
 }
 
-fn takeover(state: State) -> Result<(Arc<TxnState>, Option<Lineage>), BirthError> {
+fn takeover(
+    state: State,
+    birth: &Birth<'_>,
+) -> Result<(Arc<TxnState>, Option<Lineage>), BirthError> {
     let (state, lineage) = TxnState::from_state(state).map_err(|other| {
         BirthError::Handover(HandoverError::Schema {
             offered: other.schema(),
@@ -63,13 +66,20 @@ fn takeover(state: State) -> Result<(Arc<TxnState>, Option<Lineage>), BirthError
     })?;
     // A state that a fault has torn may be half changed.
     if state.is_torn() {
-        return Ok((fresh()?, None));
+        return Ok((fresh(birth)?, None));
     }
     Ok((state, lineage))
 }
 
-fn fresh() -> Result<Arc<TxnState>, BirthError> {
-    let first = commit_log::open()
+/// A state that knows nothing. On a new disk ids begin with the option
+/// `first_xid`: for tests of ids that are far away.
+fn fresh(birth: &Birth<'_>) -> Result<Arc<TxnState>, BirthError> {
+    let first = birth
+        .options()
+        .get("first_xid")
+        .and_then(|n| n.parse().ok());
+    let first = Xid(first.unwrap_or(0)).max(Xid::FIRST);
+    let first = commit_log::open(first)
         .map_err(|e| BirthError::Missing(format!("the commit log cannot be opened: {e:?}")))?;
     Ok(TxnState::new(first))
 }
@@ -236,7 +246,32 @@ impl TransactionManager for Manager {
         nowait: bool,
     ) -> Result<WaitReply, TxnError> {
         self.with(proc, |shared, slot, _| {
-            locks::lock(shared, slot, target, mode, nowait)
+            locks::lock(shared, slot, slot, target, mode, nowait)
+        })
+    }
+
+    fn attach(&self, proc: ProcId, session: ProcId) -> Result<(), TxnError> {
+        self.with(session, |shared, session, _| {
+            let there = shared.procs.get(proc.slot as usize);
+            if there.is_none_or(|p| p.serial != proc.serial) {
+                return Err(TxnError::Serialization);
+            }
+            place(shared, session).tenant = Some((proc.slot, proc.serial));
+            place(shared, proc.slot).session = Some(session);
+            Ok(())
+        })
+    }
+
+    fn lock_for_session(
+        &self,
+        proc: ProcId,
+        target: LockTarget,
+        mode: LockMode,
+        nowait: bool,
+    ) -> Result<WaitReply, TxnError> {
+        self.with(proc, |shared, slot, _| {
+            let owner = place(shared, slot).session.unwrap_or(slot);
+            locks::lock(shared, slot, owner, target, mode, nowait)
         })
     }
 

@@ -35,31 +35,18 @@ pub fn ensure(session: &mut Session) -> Result<(), SqlError> {
 
 fn begin(session: &mut Session, modes: TransactionModes) -> Result<(), SqlError> {
     settings::refresh(session);
-    let changed = !session.settings.session.is_empty()
-        || !session.settings.start.is_empty()
-        || !session.settings.local.is_empty();
-    let default = |name: &str| match changed {
-        true => settings::raw(&session.settings, name),
-        false => None,
-    };
-    let isolation = match modes.isolation {
-        Some(written) => level(written),
-        None => default("default_transaction_isolation")
-            .map_or(Isolation::ReadCommitted, |name| settings::isolation(&name)),
-    };
-    let read_only = match modes.read_only {
-        Some(written) => written,
-        None => default("default_transaction_read_only").as_deref() == Some("on"),
-    };
-    let deferrable = match modes.deferrable {
-        Some(written) => written,
-        None => default("default_transaction_deferrable").as_deref() == Some("on"),
-    };
-    let mut tx = Transaction::begin(isolation, read_only).map_err(txn_error)?;
+    let isolation = modes.isolation.map_or(session.default_isolation, level);
+    let read_only = modes.read_only.unwrap_or(session.default_read_only);
+    let deferrable = modes.deferrable.unwrap_or(session.default_deferrable);
+    let cancel = session.entry.cancel.clone();
+    let mut tx = Transaction::begin_with(isolation, read_only, cancel).map_err(txn_error)?;
     tx.set_deferrable(deferrable);
-    tx.set_cancel(session.entry.cancel.clone());
     tx.set_lock_timeout(session.lock_timeout);
     tx.set_deadlock_timeout(session.deadlock_timeout);
+    let advisory = session.advisory.get_mut();
+    if !advisory.is_empty() {
+        advisory.attach(&tx).map_err(txn_error)?;
+    }
     session.tx = Some(tx);
     session.tx_start = session.statement_start;
     session.format.now = session.statement_start;
@@ -83,13 +70,16 @@ pub fn commit(session: &mut Session) -> Result<(), SqlError> {
         session.end_transaction(false);
         return Err(error);
     }
-    let Some(tx) = session.tx.take() else {
+    let Some(mut tx) = session.tx.take() else {
         session.end_transaction(true);
         return Ok(());
     };
     if tx.xid().is_some() || tx.savepoints() > 0 {
         session.effects = true;
     }
+    // As the setting is now: it may have changed within the transaction.
+    settings::refresh(session);
+    tx.set_durability(session.durability);
     let done = tx.commit().map_err(txn_error);
     session.end_transaction(done.is_ok());
     done

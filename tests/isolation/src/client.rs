@@ -96,6 +96,14 @@ impl Client {
         self.until_ready()
     }
 
+    /// What the server says without being asked, before it closes the connection.
+    ///
+    /// # Errors
+    /// When it closes it without a word.
+    pub fn last_words(&mut self) -> io::Result<Answer> {
+        self.until_ready()
+    }
+
     fn until_ready(&mut self) -> io::Result<Answer> {
         let mut answer = Answer::default();
         loop {

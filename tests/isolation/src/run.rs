@@ -6,48 +6,19 @@
 
 use crate::client::{Answer, Client};
 use crate::server::Server;
+use crate::session::{HANGS, Session};
 use crate::spec::Spec;
 use std::fmt::Write;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Nothing takes longer than this.
-const HANGS: Duration = Duration::from_secs(120);
-
-/// A session with a thread of its own.
-struct Session {
-    pid: u32,
-    jobs: Sender<String>,
-    answers: Receiver<Answer>,
+/// A session and where it is.
+struct Turn {
+    session: Session,
     /// The step it is at.
     step: Option<usize>,
     /// It was noted that the step waits.
     noted: bool,
-}
-
-impl Session {
-    fn open(port: u16) -> Self {
-        let mut client = Client::connect(port).expect("a connection");
-        let pid = client.pid;
-        let (jobs, orders) = channel::<String>();
-        let (answer, answers) = channel();
-        thread::spawn(move || {
-            for sql in orders {
-                let done = client.query(&sql).expect("an answer");
-                if answer.send(done).is_err() {
-                    return;
-                }
-            }
-        });
-        Session {
-            pid,
-            jobs,
-            answers,
-            step: None,
-            noted: false,
-        }
-    }
 }
 
 /// Runs all orders at all levels; gives what they print.
@@ -56,17 +27,53 @@ pub fn run(spec: &Spec, server: &dyn Server) -> String {
     let mut out = String::new();
     for level in &spec.levels {
         for order in &spec.orders {
-            Run::new(spec, server, level, &mut out).order(order);
+            let mut printed = String::new();
+            Run::new(spec, server, level, &mut printed).order(order);
+            match spec.brief {
+                true => out.push_str(&in_brief(&printed)),
+                false => out.push_str(&printed),
+            }
         }
     }
     out
+}
+
+/// A line for what an order printed: its title, which step waited or failed, and
+/// what was there at its end.
+fn in_brief(printed: &str) -> String {
+    let mut step = "";
+    let mut notes = Vec::new();
+    for line in printed.lines() {
+        match line.strip_prefix("  ") {
+            None => {
+                step = line.split([':', ' ']).next().unwrap_or_default();
+            }
+            Some("waits") => notes.push(format!("{step} waits")),
+            Some(line) => match line.strip_prefix("error ") {
+                Some(error) => {
+                    let code = error.split(':').next().unwrap_or_default();
+                    notes.push(format!("{step} {code}"));
+                }
+                None => {}
+            },
+        }
+    }
+    let title = printed.lines().next().unwrap_or_default();
+    let title = title.trim_start_matches("== ");
+    let last: Vec<&str> = printed.lines().rev().skip(1).collect();
+    let end = last
+        .iter()
+        .take_while(|l| l.starts_with("  ") && !l.starts_with("  error"));
+    let mut end: Vec<&str> = end.map(|l| l.trim()).collect();
+    end.reverse();
+    format!("{title}: {}; {}\n", notes.join(", "), end.join(" "))
 }
 
 struct Run<'a> {
     spec: &'a Spec,
     server: &'a dyn Server,
     level: &'a str,
-    sessions: Vec<Session>,
+    sessions: Vec<Turn>,
     out: &'a mut String,
 }
 
@@ -98,12 +105,12 @@ impl<'a> Run<'a> {
         self.line(&format!("== {title}"));
         self.alone(&self.spec.setup);
         let port = self.server.port();
-        self.sessions = self
-            .spec
-            .sessions
-            .iter()
-            .map(|_| Session::open(port))
-            .collect();
+        let turn = |_| Turn {
+            session: Session::open(port),
+            step: None,
+            noted: false,
+        };
+        self.sessions = self.spec.sessions.iter().map(turn).collect();
         for step in order {
             let session = self.spec.steps[*step].session;
             // Somebody else must let it go on first, or the server ends its wait.
@@ -113,7 +120,11 @@ impl<'a> Run<'a> {
             let turn = &mut self.sessions[session];
             turn.step = Some(*step);
             turn.noted = false;
-            turn.jobs.send(sql).expect("the session's thread lives");
+            turn.session.send(&sql);
+            if self.spec.steps[*step].patient {
+                let answer = self.sessions[session].session.answer();
+                self.answered(session, *step, &answer, *step);
+            }
             self.settle(*step);
         }
         for session in 0..self.sessions.len() {
@@ -170,22 +181,19 @@ impl<'a> Run<'a> {
         let Some(step) = session.step else {
             return true;
         };
-        match session.answers.try_recv() {
-            Ok(answer) => {
+        match session.session.try_answer() {
+            Some(answer) => {
                 self.answered(at, step, &answer, now);
                 false
             }
-            Err(TryRecvError::Empty) => self.server.waits(session.pid),
-            Err(TryRecvError::Disconnected) => panic!("a session's thread is gone:\n{}", self.out),
+            None => self.server.waits(session.session.pid),
         }
     }
 
     fn await_answer(&mut self, at: usize) {
         while let Some(step) = self.sessions[at].step {
-            match self.sessions[at].answers.recv_timeout(HANGS) {
-                Ok(answer) => self.answered(at, step, &answer, usize::MAX),
-                Err(_) => panic!("hangs:\n{}", self.out),
-            }
+            let answer = self.sessions[at].session.answer();
+            self.answered(at, step, &answer, usize::MAX);
             if !self.sessions.iter().all(|s| s.step.is_none()) {
                 self.settle(usize::MAX);
             }

@@ -12,9 +12,13 @@
 //!   x: SELECT * FROM t
 //! order: b1 x c1                            (any number of them)
 //! order: all                                (every interleaving)
+//! brief:                                    (a line an order: what went wrong)
 //! end:
 //!   DROP TABLE t
 //! ```
+//! A step named `x~` is in the orders as `x`: its answer is awaited, and whether it
+//! had to wait for it is not told (timeouts).
+//!
 //! A line that begins deeper than its first one goes on where that ended.
 
 use std::collections::BTreeMap;
@@ -26,6 +30,8 @@ pub struct Step {
     pub name: String,
     /// Whose.
     pub session: usize,
+    /// Its answer is awaited: it comes by itself.
+    pub patient: bool,
     /// The statement.
     pub sql: String,
 }
@@ -43,6 +49,8 @@ pub struct Spec {
     pub sessions: Vec<String>,
     /// All steps, session by session.
     pub steps: Vec<Step>,
+    /// Print a line an order alone.
+    pub brief: bool,
     /// Orders: indexes of steps.
     pub orders: Vec<Vec<usize>>,
 }
@@ -74,6 +82,7 @@ pub fn parse(text: &str) -> Result<Spec, String> {
                 ("levels", "") => {
                     spec.levels = rest.split(',').map(|l| l.trim().to_string()).collect();
                 }
+                ("brief", "") => spec.brief = true,
                 ("setup", "") => part = Part::Setup,
                 ("end", "") => part = Part::End,
                 ("session", name) => {
@@ -99,7 +108,8 @@ pub fn parse(text: &str) -> Result<Spec, String> {
             Part::Session => {
                 let (name, sql) = words.split_once(':').ok_or_else(|| wrong("no colon"))?;
                 spec.steps.push(Step {
-                    name: name.to_string(),
+                    name: name.trim_end_matches('~').to_string(),
+                    patient: name.ends_with('~'),
                     session: spec.sessions.len() - 1,
                     sql: sql.trim().to_string(),
                 });

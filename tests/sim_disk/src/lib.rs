@@ -46,12 +46,17 @@ struct Inner {
     /// Requests until the power fails.
     fuse: Option<u64>,
     dead: bool,
+    died_at: u64,
     counts: Counts,
     /// Writes handed over and not done, by number: where and what.
     on_the_way: BTreeMap<u64, (u64, Vec<u8>)>,
     next: u64,
     rates: Rates,
+    /// Requests that fail leave traces; without, nothing is done of them.
+    messy: bool,
     random: Random,
+    /// Told of every request that ends.
+    trace: Option<fn(core::fmt::Arguments<'_>)>,
 }
 
 /// How many requests the disk has done.
@@ -98,11 +103,14 @@ impl SimDisk {
             faults: Vec::new(),
             fuse: None,
             dead: false,
+            died_at: 0,
             counts: Counts::default(),
             on_the_way: BTreeMap::new(),
             next: 0,
             rates: Rates::default(),
+            messy: false,
             random: Random::new(0),
+            trace: None,
         };
         SimDisk {
             inner: Arc::new(Mutex::new(inner)),
@@ -162,6 +170,13 @@ impl SimDisk {
         lock(&self.inner).dead
     }
 
+    /// When the power failed, if it has (ns).
+    #[must_use]
+    pub fn died_at(&self) -> Option<u64> {
+        let inner = lock(&self.inner);
+        inner.dead.then_some(inner.died_at)
+    }
+
     /// No request is done from now on; of the writes on the way some sectors may
     /// be on the medium.
     pub fn kill(&self) {
@@ -171,6 +186,11 @@ impl SimDisk {
     /// Lets requests that touch a place fail.
     pub fn inject(&self, fault: Fault) {
         lock(&self.inner).faults.push(fault);
+    }
+
+    /// No injected fault is left.
+    pub fn heal(&self) {
+        lock(&self.inner).faults.clear();
     }
 
     /// What the disk may hold after a power failure at this moment.
@@ -188,6 +208,11 @@ impl SimDisk {
     /// Changes bytes behind the system's back: in the cache and on the medium.
     pub fn damage(&self, offset: u64, bytes: &[u8]) {
         lock(&self.inner).media.damage(offset, bytes);
+    }
+
+    /// Lets `trace` be told of every request that ends.
+    pub fn set_trace(&self, trace: fn(core::fmt::Arguments<'_>)) {
+        lock(&self.inner).trace = Some(trace);
     }
 
     /// What was done.
@@ -212,8 +237,7 @@ impl Inner {
         let hit = |f: &&mut Fault| {
             f.op == request.op
                 && f.times > 0
-                && f.range.start < range.end
-                && range.start < f.range.end
+                && (f.op == Op::Flush || (f.range.start < range.end && range.start < f.range.end))
         };
         if let Some(fault) = self.faults.iter_mut().find(hit) {
             fault.times -= 1;
@@ -243,7 +267,7 @@ impl Inner {
             }
             (Op::Read, Some(data)) => {
                 self.counts.reads += 1;
-                image::copy_to(self.media.current().bytes(range), data);
+                image::copy_to(&self.media.current().bytes(range), data);
             }
             (Op::Write, Some(data)) => {
                 self.counts.writes += 1;
@@ -315,7 +339,17 @@ impl BlockDevice for SimDisk {
 
 /// Does a request and ends it, memory first.
 fn finish(inner: &Mutex<Inner>, request: Request) {
-    let outcome = lock(inner).perform(&request);
+    let (outcome, trace) = {
+        let mut inner = lock(inner);
+        (inner.perform(&request), inner.trace)
+    };
+    if let Some(trace) = trace {
+        let len = request.data.as_ref().map_or(0, DmaBytes::len_of);
+        let (op, at) = (request.op, request.offset);
+        trace(format_args!(
+            "{op:?} of {len} at {at:#x}: outcome {outcome}"
+        ));
+    }
     let Request { data, done, .. } = request;
     drop(data);
     done.complete(outcome);

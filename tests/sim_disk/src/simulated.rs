@@ -24,7 +24,11 @@ impl SimDisk {
     /// runs in: done after a while, in any order.
     #[must_use]
     pub fn simulated(mut self, seed: u64) -> Self {
-        lock(&self.inner).random = Random::new(seed);
+        {
+            let mut inner = lock(&self.inner);
+            inner.random = Random::new(seed);
+            inner.messy = true;
+        }
         self.simulated = true;
         self
     }
@@ -38,6 +42,9 @@ impl SimDisk {
 impl Inner {
     /// The power fails: what was on the way may have arrived in part.
     pub(crate) fn die(&mut self) {
+        if !self.dead {
+            self.died_at = task_port::now();
+        }
         self.dead = true;
         for (offset, bytes) in core::mem::take(&mut self.on_the_way).into_values() {
             if offset + bytes.len() as u64 <= self.media.current().len() {
@@ -58,6 +65,9 @@ impl Inner {
 
     /// What a failed request leaves behind.
     pub(crate) fn fail(&mut self, request: &Request) {
+        if !self.messy {
+            return;
+        }
         match (request.op, &request.data) {
             (Op::Write | Op::WriteDurable, Some(data)) => {
                 let bytes = image::copy_from(data);

@@ -33,7 +33,10 @@ pub fn everything(world: &World) -> Result<(), Stop> {
     let tables: Vec<Table> = catalog.keys().map(|id| Table(*id)).collect();
     for table in tables.iter().copied().chain([CATALOG]) {
         for file in table.files() {
-            must!(exists(file) || table == CATALOG, "{file:?} of {table:?} is missing");
+            must!(
+                exists(file) || table == CATALOG,
+                "{file:?} of {table:?} is missing"
+            );
         }
         sound(&mut txn, table)?;
     }

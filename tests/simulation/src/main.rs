@@ -90,7 +90,11 @@ fn run_many(wanted: &Wanted) -> Result<()> {
             if !output.status.success() {
                 let said = String::from_utf8_lossy(&output.stderr);
                 let first: Vec<&str> = said.lines().take(3).collect();
-                println!("seed {seed} failed ({}): {}", output.status, first.join("\n  "));
+                println!(
+                    "seed {seed} failed ({}): {}",
+                    output.status,
+                    first.join("\n  ")
+                );
                 if let Ok(mut failed) = failed.lock() {
                     failed.push(seed);
                 }
@@ -104,10 +108,12 @@ fn run_many(wanted: &Wanted) -> Result<()> {
     };
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..jobs).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().try_for_each(|worker| match worker.join() {
-            Ok(result) => result,
-            Err(_) => bail!("a worker failed"),
-        })
+        workers
+            .into_iter()
+            .try_for_each(|worker| match worker.join() {
+                Ok(result) => result,
+                Err(_) => bail!("a worker failed"),
+            })
     })?;
     let mut failed = failed.into_inner().unwrap_or_default();
     failed.sort_unstable();

@@ -10,7 +10,7 @@
 //! it. Each version carries a tag that no other has, and names the version it
 //! replaces, so a lost update is seen where it happens.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 /// What tells versions apart. 0 stands for none.
@@ -56,6 +56,28 @@ struct Txn {
     asked: u64,
     answered: u64,
     fate: Fate,
+    /// Acknowledged without being durable.
+    lazy: Option<Lazy>,
+}
+
+/// What is known of a commit that did not wait for the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lazy {
+    /// Its record ends behind this position of the log ...
+    pub after: u64,
+    /// ... and at or before this one.
+    pub until: u64,
+    /// It must survive a power cut at this time (ns) or later.
+    pub safe_at: u64,
+}
+
+/// What the next start finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Start {
+    /// Where the log ends.
+    pub log_end: u64,
+    /// When the power failed (ns).
+    pub died_at: u64,
 }
 
 /// A snapshot as the model knows it.
@@ -112,6 +134,7 @@ impl Model {
             asked,
             answered: u64::MAX,
             fate: Fate::Open,
+            lazy: None,
         };
         self.txns.insert(no, txn);
         for (key, change) in changes {
@@ -142,12 +165,13 @@ impl Model {
         Ok(no)
     }
 
-    /// The commit was acknowledged.
-    pub fn committed(&mut self, no: TxnNo) {
+    /// The commit was acknowledged, perhaps before it was durable.
+    pub fn committed(&mut self, no: TxnNo, lazy: Option<Lazy>) {
         let now = self.now();
         if let Some(txn) = self.txns.get_mut(&no) {
             txn.fate = Fate::Committed;
             txn.answered = now;
+            txn.lazy = lazy;
             self.commits += 1;
         }
     }
@@ -175,14 +199,52 @@ impl Model {
         Ok(())
     }
 
-    /// The system has ended in whatever way: what was unknown is decided by what
-    /// the next start finds.
-    pub fn restart(&mut self) {
-        for txn in self.txns.values_mut() {
+    /// The system has started anew: commits that did not wait for the disk are
+    /// there if the log has them. What was unknown is decided by what is found.
+    ///
+    /// # Errors
+    /// When a commit is lost that must not be.
+    pub fn restart(&mut self, start: Start) -> Result<(), String> {
+        let mut lost = BTreeSet::new();
+        for (no, txn) in &mut self.txns {
             if txn.fate == Fate::Unknown {
                 txn.fate = Fate::Open;
             }
+            let Some(lazy) = txn.lazy.take() else {
+                continue;
+            };
+            if start.log_end >= lazy.until {
+                continue;
+            }
+            if start.died_at >= lazy.safe_at {
+                return Err(format!(
+                    "txn {no} is lost: {lazy:?}, the log ends at {start:?}"
+                ));
+            }
+            txn.fate = Fate::Open;
+            txn.answered = u64::MAX;
+            if start.log_end <= lazy.after {
+                lost.insert(*no);
+            }
         }
+        while let Some(no) = lost.pop_first() {
+            self.txns.remove(&no);
+            for (key, chain) in &mut self.chains {
+                let Some(at) = chain.iter().position(|v| v.txn == no) else {
+                    continue;
+                };
+                // What was built on it is later in the log.
+                for version in chain.drain(at..).skip(1) {
+                    match self.txns.get(&version.txn) {
+                        Some(txn) if txn.fate == Fate::Open => lost.insert(version.txn),
+                        _ => {
+                            return Err(format!("row {key:?} was built on lost txn {no}"));
+                        }
+                    };
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Decides what was open by what a look over everything has found.
@@ -193,7 +255,7 @@ impl Model {
             .collect();
         for no in open {
             if look.seen.get(&no) == Some(&true) {
-                self.committed(no);
+                self.committed(no, None);
                 self.commits -= 1;
             } else {
                 self.txns.remove(&no);
@@ -330,7 +392,7 @@ mod tests {
     fn commits_beside_a_snapshot_are_seen_wholly_or_not() {
         let mut model = Model::default();
         let first = model.ask(change(0, 1)).unwrap();
-        model.committed(first);
+        model.committed(first, None);
         let mut both = change(1, 2);
         let row = Some(crate::row::make(2, 3, 0, 0, 0));
         let (before, tag) = (0, 3);
@@ -338,7 +400,7 @@ mod tests {
         let from = model.now();
         let second = model.ask(both).unwrap();
         let mut look = Look::new(from, model.now());
-        model.committed(second);
+        model.committed(second, None);
         let mut other = look.clone();
         // The first one is before the look: it must be there.
         assert!(model.check(&mut look.clone(), (8, 1), None).is_err());
@@ -361,7 +423,7 @@ mod tests {
     fn lost_updates_and_failed_commits_are_noticed() {
         let mut model = Model::default();
         let first = model.ask(change(0, 1)).unwrap();
-        model.committed(first);
+        model.committed(first, None);
         let second = model.ask(change(1, 2)).unwrap();
         assert!(model.ask(change(1, 9)).is_err());
         model.unknown(second);
@@ -369,7 +431,11 @@ mod tests {
         let mut look = Look::new(now, now);
         assert!(model.check(&mut look, (8, 1), Some(&bytes(2, 1))).is_err());
         assert!(model.ask(change(2, 3)).is_err());
-        model.restart();
+        let start = Start {
+            log_end: 0,
+            died_at: 0,
+        };
+        model.restart(start).unwrap();
         let now = model.now();
         for seen in [false, true] {
             let mut look = Look::new(now, now);
@@ -377,5 +443,36 @@ mod tests {
             model.check(&mut look, (8, 1), Some(&row)).unwrap();
             assert_eq!(look.seen.get(&second), Some(&seen));
         }
+    }
+    #[test]
+    fn commits_that_did_not_wait_are_lost_from_the_end_and_not_for_long() {
+        let lazy = |after, until| Lazy {
+            after,
+            until,
+            safe_at: 1_000,
+        };
+        let begin = || {
+            let mut model = Model::default();
+            for (at, (before, tag)) in [(0, 1), (1, 2), (2, 3)].into_iter().enumerate() {
+                let no = model.ask(change(before, tag)).unwrap();
+                let at = at as u64 * 10;
+                model.committed(no, Some(lazy(at, at + 10)));
+            }
+            model
+        };
+        for (log_end, tag) in [(30, 3), (20, 2), (10, 1)] {
+            let mut model = begin();
+            let died_at = 500;
+            model.restart(Start { log_end, died_at }).unwrap();
+            let now = model.now();
+            let mut look = Look::new(now, now);
+            let row = bytes(tag, tag - 1);
+            model.check(&mut look, (8, 1), Some(&row)).unwrap();
+            assert!(model.check(&mut look, (8, 1), None).is_err());
+        }
+        let (log_end, died_at) = (20, 1_000);
+        assert!(begin().restart(Start { log_end, died_at }).is_err());
+        let log_end = 30;
+        assert!(begin().restart(Start { log_end, died_at }).is_ok());
     }
 }

@@ -36,6 +36,8 @@ pub struct Plan {
     pub rates: Rates,
     /// The disk is so small that it fills.
     pub tight: bool,
+    /// Some commits do not wait for the disk.
+    pub lazy: bool,
     /// Cells are swapped meanwhile.
     pub swaps: bool,
     /// The power may fail in recovery, too.
@@ -49,16 +51,28 @@ impl Plan {
         let mut random = Random::new(seed.wrapping_mul(0x2545_F491_4F6C_DD1D) ^ 0x51);
         let mut one_in = |n: u64| random.below(n) == 0;
         let (tight, swaps, faulty) = (one_in(6), one_in(2), one_in(3));
-        let (recovery_cuts, flaky_log) = (one_in(3), one_in(4));
+        let (recovery_cuts, flaky_log, lazy) = (one_in(3), one_in(4), one_in(3));
         let mut pick = |from: &[u64]| from[random.below(from.len() as u64) as usize];
         let rates = Rates {
             read: if faulty { pick(&[0, 50, 300]) } else { 0 },
             write: if faulty { pick(&[0, 20, 200]) } else { 0 },
-            durable: if faulty && flaky_log { pick(&[3, 100, 1_000]) } else { 0 },
+            durable: if faulty && flaky_log {
+                pick(&[3, 100, 1_000])
+            } else {
+                0
+            },
             flush: if faulty { pick(&[0, 3, 10]) } else { 0 },
         };
-        let capacity = if tight { 5 << 20 } else { 24 << 20 };
-        let log = if tight { 1024 } else { pick(&[512, 1024, 4096]) };
+        let capacity = if tight {
+            5 << 20
+        } else {
+            pick(&[10, 16]) << 20
+        };
+        let log = if tight {
+            1024
+        } else {
+            pick(&[512, 1024, 3072])
+        };
         let options = format!(
             "buffers={}K log_size={log}K log_buffer=1M",
             pick(&[512, 640, 1024, 2048])
@@ -66,7 +80,11 @@ impl Plan {
         let block_size = pick(&[512, 512, 4096]) as u32;
         let workers = pick(&[1, 2, 3, 4, 6]) as u32;
         let ids = pick(&[6, 30, 120, 400]);
-        let longest = if tight { 7_000 } else { pick(&[300, 3_000, 7_000]) };
+        let longest = if tight {
+            7_000
+        } else {
+            pick(&[300, 3_000, 7_000])
+        };
         let lives = (0..2 + random.below(3))
             .map(|_| match random.below(8) {
                 0 | 1 => End::Orderly(10 + random.below(80)),
@@ -85,6 +103,7 @@ impl Plan {
             lives,
             rates,
             tight,
+            lazy,
             swaps,
             recovery_cuts,
         }

@@ -1,13 +1,14 @@
 //! A transaction as the simulation makes it: every look is compared with the
 //! model, every change is noted for it.
 
-use crate::model::{Change, Changes, Key, Look, Tag};
+use crate::model::{Change, Changes, Key, Lazy, Look, Tag};
 use crate::world::{Stop, Table, World, lock};
 use crate::{log, must, row, say};
 use pg_btree_port::{Cursor, EntryBatch, IndexError, Inserted};
 use pg_buffer_port::FileId;
 use pg_heap_port::{HeapError, RowBatch, RowBuf, Tid, UpdateOutcome};
 use pg_txn_port::{Isolation, LockMode, Snapshot, Transaction, TxnError};
+use pg_wal_port::Durability;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
@@ -65,6 +66,7 @@ pub struct Txn<'w> {
     /// The system's.
     pub tx: Transaction,
     repeatable: bool,
+    durability: Durability,
     look: Look,
     looked: bool,
     layers: Vec<Changes>,
@@ -84,10 +86,17 @@ impl<'w> Txn<'w> {
             world,
             tx: Transaction::begin(isolation, false)?,
             repeatable,
+            durability: Durability::Flushed,
             look: Look::default(),
             looked: false,
             layers: vec![Changes::new()],
         })
+    }
+
+    /// Says what its commit waits for.
+    pub fn set_durability(&mut self, durability: Durability) {
+        self.tx.set_durability(durability);
+        self.durability = durability;
     }
 
     /// Locks a table against being dropped.
@@ -237,13 +246,7 @@ impl<'w> Txn<'w> {
         Ok(())
     }
 
-    fn compare_all(
-        &mut self,
-        table: Table,
-        rows: &Rows,
-        within: impl Fn(&Key) -> bool,
-        how: &str,
-    ) {
+    fn compare_all(&mut self, table: Table, rows: &Rows, within: impl Fn(&Key) -> bool, how: &str) {
         let mut keys: Vec<Key> = self.keys(table).into_iter().filter(within).collect();
         keys.extend(rows.keys().map(|id| (table.0, *id)));
         keys.sort_unstable();
@@ -403,13 +406,22 @@ impl<'w> Txn<'w> {
             return Ok(false);
         }
         let model = &self.world.model;
-        say!("commit of {:?}", changes.values().map(|c| c.tag).collect::<Vec<_>>());
+        say!(
+            "commit of {:?}",
+            changes.values().map(|c| c.tag).collect::<Vec<_>>()
+        );
         let asked = lock(model).ask(changes);
         let no = asked.unwrap_or_else(|what| log::fail(format_args!("commit: {what}")));
+        let after = pg_wal_port::insert_position().0;
         match self.tx.commit() {
             Ok(()) => {
-                say!("txn {no} is committed");
-                lock(model).committed(no);
+                let lazy = (self.durability != Durability::Flushed).then(|| Lazy {
+                    after,
+                    until: pg_wal_port::insert_position().0,
+                    safe_at: self.world.safe_at(self.durability),
+                });
+                say!("txn {no} is committed, {:?}", self.durability);
+                lock(model).committed(no, lazy);
                 Ok(true)
             }
             Err(error @ TxnError::Log(_)) => {

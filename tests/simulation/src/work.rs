@@ -7,6 +7,7 @@ use crate::{must, row, say};
 use pg_buffer_port::{BufferError, MiniTx};
 use pg_heap_port::RowLock;
 use pg_txn_port::{LockMode, WaitPolicy};
+use pg_wal_port::Durability;
 use sim_disk::Random;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -66,6 +67,13 @@ fn transaction(world: &World, random: &mut Random) -> Result<bool, Stop> {
     let mut txn = Txn::begin(world, random.below(3) == 0)?;
     if random.below(10) == 0 {
         txn.tx.set_lock_timeout(1 + random.below(50_000_000));
+    }
+    if world.plan.lazy {
+        txn.set_durability(match random.below(3) {
+            0 => Durability::Flushed,
+            1 => Durability::Second,
+            _ => Durability::Off,
+        });
     }
     for _ in 0..=random.below(8) {
         let Some(table) = world.any_table(random) else {
@@ -285,7 +293,7 @@ fn remove(world: &World, random: &mut Random) -> Result<(), Stop> {
             return Ok(());
         }
         must!(
-            stop != Stop::Storage(BufferError::DiskFull) || world.plan.tight,
+            stop != Stop::Storage(BufferError::DiskFull) || world.plan.tight || world.has_faults(),
             "no room to drop a table"
         );
         task_port::sleep(1_000_000);

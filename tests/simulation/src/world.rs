@@ -1,12 +1,12 @@
 //! The system under test: booting it on a disk, ending it, swapping its cells,
 //! and what is allowed to go wrong.
 
-use crate::model::{Model, Shared};
+use crate::model::{Model, Shared, Start};
 use crate::plan::Plan;
 use crate::{log, must, say};
 use pg_buffer_port::record::Body;
 use pg_buffer_port::{BufferError, FileId, Fork, OpenReport, PageId};
-use pg_wal_port::{LogReader, Lsn, WalError};
+use pg_wal_port::{Durability, LogReader, Lsn, WalError};
 use port::{Birth, Cell, CellCode, CellRef, Door, Options};
 use sim_disk::{Image, Random, Rates, SimDisk};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -52,12 +52,16 @@ pub struct World {
     pub plan: Plan,
     /// The disk of this life.
     pub disk: SimDisk,
+    /// When the power failed, or the log, in the life before (ns).
+    pub died_at: u64,
     /// What must be true.
     pub model: Shared,
     /// The tables that may be used, without the catalog.
     pub tables: Mutex<Vec<Table>>,
     /// The number of the next table.
     pub next_table: AtomicU64,
+    /// When work came to an end (ns).
+    pub over_at: AtomicU64,
     /// Workers end.
     pub stop: AtomicBool,
     /// Transactions committed in this life.
@@ -147,6 +151,8 @@ impl World {
         World {
             plan,
             disk,
+            died_at: 0,
+            over_at: AtomicU64::new(u64::MAX),
             model: Arc::new(Mutex::new(Model::default())),
             tables: Mutex::new(Vec::new()),
             next_table: AtomicU64::new(u64::from(CATALOG.0) + 4),
@@ -162,7 +168,16 @@ impl World {
         let disk = SimDisk::from_image(image)
             .block_size(self.plan.block_size)
             .simulated(seed);
+        let died_at = self.disk.died_at().unwrap_or_else(task_port::now);
+        let over_at = self.over_at.load(Ordering::SeqCst);
         World {
+            // When the log fails, the disk lives on and yet all is over. And when
+            // the power fails in a start, nobody has worked since the end before.
+            died_at: match over_at {
+                u64::MAX => self.died_at,
+                _ => died_at.min(over_at),
+            },
+            over_at: AtomicU64::new(u64::MAX),
             disk,
             stop: AtomicBool::new(false),
             commits: AtomicU64::new(0),
@@ -173,12 +188,20 @@ impl World {
 
     /// Lets requests fail as the plan says, or not at all.
     pub fn set_faults(&self, on: bool) {
-        let rates = if on { self.plan.rates } else { Rates::default() };
+        let rates = if on {
+            self.plan.rates
+        } else {
+            Rates::default()
+        };
         self.disk.set_rates(rates);
     }
 
     /// Starts the cells and opens the database; none when the disk dies.
     pub fn boot(&self) -> Option<OpenReport> {
+        if log::is_verbose() {
+            self.disk
+                .set_trace(|what| log::line(format_args!("disk: {what}")));
+        }
         self.disk.install();
         let options = Options::parse(&self.plan.options);
         let mut report = None;
@@ -209,17 +232,39 @@ impl World {
             match pg_buffer_port::open() {
                 Ok(report) => {
                     say!("opened: {report}");
+                    let start = Start {
+                        log_end: report.to.0,
+                        died_at: self.died_at,
+                    };
+                    if let Err(what) = lock(&self.model).restart(start) {
+                        log::fail(format_args!("{what}"));
+                    }
                     return Some(report);
                 }
                 Err(_) if self.disk.is_dead() => return None,
                 Err(error) if self.has_faults() => say!("not opened: {error}"),
                 Err(error) => {
-                    if let pg_buffer_port::OpenError::Buffer(BufferError::Corrupt { page }) = error {
+                    if let pg_buffer_port::OpenError::Buffer(BufferError::Corrupt { page }) = error
+                    {
                         say_records(page);
                     }
                     log::fail(format_args!("the database does not open: {error}"))
                 }
             }
+        }
+    }
+
+    /// From when on a commit acknowledged now must survive a power cut.
+    #[must_use]
+    pub fn safe_at(&self, durability: Durability) -> u64 {
+        let now = task_port::now();
+        match durability {
+            Durability::Flushed => now,
+            Durability::Second => now + 1_000_000_000,
+            // Promised for disks that keep up: two rounds of the log writer, and
+            // the time that its writes take.
+            Durability::Off if !self.has_faults() => now + 200_000_000,
+            Durability::Off => u64::MAX,
         }
     }
 
@@ -252,6 +297,7 @@ impl World {
             Stop::Storage(BufferError::OutOfMemory) => dead || plan.rates.write > 0,
             Stop::Log(WalError::Full) => plan.tight || dead || plan.rates.write > 0,
             Stop::Log(WalError::Failed | WalError::NotRunning) => failed,
+            Stop::Log(WalError::NotWritten) => dead || self.has_faults(),
             Stop::Storage(_) | Stop::Log(_) => false,
         };
         must!(fine, "{doing}: {stop:?}");

@@ -30,6 +30,8 @@ pub struct Replay {
     next: usize,
     /// Entries that are done and not durable.
     pending: Vec<usize>,
+    /// Force is ignored.
+    pub lying: bool,
 }
 
 /// What is durable.
@@ -76,6 +78,7 @@ impl Replay {
             durable: Arc::new(Durable(RwLock::new(Layer::over(before)))),
             next: 0,
             pending: Vec::new(),
+            lying: false,
         }
     }
 
@@ -119,7 +122,7 @@ impl Replay {
                         self.make_durable(at)?;
                     }
                 }
-                Kind::Write { forced } if forced || entry.offset < self.forced => {
+                Kind::Write { forced } if !self.lying && (forced || entry.offset < self.forced) => {
                     self.make_durable(self.next)?;
                 }
                 Kind::Write { .. } | Kind::Discard => self.pending.push(self.next),

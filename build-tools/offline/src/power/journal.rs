@@ -60,6 +60,8 @@ pub struct Client {
 /// Everything that all clients did.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Journal {
+    /// The log's length when the tables that all use were there.
+    pub ready: u64,
     /// Those that move money.
     pub tellers: BTreeMap<u32, Client>,
     /// Those that change their schema.

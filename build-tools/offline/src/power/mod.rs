@@ -48,16 +48,19 @@ fn parse(parser: &mut Parser) -> Result<Options> {
     let mut options = Options {
         load: Load {
             seconds: 60,
+            commits: 1,
             tellers: 4,
             builders: 3,
             pgbench: 2,
             seed: 1,
+            fresh: false,
         },
         plan: Plan {
             images: 1000,
             seed: 1,
             boots: 5,
             only: None,
+            lying: false,
         },
         folder: None,
         recorded: false,
@@ -74,6 +77,8 @@ fn parse(parser: &mut Parser) -> Result<Options> {
             }
             Arg::Long("boots") => plan.boots = parser.value()?.parse()?,
             Arg::Long("only") => plan.only = Some(parser.value()?.parse()?),
+            Arg::Long("fresh") => load.fresh = true,
+            Arg::Long("lying") => plan.lying = true,
             Arg::Long("seconds") => load.seconds = parser.value()?.parse()?,
             Arg::Long("tellers") => load.tellers = parser.value()?.parse()?,
             Arg::Long("builders") => load.builders = parser.value()?.parse()?,
@@ -120,6 +125,7 @@ pub fn command(parser: &mut Parser) -> Result<ExitCode> {
     let results = json!({
         "seed": options.plan.seed,
         "acknowledged_commits": journal.acknowledged(),
+        "from_the_first_boot": options.load.fresh,
         "load_seconds": options.load.seconds,
         "clients": { "tellers": options.load.tellers, "builders": options.load.builders, "pgbench": options.load.pgbench },
         "outcome": outcome,

@@ -19,15 +19,17 @@ use super::{builders, tellers};
 /// How large a disk: room for the load, and quick to copy.
 const DISK: u64 = 256 << 20;
 /// A small log, so that checkpoints come often; a pool smaller than the data.
-const OPTIONS: [&str; 2] = ["log_size=4M", "buffers=2M"];
+pub const OPTIONS: [&str; 2] = ["log_size=4M", "buffers=2M"];
 /// What a system may take to be ready, or to stop.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// What to record.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// How long.
+    /// At least so long.
     pub seconds: u64,
+    /// And until so many commits are acknowledged.
+    pub commits: usize,
     /// Clients that move money.
     pub tellers: u32,
     /// Clients that change their schema.
@@ -36,6 +38,8 @@ pub struct Load {
     pub pgbench: u32,
     /// Where their choices come from.
     pub seed: u64,
+    /// From the first boot on: formatting the disk and making the catalogs too.
+    pub fresh: bool,
 }
 
 /// Where a recording is kept.
@@ -87,13 +91,20 @@ impl Recording {
         std::fs::create_dir_all(&self.folder)?;
         let disk = self.folder.join("disk.img");
         File::create(&disk)?.set_len(DISK)?;
-        prepare(paths, &disk, load)?;
+        if !load.fresh {
+            prepare(paths, &disk, load)?;
+        }
         copy(&disk, &self.before())?;
         let mut config = config(&disk)?;
         config.disk_log = Some(self.log());
         let mut vm = Vm::start(paths, &config)?;
         vm.wait_until_ready(LIMIT)?;
         let book = Book::new(self.log());
+        if load.fresh {
+            make_tables(config.pg_port, load)?;
+            let now = book.now();
+            book.lock().ready = now;
+        }
         under_load(&mut vm, config.pg_port, load, &book, &self.folder)?;
         drop(vm);
         std::fs::remove_file(&disk)?;
@@ -101,8 +112,17 @@ impl Recording {
         if journal.acknowledged() == 0 {
             bail!("the clients did nothing: {:?}", refusals(&journal));
         }
-        std::fs::write(self.journal_file(), serde_json::to_vec(&journal)?)?;
+        self.save(&journal)?;
         Ok(journal)
+    }
+
+    /// Notes what the clients were told.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn save(&self, journal: &Journal) -> Result<()> {
+        let bytes = serde_json::to_vec(journal)?;
+        Ok(std::fs::write(self.journal_file(), bytes)?)
     }
 }
 
@@ -151,6 +171,15 @@ fn prepare(paths: &Paths, disk: &Path, load: Load) -> Result<()> {
     Ok(())
 }
 
+fn make_tables(port: u16, load: Load) -> Result<()> {
+    let mut client = Client::connect(port)?;
+    let tables = tellers::tables();
+    for sql in tables.iter().chain(&builders::tables(load.builders)) {
+        client.query(sql).with_context(|| sql.clone())?;
+    }
+    Ok(())
+}
+
 /// Lets the clients work, and kills the system while they do.
 fn under_load(vm: &mut Vm, port: u16, load: Load, book: &Book, folder: &Path) -> Result<()> {
     let stop = AtomicBool::new(false);
@@ -164,8 +193,14 @@ fn under_load(vm: &mut Vm, port: u16, load: Load, book: &Book, folder: &Path) ->
             let stop = &stop;
             scope.spawn(move || builders::work(port, number, load.seed, book, stop));
         }
-        let end = Instant::now() + Duration::from_secs(load.seconds);
-        while Instant::now() < end && vm.end().is_none() {
+        let start = Instant::now();
+        let goes_on = || {
+            let passed = start.elapsed();
+            let is_early = passed < Duration::from_secs(load.seconds);
+            let is_idle = book.lock().acknowledged() < load.commits;
+            is_early || (is_idle && passed < LIMIT)
+        };
+        while goes_on() && vm.end().is_none() {
             std::thread::sleep(Duration::from_millis(50));
         }
         vm.kill();

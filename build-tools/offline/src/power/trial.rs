@@ -19,6 +19,7 @@ use super::verify::{Cut, verify};
 use super::{log, tellers};
 use crate::database::Database;
 use crate::device::{Below, Device, DiskFile, Layer, PIECE};
+use crate::place;
 
 /// How many images, and of which.
 #[derive(Clone, Debug)]
@@ -31,6 +32,9 @@ pub struct Plan {
     pub boots: usize,
     /// Only this one, to look at it again.
     pub only: Option<usize>,
+    /// As if the disk took forced writes for ordinary ones: commits must be found
+    /// lost then, or this trial finds nothing.
+    pub lying: bool,
 }
 
 /// What came of it.
@@ -71,9 +75,9 @@ pub fn run(recording: &Recording, plan: &Plan, paths: Option<&Paths>) -> Result<
         .journal()
         .context("no journal of this recording")?;
     let before = DiskFile(File::open(recording.before())?);
-    let superblock = superblock(&before)?;
     let log = File::open(recording.log())?;
     let entries = log::read(&log, before.len())?;
+    let forced = forced(&before, &log, &entries)?;
     let mut outcome = Outcome {
         entries: entries.len(),
         flushes: entries
@@ -82,7 +86,8 @@ pub fn run(recording: &Recording, plan: &Plan, paths: Option<&Paths>) -> Result<
             .count(),
         ..Outcome::default()
     };
-    let mut replay = Replay::new(Arc::new(before), log, entries, superblock.map_offset);
+    let mut replay = Replay::new(Arc::new(before), log, entries, forced);
+    replay.lying = plan.lying;
     let boundaries = replay.boundaries();
     outcome.boundaries = boundaries.len();
     if boundaries.is_empty() {
@@ -137,15 +142,24 @@ fn progress(number: usize, outcome: &Outcome) {
     }
 }
 
-fn superblock(disk: &dyn Below) -> Result<Superblock> {
-    let mut copies = [0, 1].map(|_| vec![0; BLOCK as usize]);
-    for (place, copy) in COPIES.iter().zip(&mut copies) {
-        disk.read(*place, copy)?;
+/// Where the part of the disk ends whose writes are forced: as the disk has it
+/// before, or as the first boot divides it.
+fn forced(before: &dyn Below, log: &File, entries: &[log::Entry]) -> Result<u64> {
+    if let Some(superblock) = place::superblock(before) {
+        return Ok(superblock.map_offset);
     }
-    match Superblock::find([&copies[0], &copies[1]], disk.len()) {
-        Ok(Found::Valid(superblock)) => Ok(superblock),
-        other => bail!("the disk before the load is none of ours: {other:?}"),
+    let blank = vec![0; BLOCK as usize];
+    for entry in entries
+        .iter()
+        .filter(|e| e.offset == COPIES[0] && e.len == BLOCK)
+    {
+        let mut copy = blank.clone();
+        log.read_exact_at(&mut copy, entry.data)?;
+        if let Ok(Found::Valid(found)) = Superblock::find([&copy, &blank], before.len()) {
+            return Ok(found.map_offset);
+        }
     }
+    bail!("the disk is none of ours, before and after");
 }
 
 /// Looks at one image; what is wrong is in the outcome.
@@ -166,12 +180,18 @@ fn look(
     let commits = clients.flat_map(|client| &client.commits);
     let acknowledged = commits.filter_map(|commit| commit.acknowledged);
     outcome.commits += acknowledged.filter(|at| *at <= cut.done_to).count();
-    let database = Database::open(Device::new(layer.clone()));
+    let device = Device::new(layer.clone());
+    // In the first boot the disk may be blank still.
+    let is_new = cut.done_to < journal.ready;
+    let database = match is_new {
+        true => Database::create(device, record::OPTIONS[0]),
+        false => Database::open(device),
+    };
     let mut wrong = Vec::new();
     if let Some(opened) = &database.opened {
         outcome.records += opened.records;
     }
-    if database.is_open {
+    if database.is_open && !is_new {
         wrong.extend(verify(journal, cut));
     }
     let report = database.check();
@@ -179,7 +199,9 @@ fn look(
         let (name, detail) = (&finding.name, &finding.detail);
         format!("check: {}: {} {name} {detail}", finding.place, finding.what)
     }));
-    if let (Some(paths), recording) = boots {
+    if let (Some(paths), recording) = boots
+        && !is_new
+    {
         outcome.booted += 1;
         wrong.extend(boot(paths, recording, layer)?);
     }

@@ -72,23 +72,29 @@ pub trait Console: Component {
     fn round(&self, serial: &mut Serial) -> Wait;
 }
 
-/// Starts the tasks behind both serial ports.
+/// Sets both serial ports up and starts the tasks behind them. What is sent to
+/// them from the moment this returns is read: setting up empties the FIFO.
 ///
 /// # Errors
-/// When there is no memory for them.
+/// When there is no memory for the tasks.
 pub fn start() -> Result<(), SpawnError> {
-    let terminal = SpawnOptions::new("terminal").stack(64 * 1024);
-    task_port::spawn(terminal, || run(Which::Terminal))?;
-    let control = SpawnOptions::new("control").stack(128 * 1024);
-    task_port::spawn(control, || run(Which::Control)).map(|_| ())
+    let tasks = [
+        (Which::Terminal, "terminal", 64),
+        (Which::Control, "control", 128),
+    ];
+    for (which, name, stack) in tasks {
+        let opened = task_port::gate(|| CONSOLE.enter().map(|console| console.open(which)));
+        let Ok(Ok(Some(serial))) = opened else {
+            continue;
+        };
+        let options = SpawnOptions::new(name).stack(stack * 1024);
+        task_port::spawn(options, move || run(which, serial))?;
+    }
+    Ok(())
 }
 
-/// Looks after a serial port; returns when there is none.
-fn run(which: Which) {
-    let opened = task_port::gate(|| CONSOLE.enter().map(|console| console.open(which)));
-    let Ok(Ok(Some(mut serial))) = opened else {
-        return;
-    };
+/// Looks after a serial port.
+fn run(which: Which, mut serial: Serial) {
     loop {
         let round = task_port::gate(|| CONSOLE.enter().map(|console| console.round(&mut serial)));
         match round {

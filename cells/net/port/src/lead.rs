@@ -14,21 +14,31 @@ use alloc::sync::Arc;
 use interrupts::IrqLine;
 
 /// The leader's role, given up when dropped, also by the ledger.
-struct Lead(&'static Arc<IrqLine>);
+struct Lead {
+    line: &'static Arc<IrqLine>,
+    /// The line's count before the leader's last round: what was counted since is
+    /// the leader's to look at.
+    looked: u64,
+}
 
 impl Lead {
     fn take() -> Option<Self> {
         let line = virtio_net_port::line().ok()?;
+        let looked = line.count();
         task_port::with_ledger(|l| l.enter(key(line), 0, release));
         line.lead();
-        Some(Lead(line))
+        Some(Lead { line, looked })
     }
 }
 
 impl Drop for Lead {
     fn drop(&mut self) {
-        self.0.follow();
-        task_port::with_ledger(|l| l.leave(key(self.0), 0));
+        self.line.follow();
+        task_port::with_ledger(|l| l.leave(key(self.line), 0));
+        // An interrupt that woke this task for a round it does not make.
+        if self.line.count() != self.looked {
+            self.line.nudge();
+        }
     }
 }
 
@@ -40,13 +50,14 @@ fn key(line: &Arc<IrqLine>) -> usize {
 fn release(_: usize, _: usize) {
     if let Ok(line) = virtio_net_port::line() {
         line.follow();
+        line.nudge();
     }
 }
 
 /// Blocks until `signal` has counted past `seen`; false when the clock shows
 /// `deadline` (ns) before that.
 pub(crate) fn wait(signal: &Signal, seen: u64, deadline: Option<u64>) -> bool {
-    let Some(lead) = Lead::take() else {
+    let Some(mut lead) = Lead::take() else {
         return match deadline {
             Some(deadline) => signal.wait_deadline(seen, deadline),
             None => {
@@ -56,14 +67,15 @@ pub(crate) fn wait(signal: &Signal, seen: u64, deadline: Option<u64>) -> bool {
         };
     };
     loop {
-        let looked = lead.0.count();
-        if !signal.wait_also(seen, deadline, || lead.0.count() != looked) {
+        if !signal.wait_also(seen, deadline, || lead.line.count() != lead.looked) {
             return false;
         }
         if signal.count() != seen {
             return true;
         }
         loop {
+            // Before the round: what happens during it is for the next one.
+            lead.looked = lead.line.count();
             let Some(Round { due, more }) = round() else {
                 // Being restarted, or just faulted: the loop knows what to do.
                 crate::kick();

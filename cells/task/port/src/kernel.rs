@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// A task: what everyone may look at, and the `task` cell's own fields.
 pub struct TaskHeader {
@@ -105,16 +105,18 @@ pub trait Tasks: Sync {
     fn catch(&self, body: &mut dyn FnMut()) -> Result<(), Fault>;
 }
 
-static TASKS: spin::Once<&'static dyn Tasks> = spin::Once::new();
+/// Where the reference to the `task` cell's provider is; null before it is up.
+static TASKS: AtomicPtr<&'static dyn Tasks> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Called once by the `task` cell.
 pub fn install(tasks: &'static dyn Tasks) {
-    TASKS.call_once(|| tasks);
+    TASKS.store(Box::into_raw(Box::new(tasks)), Ordering::Release);
 }
 
 #[inline]
 fn tasks() -> &'static dyn Tasks {
-    match TASKS.get() {
+    // SAFETY: null, or from the box that `install` leaked.
+    match unsafe { TASKS.load(Ordering::Acquire).as_ref() } {
         Some(tasks) => *tasks,
         None => panic!("the task cell is not up yet"),
     }

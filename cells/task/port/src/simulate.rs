@@ -549,7 +549,7 @@ pub fn join(task: &TaskRef) {
         with(|world| world.tasks[at].state == State::Ended)
     };
     while ended() == Some(false) {
-        crate::sleep(10_000);
+        crate::sleep(200_000);
     }
 }
 

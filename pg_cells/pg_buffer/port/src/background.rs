@@ -26,13 +26,16 @@ const PAUSE: u64 = 500 * MS;
 /// # Errors
 /// When there is no memory for them.
 pub fn run_background() -> Result<(), SpawnError> {
-    let tasks: [(&str, fn()); 3] = [
-        ("checkpointer", checkpointer),
-        ("page writer", writer),
-        ("page reader", reader),
+    let tasks: [(&str, Priority, fn()); 4] = [
+        ("checkpointer", Priority::Background, checkpointer),
+        ("page writer", Priority::Background, writer),
+        ("page reader", Priority::Background, reader),
+        // Not behind the page writer: what it writes may take long, and commits
+        // that did not wait count on the log being written.
+        ("log writer", Priority::High, log_writer),
     ];
-    for (name, body) in tasks {
-        task_port::spawn(SpawnOptions::new(name).priority(Priority::Background), body)?;
+    for (name, priority, body) in tasks {
+        task_port::spawn(SpawnOptions::new(name).priority(priority), body)?;
     }
     Ok(())
 }
@@ -64,11 +67,13 @@ fn writer() {
         let Ok(pool) = any_pool() else {
             return;
         };
-        // Nothing new in the log and nothing given up: nothing to look after. The
-        // next record or the next miss stirs the writer.
+        // The hand is where the writer has looked: nothing to look after. The next
+        // miss stirs the writer.
         let nap = task_port::now() + NAP;
-        let work =
-            || (!pool.background.load(Ordering::SeqCst) || has_work(pool, hand)).then_some(());
+        let work = || {
+            let ends = !pool.background.load(Ordering::SeqCst);
+            (ends || hand != Some(pool.hand.load(Ordering::Relaxed))).then_some(())
+        };
         if pool.stirred.wait_deadline(nap, work).is_none() {
             continue;
         }
@@ -76,20 +81,30 @@ fn writer() {
         let now = pool.hand.load(Ordering::Relaxed);
         let mut all = false;
         behind_a_gate(|| {
-            let pool = crate::pool::pool()?;
-            pg_wal_port::flush(pg_wal_port::insert_position())?;
-            all = write_ahead(pool)?;
+            all = write_ahead(crate::pool::pool()?)?;
             Ok(())
         });
         hand = all.then_some(now);
     }
 }
 
-/// Whether the log has grown since it was made durable, or the clock's hand has left
-/// the place where the writer has looked.
-fn has_work(pool: &PoolState, hand: Option<u32>) -> bool {
-    pg_wal_port::flushed() < pg_wal_port::insert_position()
-        || hand != Some(pool.hand.load(Ordering::Relaxed))
+fn log_writer() {
+    while goes_on() {
+        let Ok(pool) = any_pool() else {
+            return;
+        };
+        let nap = task_port::now() + NAP;
+        let work = || {
+            let ends = !pool.background.load(Ordering::SeqCst);
+            let late = pg_wal_port::flushed() < pg_wal_port::insert_position();
+            (ends || late).then_some(())
+        };
+        if pool.logged.wait_deadline(nap, work).is_none() {
+            continue;
+        }
+        task_port::sleep(WRITER_EVERY);
+        behind_a_gate(|| Ok(pg_wal_port::flush(pg_wal_port::insert_position())?));
+    }
 }
 
 /// Writes pages that the clock's hand will meet soon. True when that were all.

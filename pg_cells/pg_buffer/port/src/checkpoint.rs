@@ -31,6 +31,7 @@ pub fn shut_down() -> Result<(), BufferError> {
     pool.background.store(false, Ordering::SeqCst);
     pool.wanting.wake_all();
     pool.stirred.wake_all();
+    pool.logged.wake_all();
     make(pool, true)?;
     pool.open.store(false, Ordering::SeqCst);
     Ok(())
@@ -38,11 +39,19 @@ pub fn shut_down() -> Result<(), BufferError> {
 
 fn make(pool: &'static PoolState, clean: bool) -> Result<(), BufferError> {
     let _baton = pool.checkpoint_baton.take();
+    make_alone(pool, clean).inspect_err(|_| pg_wal_port::checkpoint_failed())
+}
+
+fn make_alone(pool: &'static PoolState, clean: bool) -> Result<(), BufferError> {
     let redo = pg_wal_port::begin_checkpoint()?;
     write_before(pool, redo)?;
-    // Pages written since the last flush count as clean, and may have left the
-    // pool: if the disk lost some, only a replay brings them back.
-    flush_device().inspect_err(|_| pg_wal_port::give_up())?;
+    flush_device().inspect_err(|_| {
+        // Pages written since the last flush count as clean, and may have left
+        // the pool: if the disk lost some, only a replay brings them back. What
+        // is read from now on may be older than what was acknowledged.
+        pg_wal_port::give_up();
+        pool.open.store(false, Ordering::SeqCst);
+    })?;
     pg_wal_port::flush(redo)?;
     pg_wal_port::finish_checkpoint(redo, clean)?;
     pool.counters.checkpoints.fetch_add(1, Ordering::Relaxed);

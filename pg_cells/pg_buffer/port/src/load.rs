@@ -58,6 +58,7 @@ pub(crate) fn load(pool: &PoolState, pin: Pin, id: PageId) -> Result<(), BufferE
         return Err(BufferError::NoSuchPage { page: id });
     };
     let data = Some(frame.dma());
+    let open = pool.open.load(Ordering::SeqCst);
     let mut loading = Held::new(Loading {
         transfer: None,
         exclusive,
@@ -67,6 +68,10 @@ pub(crate) fn load(pool: &PoolState, pin: Pin, id: PageId) -> Result<(), BufferE
     let outcome = loading.transfer.insert(transfer).wait();
     outcome.map_err(|error| disk_error(error, id))?;
     pool.counters.reads.fetch_add(1, Ordering::Relaxed);
+    if open && !pool.open.load(Ordering::SeqCst) {
+        // The disk may have lost a newer version meanwhile.
+        return Err(BufferError::Stopped);
+    }
     if loading.exclusive.frame().tag.load(Ordering::SeqCst) != id.pack() {
         // The page stopped existing while it was read: another one's bytes may
         // have been in its place already.

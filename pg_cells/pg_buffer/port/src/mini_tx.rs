@@ -245,6 +245,9 @@ impl MiniTx {
     /// Sets bits in the u16 at `offset`, as [`crate::set_hint`] does: not logged,
     /// and no change of the page, so the bits may be lost.
     pub fn set_hint(&mut self, slot: Slot, offset: usize, bits: u16) {
+        if !pg_wal_port::is_durable_so_far() {
+            return;
+        }
         let latched = self.inner_mut().pages.get_mut(usize::from(slot.0));
         if let Some(page) = latched.and_then(|l| l.exclusive.as_mut())
             && let Some([low, high]) = page.get_mut(offset..offset.saturating_add(2))
@@ -393,7 +396,7 @@ impl Inner {
         let end = pg_wal_port::append(&mut record, |record, redo| self.build(record, redo));
         self.record = record;
         let end = end?;
-        pool.stirred.wake_one();
+        pool.logged.wake_one();
         // It is in the log: nothing is undone from here on.
         self.undo.clear();
         for latched in &mut self.pages {

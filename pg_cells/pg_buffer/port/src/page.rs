@@ -67,8 +67,12 @@ pub fn prefetch(pages: &[PageId]) {
 
 /// Sets bits in the u16 at the even `offset` of a page that is only read: not
 /// logged, and the page does not count as changed, so the bits may be lost, and
-/// are skipped when another task reads the page at this moment. True when set.
+/// are skipped when another task reads the page at this moment, or when there are
+/// commits that a power cut would take back. True when set.
 pub fn set_hint(page: &mut PageRead, offset: usize, bits: u16) -> bool {
+    if !pg_wal_port::is_durable_so_far() {
+        return false;
+    }
     page.0.change_if_alone(|bytes| {
         if let Some([low, high]) = bytes.get_mut(offset..offset.saturating_add(2)) {
             *low |= bits.to_le_bytes()[0];

@@ -72,6 +72,8 @@ pub struct PoolState {
     pub(crate) wanting: WaitQueue,
     /// The writer, waiting for something to write.
     pub(crate) stirred: WaitQueue,
+    /// The writer of the log, waiting for records.
+    pub(crate) logged: WaitQueue,
     /// Pages are given out.
     pub(crate) open: AtomicBool,
     /// Background loops go on.
@@ -125,6 +127,7 @@ impl PoolState {
             wanted: SpinLock::new(VecDeque::new()),
             wanting: WaitQueue::new(),
             stirred: WaitQueue::new(),
+            logged: WaitQueue::new(),
             open: AtomicBool::new(false),
             background: AtomicBool::new(true),
             generation: AtomicU64::new(0),

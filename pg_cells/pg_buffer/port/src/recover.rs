@@ -5,7 +5,9 @@
 //! or starts from zeros, so replay never depends on what a crash left of a page;
 //! running it twice, or again after a crash within it, gives the same pages.
 //! Pages of files that the space map does not know (any more) are skipped: the
-//! record that makes them exist again, if there is one, starts from zeros.
+//! record that makes them exist again, if there is one, starts from zeros. So the
+//! map may as well be that of the log's end, and is when a page of it was torn:
+//! until its image is met in the log nobody could say where other pages lie.
 
 use crate::load::{blank, exclusive};
 use crate::pool::{DIRTY, PoolState, any_pool};
@@ -128,27 +130,20 @@ pub fn open() -> Result<OpenReport, OpenError> {
     *pool.space.lock() = Space::new(&disk);
     let mut replay = Replay::new(pool);
     replay.load_map(disk.map_pages)?;
-    if !replay.broken.is_empty() {
-        // A torn page of the map hides files, and the log may restore their pages
-        // before it restores the map: the map's own records come first then.
-        let mut reader = LogReader::new(Lsn(disk.redo))?;
-        while let Some(record) = reader.read()? {
-            replay.map_of(&record)?;
-        }
-    }
     let mut report = OpenReport {
         clean: disk.clean,
         from: Lsn(disk.redo),
         highest_xid: disk.highest_xid,
         ..OpenReport::default()
     };
-    let mut reader = LogReader::new(Lsn(disk.redo))?;
-    while let Some(record) = reader.read()? {
-        replay.record(&record)?;
-        report.records += 1;
-        report.highest_xid = report.highest_xid.max(record.xid());
+    if replay.broken.is_empty() {
+        replay.pass(Which::All, &mut report)?;
+    } else {
+        // A torn page of the map hides files, and the log may restore their pages
+        // before it restores the map: the map's own records come first then.
+        replay.pass(Which::Map, &mut report)?;
+        replay.pass(Which::Others, &mut report)?;
     }
-    report.to = reader.position();
     replay.check()?;
     crate::checkpoint::write_before(pool, Lsn(u64::MAX))?;
     crate::checkpoint::flush_device()?;
@@ -163,8 +158,12 @@ pub fn open() -> Result<OpenReport, OpenError> {
     Ok(report)
 }
 
-fn is_map(block: &&Block) -> bool {
-    block.page.file == FileId::SPACE_MAP
+/// Which pages a pass over the log brings up to date.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    All,
+    Map,
+    Others,
 }
 
 /// Replay under way.
@@ -196,25 +195,34 @@ impl Replay {
         Ok(())
     }
 
-    fn record(&mut self, record: &Record<'_>) -> Result<(), OpenError> {
+    /// Goes over the log, and notes what was found.
+    fn pass(&mut self, which: Which, report: &mut OpenReport) -> Result<(), OpenError> {
+        let mut reader = LogReader::new(report.from)?;
+        report.records = 0;
+        while let Some(record) = reader.read()? {
+            self.record(&record, which)?;
+            report.records += 1;
+            report.highest_xid = report.highest_xid.max(record.xid());
+        }
+        report.to = reader.position();
+        Ok(())
+    }
+
+    fn record(&mut self, record: &Record<'_>, which: Which) -> Result<(), OpenError> {
         let bad = OpenError::Record(Lsn(record.lsn()));
         let body = Body::parse(record.body(), record.blocks()).ok_or(bad)?;
         // The space map first: it says whether the other pages exist.
-        let others = body.blocks().iter().filter(|b| !is_map(b));
-        for block in body.blocks().iter().filter(is_map).chain(others) {
+        let is_map = |b: &&Block| b.page.file == FileId::SPACE_MAP;
+        let (map, others) = (
+            (body.blocks().iter()).filter(|b| which != Which::Others && is_map(b)),
+            (body.blocks().iter()).filter(|b| which != Which::Map && !is_map(b)),
+        );
+        for block in map.chain(others) {
             if self.pool.locate(block.page).is_some() {
                 self.block(record, &body, block)?;
             }
         }
         Ok(())
-    }
-
-    /// What the record says of the space map, alone.
-    fn map_of(&mut self, record: &Record<'_>) -> Result<(), OpenError> {
-        let bad = OpenError::Record(Lsn(record.lsn()));
-        let body = Body::parse(record.body(), record.blocks()).ok_or(bad)?;
-        let mut blocks = body.blocks().iter().filter(is_map);
-        blocks.try_for_each(|block| self.block(record, &body, block))
     }
 
     fn block(

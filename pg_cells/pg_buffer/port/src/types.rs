@@ -112,6 +112,9 @@ impl From<WalError> for BufferError {
         match error {
             WalError::NotRunning => BufferError::NotRunning,
             WalError::Failed => BufferError::Stopped,
+            WalError::NotWritten => BufferError::Io {
+                page: PageId::unpack(0),
+            },
             WalError::Full => BufferError::DiskFull,
             WalError::TooLarge => BufferError::TooLarge,
             WalError::OutOfMemory => BufferError::OutOfMemory,

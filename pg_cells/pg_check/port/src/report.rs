@@ -232,15 +232,19 @@ impl Report {
         self.findings.iter().filter(bad)
     }
 
-    /// Takes over what another report says.
+    /// Takes over what another report says; what both say is said once.
     pub fn merge(&mut self, other: Report) {
         let (mine, its) = (&mut self.looked, other.looked);
-        mine.records += its.records;
+        mine.records = mine.records.max(its.records);
         mine.pages += its.pages;
         mine.rows += its.rows;
         mine.entries += its.entries;
         mine.relations += its.relations;
-        other.findings.into_iter().for_each(|f| self.add(f));
+        for finding in other.findings {
+            if !self.findings.contains(&finding) {
+                self.add(finding);
+            }
+        }
         self.more += other.more;
     }
 }

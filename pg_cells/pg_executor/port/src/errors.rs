@@ -37,6 +37,10 @@ pub fn txn_error(error: TxnError) -> SqlError {
             SqlState::T_R_SERIALIZATION_FAILURE,
             "could not serialize access due to concurrent update",
         ),
+        TxnError::ConcurrentDelete => SqlError::new(
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            "could not serialize access due to concurrent delete",
+        ),
         TxnError::Dependency(failure) => SqlError::new(
             SqlState::T_R_SERIALIZATION_FAILURE,
             "could not serialize access due to read/write dependencies among transactions",
@@ -82,15 +86,14 @@ pub fn buffer_error(error: BufferError) -> SqlError {
     match error {
         BufferError::Io { page } => SqlError::new(
             SqlState::IO_ERROR,
-            format!("could not read or write page {page:?}"),
+            format!("could not read or write {page}"),
         ),
         BufferError::Corrupt { page } => {
-            SqlError::new(SqlState::DATA_CORRUPTED, format!("invalid page {page:?}"))
+            SqlError::new(SqlState::DATA_CORRUPTED, format!("{page} is damaged"))
         }
-        BufferError::NoSuchPage { page } => SqlError::new(
-            SqlState::DATA_CORRUPTED,
-            format!("there is no page {page:?}"),
-        ),
+        BufferError::NoSuchPage { page } => {
+            SqlError::new(SqlState::DATA_CORRUPTED, format!("{page} does not exist"))
+        }
         BufferError::FileExists { file } => {
             SqlError::internal(format!("file {file:?} exists already"))
         }
@@ -99,6 +102,10 @@ pub fn buffer_error(error: BufferError) -> SqlError {
         BufferError::TooLarge => SqlError::new(
             SqlState::PROGRAM_LIMIT_EXCEEDED,
             "one change of pages is too large",
+        ),
+        BufferError::Stopped if pg_wal_port::has_failed() => SqlError::new(
+            SqlState::IO_ERROR,
+            "the log could not be written: nothing is until the next start",
         ),
         BufferError::Stopped => SqlError::new(
             SqlState::ADMIN_SHUTDOWN,

@@ -15,6 +15,8 @@ pub enum TxnError {
     /// The row was changed by another since this transaction's snapshot, or the
     /// transaction's state was lost in a fault; run it again (40001).
     Serialization,
+    /// The row was deleted by another since this transaction's snapshot (40001).
+    ConcurrentDelete,
     /// A serializable transaction could be part of an anomaly; run it again
     /// (40001).
     Dependency(SerialFailure),

@@ -109,6 +109,25 @@ pub trait TransactionManager: Component {
         mode: LockMode,
         nowait: bool,
     ) -> Result<WaitReply, TxnError>;
+    /// The transaction belongs to a session whose own locks are held by the place
+    /// `session`: they are not in its way, and whoever waits for them waits for
+    /// it.
+    ///
+    /// # Errors
+    /// When a place is lost.
+    fn attach(&self, proc: ProcId, session: ProcId) -> Result<(), TxnError>;
+    /// [`TransactionManager::lock`] for the session that the transaction is
+    /// attached to: it outlives the transaction.
+    ///
+    /// # Errors
+    /// As there.
+    fn lock_for_session(
+        &self,
+        proc: ProcId,
+        target: LockTarget,
+        mode: LockMode,
+        nowait: bool,
+    ) -> Result<WaitReply, TxnError>;
     /// Gives a lock back before the transaction ends.
     ///
     /// # Errors

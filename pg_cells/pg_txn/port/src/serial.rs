@@ -12,7 +12,7 @@
 //! before it is made. So of a reader and a writer one sees the other.
 
 use crate::manager::{ProcId, TXN};
-use crate::{ActiveSet, Isolation, Transaction, TxnError, Xid, wait};
+use crate::{ActiveSet, CommandId, Isolation, Snapshot, Transaction, TxnError, Xid, wait};
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -311,6 +311,22 @@ impl Transaction {
         }
         let target = ReadTarget::file(file);
         TXN.enter()?.serial_write(self.proc(), target, true)
+    }
+
+    /// The transaction's snapshot, and what the running command has done. For
+    /// isolation levels above read committed, where a row that is changed must be
+    /// one that is seen.
+    ///
+    /// # Errors
+    /// When the transaction is lost.
+    pub fn snapshot_with_own(&mut self) -> Result<Snapshot, TxnError> {
+        let current = self.snapshot()?;
+        Ok(Snapshot {
+            set: Arc::clone(&current.set),
+            own: self.own_xids(),
+            command: CommandId(self.command().0 + 1),
+            reads: self.reads.clone(),
+        })
     }
 
     /// Whether it waits for a snapshot that is safe when it is serializable and

@@ -123,6 +123,10 @@ pub struct Proc {
     pub held: Vec<LockTarget>,
     /// What it waits for.
     pub waiting: Option<Waiting>,
+    /// The place that keeps its session's locks.
+    pub session: Option<u32>,
+    /// Of a session's place: its transaction's place, and which use of that.
+    pub tenant: Option<(u32, u64)>,
     /// Those who wait for one of its ids to end.
     pub waiters: Vec<Waiter>,
 }
@@ -173,6 +177,8 @@ pub struct Lock {
 pub struct Request {
     /// Whose.
     pub slot: u32,
+    /// Who will hold it: the same, or the place of its session's locks.
+    pub owner: u32,
     /// For which mode.
     pub mode: LockMode,
     /// Ended when it is granted.

@@ -2,14 +2,14 @@
 
 use crate::manager::{Assigned, ProcId, TXN};
 use crate::savepoint::Level;
-use crate::wait::{self, Limits};
+use crate::wait::Limits;
 use crate::{
-    ActiveSet, CancelToken, CommandId, LockMode, LockTarget, Reads, Snapshot, TxnError, Xid,
-    commit_log,
+    ActiveSet, CancelToken, CommandId, LockTarget, Reads, Snapshot, TxnError, Xid, commit_log,
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_buffer_port::MiniTx;
+use pg_wal_port::Durability;
 
 /// What a transaction sees of others that commit while it runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -34,8 +34,9 @@ pub struct Transaction {
     proc: ProcId,
     isolation: Isolation,
     read_only: bool,
-    cancel: CancelToken,
-    limits: Limits,
+    pub(crate) cancel: CancelToken,
+    pub(crate) limits: Limits,
+    durability: Durability,
     command: CommandId,
     /// Whether the command has changed rows, so that the next one needs another
     /// number to see them.
@@ -50,7 +51,7 @@ pub struct Transaction {
     /// Its open savepoints, outermost first.
     pub(crate) savepoints: Vec<Level>,
     /// Locks it holds, with the set of modes: asking again costs nothing.
-    locks: Vec<(LockTarget, u8)>,
+    pub(crate) locks: Vec<(LockTarget, u8)>,
     /// Whom to tell of its reads and writes: it is serializable, and its snapshot
     /// was not safe from the beginning.
     pub(crate) reads: Option<Reads>,
@@ -59,6 +60,8 @@ pub struct Transaction {
     pub(crate) deferrable: bool,
     /// Whether it has had a snapshot.
     looked: bool,
+    /// The commit is in the log: whatever happens to us now, it is committed.
+    logged: bool,
     ended: bool,
 }
 
@@ -90,6 +93,7 @@ impl Transaction {
                 lock_timeout: 0,
                 deadlock_timeout: 1_000_000_000,
             },
+            durability: Durability::Flushed,
             command: CommandId(0),
             command_used: false,
             snapshot: None,
@@ -102,6 +106,7 @@ impl Transaction {
             registered: false,
             deferrable: false,
             looked: false,
+            logged: false,
             ended: false,
         })
     }
@@ -119,6 +124,7 @@ impl Transaction {
             read_only: self.read_only,
             cancel: self.cancel.clone(),
             limits: self.limits,
+            durability: self.durability,
             command: self.command,
             command_used: self.command_used,
             snapshot: self.snapshot.clone(),
@@ -131,6 +137,7 @@ impl Transaction {
             registered: self.registered,
             deferrable: self.deferrable,
             looked: self.looked,
+            logged: false,
             ended: true,
         }
     }
@@ -166,6 +173,11 @@ impl Transaction {
     /// Looks for a deadlock when a wait has lasted `ns` nanoseconds.
     pub fn set_deadlock_timeout(&mut self, ns: u64) {
         self.limits.deadlock_timeout = ns;
+    }
+
+    /// Says what its commit waits for.
+    pub fn set_durability(&mut self, durability: Durability) {
+        self.durability = durability;
     }
 
     /// Its isolation level.
@@ -402,77 +414,8 @@ impl Transaction {
         TXN.enter()?.advertise(self.proc, keep)
     }
 
-    /// Locks a table until the transaction ends; blocks until it is granted.
-    ///
-    /// # Errors
-    /// [`TxnError::Deadlock`], [`TxnError::LockTimeout`], [`TxnError::Cancelled`].
-    pub fn lock_relation(&mut self, oid: u32, mode: LockMode) -> Result<(), TxnError> {
-        self.lock(LockTarget::relation(oid), mode, false)
-    }
-
-    /// The same, but fails with [`TxnError::LockNotAvailable`] instead of
-    /// waiting.
-    ///
-    /// # Errors
-    /// As said.
-    pub fn try_lock_relation(&mut self, oid: u32, mode: LockMode) -> Result<(), TxnError> {
-        self.lock(LockTarget::relation(oid), mode, true)
-    }
-
-    /// Locks anything until the transaction ends.
-    ///
-    /// # Errors
-    /// As for [`Transaction::lock_relation`].
-    pub fn lock(
-        &mut self,
-        target: LockTarget,
-        mode: LockMode,
-        nowait: bool,
-    ) -> Result<(), TxnError> {
-        let held = self.locks.iter().position(|(t, _)| *t == target);
-        if let Some(at) = held
-            && self.locks[at].1 & mode.bit() != 0
-        {
-            return Ok(());
-        }
-        let reply = TXN.enter()?.lock(self.proc, target, mode, nowait)?;
-        wait::finish(reply, self.proc, self.limits, &self.cancel)?;
-        match held {
-            Some(at) => self.locks[at].1 |= mode.bit(),
-            None => self.locks.push((target, mode.bit())),
-        }
-        Ok(())
-    }
-
-    /// Gives a lock back early. For locks that are not kept to the end:
-    /// queueing for a row, advisory unlock.
-    ///
-    /// # Errors
-    /// When the transaction is lost.
-    pub fn unlock(&mut self, target: LockTarget, mode: LockMode) -> Result<(), TxnError> {
-        let held = self.locks.iter().position(|(t, _)| *t == target);
-        if let Some(at) = held
-            && self.locks[at].1 & mode.bit() != 0
-        {
-            self.locks[at].1 &= !mode.bit();
-            if self.locks[at].1 == 0 {
-                self.locks.swap_remove(at);
-            }
-            TXN.enter()?.unlock(self.proc, target, mode)?;
-        }
-        Ok(())
-    }
-
-    /// Waits until `xid` has ended. Hold no latch.
-    ///
-    /// # Errors
-    /// [`TxnError::Deadlock`], [`TxnError::LockTimeout`], [`TxnError::Cancelled`].
-    pub fn wait_for(&self, xid: Xid) -> Result<(), TxnError> {
-        let reply = TXN.enter()?.wait_for(self.proc, xid)?;
-        wait::finish(reply, self.proc, self.limits, &self.cancel)
-    }
-
-    /// Commits: durable when it returns. Nothing is written when the transaction
+    /// Commits: durable when it returns, or as [`Transaction::set_durability`]
+    /// says. Nothing is written when the transaction
     /// wrote nothing.
     ///
     /// # Errors
@@ -485,13 +428,15 @@ impl Transaction {
         }
         if !xids.is_empty() {
             let lsn = self.log_commit(&xids)?;
-            if let Err(error) = pg_wal_port::flush(lsn) {
+            self.logged = true;
+            if let Err(error) = pg_wal_port::settle(lsn, self.durability) {
                 self.ended = true;
                 return Err(error.into());
             }
         }
+        self.leave(true)?;
         self.ended = true;
-        self.leave(true)
+        Ok(())
     }
 
     /// Gives its place back.
@@ -523,10 +468,13 @@ impl Transaction {
 }
 
 impl Drop for Transaction {
+    /// Also on the way out of a fault: one within `commit` must neither leave the
+    /// transaction running for ever nor roll back in memory what the log says is
+    /// committed; and one here must not end the system.
     fn drop(&mut self) {
         if !self.ended {
             // Nobody is there to be told otherwise.
-            let _ = self.leave(false);
+            let _ = task_port::gate(|| self.leave(self.logged));
         }
     }
 }

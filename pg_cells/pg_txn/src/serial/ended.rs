@@ -15,11 +15,10 @@ const OLD_XIDS: usize = 1 << 16;
 
 /// The transaction ends, with its other ids and locks, under the same lock.
 pub fn end(serial: &mut Serial, me: u64, committed: bool, woken: &mut Vec<Completion>) {
-    if !serial.xacts.contains_key(&me) {
-        return;
-    }
     serial.active.retain(|a| *a != me);
-    if committed {
+    if !serial.xacts.contains_key(&me) {
+        // It was safe, or has waited to be.
+    } else if committed {
         commit(serial, me);
         watchers(serial, me, woken);
         serial.finished.push_back(me);

@@ -182,19 +182,21 @@ fn uuid() -> [u8; 16] {
 }
 
 impl WalState {
-    /// Writes the superblock with what `change` changes.
+    /// Writes the superblock with what `change` changes, one copy after the other:
+    /// when both are there, either may be damaged and nothing is lost.
     fn rewrite(&self, change: impl FnOnce(&mut Superblock)) -> Result<Superblock, WalError> {
         let mut place = self.superblock.lock();
         let mut next = (*place).ok_or(WalError::NotRunning)?;
-        next.sequence += 1;
         next.highest_xid = next.highest_xid.max(self.insert.lock().highest_xid);
         change(&mut next);
-        if write(&next).is_err() {
-            // The copy may be on the disk or not; both are right, as long as
-            // nothing of the log is overwritten.
-            return Err(WalError::Failed);
+        for _ in COPIES {
+            next.sequence += 1;
+            // A copy that fails may be on the disk or not. Both are right as long
+            // as nothing of the log is overwritten, and the next try writes the
+            // same place.
+            write(&next).map_err(|_| WalError::NotWritten)?;
+            *place = Some(next);
         }
-        *place = Some(next);
         Ok(next)
     }
 }
@@ -227,6 +229,7 @@ pub fn start_log(end: Lsn, highest_xid: u64) -> Result<Lsn, WalError> {
         }
         state.epoch.store(superblock.epoch, Ordering::SeqCst);
     }
+    state.lazy.reset();
     state.failed.store(false, Ordering::SeqCst);
     state.open.store(true, Ordering::SeqCst);
     Ok(Lsn(start))
@@ -255,6 +258,15 @@ pub fn begin_checkpoint() -> Result<Lsn, WalError> {
     let redo = insert.ring.end();
     state.redo.store(redo, Ordering::SeqCst);
     Ok(Lsn(redo))
+}
+
+/// Says that a checkpoint has failed: who waits for the log to be freed goes on,
+/// and fails when the region is full.
+pub fn checkpoint_failed() {
+    if let Ok(state) = state() {
+        state.checkpoints_failed.fetch_add(1, Ordering::SeqCst);
+        state.space.wake_all();
+    }
 }
 
 /// Ends a checkpoint begun at `redo`: frees the log before it. `clean` notes an

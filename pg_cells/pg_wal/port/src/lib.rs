@@ -15,17 +15,22 @@ extern crate alloc;
 
 mod disk;
 mod flush;
+mod lazy;
 mod reader;
 pub mod record;
 mod state;
 mod types;
 
-pub use disk::{DiskOpenError, begin_checkpoint, finish_checkpoint, give_up, open_disk, start_log};
+pub use disk::{
+    DiskOpenError, begin_checkpoint, checkpoint_failed, finish_checkpoint, give_up, open_disk,
+    start_log,
+};
 pub use flush::{FlushBatch, FlushStep, flush};
+pub use lazy::{Lazy, is_durable_so_far, settle};
 pub use pg_page::superblock::Superblock;
 pub use reader::{LogReader, ReadError};
 pub use state::{Insert, SCHEMAS, WalState};
-pub use types::{Lsn, WalError, WalStats};
+pub use types::{Durability, Lsn, WalError, WalStats};
 
 use core::sync::atomic::Ordering;
 use port::{Component, Port};
@@ -140,7 +145,8 @@ fn soft_limit(size: u64) -> u64 {
 /// frees the log needs them.
 ///
 /// # Errors
-/// When the log takes no records.
+/// When the log takes no records; [`WalError::Full`] when a checkpoint has failed
+/// meanwhile: what is left of the region may still do.
 #[inline]
 pub fn wait_for_space() -> Result<(), WalError> {
     let state = state::state()?;
@@ -153,9 +159,14 @@ pub fn wait_for_space() -> Result<(), WalError> {
 
 #[cold]
 fn wait_slowly(state: &'static WalState) -> Result<(), WalError> {
+    let failed = || state.checkpoints_failed.load(Ordering::SeqCst);
+    let before = failed();
     state.space.wait_until(|| {
         if let Err(error) = state.check() {
             return Some(Err(error));
+        }
+        if failed() != before {
+            return Some(Err(WalError::Full));
         }
         if state.used() <= soft_limit(state.size.load(Ordering::Relaxed)) {
             return Some(Ok(()));

@@ -33,8 +33,9 @@ pub struct LogReader {
     /// Reading does not go beyond; `u64::MAX` while the log's end is not known.
     limit: u64,
     start: u64,
+    /// Of the start whose records are read: each start begins with a superblock
+    /// that names it and the position of its first record.
     epoch: u32,
-    last_epoch: u32,
 }
 
 impl LogReader {
@@ -55,8 +56,7 @@ impl LogReader {
             at: from.0,
             limit,
             start: from.0,
-            epoch: 0,
-            last_epoch: state.epoch.load(Ordering::SeqCst),
+            epoch: state.epoch.load(Ordering::SeqCst),
         })
     }
 
@@ -77,19 +77,17 @@ impl LogReader {
                 return Ok(None);
             }
             self.fill(need)?;
-            let epochs = self.epoch..=self.last_epoch;
-            match Record::parse(&self.bytes[self.used..], self.at, epochs) {
+            match Record::parse(&self.bytes[self.used..], self.at, self.epoch) {
                 Parsed::More(more) if more > need => need = more,
                 Parsed::More(_) | Parsed::Nothing => return Ok(None),
                 Parsed::Record(record) => {
                     let (from, len) = (self.used, record.len());
-                    self.epoch = record.epoch();
                     let at = self.at;
                     self.used += len;
                     self.at += len as u64;
                     // Parsed twice only to end the borrow of the first time.
                     let bytes = &self.bytes[from..from + len];
-                    return Ok(match Record::parse(bytes, at, self.epoch..=self.epoch) {
+                    return Ok(match Record::parse(bytes, at, self.epoch) {
                         Parsed::Record(record) => Some(record),
                         _ => None,
                     });

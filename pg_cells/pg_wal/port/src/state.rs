@@ -1,6 +1,6 @@
 //! The log's state: what a swap hands over.
 
-use crate::{Lsn, WalError};
+use crate::{Lazy, Lsn, WalError};
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use frame::{IoBuffer, Ring, StaticRef};
@@ -10,8 +10,8 @@ use sync::{Completion, Mutex, SpinLock, WaitQueue};
 
 /// The schemas of [`WalState`]: as it is, and with its lineage.
 pub const SCHEMAS: Schemas = Schemas {
-    plain: 1,
-    traced: 2,
+    plain: 2,
+    traced: 3,
 };
 
 pub(crate) static STATE: StaticRef<WalState> = StaticRef::new();
@@ -53,12 +53,16 @@ pub struct WalState {
     pub open: AtomicBool,
     /// A write failed.
     pub failed: AtomicBool,
+    /// How many checkpoints have failed.
+    pub checkpoints_failed: AtomicU64,
     /// Those who wait for a checkpoint to free the log.
     pub space: WaitQueue,
     /// Whoever makes checkpoints, waiting for a reason.
     pub pressure: WaitQueue,
     /// The superblock as last written.
     pub superblock: Mutex<Option<Superblock>>,
+    /// Commits acknowledged before they are durable.
+    pub lazy: Lazy,
     /// Flushes done, for statistics.
     pub flushes: AtomicU64,
     /// Records appended, for statistics.
@@ -82,9 +86,11 @@ impl WalState {
             epoch: AtomicU32::new(0),
             open: AtomicBool::new(false),
             failed: AtomicBool::new(false),
+            checkpoints_failed: AtomicU64::new(0),
             space: WaitQueue::new(),
             pressure: WaitQueue::new(),
             superblock: Mutex::new(None),
+            lazy: Lazy::default(),
             flushes: AtomicU64::new(0),
             records: AtomicU64::new(0),
         }

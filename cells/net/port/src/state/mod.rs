@@ -23,10 +23,11 @@ pub use timers::Timers;
 use alloc::sync::Arc;
 use port::{HandoverError, Lineage, Schemas, State};
 
-/// The schemas of [`Stack`]: as it is, and with its lineage.
+/// The schemas of [`Stack`]: as it is, and with its lineage. Before 2 the interface
+/// made checksums of IPv4 and TCP, which who takes it over now does.
 pub const SCHEMAS: Schemas = Schemas {
-    plain: 1,
-    traced: 2,
+    plain: 2,
+    traced: 3,
 };
 
 /// The state as it is handed on.

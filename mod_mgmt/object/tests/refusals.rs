@@ -5,17 +5,18 @@
 
 mod support;
 
+use cell_object::ObjectError;
+use cell_object::elf::Object;
+use cell_object::layout::Layout;
+use cell_object::pack::pack_placed;
+use cell_object::{Import, LARGEST, Packed};
 use goblin::elf::reloc::{R_X86_64_32, R_X86_64_64, R_X86_64_PC32};
 use goblin::elf::section_header::{SHT_INIT_ARRAY, SHT_NOBITS};
-use mod_mgmt::LoadError;
-use mod_mgmt::layout::Layout;
-use mod_mgmt::object::{LARGEST, Object};
-use mod_mgmt::relocate::{Import, link};
 use support::elf::{ALLOC, EXECUTE, WRITE, Writer};
 use support::rustc;
 
 /// Links as the loader would, at an address of the system.
-fn attempt(bytes: &[u8]) -> Result<Vec<Import>, LoadError> {
+fn attempt(bytes: &[u8]) -> Result<Vec<Import>, ObjectError> {
     let object = Object::parse(bytes)?;
     assert!(
         object.relocations.len() * 24 <= bytes.len(),
@@ -26,9 +27,8 @@ fn attempt(bytes: &[u8]) -> Result<Vec<Import>, LoadError> {
     assert!(layout.size <= LARGEST && layout.size.is_multiple_of(4096));
     let mut memory = vec![0; layout.size];
     let base = 0xffff_e000_0000_1000;
-    let imports = link(&object, &layout, &mut memory, base, &|_| {
-        Some((base - 4096, 1))
-    })?;
+    let packed = pack_placed(&object, &layout, "odd")?;
+    let imports = Packed::parse(&packed)?.link(&mut memory, base, &|_| Some((base - 4096, 1)))?;
     for import in &imports {
         assert!(
             (layout.write_at..layout.size - 7).contains(&import.at),
@@ -38,7 +38,7 @@ fn attempt(bytes: &[u8]) -> Result<Vec<Import>, LoadError> {
     Ok(imports)
 }
 
-fn refused(writer: &Writer) -> LoadError {
+fn refused(writer: &Writer) -> ObjectError {
     attempt(&writer.write()).expect_err("this object must be refused")
 }
 
@@ -156,7 +156,7 @@ fn sections_that_nobody_serves_are_refused() {
         w.sections[section].kind = kind.unwrap_or(w.sections[section].kind);
         refused(&w)
     };
-    let format = LoadError::Format;
+    let format = ObjectError::Format;
     assert_eq!(of(ALLOC | 0x400, 8, None), format("thread-local storage"));
     let both = format("a section is writable and executable");
     assert_eq!(of(ALLOC | WRITE | EXECUTE, 8, None), both);
@@ -180,12 +180,12 @@ fn sizes_are_bounded() {
         for _ in 0..count {
             w.bss(8, size);
         }
-        assert_eq!(refused(&w), LoadError::Format(message));
+        assert_eq!(refused(&w), ObjectError::Format(message));
     }
     let mut w = Writer::new();
     let section = w.data(&[0; 8]);
     w.sections[section].size = 1 << 20;
-    assert_eq!(refused(&w), LoadError::Truncated("section"));
+    assert_eq!(refused(&w), ObjectError::Truncated("section"));
 }
 
 #[test]
@@ -197,13 +197,16 @@ fn relocations_stay_in_their_section() {
         w.relocate(section, offset, kind, symbol, 0);
         attempt(&w.write()).err()
     };
-    let outside = Some(LoadError::Truncated("relocation"));
+    let outside = Some(ObjectError::Truncated("relocation"));
     assert_eq!(at(8, R_X86_64_64), None);
     assert_eq!(at(9, R_X86_64_64), outside);
     assert_eq!(at(12, R_X86_64_PC32), None);
     assert_eq!(at(13, R_X86_64_PC32), outside);
     assert_eq!(at(u64::MAX - 3, R_X86_64_PC32), outside);
-    assert_eq!(at(0, R_X86_64_32), Some(LoadError::Relocation(R_X86_64_32)));
+    assert_eq!(
+        at(0, R_X86_64_32),
+        Some(ObjectError::Relocation(R_X86_64_32))
+    );
 }
 
 #[test]
@@ -212,7 +215,7 @@ fn bss_has_nothing_to_relocate() {
     let section = w.bss(8, 64);
     let symbol = w.object("own", section, 0);
     w.relocate(section, 0, R_X86_64_64, symbol, 0);
-    assert_eq!(refused(&w), LoadError::Truncated("relocation"));
+    assert_eq!(refused(&w), ObjectError::Truncated("relocation"));
 }
 
 #[test]
@@ -222,7 +225,7 @@ fn imported_addresses_lie_in_writable_memory() {
     let import = w.import("import");
     w.relocate(constants, 0, R_X86_64_64, import, 0);
     let message = "the address of an import in memory that is not writable";
-    assert_eq!(refused(&w), LoadError::Format(message));
+    assert_eq!(refused(&w), ObjectError::Format(message));
 }
 
 #[test]
@@ -234,8 +237,8 @@ fn symbols_stay_in_their_section() {
         attempt(&w.write()).err()
     };
     assert_eq!(of(1, 8), None, "the end is a place");
-    assert_eq!(of(1, 9), Some(LoadError::Truncated("symbol")));
-    assert_eq!(of(0xfff2, 8), Some(LoadError::Format("a common symbol")));
+    assert_eq!(of(1, 9), Some(ObjectError::Truncated("symbol")));
+    assert_eq!(of(0xfff2, 8), Some(ObjectError::Format("a common symbol")));
     assert_eq!(of(999, 8), None, "nobody refers to it");
 }
 
@@ -247,7 +250,7 @@ fn references_to_nothing_are_refused() {
     let symbol = w.local("", dropped, 0);
     w.relocate(data, 0, R_X86_64_64, symbol, 0);
     let message = "a reference into a section without memory";
-    assert_eq!(refused(&w), LoadError::Format(message));
+    assert_eq!(refused(&w), ObjectError::Format(message));
 }
 
 #[test]
@@ -255,7 +258,7 @@ fn names_end() {
     let mut w = Writer::new();
     w.data(&[0; 8]);
     w.import(&"n".repeat(20_000));
-    assert_eq!(refused(&w), LoadError::Format("a name does not end"));
+    assert_eq!(refused(&w), ObjectError::Format("a name does not end"));
 }
 
 #[test]
@@ -280,6 +283,9 @@ fn memory_that_is_too_small_is_refused() {
     let object = Object::parse(&bytes).unwrap();
     let layout = Layout::of(&object).unwrap();
     let mut memory = vec![0; layout.size - 1];
-    let result = link(&object, &layout, &mut memory, 4096, &|_| None);
-    assert_eq!(result.err(), Some(LoadError::Truncated("memory")));
+    let packed = pack_placed(&object, &layout, "small").unwrap();
+    let result = Packed::parse(&packed)
+        .unwrap()
+        .link(&mut memory, 4096, &|_| None);
+    assert_eq!(result.err(), Some(ObjectError::Truncated("memory")));
 }

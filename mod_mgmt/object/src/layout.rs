@@ -3,20 +3,19 @@
 //! ```text
 //! execute: .text, stubs (8 bytes each)
 //! read:    .rodata, .eh_frame, .gcc_except_table
-//! write:   .data.rel.ro, .data, .bss, slots (8 bytes each)
+//! write:   slots (8 bytes each), .data.rel.ro, .data, .bss
 //! ```
 //!
 //! Each of the three starts on a page of its own. Everything lies within 2 GiB,
 //! so that all relative references inside a cell fit.
 
-use crate::LoadError;
-use crate::object::{Access, Definition, LARGEST, Object};
+use crate::elf::{Access, Definition, Object};
+use crate::{LARGEST, ObjectError, PAGE_SIZE};
 use alloc::vec::Vec;
 use goblin::elf::reloc::{
     R_X86_64_64, R_X86_64_GOTPCREL, R_X86_64_GOTPCRELX, R_X86_64_PC32, R_X86_64_PC64,
     R_X86_64_PLT32, R_X86_64_REX_GOTPCRELX,
 };
-use memory::PAGE_SIZE;
 
 /// Bytes of a stub: `jmp *slot(%rip)` and two bytes of padding.
 pub const STUB: usize = 8;
@@ -47,7 +46,7 @@ impl Layout {
     ///
     /// # Errors
     /// When a relocation is of an unknown type, or the cell is too large.
-    pub fn of(object: &Object<'_>) -> Result<Self, LoadError> {
+    pub fn of(object: &Object<'_>) -> Result<Self, ObjectError> {
         let (slots, stubs) = needed(object)?;
         let mut layout = Layout {
             sections: alloc::vec![0; object.sections.len()],
@@ -65,12 +64,12 @@ impl Layout {
         layout.read_at = end.next_multiple_of(PAGE_SIZE);
         end = layout.place(object, Access::Read, layout.read_at);
         layout.write_at = end.next_multiple_of(PAGE_SIZE);
-        end = layout.place(object, Access::Write, layout.write_at);
-        layout.slots_at = end.next_multiple_of(8);
+        layout.slots_at = layout.write_at;
         end = layout.slots_at + layout.slots.symbols().len() * 8;
+        end = layout.place(object, Access::Write, end);
         layout.size = end.next_multiple_of(PAGE_SIZE).max(PAGE_SIZE);
         if layout.size > LARGEST {
-            return Err(LoadError::Format("the cell is too large"));
+            return Err(ObjectError::Format("the cell is too large"));
         }
         Ok(layout)
     }
@@ -149,7 +148,7 @@ impl Numbered {
 }
 
 /// Which symbols need a slot, and which of them a stub too.
-fn needed(object: &Object<'_>) -> Result<(Numbered, Numbered), LoadError> {
+fn needed(object: &Object<'_>) -> Result<(Numbered, Numbered), ObjectError> {
     let count = object.symbols.len();
     let (mut slots, mut stubs) = (Numbered::new(count), Numbered::new(count));
     for relocation in &object.relocations {
@@ -168,15 +167,15 @@ fn needed(object: &Object<'_>) -> Result<(Numbered, Numbered), LoadError> {
             R_X86_64_64
                 if undefined && object.sections[relocation.section].access != Access::Write =>
             {
-                return Err(LoadError::Format(
+                return Err(ObjectError::Format(
                     "the address of an import in memory that is not writable",
                 ));
             }
             R_X86_64_PC64 if undefined => {
-                return Err(LoadError::Format("a relative reference to an import"));
+                return Err(ObjectError::Format("a relative reference to an import"));
             }
             R_X86_64_PLT32 | R_X86_64_PC32 | R_X86_64_PC64 | R_X86_64_64 => {}
-            other => return Err(LoadError::Relocation(other)),
+            other => return Err(ObjectError::Relocation(other)),
         }
     }
     Ok((slots, stubs))

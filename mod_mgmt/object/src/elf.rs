@@ -5,7 +5,7 @@
 //! relocations of sections that take memory. The work is bounded by the length
 //! of the object, whatever its bytes are.
 
-use crate::LoadError;
+use crate::{LARGEST, ObjectError};
 use alloc::vec::Vec;
 use goblin::container::{Container, Ctx, Endian};
 use goblin::elf::Elf;
@@ -102,8 +102,6 @@ pub struct Object<'a> {
     pub relocations: Vec<Relocation>,
 }
 
-/// A cell takes no more memory than this, and so does none of its sections.
-pub const LARGEST: usize = 256 << 20;
 /// Names are no longer than this; the longest so far has 599 bytes.
 const LONGEST_NAME: usize = 16 << 10;
 /// Bytes of a symbol, and of a relocation.
@@ -114,7 +112,7 @@ impl<'a> Object<'a> {
     ///
     /// # Errors
     /// When the bytes are not a complete relocatable object for x86-64.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, LoadError> {
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, ObjectError> {
         let file = File::parse(bytes)?;
         let mut places = Vec::with_capacity(file.headers.len());
         let sections = sections(&file, &mut places)?;
@@ -143,24 +141,24 @@ struct File<'a> {
 }
 
 impl<'a> File<'a> {
-    fn parse(bytes: &'a [u8]) -> Result<Self, LoadError> {
-        let unreadable = |_| LoadError::Format("no readable ELF file");
+    fn parse(bytes: &'a [u8]) -> Result<Self, ObjectError> {
+        let unreadable = |_| ObjectError::Format("no readable ELF file");
         let header = Elf::parse_header(bytes).map_err(unreadable)?;
         if header.e_type != ET_REL
             || header.e_machine != EM_X86_64
             || header.e_ident[EI_CLASS] != ELFCLASS64
             || header.e_ident[EI_DATA] != ELFDATA2LSB
         {
-            return Err(LoadError::Format("no relocatable object for x86-64"));
+            return Err(ObjectError::Format("no relocatable object for x86-64"));
         }
-        let at = usize::try_from(header.e_shoff).map_err(|_| LoadError::Truncated("sections"))?;
+        let at = usize::try_from(header.e_shoff).map_err(|_| ObjectError::Truncated("sections"))?;
         if at > bytes.len() {
-            return Err(LoadError::Truncated("sections"));
+            return Err(ObjectError::Truncated("sections"));
         }
         let context = Ctx::new(Container::Big, Endian::Little);
         let count = usize::from(header.e_shnum);
         let headers = SectionHeader::parse(bytes, at, count, context)
-            .map_err(|_| LoadError::Truncated("sections"))?;
+            .map_err(|_| ObjectError::Truncated("sections"))?;
         Ok(File {
             bytes,
             headers,
@@ -169,7 +167,7 @@ impl<'a> File<'a> {
     }
 
     /// A section's bytes.
-    fn content(&self, header: &SectionHeader) -> Result<&'a [u8], LoadError> {
+    fn content(&self, header: &SectionHeader) -> Result<&'a [u8], ObjectError> {
         let range = usize::try_from(header.sh_offset).and_then(|start| {
             let size = usize::try_from(header.sh_size)?;
             Ok(start..start.saturating_add(size))
@@ -177,20 +175,20 @@ impl<'a> File<'a> {
         range
             .ok()
             .and_then(|range| self.bytes.get(range))
-            .ok_or(LoadError::Truncated("section"))
+            .ok_or(ObjectError::Truncated("section"))
     }
 
     /// The bytes of section `index`, which holds strings.
-    fn strings(&self, index: usize) -> Result<&'a [u8], LoadError> {
+    fn strings(&self, index: usize) -> Result<&'a [u8], ObjectError> {
         let header = self.headers.get(index);
-        self.content(header.ok_or(LoadError::Truncated("string table"))?)
+        self.content(header.ok_or(ObjectError::Truncated("string table"))?)
     }
 
     /// A section of records of 24 bytes.
-    fn records(&self, header: &SectionHeader) -> Result<&'a [[u8; RECORD]], LoadError> {
+    fn records(&self, header: &SectionHeader) -> Result<&'a [[u8; RECORD]], ObjectError> {
         match self.content(header)?.as_chunks() {
             (records, []) => Ok(records),
-            _ => Err(LoadError::Truncated("records")),
+            _ => Err(ObjectError::Truncated("records")),
         }
     }
 
@@ -200,13 +198,13 @@ impl<'a> File<'a> {
 }
 
 /// The string at `at`.
-fn string(table: &[u8], at: usize) -> Result<&str, LoadError> {
-    let rest = table.get(at..).ok_or(LoadError::Truncated("string"))?;
+fn string(table: &[u8], at: usize) -> Result<&str, ObjectError> {
+    let rest = table.get(at..).ok_or(ObjectError::Truncated("string"))?;
     let rest = &rest[..rest.len().min(LONGEST_NAME)];
     let name = core::ffi::CStr::from_bytes_until_nul(rest)
-        .map_err(|_| LoadError::Format("a name does not end"))?;
+        .map_err(|_| ObjectError::Format("a name does not end"))?;
     name.to_str()
-        .map_err(|_| LoadError::Format("a name is not UTF-8"))
+        .map_err(|_| ObjectError::Format("a name is not UTF-8"))
 }
 
 fn word(record: &[u8; RECORD], at: usize) -> u64 {
@@ -216,7 +214,7 @@ fn word(record: &[u8; RECORD], at: usize) -> u64 {
 fn sections<'a>(
     file: &File<'a>,
     places: &mut Vec<Option<usize>>,
-) -> Result<Vec<Section<'a>>, LoadError> {
+) -> Result<Vec<Section<'a>>, ObjectError> {
     let mut sections = Vec::new();
     for (index, header) in file.headers.iter().enumerate() {
         let place = takes_memory(header)?.then_some(sections.len());
@@ -229,20 +227,20 @@ fn sections<'a>(
 }
 
 /// Whether a section is to be placed; refuses what nobody would serve.
-fn takes_memory(header: &SectionHeader) -> Result<bool, LoadError> {
+fn takes_memory(header: &SectionHeader) -> Result<bool, ObjectError> {
     let flags = header.sh_flags as u32;
     if flags & SHF_TLS != 0 {
-        return Err(LoadError::Format("thread-local storage"));
+        return Err(ObjectError::Format("thread-local storage"));
     }
     if flags & SHF_ALLOC == 0 || header.sh_size == 0 {
         return Ok(false);
     }
     match header.sh_type {
-        _ if flags & SHF_COMPRESSED != 0 => Err(LoadError::Format("a compressed section")),
+        _ if flags & SHF_COMPRESSED != 0 => Err(ObjectError::Format("a compressed section")),
         // 0x7000_0001 is SHT_X86_64_UNWIND, which some tools give .eh_frame.
         SHT_PROGBITS | SHT_NOBITS | 0x7000_0001 => Ok(true),
         SHT_INIT_ARRAY | SHT_FINI_ARRAY | SHT_PREINIT_ARRAY => {
-            Err(LoadError::Format("constructors"))
+            Err(ObjectError::Format("constructors"))
         }
         _ => Ok(false),
     }
@@ -252,18 +250,18 @@ fn section<'a>(
     file: &File<'a>,
     index: usize,
     header: &SectionHeader,
-) -> Result<Section<'a>, LoadError> {
+) -> Result<Section<'a>, ObjectError> {
     let size = usize::try_from(header.sh_size).unwrap_or(usize::MAX);
     if size > LARGEST {
-        return Err(LoadError::Format("a section is too large"));
+        return Err(ObjectError::Format("a section is too large"));
     }
     let align = usize::try_from(header.sh_addralign.max(1)).unwrap_or(usize::MAX);
-    if !align.is_power_of_two() || align > memory::PAGE_SIZE {
-        return Err(LoadError::Format("alignment"));
+    if !align.is_power_of_two() || align > crate::PAGE_SIZE {
+        return Err(ObjectError::Format("alignment"));
     }
     let flags = header.sh_flags as u32;
     let access = match (flags & SHF_EXECINSTR != 0, flags & SHF_WRITE != 0) {
-        (true, true) => return Err(LoadError::Format("a section is writable and executable")),
+        (true, true) => return Err(ObjectError::Format("a section is writable and executable")),
         (true, false) => Access::Execute,
         (false, true) => Access::Write,
         (false, false) => Access::Read,
@@ -286,7 +284,7 @@ fn symbols<'a>(
     file: &File<'a>,
     places: &[Option<usize>],
     sections: &[Section<'_>],
-) -> Result<Vec<Symbol<'a>>, LoadError> {
+) -> Result<Vec<Symbol<'a>>, ObjectError> {
     let Some(table) = file.symbol_table().and_then(|at| file.headers.get(at)) else {
         return Ok(Vec::new());
     };
@@ -301,19 +299,19 @@ fn symbols<'a>(
             (head >> 36) as u8 & 15,
         );
         if kind == STT_TLS {
-            return Err(LoadError::Format("thread-local storage"));
+            return Err(ObjectError::Format("thread-local storage"));
         }
         let definition = match (head >> 48) as usize {
             0 => Definition::Undefined {
                 weak: bind == STB_WEAK,
             },
             0xfff1 => Definition::Absolute(value),
-            0xff00.. => return Err(LoadError::Format("a common symbol")),
+            0xff00.. => return Err(ObjectError::Format("a common symbol")),
             section => match places.get(section).copied().flatten() {
                 Some(place) if value <= sections[place].size as u64 => {
                     Definition::Section(place, value)
                 }
-                Some(_) => return Err(LoadError::Truncated("symbol")),
+                Some(_) => return Err(ObjectError::Truncated("symbol")),
                 None => Definition::Nowhere,
             },
         };
@@ -340,7 +338,7 @@ fn relocations(
     places: &[Option<usize>],
     sections: &[Section<'_>],
     symbols: usize,
-) -> Result<Vec<Relocation>, LoadError> {
+) -> Result<Vec<Relocation>, ObjectError> {
     let mut relocations = Vec::new();
     let mut room = file.bytes.len() / RECORD;
     for header in &file.headers {
@@ -351,13 +349,13 @@ fn relocations(
             continue;
         };
         if header.sh_type == SHT_REL || Some(header.sh_link as usize) != file.symbol_table() {
-            return Err(LoadError::Format("relocations of another kind"));
+            return Err(ObjectError::Format("relocations of another kind"));
         }
         let records = file.records(header)?;
         // Each has bytes of its own, so that no file makes more than it holds.
         room = room
             .checked_sub(records.len())
-            .ok_or(LoadError::Format("relocation sections overlap"))?;
+            .ok_or(ObjectError::Format("relocation sections overlap"))?;
         relocations.reserve(records.len());
         for record in records {
             let relocation = relocation(section, record);
@@ -369,7 +367,7 @@ fn relocations(
             if relocation.symbol >= symbols
                 || end.is_none_or(|end| end > sections[section].bytes.len() as u64)
             {
-                return Err(LoadError::Truncated("relocation"));
+                return Err(ObjectError::Truncated("relocation"));
             }
             relocations.push(relocation);
         }

@@ -3,7 +3,7 @@
 
 mod support;
 
-use mod_mgmt::LoadError;
+use cell_object::ObjectError;
 use support::host::Linked;
 use support::rustc;
 
@@ -96,6 +96,6 @@ fn a_missing_import_is_named() {
     let refused = Linked::new(&bytes, &without).err();
     assert_eq!(
         refused,
-        Some(LoadError::MissingSymbol("outside_by_address".into()))
+        Some(ObjectError::MissingSymbol("outside_by_address".into()))
     );
 }

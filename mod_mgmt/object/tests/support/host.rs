@@ -1,10 +1,10 @@
 //! Links objects into memory of this process and runs them there, with the
 //! protections that the system's loader gives.
 
-use mod_mgmt::LoadError;
-use mod_mgmt::layout::Layout;
-use mod_mgmt::object::Object;
-use mod_mgmt::relocate::{Import, Resolver, link};
+use cell_object::elf::Object;
+use cell_object::layout::Layout;
+use cell_object::pack::pack_placed;
+use cell_object::{Import, ObjectError, Packed, Resolver};
 
 /// A linked object that can be called.
 pub struct Linked<'a> {
@@ -15,9 +15,12 @@ pub struct Linked<'a> {
 }
 
 impl<'a> Linked<'a> {
-    pub fn new(bytes: &'a [u8], resolve: &Resolver<'_>) -> Result<Self, LoadError> {
+    pub fn new(bytes: &'a [u8], resolve: &Resolver<'_>) -> Result<Self, ObjectError> {
         let object = Object::parse(bytes)?;
         let layout = Layout::of(&object)?;
+        let packed = pack_placed(&object, &layout, "shapes")?;
+        let packed = Packed::parse(&packed)?;
+        assert_eq!(packed.size(), layout.size);
         // SAFETY: a new private mapping, which nothing else refers to.
         let base = unsafe {
             libc::mmap(
@@ -39,7 +42,7 @@ impl<'a> Linked<'a> {
         // SAFETY: mapped above, writable, and this long.
         let memory = unsafe { std::slice::from_raw_parts_mut(linked.base, linked.layout.size) };
         let base = linked.base as u64;
-        linked.imports = link(&linked.object, &linked.layout, memory, base, resolve)?;
+        linked.imports = packed.link(memory, base, resolve)?;
         linked.protect(0, linked.layout.read_at, libc::PROT_READ | libc::PROT_EXEC);
         linked.protect(
             linked.layout.read_at,

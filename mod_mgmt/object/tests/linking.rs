@@ -3,13 +3,13 @@
 
 mod support;
 
+use cell_object::ObjectError;
+use cell_object::elf::Access;
+use cell_object::layout::STUB;
 use goblin::elf::reloc::{
     R_X86_64_64, R_X86_64_GOTPCREL, R_X86_64_PC32, R_X86_64_PC64, R_X86_64_PLT32,
     R_X86_64_REX_GOTPCRELX,
 };
-use mod_mgmt::LoadError;
-use mod_mgmt::layout::STUB;
-use mod_mgmt::object::Access;
 use support::elf::{ALLOC, Writer};
 use support::host::Linked;
 
@@ -212,7 +212,7 @@ fn weak_imports_may_be_missing_others_may_not() {
     assert_eq!(linked.imports.len(), 2);
     let (bytes, _) = weak_or_not(false);
     let refused = Linked::new(&bytes, &nobody).err();
-    assert_eq!(refused, Some(LoadError::MissingSymbol("maybe".into())));
+    assert_eq!(refused, Some(ObjectError::MissingSymbol("maybe".into())));
 }
 
 #[test]
@@ -262,5 +262,5 @@ fn what_does_not_fit_is_refused() {
     let far = w.raw_symbol("far", 0x10, 0xfff1, 0x7000_0000_0000_0000, 0);
     w.relocate(text, 0, R_X86_64_PC32, far, 0);
     let refused = Linked::new(&w.write(), &nobody).err();
-    assert_eq!(refused, Some(LoadError::Overflow("far".into())));
+    assert_eq!(refused, Some(ObjectError::Overflow("far".into())));
 }
