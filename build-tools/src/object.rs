@@ -23,7 +23,7 @@ use crate::toolchain::{MERGE_SCRIPT, write_merge_script};
 use crate::unwind_index;
 
 /// Raised when merging or packing changes, so that cached objects are made anew.
-const CACHE_VERSION: &str = "5";
+const CACHE_VERSION: &str = "6";
 
 /// Relocations the loader knows.
 const RELOCATIONS: [u32; 7] = [
@@ -287,7 +287,9 @@ fn inspect(bytes: Vec<u8>) -> Result<Option<Merged>> {
         if !name.starts_with(".eh_frame") {
             loaded += 1;
         }
-        statics |= matches!(name, ".data" | ".bss");
+        // The pointer to the unwinder's personality, eight bytes of `.data` in each
+        // object with landing pads, is no static of the crate's.
+        statics |= name == ".bss" || name == ".data" && section.sh_size > 8;
     }
     if loaded == 0 {
         return Ok(None);

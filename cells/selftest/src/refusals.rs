@@ -265,9 +265,17 @@ fn a_port_with_state_moves() -> Verdict {
         return Err(format!("reported as: {missing}"));
     };
     check!(get()? == before, "the refused set changed the count");
-    let mut names: Vec<&str> = alloc::vec!["counter_port", "counter"];
-    names.extend(missing.iter().map(String::as_str));
-    let record = swap(&names, Reason::Asked).map_err(|e| format!("{e}"))?;
+    // Its users have users; a refusal names those that are missing.
+    let mut names: Vec<String> = ["counter_port", "counter"].map(String::from).into();
+    names.extend(missing);
+    let record = loop {
+        let set: Vec<&str> = names.iter().map(String::as_str).collect();
+        match swap(&set, Reason::Asked) {
+            Ok(record) => break record,
+            Err(SwapFailure::Users { missing, .. }) if names.len() < 20 => names.extend(missing),
+            Err(failure) => return Err(format!("{failure}")),
+        }
+    };
     log::info!("{}: pause {} us", record.names(), record.pause / 1000);
     check!(
         COUNTER.enter().is_err(),

@@ -12,6 +12,9 @@ use zerocopy::IntoBytes;
 /// Functions in a block of names: more pack better, fewer are found faster.
 const NAMES_IN_BLOCK: usize = 256;
 
+/// The pointer to the unwinder's personality.
+const PERSONALITY: &str = "DW.ref.rust_eh_personality";
+
 /// Packs an ELF object of the crate `name`.
 ///
 /// # Errors
@@ -42,10 +45,13 @@ pub fn pack_placed(
         section.map_or(NONE, |section| narrow(layout.sections[section]))
     };
     let root = |ending| root_static(object, layout, name, ending).map_or(NONE, narrow);
-    let variables = [".data", ".bss"].into_iter().any(|section| {
-        let section = object.section(section);
-        section.is_some_and(|s| object.sections[s].size > 0)
-    });
+    let bytes = |name| object.section(name).map_or(0, |s| object.sections[s].size);
+    // The pointer to the unwinder's personality, which each object with landing pads
+    // has in `.data`, never changes.
+    let mut symbols = object.symbols.iter();
+    let personality = symbols.find(|s| s.name == PERSONALITY);
+    let personality = personality.map_or(0, |symbol| symbol.size as usize);
+    let variables = bytes(".bss") > 0 || bytes(".data") > personality;
     let header = Header {
         magic: MAGIC,
         version: VERSION.into(),

@@ -80,16 +80,16 @@ impl Set {
                 None => return Err(LoadError::NotFound(order.name.clone()).into()),
             }
         }
+        if members.iter().all(|m| m.cell.is_none()) {
+            let first = orders.first().map(|order| order.name.clone());
+            return Err(first.map_or(SwapFailure::Nothing, SwapFailure::NoPort));
+        }
         let mut set = Set {
             movers: movers(&members)?,
             passages: Vec::new(),
             members,
             crates,
         };
-        if set.members.iter().all(|m| m.cell.is_none()) {
-            let name = orders.first().map_or("", |order| &order.name);
-            return Err(SwapFailure::NoPort(name.to_string()));
-        }
         set.passages = set.callers_first();
         Ok(set)
     }

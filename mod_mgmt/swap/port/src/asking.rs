@@ -160,6 +160,10 @@ pub fn rollback(name: &str, generation: Option<u64>) -> Result<Record, SwapFailu
 /// When that failed too; the faulty cell serves on.
 pub fn fault_in(cell: &str, doubtful: bool) -> Result<Record, SwapFailure> {
     note_fault(cell);
+    let replaceable = |code: Arc<mod_mgmt::namespace::Loaded>| code.cell().is_some();
+    if !NAMESPACE.find(cell).is_some_and(replaceable) {
+        return Err(SwapFailure::NoPort(cell.into()));
+    }
     if let Some(record) = ask(|swap, engine| swap.revert(engine, cell))? {
         return Ok(record);
     }

@@ -25,6 +25,8 @@ pub enum SwapFailure {
     Fault(Fault),
     /// Nothing to swap: the cell has no port.
     NoPort(String),
+    /// Nothing to swap: the set is empty.
+    Nothing,
     /// The set changes a port, but not all cells that use it.
     Users {
         /// The port.
@@ -62,6 +64,7 @@ impl fmt::Display for SwapFailure {
                     "{cell} is a library: swap the cells that use it instead, see `cells`"
                 )
             }
+            SwapFailure::Nothing => f.write_str("there is no cell in the set"),
             SwapFailure::Users { port, missing } => write!(
                 f,
                 "{port} changes, so these must be in the same set: {}",
