@@ -52,11 +52,14 @@ pub fn compile(
     toolchain: &Toolchain,
     graph: &Graph,
     public_key: &str,
+    features: &[&str],
 ) -> Result<BTreeMap<PackageId, PathBuf>> {
     let mut collector = Collector::new();
-    let mut child = command(paths, toolchain, graph, public_key)
-        .spawn()
-        .context("cannot start cargo")?;
+    let mut command = command(paths, toolchain, graph, public_key);
+    if !features.is_empty() {
+        command.args(["--features", &features.join(",")]);
+    }
+    let mut child = command.spawn().context("cannot start cargo")?;
     let stdout = child.stdout.take().context("cargo has no output")?;
     let stderr = child.stderr.take().context("cargo has no error output")?;
     let errors = std::thread::spawn(move || std::io::read_to_string(stderr).unwrap_or_default());

@@ -2,9 +2,10 @@
 //!
 //! A crate's fingerprint covers its sources, its manifest, the compiler, and
 //! the fingerprints of the workspace crates it depends on; an external crate
-//! counts with its name and version. Comments, layout and unit tests do not
-//! count; apart from these it is deliberately coarse: a changed body in a port
-//! changes it, a changed type can never escape it.
+//! counts with its name and version. Comments, layout, unit tests and the bodies
+//! of functions that are compiled once (`bodies.rs`) do not count; apart from these
+//! it is deliberately coarse: a private item changes it, a changed type can never
+//! escape it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

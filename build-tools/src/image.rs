@@ -38,7 +38,7 @@ impl Cell {
             payload: self
                 .object
                 .as_ref()
-                .map(|object| object.bytes.clone())
+                .map(|object| object.packed.clone())
                 .unwrap_or_default(),
         }
     }
@@ -62,7 +62,11 @@ pub fn order(base: &Base, cells: Vec<Cell>) -> Result<Vec<Cell>> {
     let mut providers: BTreeMap<&str, usize> = BTreeMap::new();
     let mut faults = Vec::new();
     for (index, cell) in cells.iter().enumerate() {
-        for name in cell.object.iter().flat_map(|object| &object.defined) {
+        for name in cell
+            .object
+            .iter()
+            .flat_map(|object| &object.symbols.defined)
+        {
             if base.linkable.contains(name) {
                 faults.push(format!(
                     "{:#} is defined by {} and the boot image",
@@ -82,7 +86,11 @@ pub fn order(base: &Base, cells: Vec<Cell>) -> Result<Vec<Cell>> {
     let mut needs: Vec<BTreeSet<usize>> = Vec::new();
     for cell in &cells {
         let mut needed = BTreeSet::new();
-        for name in cell.object.iter().flat_map(|object| &object.undefined) {
+        for name in cell
+            .object
+            .iter()
+            .flat_map(|object| &object.symbols.undefined)
+        {
             match providers.get(name.as_str()) {
                 Some(index) => {
                     needed.insert(*index);

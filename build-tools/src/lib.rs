@@ -10,12 +10,15 @@
 //! Running it: [`qemu`] finds the emulator, [`machine`] is its command line,
 //! [`vm`] is one QEMU process,
 //! [`instance`] is where a running system is found, [`client`] talks to it,
-//! [`push`] chooses what a running system needs to be sent.
-//! [`command`] is the command line, [`bench`] its largest command.
+//! [`running`] is what it runs, [`push`] chooses what it needs to be sent,
+//! [`upgrade`] does so for a whole revision.
+//! [`command`] is the command line; [`bench`] measures, [`trial`] puts promises
+//! to the test.
 #![forbid(unsafe_code)]
 
 pub mod base;
 pub mod bench;
+pub mod bodies;
 pub mod client;
 pub mod command;
 pub mod compile;
@@ -32,7 +35,10 @@ pub mod progress;
 pub mod push;
 pub mod qemu;
 pub mod run;
+pub mod running;
 pub mod tokens;
 pub mod toolchain;
+pub mod trial;
 pub mod unwind_index;
+pub mod upgrade;
 pub mod vm;

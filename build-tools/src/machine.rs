@@ -40,6 +40,8 @@ pub struct Config {
     pub qemu_args: Vec<String>,
     /// Discard what is written to the disk.
     pub snapshot: bool,
+    /// Whether the machine has a network device.
+    pub network: bool,
     /// Log every write to the disk here, in the format of dm-log-writes.
     pub disk_log: Option<PathBuf>,
     /// Wait for a debugger on port 1234.
@@ -64,6 +66,7 @@ impl Config {
             append: Vec::new(),
             qemu_args: Vec::new(),
             snapshot: false,
+            network: true,
             disk_log: None,
             gdb: false,
             trace_int: false,
@@ -148,10 +151,13 @@ impl Config {
         let size = control::MAILBOX_LEN;
         let mailbox =
             format!("memory-backend-file,id=mailbox,share=on,size={size},mem-path={path}");
+        if self.network {
+            command
+                .args(["-netdev", &network, "-device"])
+                .arg("virtio-net-pci,netdev=net,disable-legacy=on,romfile=");
+        }
         command
             .args(["-device", "nvme,drive=disk,serial=mitos"])
-            .args(["-netdev", &network, "-device"])
-            .arg("virtio-net-pci,netdev=net,disable-legacy=on,romfile=")
             .args([
                 "-object",
                 &mailbox,

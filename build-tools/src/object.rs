@@ -3,11 +3,13 @@
 //! An rlib of one codegen unit holds one object with a section per function.
 //! `ld -r` gathers them into about a dozen; hidden symbols become local, so
 //! that the cell's globals are exactly what others may link to. What the
-//! loader cannot handle is refused here, with the symbol's name.
+//! loader cannot handle is refused here, with the symbol's name. Then the object
+//! is packed, into what the archive holds (`cell_object`).
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context, Result, bail};
 use goblin::archive::Archive;
@@ -20,8 +22,8 @@ use crate::run::output;
 use crate::toolchain::{MERGE_SCRIPT, write_merge_script};
 use crate::unwind_index;
 
-/// Raised when the steps below change, so that cached objects are made anew.
-const CACHE_VERSION: &str = "2";
+/// Raised when merging or packing changes, so that cached objects are made anew.
+const CACHE_VERSION: &str = "6";
 
 /// Relocations the loader knows.
 const RELOCATIONS: [u32; 7] = [
@@ -34,37 +36,116 @@ const RELOCATIONS: [u32; 7] = [
     reloc::R_X86_64_PC64,
 ];
 
-/// A crate as one object.
-pub struct Object {
+/// A crate as one ELF object, not packed yet.
+pub struct Merged {
     /// The ELF file.
     pub bytes: Vec<u8>,
+    /// Its symbols.
+    pub symbols: Symbols,
+}
+
+/// What a crate defines for others and needs from them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Symbols {
     /// Global symbols it defines.
     pub defined: BTreeSet<String>,
     /// Symbols it needs from elsewhere; weak ones are not among them.
     pub undefined: BTreeSet<String>,
+    /// Whether it has statics that change.
+    pub statics: bool,
 }
 
-/// Turns an rlib into an object; `None` when nothing in it is worth loading.
-/// The work is kept in a cache, keyed by the rlib's content.
-pub fn make(paths: &Paths, rlib: &Path) -> Result<Option<Object>> {
-    let content = std::fs::read(rlib).with_context(|| rlib.display().to_string())?;
-    let mut key = content.clone();
-    key.extend_from_slice(MERGE_SCRIPT.as_bytes());
-    key.extend_from_slice(CACHE_VERSION.as_bytes());
-    let cached = cache(paths, &cell_archive::digest(&key), "o");
-    let bytes = match std::fs::read(&cached) {
-        Ok(bytes) => bytes,
-        Err(_) => {
-            let bytes = merge(paths, rlib, &content)
-                .with_context(|| format!("cannot make an object of {}", rlib.display()))?;
-            write_if_changed(&cached, &bytes)?;
-            bytes
+/// The line of a crate with statics.
+const STATICS: &str = "*statics";
+
+impl Symbols {
+    /// One name a line, after a plus or a minus; a line of its own for statics.
+    fn to_text(&self) -> String {
+        let statics = self.statics.then(|| format!("{STATICS}\n"));
+        let defined = self.defined.iter().map(|name| format!("+{name}\n"));
+        let undefined = self.undefined.iter().map(|name| format!("-{name}\n"));
+        statics
+            .into_iter()
+            .chain(defined)
+            .chain(undefined)
+            .collect()
+    }
+
+    fn from_text(text: &str) -> Self {
+        let names = |sign| {
+            let lines = text.lines().filter_map(move |line| line.strip_prefix(sign));
+            lines.map(str::to_string).collect()
+        };
+        Self {
+            defined: names('+'),
+            undefined: names('-'),
+            statics: text.lines().any(|line| line == STATICS),
+        }
+    }
+}
+
+/// A crate as the archive holds it.
+pub struct Object {
+    /// The packed object.
+    pub packed: Vec<u8>,
+    /// Its symbols.
+    pub symbols: Symbols,
+}
+
+/// Turns the rlib of the crate `name` into a packed object; `None` when nothing in
+/// it is worth loading. The work is kept in a cache, keyed by the rlib's content.
+pub fn make(paths: &Paths, rlib: &Path, name: &str) -> Result<Option<Object>> {
+    let at = || rlib.display().to_string();
+    let content = std::fs::read(rlib).with_context(at)?;
+    let mut key = cell_archive::payload_digest(&content).to_vec();
+    for part in [name, MERGE_SCRIPT, CACHE_VERSION] {
+        key.extend_from_slice(part.as_bytes());
+    }
+    let key = cell_archive::payload_digest(&key);
+    let (packed, symbols) = (cache(paths, &key, "cell"), cache(paths, &key, "symbols"));
+    if let (Ok(packed), Ok(text)) = (std::fs::read(&packed), std::fs::read_to_string(&symbols)) {
+        let symbols = Symbols::from_text(&text);
+        return Ok((!packed.is_empty()).then_some(Object { packed, symbols }));
+    }
+    let object = match merge(paths, rlib, &content)? {
+        Some(merged) => Some(Object {
+            packed: cell_object::pack::pack(&merged.bytes, name).with_context(at)?,
+            symbols: merged.symbols,
+        }),
+        None => None,
+    };
+    let text = object.as_ref().map(|object| object.symbols.to_text());
+    write_if_changed(&symbols, text.unwrap_or_default().as_bytes())?;
+    let bytes = object.as_ref().map_or(&[][..], |object| &object.packed);
+    write_if_changed(&packed, bytes)?;
+    Ok(object)
+}
+
+/// Makes the objects of many crates, on all CPUs: rlib and name of each.
+pub fn make_all(paths: &Paths, crates: &[(&Path, &str)]) -> Result<Vec<Option<Object>>> {
+    // Once here, so that the workers find it.
+    write_merge_script(paths)?;
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut made = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some((rlib, name)) = crates.get(index) else {
+                return made;
+            };
+            made.push((index, make(paths, rlib, name)));
         }
     };
-    if bytes.is_empty() {
-        return Ok(None);
-    }
-    inspect(bytes).with_context(|| rlib.display().to_string())
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut made: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        let ended = threads.into_iter().map(|thread| thread.join());
+        ended
+            .flat_map(|made| made.expect("no worker panics"))
+            .collect()
+    });
+    made.sort_unstable_by_key(|(index, _)| *index);
+    made.into_iter().map(|(_, object)| object).collect()
 }
 
 /// The place of a cached result.
@@ -101,7 +182,12 @@ pub fn members(rlib: &[u8]) -> Result<Vec<&[u8]>> {
     Ok(objects)
 }
 
-fn merge(paths: &Paths, rlib: &Path, content: &[u8]) -> Result<Vec<u8>> {
+/// Gathers the object files of an rlib, whose bytes are `content`, into one; `None`
+/// when nothing in it is worth loading.
+///
+/// # Errors
+/// When it holds what the system cannot serve, with the symbol's name.
+pub fn merge(paths: &Paths, rlib: &Path, content: &[u8]) -> Result<Option<Merged>> {
     let script = write_merge_script(paths)?;
     let stem = rlib
         .file_stem()
@@ -115,7 +201,11 @@ fn merge(paths: &Paths, rlib: &Path, content: &[u8]) -> Result<Vec<u8>> {
     std::fs::create_dir_all(&scratch)?;
     let result = merge_in(&scratch, &script, content);
     std::fs::remove_dir_all(&scratch)?;
-    result
+    let at = || format!("cannot make an object of {}", rlib.display());
+    match result.with_context(at)? {
+        bytes if bytes.is_empty() => Ok(None),
+        bytes => inspect(bytes).with_context(at),
+    }
 }
 
 fn merge_in(scratch: &Path, script: &Path, content: &[u8]) -> Result<Vec<u8>> {
@@ -176,12 +266,12 @@ fn add_unwind_index(scratch: &Path, merged: &Path) -> Result<PathBuf> {
     Ok(linked)
 }
 
-fn inspect(bytes: Vec<u8>) -> Result<Option<Object>> {
+fn inspect(bytes: Vec<u8>) -> Result<Option<Merged>> {
     let elf = Elf::parse(&bytes)?;
     if elf.header.e_type != header::ET_REL || elf.header.e_machine != header::EM_X86_64 {
         bail!("not a relocatable x86-64 object");
     }
-    let mut loaded = 0;
+    let (mut loaded, mut statics) = (0, false);
     for section in &elf.section_headers {
         let name = elf.shdr_strtab.get_at(section.sh_name).unwrap_or_default();
         let flags = u32::try_from(section.sh_flags).unwrap_or(u32::MAX);
@@ -197,6 +287,9 @@ fn inspect(bytes: Vec<u8>) -> Result<Option<Object>> {
         if !name.starts_with(".eh_frame") {
             loaded += 1;
         }
+        // The pointer to the unwinder's personality, eight bytes of `.data` in each
+        // object with landing pads, is no static of the crate's.
+        statics |= name == ".bss" || name == ".data" && section.sh_size > 8;
     }
     if loaded == 0 {
         return Ok(None);
@@ -219,10 +312,13 @@ fn inspect(bytes: Vec<u8>) -> Result<Option<Object>> {
         }
     }
     drop(elf);
-    Ok(Some(Object {
+    Ok(Some(Merged {
         bytes,
-        defined,
-        undefined,
+        symbols: Symbols {
+            defined,
+            undefined,
+            statics,
+        },
     }))
 }
 

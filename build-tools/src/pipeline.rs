@@ -1,7 +1,7 @@
 //! The steps from sources to a bootable image, in order.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use cell_archive::EntryKind;
@@ -31,10 +31,15 @@ pub struct Parts {
 
 /// Compiles all crates and links the boot image.
 pub fn prepare(paths: &Paths) -> Result<Parts> {
-    let keys = Keys::load(paths)?;
+    prepare_with(paths, Keys::load(paths)?, &[])
+}
+
+/// The same, signed with keys from elsewhere, and with features of members turned
+/// on (`MEMBER/FEATURE`): another version of them.
+pub fn prepare_with(paths: &Paths, keys: Keys, features: &[&str]) -> Result<Parts> {
     let toolchain = Toolchain::prepare(paths)?;
     let graph = Graph::load(paths, &toolchain)?;
-    let rlibs = compile(paths, &toolchain, &graph, &keys.public)?;
+    let rlibs = compile(paths, &toolchain, &graph, &keys.public, features)?;
     let fingerprints = Fingerprints::compute(&graph, &toolchain)?;
     let root = graph
         .member("nano_core")
@@ -48,32 +53,37 @@ pub fn prepare(paths: &Paths) -> Result<Parts> {
         .filter_map(|package| Some((package, rlibs.get(&package.id)?)))
         .collect();
     let names = unique_names(&built);
+    let (inside, outside): (Vec<_>, Vec<_>) = built
+        .into_iter()
+        .partition(|(package, _)| in_base.contains(&package.id));
     let mut base_rlibs = toolchain.rlibs.clone();
-    let (mut base_crates, mut cells) = (Vec::new(), Vec::new());
-    for (package, rlib) in built {
-        let mut cell = Cell {
-            name: names[&package.id].clone(),
-            version: package.version.clone(),
-            fingerprint: fingerprints.own(package),
-            uses: fingerprints.uses(&graph, package),
-            kind: EntryKind::BaseCrate,
-            object: None,
+    base_rlibs.extend(inside.iter().map(|(_, rlib)| (*rlib).clone()));
+    let as_cell = |package: &Package| Cell {
+        name: names[&package.id].clone(),
+        version: package.version.clone(),
+        fingerprint: fingerprints.own(package),
+        uses: fingerprints.uses(&graph, package),
+        kind: EntryKind::BaseCrate,
+        object: None,
+    };
+    let base_crates: Vec<Cell> = inside.iter().map(|(package, _)| as_cell(package)).collect();
+    progress.update(&format!("{} cells", outside.len()));
+    let crates: Vec<(&Path, &str)> = outside
+        .iter()
+        .map(|(package, rlib)| (rlib.as_path(), package.krate.as_str()))
+        .collect();
+    let mut cells = Vec::new();
+    for ((package, _), object) in outside.iter().zip(object::make_all(paths, &crates)?) {
+        let kind = match &object {
+            Some(_) => EntryKind::Cell,
+            None if package.is_member => EntryKind::CodelessCrate,
+            None => continue,
         };
-        progress.update(&cell.name);
-        if in_base.contains(&package.id) {
-            base_rlibs.push(rlib.clone());
-            base_crates.push(cell);
-            continue;
-        }
-        cell.object = object::make(paths, rlib)?;
-        if cell.object.is_some() {
-            cell.kind = EntryKind::Cell;
-        } else if package.is_member {
-            cell.kind = EntryKind::CodelessCrate;
-        } else {
-            continue;
-        }
-        cells.push(cell);
+        cells.push(Cell {
+            kind,
+            object,
+            ..as_cell(package)
+        });
     }
     progress.update("nano_core");
     let base = base::link(paths, &base_rlibs)?;

@@ -1,16 +1,23 @@
 //! What is sent to a running system when cells are pushed: the named ones, and
-//! crates they need that the system was booted without.
+//! what must come with them. That is found by going on until nothing is missing:
 //!
-//! The system decides whether the set fits. It alone knows what was pushed
-//! before; the archive it was booted from only serves to choose and to advise.
+//! - crates they need that the system does not run,
+//! - ports and libraries they were compiled against that have another interface
+//!   than those that run,
+//! - libraries without statics that have other code than those that run,
+//! - with a changed port, every cell and port that uses it: it would go on calling
+//!   through the former door.
+//!
+//! The system checks the set again, since it alone knows who is linked to what.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
-use cell_archive::{Archive, EntryKind};
+use cell_archive::UseKind;
 
 use crate::image::Cell;
 use crate::pipeline::Parts;
+use crate::running::Running;
 
 /// A set of cells to push.
 pub struct Push {
@@ -18,15 +25,13 @@ pub struct Push {
     pub archive: Vec<u8>,
     /// The cells in it, in order.
     pub names: Vec<String>,
-    /// What to do should the system refuse: one sentence a line.
-    pub advice: Vec<String>,
 }
 
 /// Chooses and packs.
 ///
 /// # Errors
-/// When a name is no cell, or belongs to the boot image.
-pub fn plan(parts: &Parts, booted: &Archive<'_>, names: &[String]) -> Result<Push> {
+/// When a name is no cell, belongs to the boot image, or needs a change of it.
+pub fn plan(parts: &Parts, running: &Running, names: &[String]) -> Result<Push> {
     for name in names {
         if parts.base_crates.iter().any(|cell| cell.name == *name) {
             bail!("{name} is part of the boot image and cannot be replaced while it runs");
@@ -36,95 +41,112 @@ pub fn plan(parts: &Parts, booted: &Archive<'_>, names: &[String]) -> Result<Pus
             bail!("there is no cell `{name}`; cells are: {}", known.join(" "));
         }
     }
-    let known: BTreeSet<&str> = booted.entries().map(|entry| entry.name).collect();
-    let chosen = with_new_crates(&parts.cells, names, &known);
+    let wanted = names.iter().map(String::as_str);
+    Ok(pack(parts, &Needs::new(parts, running).closure(wanted)?))
+}
+
+/// Packs the cells of these names.
+pub fn pack(parts: &Parts, names: &BTreeSet<&str>) -> Push {
     let cells: Vec<&Cell> = parts
         .cells
         .iter()
-        .filter(|cell| chosen.contains(cell.name.as_str()))
+        .filter(|cell| names.contains(cell.name.as_str()))
         .collect();
     let entries: Vec<_> = cells.iter().map(|cell| cell.entry()).collect();
-    Ok(Push {
+    Push {
         archive: cell_archive::write::archive(&entries, &parts.keys.secret),
         names: cells.iter().map(|cell| cell.name.clone()).collect(),
-        advice: advice(parts, booted, &cells),
-    })
+    }
 }
 
-/// The named cells and, again and again, whatever they need that is `known` to
-/// nobody.
-fn with_new_crates<'a>(
-    cells: &'a [Cell],
-    names: &[String],
-    known: &BTreeSet<&str>,
-) -> BTreeSet<&'a str> {
-    let mut providers: BTreeMap<&str, &Cell> = BTreeMap::new();
-    let mut by_name: BTreeMap<&str, &Cell> = BTreeMap::new();
-    for cell in cells {
-        by_name.insert(&cell.name, cell);
-        for symbol in cell.object.iter().flat_map(|object| &object.defined) {
-            providers.insert(symbol, cell);
-        }
-    }
-    let mut chosen = BTreeSet::new();
-    let mut waiting: Vec<&Cell> = names
-        .iter()
-        .filter_map(|name| by_name.get(name.as_str()).copied())
-        .collect();
-    while let Some(cell) = waiting.pop() {
-        if !chosen.insert(cell.name.as_str()) {
-            continue;
-        }
-        let symbols = cell.object.iter().flat_map(|object| &object.undefined);
-        let needed = symbols.filter_map(|symbol| providers.get(symbol.as_str()).copied());
-        let used = cell
-            .uses
-            .iter()
-            .filter_map(|used| by_name.get(used.name.as_str()).copied());
-        waiting.extend(
-            needed
-                .chain(used)
-                .filter(|cell| !known.contains(cell.name.as_str())),
-        );
-    }
-    chosen
+/// Who needs whom, in a build and a running system.
+pub struct Needs<'a> {
+    parts: &'a Parts,
+    running: &'a Running,
+    by_name: BTreeMap<&'a str, &'a Cell>,
+    /// Who defines a symbol.
+    providers: BTreeMap<&'a str, &'a Cell>,
 }
 
-/// Interfaces that changed since the system was booted, and who else uses them.
-fn advice(parts: &Parts, booted: &Archive<'_>, cells: &[&Cell]) -> Vec<String> {
-    let pushed: BTreeSet<&str> = cells.iter().map(|cell| cell.name.as_str()).collect();
-    let mut advice = BTreeSet::new();
-    for used in cells.iter().flat_map(|cell| &cell.uses) {
-        let then = booted
-            .entries()
-            .find(|entry| entry.name == used.name && entry.kind != EntryKind::BaseSymbols);
-        let Some(then) = then else { continue };
-        if then.fingerprint == used.fingerprint {
-            continue;
+impl<'a> Needs<'a> {
+    /// Looks through a build.
+    #[must_use]
+    pub fn new(parts: &'a Parts, running: &'a Running) -> Self {
+        let (mut by_name, mut providers) = (BTreeMap::new(), BTreeMap::new());
+        for cell in &parts.cells {
+            by_name.insert(cell.name.as_str(), cell);
+            for symbol in cell
+                .object
+                .iter()
+                .flat_map(|object| &object.symbols.defined)
+            {
+                providers.insert(symbol.as_str(), cell);
+            }
         }
-        if then.kind == EntryKind::BaseCrate {
-            advice.insert(format!(
-                "{} changed since the boot and is part of the boot image: restart the system",
-                used.name
-            ));
-            continue;
+        Self {
+            parts,
+            running,
+            by_name,
+            providers,
         }
-        let missing: Vec<&str> = parts
-            .cells
-            .iter()
-            .filter(|cell| {
-                cell.name == used.name || cell.uses.iter().any(|other| other.name == used.name)
-            })
-            .map(|cell| cell.name.as_str())
-            .filter(|name| !pushed.contains(name))
+    }
+
+    /// These cells and all that must come with them.
+    ///
+    /// # Errors
+    /// When a crate of the boot image would have to be another one.
+    pub fn closure<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<BTreeSet<&'a str>> {
+        let mut chosen = BTreeSet::new();
+        let mut waiting: Vec<&'a Cell> = names
+            .filter_map(|name| self.by_name.get(name).copied())
             .collect();
-        if !missing.is_empty() {
-            advice.insert(format!(
-                "{} changed since the boot; push in the same set: {}",
-                used.name,
-                missing.join(" ")
-            ));
+        while let Some(cell) = waiting.pop() {
+            if !chosen.insert(cell.name.as_str()) {
+                continue;
+            }
+            self.check_base(cell)?;
+            waiting.extend(self.needed_by(cell));
+            // It was named, or has another interface.
+            if cell.name.ends_with("_port") {
+                waiting.extend(self.users_of(&cell.name));
+            }
         }
+        Ok(chosen)
     }
-    advice.into_iter().collect()
+
+    fn check_base(&self, cell: &Cell) -> Result<()> {
+        for used in &cell.uses {
+            let in_base = self.parts.base_crates.iter().any(|c| c.name == used.name);
+            let runs = self.running.get(&used.name);
+            if in_base && runs.is_some_and(|runs| runs.fingerprint != used.fingerprint) {
+                bail!(
+                    "{} needs another {}, which is part of the boot image: restart the system",
+                    cell.name,
+                    used.name
+                );
+            }
+        }
+        Ok(())
+    }
+
+    /// What it was compiled against and links to, where the system runs none or
+    /// another one.
+    fn needed_by(&self, cell: &'a Cell) -> impl Iterator<Item = &'a Cell> {
+        let symbols = cell
+            .object
+            .iter()
+            .flat_map(|object| &object.symbols.undefined);
+        let linked = symbols.filter_map(|symbol| self.providers.get(symbol.as_str()).copied());
+        let used = cell.uses.iter();
+        let used = used.filter_map(|used| self.by_name.get(used.name.as_str()).copied());
+        linked.chain(used).filter(|cell| self.running.differs(cell))
+    }
+
+    fn users_of(&self, port: &str) -> Vec<&'a Cell> {
+        let uses = |cell: &&Cell| {
+            let mut uses = cell.uses.iter();
+            uses.any(|used| used.kind == UseKind::Port && used.name == port)
+        };
+        self.parts.cells.iter().filter(uses).collect()
+    }
 }

@@ -1,14 +1,23 @@
 //! A Rust source without what cannot change its meaning to others: comments,
-//! layout, documentation and unit tests.
+//! layout, documentation, unit tests, and the bodies of functions that are compiled
+//! once, in their own crate; which those are is `bodies.rs`'s to say.
 
 use std::str::FromStr;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens;
 
 /// The tokens that matter, as text; the source itself when it is not Rust.
 pub fn normalize(source: &str) -> String {
-    let Ok(tokens) = TokenStream::from_str(source) else {
-        return source.to_string();
+    let tokens = match syn::parse_file(source) {
+        Ok(mut file) => {
+            crate::bodies::strip(&mut file.items);
+            file.into_token_stream()
+        }
+        Err(_) => match TokenStream::from_str(source) {
+            Ok(tokens) => tokens,
+            Err(_) => return source.to_string(),
+        },
     };
     let mut text = String::with_capacity(source.len());
     write(tokens, &mut text);
@@ -90,12 +99,14 @@ mod tests {
         #[cfg(test)]
         mod tests { fn looks() {} }
         pub fn twice(count: Count) -> u32 { count.0 * 2 }
+        pub fn thrice(count: &Count) -> u32 { count.0 * 3 }
     ";
 
     #[test]
-    fn comments_layout_and_tests_do_not_count() {
+    fn comments_layout_tests_and_bodies_compiled_once_do_not_count() {
         let other = "#![no_std] pub struct Count ( pub u32 ) ;
-            /* how */ pub fn twice(count: Count) -> u32 { count.0 * 2 } #[cfg(test)] use core::fmt;";
+            /* how */ pub fn twice(count: Count) -> u32 { count.0 * 2 } #[cfg(test)] use core::fmt;
+            pub fn thrice(count: &Count) -> u32 { count.0 + count.0 + count.0 }";
         assert_eq!(normalize(SOURCE), normalize(other));
     }
 

@@ -23,6 +23,8 @@ use crate::qemu::EXIT_SUCCESS;
 
 /// The line that says that queries are accepted.
 pub const READY: &str = "mitos: ready";
+/// The line that says that they are not, and why.
+pub const NOT_READY: &str = "mitos: not ready: ";
 /// How often the log and the process are looked at.
 const POLL: Duration = Duration::from_millis(10);
 /// Size of a disk made here; it takes only the room that is written.
@@ -145,9 +147,17 @@ impl Vm {
     }
 
     /// Waits until the system accepts queries.
+    ///
+    /// # Errors
+    /// As [`Vm::wait_for`], and when the system says that it cannot, with its
+    /// sentence.
     pub fn wait_until_ready(&mut self, limit: Duration) -> Result<()> {
-        self.wait_for(limit, |line| line.starts_with(READY))
-            .map(drop)
+        let says = |line: &str| line.starts_with(READY) || line.starts_with(NOT_READY);
+        let line = self.wait_for(limit, says)?;
+        match line.strip_prefix(NOT_READY) {
+            Some(why) => bail!("not ready: {why}"),
+            None => Ok(()),
+        }
     }
 
     /// How it ended, if it has.

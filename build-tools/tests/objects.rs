@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use goblin::elf::Elf;
-use mitos::object::{Object, make};
+use mitos::object::{Merged, merge};
 use mitos::paths::Paths;
 
 /// Two functions in sections of their own, the later one first.
@@ -44,7 +44,7 @@ impl Scratch {
         Self(folder)
     }
 
-    fn object(&self, source: &str) -> anyhow::Result<Option<Object>> {
+    fn object(&self, source: &str) -> anyhow::Result<Option<Merged>> {
         let [assembly, object, rlib] = ["a.s", "a.o", "liba.rlib"].map(|name| self.0.join(name));
         std::fs::write(&assembly, source).unwrap();
         let run = |command: &mut Command| assert!(command.status().unwrap().success());
@@ -54,7 +54,8 @@ impl Scratch {
             .args([&object, &assembly]));
         let _ = std::fs::remove_file(&rlib);
         run(Command::new("ar").arg("rcs").args([&rlib, &object]));
-        make(&Paths::at(self.0.clone()), &rlib)
+        let content = std::fs::read(&rlib).unwrap();
+        merge(&Paths::at(self.0.clone()), &rlib, &content)
     }
 }
 
@@ -64,7 +65,7 @@ impl Drop for Scratch {
     }
 }
 
-fn section<'a>(object: &'a Object, name: &str) -> &'a [u8] {
+fn section<'a>(object: &'a Merged, name: &str) -> &'a [u8] {
     let elf = Elf::parse(&object.bytes).unwrap();
     let found: Vec<_> = elf
         .section_headers
@@ -80,12 +81,12 @@ fn an_rlib_becomes_one_object() {
     let object = Scratch::new("one").object(SOURCE).unwrap().unwrap();
     let names = |set: &std::collections::BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>();
     assert_eq!(
-        names(&object.defined),
+        names(&object.symbols.defined),
         ["second"],
         "hidden symbols are the cell's own"
     );
     assert_eq!(
-        names(&object.undefined),
+        names(&object.symbols.undefined),
         ["counter", "elsewhere"],
         "weak ones may be missing"
     );

@@ -8,9 +8,11 @@ use cell_archive::{Archive, EntryKind, UseKind};
 use mitos::base::Base;
 use mitos::image::{Cell, order};
 use mitos::keys::Keys;
-use mitos::object::Object;
+use mitos::object::{Object, Symbols};
 use mitos::pipeline::Parts;
 use mitos::push::plan;
+use mitos::running::Running;
+use mitos::upgrade::sets;
 
 fn base() -> Base {
     Base {
@@ -36,9 +38,12 @@ fn cell(name: &str, defined: &[&str], undefined: &[&str], uses: &[(&str, u64)]) 
             .collect(),
         kind: EntryKind::Cell,
         object: Some(Object {
-            bytes: name.as_bytes().to_vec(),
-            defined: set(defined),
-            undefined: set(undefined),
+            packed: name.as_bytes().to_vec(),
+            symbols: Symbols {
+                defined: set(defined),
+                undefined: set(undefined),
+                statics: false,
+            },
         }),
     }
 }
@@ -108,14 +113,13 @@ fn a_push_takes_new_crates_along_and_nothing_else() {
         ],
         vec![],
     );
-    let push = plan(&now, &Archive::parse(&old).unwrap(), &["app".into()]).unwrap();
+    let push = plan(&now, &running(&old), &["app".into()]).unwrap();
     assert_eq!(push.names, ["deep", "fresh", "app"]);
     let sent = Archive::parse(&push.archive).unwrap();
     assert_eq!(
         sent.entries().map(|entry| entry.name).collect::<Vec<_>>(),
         push.names
     );
-    assert!(push.advice.is_empty());
 }
 
 #[test]
@@ -135,23 +139,97 @@ fn a_changed_port_is_pushed_with_all_its_users() {
         ],
         vec![],
     );
-    let old = Archive::parse(&old).unwrap();
-    let alone = plan(&now, &old, &["app".into()]).unwrap();
-    assert_eq!(alone.advice.len(), 1);
-    assert!(
-        alone.advice[0].ends_with("push in the same set: door_port other"),
-        "{:?}",
-        alone.advice
+    let running = running(&old);
+    let alone = plan(&now, &running, &["app".into()]).unwrap();
+    assert_eq!(alone.names, ["door_port", "app", "other"]);
+}
+
+#[test]
+fn an_unchanged_port_brings_nobody() {
+    let cells = || {
+        vec![
+            cell("door_port", &["enter"], &[], &[]),
+            cell("app", &[], &["enter"], &[("door_port", 7)]),
+            cell("other", &[], &[], &[("door_port", 7)]),
+        ]
+    };
+    let running = running(&booted(&cells()));
+    let push = plan(&parts(cells(), vec![]), &running, &["app".into()]).unwrap();
+    assert_eq!(push.names, ["app"]);
+}
+
+#[test]
+fn what_needs_another_boot_image_is_refused() {
+    let old = booted(&[cell("sync", &[], &[], &[])]);
+    let mut sync = cell("sync", &[], &[], &[]);
+    sync.fingerprint = 9;
+    let app = cell("app", &[], &[], &[("sync", 9)]);
+    let refused = plan(
+        &parts(vec![app], vec![sync]),
+        &running(&old),
+        &["app".into()],
     );
-    let all = ["app", "other", "door_port"].map(String::from);
-    assert!(plan(&now, &old, &all).unwrap().advice.is_empty());
+    let error = refused.err().unwrap().to_string();
+    assert!(error.contains("restart the system"), "{error}");
+}
+
+/// A cell with a port beside it: it has no interface of its own.
+fn behind_a_port(name: &str, body: &str, uses: &[(&str, u64)]) -> Cell {
+    let mut cell = cell(name, &[], &[], uses);
+    cell.fingerprint = 0;
+    if let Some(object) = &mut cell.object {
+        object.packed = body.as_bytes().to_vec();
+    }
+    cell
+}
+
+#[test]
+fn an_upgrade_is_sets_of_what_differs_lowest_first() {
+    let build = |log: &str, tree_port: u64| {
+        let mut port = cell("tree_port", &[], &[], &[]);
+        port.fingerprint = tree_port;
+        let log_port = cell("log_port", &[], &[], &[]);
+        let top_port = cell("top_port", &[], &[], &[]);
+        vec![
+            log_port,
+            port,
+            top_port,
+            behind_a_port("log", log, &[("log_port", 7)]),
+            behind_a_port("tree", "tree", &[("tree_port", tree_port)]),
+            behind_a_port("top", "top", &[("top_port", 7), ("tree_port", tree_port)]),
+        ]
+    };
+    let old = booted(&build("log", 1));
+    let running = running(&old);
+    let same = parts(build("log", 1), vec![]);
+    assert!(sets(&same, &running).unwrap().is_empty());
+    let changed = parts(build("another log", 2), vec![]);
+    let names: Vec<Vec<&str>> = sets(&changed, &running)
+        .unwrap()
+        .into_iter()
+        .map(|set| set.into_iter().collect())
+        .collect();
+    assert_eq!(names, [vec!["log"], vec!["top", "tree", "tree_port"]]);
+}
+
+#[test]
+fn the_list_of_the_shell_is_read() {
+    let text = "counter 0000000000000000 00000000000000ff\nport 0000000000000007 -\n";
+    let running = Running::parse(text).unwrap();
+    assert_eq!(running.get("counter").unwrap().object, 255);
+    assert_eq!(running.get("port").unwrap().fingerprint, 7);
+    assert!(Running::parse("counter what").is_none());
+}
+
+fn running(archive: &[u8]) -> Running {
+    Running::from_archive(&Archive::parse(archive).unwrap())
 }
 
 #[test]
 fn the_boot_image_cannot_be_pushed() {
     let old = booted(&[]);
     let now = parts(vec![], vec![cell("nano_core", &[], &[], &[])]);
-    let old = Archive::parse(&old).unwrap();
+    let old = running(&old);
     assert!(plan(&now, &old, &["nano_core".into()]).is_err());
     assert!(plan(&now, &old, &["absent".into()]).is_err());
 }

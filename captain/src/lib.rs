@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `plan` | the order of boot, as a list |
 //! | `services` | the steps that are no cell: loops, opening the database |
-//! | `watch` | what is done about faults |
+//! | [`policy`] | what is done about faults, as a table |
 #![cfg_attr(mitos, no_std)]
 #![forbid(unsafe_code)]
 
@@ -13,10 +13,9 @@ extern crate alloc;
 
 #[cfg(mitos)]
 mod plan;
+pub mod policy;
 #[cfg(mitos)]
 mod services;
-#[cfg(mitos)]
-mod watch;
 
 #[cfg(mitos)]
 pub use plan::CELL;

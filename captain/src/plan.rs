@@ -1,15 +1,19 @@
 //! The order of boot. To start another cell at boot, add it to [`PLAN`].
 
-use crate::{services, watch};
+use crate::{policy, services};
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
-use port::{Birth, BirthError, Options};
+use captain_port::{Action, CAPTAIN, Captain, Duty, Past};
+use port::{Birth, BirthError, Component, CrashKind, Options};
+use task_port::{Fault, SpawnOptions};
 
-/// The captain's description. Its birth is the boot plan and does not return.
+/// The captain's description. Its first birth is the boot plan and does not
+/// return.
 pub static CELL: port::Cell = port::Cell {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
-    provides: &[],
+    provides: &[&captain_port::DOOR],
     birth,
 };
 
@@ -26,8 +30,13 @@ use Step::{Cell, Run};
 /// reported, and the steps after it fail with sentences of their own where they
 /// need it; the shell comes first, so that someone can look.
 const PLAN: &[Step] = &[
+    Cell("swap"),
+    Cell("captain"),
+    Cell("time"),
+    Cell("sched"),
     Cell("counter"),
     Cell("shell"),
+    Cell("console"),
     Cell("nvme"),
     Run("the disk's loops", services::disk_loops),
     Cell("virtio_net"),
@@ -44,11 +53,43 @@ const PLAN: &[Step] = &[
     Cell("pg_executor"),
     Cell("pg_catalog"),
     Run("the catalogs", services::open_catalogs),
+    Cell("pg_check"),
     Cell("pg_wire"),
     Run("PostgreSQL's port", services::serve),
 ];
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
+    if captain_port::boots() {
+        return boot(birth);
+    }
+    birth.provide(&CAPTAIN, Box::new(Watch) as Box<dyn Captain>);
+    Ok(())
+}
+
+/// What stands behind the port once the system runs.
+struct Watch;
+
+impl Component for Watch {
+    fn crash(&self, kind: CrashKind) {
+        port::crash_here(kind);
+    }
+}
+
+impl Captain for Watch {
+    fn judge(&self, fault: &Fault, past: Past, now: u64) -> (Action, Past) {
+        policy::judge(&fault.cell, past, now)
+    }
+
+    fn shut_down(&self, duties: &[Duty]) {
+        duties.iter().for_each(|duty| services::end(*duty));
+    }
+
+    fn check(&self) -> Result<String, String> {
+        services::check()
+    }
+}
+
+fn boot(birth: &mut Birth<'_>) -> Result<(), BirthError> {
     let boot = nano_core::boot_data();
     interrupts::init(boot.rsdp).map_err(|_| no_memory("the interrupt controllers"))?;
     time::init();
@@ -57,7 +98,7 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
         "{cpus} CPUs, {} MiB of memory",
         memory::frames::usage().total >> 20
     );
-    swap::install_boot_archive(boot.archive);
+    swap_port::objects::install_boot_archive(boot.archive);
     let (ecam, first, last) = interrupts::platform::get().ecam.unwrap_or((0, 0, 255));
     pci::init(ecam, first..=last);
     let options = birth.options().clone();
@@ -72,18 +113,22 @@ fn no_memory(whom: &str) -> BirthError {
     ))
 }
 
-/// What the first task does: the plan, then watch.
+/// What the first task does: the plan. The watching is a task of the port's, so
+/// that nothing holds this code.
 fn run(options: &Options) {
-    watch::install();
+    captain_port::install();
+    let mut missing = None;
     for step in PLAN {
         let failed = match step {
-            Cell(name) => swap::start(name, options)
+            Cell(name) => swap_port::start(name, options)
                 .err()
                 .map(|failure| (*name, failure.to_string())),
             Run(name, run) => run(options).err().map(|failure| (*name, failure)),
         };
         if let Some((name, failure)) = failed {
             log::error!("{name} does not start: {failure}");
+            // What fails after it fails because of it.
+            missing.get_or_insert_with(|| format!("{name} does not start: {failure}"));
         }
     }
     if let Some(test) = options.get("test") {
@@ -93,10 +138,19 @@ fn run(options: &Options) {
         benchmark::run(bench);
     }
     services::echo(options);
-    console::start();
-    nano_core::serial::print(format_args!(
-        "mitos: ready after {} ms\n",
-        task_port::now() / 1_000_000
-    ));
-    watch::run();
+    services::fault_injection(options);
+    if console_port::start().is_err() {
+        log::error!("no memory for the console's tasks");
+    }
+    match missing {
+        None => nano_core::serial::print(format_args!(
+            "mitos: ready after {} ms\n",
+            task_port::now() / 1_000_000
+        )),
+        Some(what) => nano_core::serial::print(format_args!("mitos: not ready: {what}\n")),
+    }
+    let watching = task_port::spawn(SpawnOptions::new("captain"), captain_port::run);
+    if watching.is_err() {
+        log::error!("no memory to watch the cells: faults will not be acted upon");
+    }
 }

@@ -3,15 +3,12 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use captain_port::Duty;
+use pg_types::SqlState;
 use port::Options;
 
 pub(crate) fn disk_loops(_: &Options) -> Result<(), String> {
-    shell_port::at_stop(|| {
-        let patience = task_port::now() + 2_000_000_000;
-        if !nvme_port::shut_down(patience) {
-            log::warn!("the disk did not confirm that it is ready for power-off");
-        }
-    });
+    captain_port::at_stop(Duty::Disk);
     nvme_port::start_loops().map(|_| ()).map_err(|_| no_task())
 }
 
@@ -28,17 +25,33 @@ pub(crate) fn open_database(_: &Options) -> Result<(), String> {
     let report = pg_buffer_port::open().map_err(|error| error.to_string())?;
     log::info!("{report}");
     pg_buffer_port::run_background().map_err(|_| no_task())?;
-    shell_port::at_stop(|| {
-        if let Err(error) = pg_buffer_port::shut_down() {
-            log::warn!("no last checkpoint ({error:?}): the next start will replay the log");
-        }
-    });
+    captain_port::at_stop(Duty::Database);
     Ok(())
+}
+
+/// Ends what must not just be cut off.
+pub(crate) fn end(duty: Duty) {
+    match duty {
+        Duty::Disk => {
+            let patience = task_port::now() + 2_000_000_000;
+            if !nvme_port::shut_down(patience) {
+                log::warn!("the disk did not confirm that it is ready for power-off");
+            }
+        }
+        Duty::Database => {
+            if let Err(error) = pg_buffer_port::shut_down() {
+                log::warn!("no last checkpoint ({error:?}): the next start will replay the log");
+            }
+        }
+    }
 }
 
 /// Opens the system catalogs, making them in a new database.
 pub(crate) fn open_catalogs(_: &Options) -> Result<(), String> {
-    let opened = pg_catalog_port::open().map_err(|error| String::from(error.message()))?;
+    let opened = pg_catalog_port::open().map_err(|error| match error.code() {
+        SqlState::DISK_FULL => String::from("the disk is too small; give it 64 MiB at least"),
+        _ => String::from(error.message()),
+    })?;
     if opened.created {
         log::info!("a new database: the system catalogs are made");
     }
@@ -46,6 +59,15 @@ pub(crate) fn open_catalogs(_: &Options) -> Result<(), String> {
         log::info!("{} files without an owner removed", opened.orphans);
     }
     Ok(())
+}
+
+/// Looks for damage: every page, row and index entry.
+pub(crate) fn check() -> Result<String, String> {
+    match pg_check_port::run(pg_check_port::Around::Work) {
+        Ok(report) if report.is_sound() => Ok(report.to_string()),
+        Ok(report) => Err(report.to_string()),
+        Err(error) => Err(format!("pg_check: {error:?}\n")),
+    }
 }
 
 /// The port clients connect to.
@@ -67,12 +89,22 @@ fn echo_port_of(options: &Options) -> Option<u16> {
         .and_then(|port| u16::try_from(port).ok())
 }
 
+/// For campaigns of injected faults: `faults=inject` lets the shell do damage.
+pub(crate) fn fault_injection(options: &Options) {
+    if options.get("faults") != Some("inject") {
+        return;
+    }
+    if let Err(failure) = swap_port::start("fault_injection", options) {
+        log::warn!("no injection of faults: {failure}");
+    }
+}
+
 /// For tests of the network: `echo=PORT` starts an echo service there.
 pub(crate) fn echo(options: &Options) {
     let Some(port) = echo_port_of(options) else {
         return;
     };
-    if let Err(failure) = swap::start("echo", options) {
+    if let Err(failure) = swap_port::start("echo", options) {
         log::warn!("no echo service: {failure}");
     }
     if let Err(error) = echo_port::start(port) {

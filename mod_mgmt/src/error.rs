@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use cell_archive::ArchiveError;
+use cell_object::ObjectError;
 use core::fmt;
 
 /// Why a cell was not loaded. The system runs on as if nothing had happened.
@@ -13,16 +14,10 @@ pub enum LoadError {
     NotFound(String),
     /// The object's bytes are not those that were signed.
     Digest(String),
-    /// Not an ELF relocatable object for x86-64; says what is wrong.
-    Format(&'static str),
-    /// A section, symbol or relocation lies outside the object.
-    Truncated(&'static str),
-    /// A relocation type the loader does not know.
-    Relocation(u32),
-    /// A relocation's value does not fit its field, by symbol name.
-    Overflow(String),
-    /// An import that nobody exports.
-    MissingSymbol(String),
+    /// The object is damaged, or something that it imports is missing.
+    Object(ObjectError),
+    /// The boot image lacks something.
+    BootImage(&'static str),
     /// The cell was compiled against another version of a port or library.
     Fingerprint {
         /// The cell.
@@ -46,13 +41,8 @@ impl fmt::Display for LoadError {
             LoadError::Digest(name) => {
                 write!(f, "{name}: the object is not the one that was signed")
             }
-            LoadError::Format(what) => write!(f, "not a cell object: {what}"),
-            LoadError::Truncated(what) => write!(f, "the object is truncated: {what}"),
-            LoadError::Relocation(kind) => write!(f, "relocation type {kind} is not supported"),
-            LoadError::Overflow(name) => write!(f, "a relocation against `{name}` does not fit"),
-            LoadError::MissingSymbol(name) => {
-                write!(f, "nobody exports `{:#}`", rustc_demangle::demangle(name))
-            }
+            LoadError::Object(error) => write!(f, "{error}"),
+            LoadError::BootImage(what) => write!(f, "the boot image has no {what}"),
             LoadError::Fingerprint { cell, interface } => write!(
                 f,
                 "{cell} was compiled against another version of {interface}; swap every cell that uses {interface} as one set"
@@ -67,6 +57,12 @@ impl fmt::Display for LoadError {
 impl From<ArchiveError> for LoadError {
     fn from(error: ArchiveError) -> Self {
         LoadError::Archive(error)
+    }
+}
+
+impl From<ObjectError> for LoadError {
+    fn from(error: ObjectError) -> Self {
+        LoadError::Object(error)
     }
 }
 

@@ -4,15 +4,14 @@
 //! costs nothing but time.
 
 use crate::LoadError;
-use crate::layout::Layout;
-use crate::namespace::{BASE, BaseCrate, Function, Loaded, NAMESPACE};
-use crate::object::{Definition, Object};
-use crate::relocate::{Import, link};
+use crate::namespace::{BASE, BaseCrate, Loaded, NAMESPACE};
+use crate::scope::Scope;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use cell_archive::{Archive, Entry, EntryKind, SymbolTable};
+use cell_object::{Import, ObjectError, Packed};
 use memory::{MappedPages, Protection};
 
 /// The key that cells must be signed with, built into the boot image.
@@ -27,7 +26,7 @@ pub fn public_key() -> Option<[u8; 32]> {
 /// When it is damaged or not signed with our key.
 pub fn open(bytes: &[u8]) -> Result<Archive<'_>, LoadError> {
     let archive = Archive::parse(bytes)?;
-    let key = public_key().ok_or(LoadError::Format("the boot image has no public key"))?;
+    let key = public_key().ok_or(LoadError::BootImage("public key"))?;
     archive.verify(&key)?;
     Ok(archive)
 }
@@ -40,7 +39,7 @@ pub fn enter_base(archive: &Archive<'static>) -> Result<(), LoadError> {
     let table = archive.entries().find(|e| e.kind == EntryKind::BaseSymbols);
     let table = table
         .and_then(|e| SymbolTable::parse(e.payload))
-        .ok_or(LoadError::Format("no symbol table"))?;
+        .ok_or(LoadError::BootImage("symbol table"))?;
     let crates = archive
         .entries()
         .filter(|e| matches!(e.kind, EntryKind::BaseCrate | EntryKind::CodelessCrate))
@@ -58,45 +57,51 @@ pub fn enter_base(archive: &Archive<'static>) -> Result<(), LoadError> {
 /// # Errors
 /// The check that failed. Nothing is left behind.
 pub fn load(entry: &Entry<'_>) -> Result<Arc<Loaded>, LoadError> {
+    load_in(entry, &Scope::default())
+}
+
+/// As [`load`], for a cell of a set: what the set has brought so far goes before
+/// what is current.
+///
+/// # Errors
+/// The check that failed. Nothing is left behind.
+pub fn load_in(entry: &Entry<'_>, scope: &Scope) -> Result<Arc<Loaded>, LoadError> {
     if entry.kind != EntryKind::Cell {
         return Err(LoadError::NotFound(entry.name.to_string()));
     }
     if !entry.is_intact() {
         return Err(LoadError::Digest(entry.name.to_string()));
     }
-    check_fingerprints(entry)?;
-    let object = Object::parse(entry.payload)?;
-    let layout = Layout::of(&object)?;
-    let mut memory = MappedPages::allocate(layout.size)?;
+    check_fingerprints(entry, scope)?;
+    let object = Packed::parse(entry.payload)?;
+    let mut memory = MappedPages::allocate(object.size())?;
     let start = memory.start();
     let bytes = memory.bytes_mut().ok_or(LoadError::OutOfMemory)?;
-    let imports = link(&object, &layout, bytes, start as u64, &|name| {
-        NAMESPACE.resolve(name)
-    })?;
+    let imports = object.link(bytes, start as u64, &|name| scope.resolve(name))?;
     let dependencies = dependencies(&imports)?;
-    let memory = protect(memory, &layout);
+    let memory = protect(memory, &object);
     let (number, generation) = NAMESPACE.number(entry.name);
-    let (functions, names) = functions(&object, &layout);
-    let address_of = |section| {
-        let section = object.section(section);
-        section.map_or(0, |s| start + layout.sections[s])
-    };
+    let exports = object.exports();
     let cell = Arc::new(Loaded {
         number,
         name: entry.name.to_string(),
         version: entry.version.to_string(),
         fingerprint: entry.fingerprint,
+        object: object_number(entry),
         generation,
         start,
-        size: layout.size,
-        eh_frame: address_of(".eh_frame"),
-        eh_frame_hdr: address_of(".eh_frame_hdr"),
-        functions,
-        names,
-        exports: exports(&object, &layout, start),
+        size: object.size(),
+        eh_frame: object.eh_frame().map_or(0, |at| start + at),
+        eh_frame_hdr: object.eh_frame_hdr().map_or(0, |at| start + at),
+        names: object.names(),
+        exports: exports
+            .map(|(name, offset)| (name, (start + offset) as u64))
+            .collect(),
         imports,
         dependencies,
-        descriptor: descriptor(&object, &layout, entry.name).map(|offset| start + offset),
+        descriptor: object.descriptor().map(|offset| start + offset),
+        moves: object.moves().map(|offset| start + offset),
+        mutable: object.is_mutable(),
         memory,
     });
     NAMESPACE.enter(&cell);
@@ -104,9 +109,9 @@ pub fn load(entry: &Entry<'_>) -> Result<Arc<Loaded>, LoadError> {
 }
 
 /// The ports and libraries it was compiled against must be the loaded ones.
-fn check_fingerprints(entry: &Entry<'_>) -> Result<(), LoadError> {
+fn check_fingerprints(entry: &Entry<'_>, scope: &Scope) -> Result<(), LoadError> {
     for used in entry.uses() {
-        if NAMESPACE
+        if scope
             .fingerprint(used.name)
             .is_some_and(|loaded| loaded != used.fingerprint)
         {
@@ -130,74 +135,25 @@ fn dependencies(imports: &[Import]) -> Result<Vec<Arc<Loaded>>, LoadError> {
     let find = |number| {
         NAMESPACE
             .by_number(number)
-            .ok_or_else(|| LoadError::MissingSymbol(format!("cell number {number}")))
+            .ok_or_else(|| ObjectError::MissingSymbol(format!("cell number {number}")).into())
     };
     numbers.into_iter().map(find).collect()
 }
 
-fn protect(mut execute: MappedPages, layout: &Layout) -> [MappedPages; 3] {
-    let mut read = execute.split_off(layout.read_at);
-    let write = read.split_off(layout.write_at - layout.read_at);
+fn protect(mut execute: MappedPages, object: &Packed<'_>) -> [MappedPages; 3] {
+    let mut read = execute.split_off(object.read_at());
+    let write = read.split_off(object.write_at() - object.read_at());
     execute.protect(Protection::Execute);
     read.protect(Protection::Read);
     [execute, read, write]
 }
 
-fn exports(object: &Object<'_>, layout: &Layout, start: usize) -> Vec<(u64, u64)> {
-    let exported = object
-        .symbols
-        .iter()
-        .enumerate()
-        .filter(|(_, s)| s.exported);
-    exported
-        .filter_map(|(index, symbol)| {
-            let offset = layout.offset_of(object, index)?;
-            Some((
-                cell_archive::hash_name(symbol.name),
-                (start + offset) as u64,
-            ))
-        })
-        .collect()
-}
-
-fn functions(object: &Object<'_>, layout: &Layout) -> (Vec<Function>, String) {
-    let (mut functions, mut names) = (Vec::new(), String::new());
-    for (index, symbol) in object
-        .symbols
-        .iter()
-        .enumerate()
-        .filter(|(_, s)| s.function)
-    {
-        if !matches!(symbol.definition, Definition::Section(..)) {
-            continue;
-        }
-        let Some(offset) = layout.offset_of(object, index) else {
-            continue;
-        };
-        functions.push(Function {
-            offset: offset as u32,
-            size: symbol.size as u32,
-            name: names.len() as u32,
-            name_len: symbol.name.len() as u32,
-        });
-        names.push_str(symbol.name);
-    }
-    functions.sort_unstable_by_key(|f| f.offset);
-    (functions, names)
-}
-
-/// The offset of `pub static CELL`, by its v0 symbol: `_RNv`, then the path from
-/// the crate's name (with its length) to `4CELL`.
-fn descriptor(object: &Object<'_>, layout: &Layout, name: &str) -> Option<usize> {
-    let root = format!("{}{name}", name.len());
-    let is_descriptor = |s: &str| {
-        s.starts_with("_RNv") && s.ends_with("4CELL") && s.contains(&root) && !s.contains('$')
-    };
-    let symbol = object
-        .symbols
-        .iter()
-        .position(|s| s.exported && is_descriptor(s.name))?;
-    layout.offset_of(object, symbol)
+/// What tells the objects of a name apart: the start of the digest.
+#[must_use]
+pub fn object_number(entry: &Entry<'_>) -> u64 {
+    let mut start = [0; 8];
+    start.copy_from_slice(&entry.digest[..8]);
+    u64::from_be_bytes(start)
 }
 
 impl Loaded {
@@ -210,5 +166,14 @@ impl Loaded {
         // has seen that both sides mean the same.
         self.descriptor
             .map(|address| unsafe { &*(address as *const port::Cell) })
+    }
+
+    /// How the crate moves to a later generation, if it says so.
+    #[must_use]
+    pub fn moves(&self) -> Option<&'static port::Moves> {
+        // SAFETY: as for `cell`: the static `MOVES` of the crate, of the type
+        // `port::Moves`.
+        self.moves
+            .map(|address| unsafe { &*(address as *const port::Moves) })
     }
 }

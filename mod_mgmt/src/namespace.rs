@@ -11,27 +11,13 @@ use alloc::string::{String, ToString};
 use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use cell_archive::SymbolTable;
+use cell_object::{FunctionNames, Import};
 use hashbrown::HashMap;
 use port::CellCode;
 use sync::IrqLock;
 
-use crate::relocate::Import;
-
 /// The number of the boot image among exporters.
 pub const BASE: usize = 0;
-
-/// A function of a cell, for reports.
-#[derive(Clone, Copy, Debug)]
-pub struct Function {
-    /// Offset from the cell's start.
-    pub offset: u32,
-    /// Bytes.
-    pub size: u32,
-    /// Where the name starts in [`Loaded::names`].
-    pub name: u32,
-    /// The name's length.
-    pub name_len: u32,
-}
 
 /// A loaded cell: one generation of one crate.
 #[derive(Debug)]
@@ -44,6 +30,8 @@ pub struct Loaded {
     pub version: String,
     /// Its interface fingerprint.
     pub fingerprint: u64,
+    /// The start of its object's digest: tells versions apart.
+    pub object: u64,
     /// How many cells of this name were loaded before.
     pub generation: u64,
     /// First address.
@@ -54,10 +42,8 @@ pub struct Loaded {
     pub eh_frame: usize,
     /// Address of its sorted index `.eh_frame_hdr`, zero if there is none.
     pub eh_frame_hdr: usize,
-    /// Its functions, by offset.
-    pub functions: Vec<Function>,
-    /// Their mangled names, one after the other.
-    pub names: String,
+    /// Its functions' names, packed.
+    pub names: FunctionNames,
     /// What it exports: hash of the name and address.
     pub exports: Vec<(u64, u64)>,
     /// What it imports.
@@ -66,6 +52,10 @@ pub struct Loaded {
     pub dependencies: Vec<Arc<Loaded>>,
     /// Address of its descriptor, if it has one.
     pub descriptor: Option<usize>,
+    /// Address of what says how it moves to a later generation, if it does.
+    pub moves: Option<usize>,
+    /// It has statics that change, which a later generation would not share.
+    pub mutable: bool,
     /// Its memory; the executable, readable and writable pages.
     #[cfg(mitos)]
     pub memory: [memory::MappedPages; 3],
@@ -86,14 +76,9 @@ impl CellCode for Loaded {
 impl Loaded {
     /// The function that covers `address`: its mangled name and its start.
     #[must_use]
-    pub fn function(&self, address: usize) -> Option<(&str, usize)> {
-        let offset = u32::try_from(address.checked_sub(self.start)?).ok()?;
-        let after = self.functions.partition_point(|f| f.offset <= offset);
-        let function = self.functions.get(after.checked_sub(1)?)?;
-        let name = self
-            .names
-            .get(function.name as usize..(function.name + function.name_len) as usize)?;
-        Some((name, self.start + function.offset as usize))
+    pub fn function(&self, address: usize) -> Option<(String, usize)> {
+        let found = self.names.find(address.checked_sub(self.start)?);
+        found.map(|(name, offset)| (name, self.start + offset))
     }
 }
 
@@ -227,6 +212,26 @@ impl Namespace {
         inner.current.insert(cell.name.clone(), Arc::clone(cell))
     }
 
+    /// Forgets which cell is the current one of this name; what was is given to
+    /// the caller. Its exports stay until it is dropped.
+    pub fn forget(&self, name: &str) -> Option<Arc<Loaded>> {
+        self.inner.lock().current.remove(name)
+    }
+
+    /// Enters a crate without code in the version that a set brought.
+    pub fn enter_crate(&self, krate: BaseCrate) -> Option<BaseCrate> {
+        self.inner
+            .lock()
+            .base_crates
+            .insert(krate.name.clone(), krate)
+    }
+
+    /// Forgets a crate without code.
+    pub fn forget_crate(&self, name: &str) {
+        let krate = self.inner.lock().base_crates.remove(name);
+        drop(krate);
+    }
+
     /// The current cell of this name.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Arc<Loaded>> {
@@ -305,11 +310,13 @@ impl Namespace {
     #[must_use]
     pub fn describe(&self, address: usize) -> Option<Place> {
         if let Some(cell) = self.by_address(address) {
-            let (function, start) = cell.function(address).unwrap_or(("?", cell.start));
+            let (function, start) = cell
+                .function(address)
+                .unwrap_or(("?".to_string(), cell.start));
             return Some(place(
                 &cell.name,
                 cell.generation,
-                function,
+                &function,
                 address - start,
             ));
         }

@@ -2,8 +2,9 @@
 //! All tests share the system's one namespace, so names and addresses are each
 //! test's own.
 
-use mod_mgmt::namespace::{Function, Loaded, NAMESPACE};
-use mod_mgmt::relocate::Import;
+use cell_object::{FunctionNames, Import};
+use mod_mgmt::namespace::{Loaded, NAMESPACE};
+use mod_mgmt::scope::Scope;
 use std::sync::Arc;
 
 fn cell(name: &str, start: usize, exports: &[&str], uses: &[&Arc<Loaded>]) -> Arc<Loaded> {
@@ -21,22 +22,19 @@ fn cell(name: &str, start: usize, exports: &[&str], uses: &[&Arc<Loaded>]) -> Ar
         name: name.to_string(),
         version: "1.0.0".to_string(),
         fingerprint: start as u64,
+        object: 0,
         generation,
         start,
         size: 0x1000,
         eh_frame: 0,
         eh_frame_hdr: 0,
-        functions: vec![Function {
-            offset: 0x10,
-            size: 0x20,
-            name: 0,
-            name_len: 4,
-        }],
-        names: "work".to_string(),
+        names: FunctionNames::pack(&[(0x10, "work")]),
         exports: exported.map(|(n, i)| (hash(n), start as u64 + i)).collect(),
         imports: uses.iter().map(import).collect(),
         dependencies: uses.iter().map(|used| Arc::clone(used)).collect(),
         descriptor: None,
+        moves: None,
+        mutable: false,
     });
     NAMESPACE.enter(&cell);
     cell
@@ -168,4 +166,20 @@ fn dependents_count_older_generations() {
     drop(user);
     assert_eq!(NAMESPACE.dependents("old_lib"), ["old_user"], "named once");
     drop((old, new, fresh));
+}
+
+#[test]
+fn a_set_is_linked_against_itself_before_what_is_current() {
+    let port = current("scope_port", 0x5_0000, &["scope_a", "scope_b"], &[]);
+    let next = cell("scope_port", 0x6_0000, &["scope_a"], &[]);
+    let mut scope = Scope::default();
+    assert_eq!(scope.resolve("scope_a"), Some((0x5_0000, port.number)));
+    scope.add(&next);
+    assert_eq!(scope.resolve("scope_a"), Some((0x6_0000, next.number)));
+    assert_eq!(scope.resolve("scope_b"), Some((0x5_0001, port.number)));
+    assert_eq!(scope.fingerprint("scope_port"), Some(0x6_0000));
+    assert_eq!(NAMESPACE.fingerprint("scope_port"), Some(0x5_0000));
+    scope.add_crate("scope_types", 7);
+    assert_eq!(scope.fingerprint("scope_types"), Some(7));
+    assert_eq!(scope.fingerprint("scope_nothing"), None);
 }

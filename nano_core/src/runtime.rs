@@ -8,7 +8,9 @@ use memory::heap::{HEAP, Heap, Window};
 
 // Copies go through 16-byte registers. Blocks up to 32 bytes are two loads that
 // overlap; larger ones load their last 32 bytes first, so that the forward loop
-// is right for overlapping blocks as well.
+// is right for overlapping blocks as well. Loops take 64 bytes a round. String
+// instructions are not used: under emulation each byte of theirs is an instruction.
+// Comparisons of less than 8 bytes take two loads that overlap as well.
 global_asm!(
     r#"
     .section .text.memory_functions, "ax"
@@ -131,11 +133,23 @@ memset:
     movq xmm0, rcx
     punpcklqdq xmm0, xmm0
     lea rcx, [rdi + rdx - 16]
+    cmp rdx, 80
+    jbe 2f
+    lea r8, [rcx - 48]
+3:  movups [rdi], xmm0
+    movups [rdi + 16], xmm0
+    movups [rdi + 32], xmm0
+    movups [rdi + 48], xmm0
+    add rdi, 64
+    cmp rdi, r8
+    jb 3b
+    cmp rdi, rcx
+    jae 5f
 2:  movups [rdi], xmm0
     add rdi, 16
     cmp rdi, rcx
     jb 2b
-    movups [rcx], xmm0
+5:  movups [rcx], xmm0
     ret
 4:  test dl, 8
     jz 5f
@@ -184,18 +198,45 @@ memcmp:
     sbb eax, eax
     or eax, 1
     ret
-3:  xor eax, eax
-    test rdx, rdx
-    jz 1f
-4:  movzx eax, byte ptr [rdi]
+3:  cmp rdx, 4
+    jb 4f
+    mov eax, [rdi]
+    mov ecx, [rsi]
+    cmp eax, ecx
+    jne 6f
+    mov eax, [rdi + rdx - 4]
+    mov ecx, [rsi + rdx - 4]
+    cmp eax, ecx
+    jne 6f
+    xor eax, eax
+    ret
+6:  bswap eax
+    bswap ecx
+    cmp eax, ecx
+    sbb eax, eax
+    or eax, 1
+    ret
+4:  cmp rdx, 1
+    jbe 7f
+    movzx eax, word ptr [rdi]
+    movzx ecx, word ptr [rsi]
+    cmp eax, ecx
+    jne 8f
+    movzx eax, byte ptr [rdi + rdx - 1]
+    movzx ecx, byte ptr [rsi + rdx - 1]
+    sub eax, ecx
+    ret
+8:  rol ax, 8
+    rol cx, 8
+    sub eax, ecx
+    ret
+7:  jb 9f
+    movzx eax, byte ptr [rdi]
     movzx ecx, byte ptr [rsi]
     sub eax, ecx
-    jne 1f
-    inc rdi
-    inc rsi
-    dec rdx
-    jnz 4b
-1:  ret
+    ret
+9:  xor eax, eax
+    ret
     .cfi_endproc
 
     .balign 16

@@ -1,6 +1,8 @@
 //! The early console: COM1, polled, output only. The `console` cell takes the
 //! log over once it runs; panics and fatal faults still end up here.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt::{self, Write};
 use core::sync::atomic::{AtomicBool, Ordering};
 use spin::Mutex;
@@ -37,6 +39,49 @@ fn send(byte: u8) {
     }
 }
 
+/// Bytes of the log that are kept for `recent`.
+const KEPT: usize = 16 << 10;
+
+/// The latest bytes of the log, in a circle.
+struct Kept {
+    bytes: [u8; KEPT],
+    /// How many there ever were.
+    count: usize,
+}
+
+impl Write for Kept {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for byte in text.bytes() {
+            self.bytes[self.count % KEPT] = byte;
+            self.count += 1;
+        }
+        Ok(())
+    }
+}
+
+static RECENT: Mutex<Kept> = Mutex::new(Kept {
+    bytes: [0; KEPT],
+    count: 0,
+});
+
+/// The latest lines of the log, the last 16 KiB of it.
+#[must_use]
+pub fn recent() -> String {
+    let _irq = cpu::IrqGuard::new();
+    // Made before the lock is taken: memory may be short, and that is logged.
+    let mut bytes = Vec::with_capacity(KEPT);
+    let kept = RECENT.lock();
+    let first = kept.count.saturating_sub(KEPT);
+    bytes.extend((first..kept.count).map(|at| kept.bytes[at % KEPT]));
+    drop(kept);
+    let text = String::from_utf8_lossy(&bytes);
+    match (first, text.split_once('\n')) {
+        // The first line is cut.
+        (1.., Some((_, whole))) => whole.into(),
+        _ => text.into_owned(),
+    }
+}
+
 static LOCK: Mutex<()> = Mutex::new(());
 static DYING: AtomicBool = AtomicBool::new(false);
 
@@ -67,11 +112,13 @@ impl log::Log for EarlyLog {
 
     fn log(&self, record: &log::Record<'_>) {
         let cell = record.target().split("::").next().unwrap_or("?");
-        print(format_args!(
-            "[{cell}] {}{}\n",
-            level(record.level()),
-            record.args()
-        ));
+        let level = level(record.level());
+        print(format_args!("[{cell}] {level}{}\n", record.args()));
+        let _irq = cpu::IrqGuard::new();
+        // Nobody waits here: a fault while the lock is held must not end the log.
+        if let Some(mut kept) = RECENT.try_lock() {
+            let _ = write!(kept, "[{cell}] {level}{}\n", record.args());
+        }
     }
 
     fn flush(&self) {}

@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use cell_archive::Archive;
 use mitos::client::{self, ClientError};
 use mitos::instance::Instance;
 use mitos::machine::Config;
+use mitos::running::Running;
 use mitos::vm::{End, Vm, free_port, make_disk};
 use mitos::{pipeline, push};
 
@@ -178,13 +178,24 @@ impl Guest {
     /// The signed archive that [`Guest::push`] would send.
     pub fn pack(&self, cells: &[&str]) -> Vec<u8> {
         let parts = pipeline::prepare(crate::image()).expect("the image was built before");
-        let booted =
-            std::fs::read(self.instance().archive()).expect("the guest was booted from it");
-        let booted = Archive::parse(&booted).expect("the guest was booted from it");
+        let running = Running::ask(self.instance()).expect("the guest answers");
         let names: Vec<String> = cells.iter().map(|cell| cell.to_string()).collect();
-        push::plan(&parts, &booted, &names)
+        push::plan(&parts, &running, &names)
             .expect("the test names cells")
             .archive
+    }
+
+    /// Pushes cells in the version that they have with these features
+    /// (`MEMBER/FEATURE`), as one set.
+    pub fn push_variant(&self, cells: &[&str], features: &[&str]) -> String {
+        let paths = crate::image();
+        let keys = mitos::keys::Keys::load(paths).expect("the image was built before");
+        let parts = pipeline::prepare_with(paths, keys, features).expect("the variant builds");
+        let names = cells.iter().copied().collect();
+        match self.push_archive(&push::pack(&parts, &names).archive) {
+            Ok(answer) => answer,
+            Err(error) => panic!("push of {cells:?} with {features:?}: {error}"),
+        }
     }
 
     /// Sends bytes as a push, whatever they are.

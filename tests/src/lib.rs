@@ -11,7 +11,7 @@ pub mod power;
 mod slot;
 
 pub use guest::{Guest, LIMIT};
-pub use slot::MAX_GUESTS;
+pub use slot::{MAX_GUESTS, Slot};
 
 use std::sync::OnceLock;
 

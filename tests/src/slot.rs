@@ -11,13 +11,16 @@ pub const MAX_GUESTS: usize = 2;
 const TURN: Duration = Duration::from_secs(1800);
 
 /// The right to run one guest.
-pub(crate) struct Slot {
+pub struct Slot {
     _lock: File,
 }
 
 impl Slot {
     /// Waits for a free slot.
-    pub(crate) fn take(paths: &Paths) -> std::io::Result<Self> {
+    ///
+    /// # Errors
+    /// When the slots' folder cannot be written.
+    pub fn take(paths: &Paths) -> std::io::Result<Self> {
         std::fs::create_dir_all(paths.run())?;
         let deadline = Instant::now() + TURN;
         loop {

@@ -2,6 +2,8 @@
 
 #[path = "tidy/layers.rs"]
 mod layers;
+#[path = "tidy/pages.rs"]
+mod pages;
 #[path = "tidy/sources.rs"]
 mod sources;
 #[path = "tidy/text.rs"]

@@ -62,6 +62,10 @@ fn memory(answer: &str) -> Result<Vec<Row>> {
     let row = |name: &str, what: &str| anyhow::Ok(Row::one(name, kib(what)? / KIB, "MiB"));
     Ok(vec![
         row("memory at rest, in use", "in use")?.note("buffer pool of the usual size included"),
+        row(
+            "memory at rest, beside the buffer pool",
+            "in use but for pools",
+        )?,
         row("memory at rest, heap objects", "heap objects")?,
         row("memory at rest, cells and stacks", "cells and stacks")?,
     ])
@@ -83,10 +87,11 @@ mod tests {
 
     #[test]
     fn mem_is_read() {
-        let answer = "usable      1048000 KiB\nin use      2048 KiB\n  heap objects   512 KiB\n  cells and stacks  1024 KiB\ncells loaded  80\n";
+        let answer = "usable      1048000 KiB\nin use      2048 KiB\nin use but for pools 1024 KiB\n  heap objects   512 KiB\n  cells and stacks  1024 KiB\ncells loaded  80\n";
         let rows = memory(answer).unwrap();
         assert_eq!(rows[0].value, Some(2.0));
-        assert_eq!(rows[1].value, Some(0.5));
+        assert_eq!(rows[1].value, Some(1.0));
+        assert_eq!(rows[2].value, Some(0.5));
         assert!(memory("nothing").is_err());
     }
 }

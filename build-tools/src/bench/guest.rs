@@ -22,15 +22,15 @@ const ECHO: u16 = 7;
 
 /// Where SQL is measured: a system of the benchmark's, or a server that runs
 /// already.
-pub(super) struct Server {
+pub(crate) struct Server {
     guest: Option<Guest>,
     /// Its port on 127.0.0.1.
-    pub(super) port: u16,
+    pub(crate) port: u16,
 }
 
 impl Server {
     /// The server that was named, or a fresh system.
-    pub(super) fn open(paths: &Paths, named: Option<u16>) -> Result<Self> {
+    pub(crate) fn open(paths: &Paths, named: Option<u16>) -> Result<Self> {
         if let Some(port) = named {
             return Ok(Self { guest: None, port });
         }
@@ -44,15 +44,15 @@ impl Server {
     }
 
     /// Whether it has ended: a system that did is replaced by a fresh one.
-    pub(super) fn is_gone(&self) -> bool {
+    pub(crate) fn is_gone(&self) -> bool {
         self.guest
             .as_ref()
-            .is_some_and(|guest| guest.vm.end().is_some())
+            .is_some_and(|guest| guest.end().is_some())
     }
 }
 
 /// A running system.
-pub(super) struct Guest {
+pub(crate) struct Guest {
     vm: Vm,
     disk: Disk,
     echo: u16,
@@ -60,16 +60,26 @@ pub(super) struct Guest {
 }
 
 /// A disk image, removed when dropped.
-pub(super) struct Disk(PathBuf);
+pub(crate) struct Disk(PathBuf);
 
 impl Disk {
     /// The name of an image that does not exist yet: an empty disk.
-    pub(super) fn empty(paths: &Paths) -> Result<Self> {
+    pub(crate) fn empty(paths: &Paths) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let folder = folder(paths)?;
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("disk-{}-{number}.img", std::process::id());
         Ok(Self(folder.join(name)))
+    }
+
+    /// Another image with the same content.
+    pub(crate) fn copy(&self, paths: &Paths) -> Result<Self> {
+        let copy = Self::empty(paths)?;
+        let mut cp = std::process::Command::new("cp");
+        cp.args(["--sparse=always", "--reflink=auto"])
+            .args([&self.0, &copy.0]);
+        crate::run::output(&mut cp)?;
+        Ok(copy)
     }
 }
 
@@ -81,7 +91,7 @@ impl Drop for Disk {
 }
 
 /// Where the benchmark keeps what it makes.
-pub(super) fn folder(paths: &Paths) -> Result<PathBuf> {
+pub(crate) fn folder(paths: &Paths) -> Result<PathBuf> {
     let folder = paths.target().join("bench");
     std::fs::create_dir_all(&folder)?;
     Ok(folder)
@@ -90,7 +100,7 @@ pub(super) fn folder(paths: &Paths) -> Result<PathBuf> {
 impl Guest {
     /// Starts a system on `disk` with two ports: PostgreSQL's and, with the boot
     /// option `echo=7`, the echo service's. Waits for nothing.
-    pub(super) fn start(paths: &Paths, disk: Disk, adjust: impl Fn(&mut Config)) -> Result<Self> {
+    pub(crate) fn start(paths: &Paths, disk: Disk, adjust: impl Fn(&mut Config)) -> Result<Self> {
         let mut problem = anyhow!("no port is free");
         // A port found free may be taken before QEMU binds it.
         for _ in 0..5 {
@@ -129,50 +139,74 @@ impl Guest {
     }
 
     /// The same, and waits until it is ready.
-    pub(super) fn boot(paths: &Paths, disk: Disk, adjust: impl Fn(&mut Config)) -> Result<Self> {
+    pub(crate) fn boot(paths: &Paths, disk: Disk, adjust: impl Fn(&mut Config)) -> Result<Self> {
         let mut guest = Self::start(paths, disk, adjust)?;
         guest.ready()?;
         Ok(guest)
     }
 
     /// Waits until it is ready; gives the time since power-on and the line.
-    pub(super) fn ready(&mut self) -> Result<(Duration, String)> {
+    pub(crate) fn ready(&mut self) -> Result<(Duration, String)> {
         let ready = |line: &str| line.starts_with(crate::vm::READY);
         let line = self.vm.wait_for(BOOT_LIMIT, ready)?;
         Ok((self.started.elapsed(), line))
     }
 
     /// Waits for its end and gives everything it wrote.
-    pub(super) fn console_at_end(&mut self, limit: Duration) -> Result<String> {
+    pub(crate) fn console_at_end(&mut self, limit: Duration) -> Result<String> {
         self.vm.wait(Some(limit))?;
         Ok(self.vm.console())
     }
 
     /// PostgreSQL's port on 127.0.0.1.
-    pub(super) fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.vm.instance().port()
     }
 
     /// The echo service's port on 127.0.0.1.
-    pub(super) fn echo(&self) -> u16 {
+    pub(crate) fn echo(&self) -> u16 {
         self.echo
     }
 
     /// Runs a shell command.
-    pub(super) fn shell(&self, command: &str) -> Result<String> {
+    pub(crate) fn shell(&self, command: &str) -> Result<String> {
         client::shell(self.vm.instance(), command, SHELL_LIMIT)
             .with_context(|| format!("shell command `{command}`"))
     }
 
     /// The cells with a port, by name.
-    pub(super) fn cells(&self) -> Result<Vec<String>> {
+    pub(crate) fn cells(&self) -> Result<Vec<String>> {
         let names = self.shell("cells")?;
         let first = |line: &str| line.split_whitespace().next().map(str::to_string);
         Ok(names.lines().filter_map(first).collect())
     }
 
+    /// How it ended, if it has.
+    pub(crate) fn end(&self) -> Option<End> {
+        self.vm.end()
+    }
+
+    /// Runs a shell command that may fail, with a limit.
+    ///
+    /// # Errors
+    /// What the system or the control line says.
+    pub(crate) fn try_shell(&self, command: &str, limit: Duration) -> Result<String, ClientError> {
+        client::shell(self.vm.instance(), command, limit)
+    }
+
+    /// The last lines of its console.
+    pub(crate) fn console_tail(&self, count: usize) -> String {
+        self.vm.console_tail(count)
+    }
+
+    /// Kills QEMU (SIGKILL), as a power cut would, and keeps the disk.
+    pub(crate) fn kill(mut self) -> Disk {
+        self.vm.kill();
+        self.disk
+    }
+
     /// Shuts it down and keeps the disk.
-    pub(super) fn stop(self) -> Result<Disk> {
+    pub(crate) fn stop(self) -> Result<Disk> {
         // Not `client::stop`: it waits for a lock that this process holds.
         match client::shell(self.vm.instance(), "stop", SHELL_LIMIT) {
             // The system may be gone before its answer is through.

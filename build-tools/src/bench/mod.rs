@@ -21,16 +21,16 @@
 mod boot;
 mod command;
 mod echo;
-mod guest;
+pub(crate) mod guest;
 mod inside;
 mod insns;
 mod logic;
-mod pgbench;
+pub(crate) mod pgbench;
 mod profile;
-mod report;
+pub(crate) mod report;
 mod slt;
-mod sql;
-mod swaps;
+pub(crate) mod sql;
+pub(crate) mod swaps;
 
 pub use command::run;
 

@@ -30,7 +30,7 @@ const LOADS: &[(&str, &[&str], u32)] = &[
     ("connections (-C -S)", &["-C", "-S"], 8),
 ];
 
-pub(super) fn measure(paths: &Paths, wishes: &Wishes) -> Result<Vec<Row>> {
+pub(crate) fn measure(paths: &Paths, wishes: &Wishes) -> Result<Vec<Row>> {
     let server = Server::open(paths, wishes.server)?;
     let port = server.port;
     let none = |why: &str| {
@@ -92,7 +92,8 @@ fn program() -> PathBuf {
         .unwrap_or("pgbench".into())
 }
 
-fn command(port: u16) -> Command {
+/// `pgbench` on this port, without what it is to do.
+pub(crate) fn command(port: u16) -> Command {
     let mut command = Command::new(program());
     command
         .args(["-h", "127.0.0.1", "-U", "postgres", "-p", &port.to_string()])
@@ -103,7 +104,7 @@ fn command(port: u16) -> Command {
 }
 
 /// Runs to the end or to the limit; gives what it printed.
-pub(super) fn finish(command: &mut Command, limit: Duration) -> Result<String> {
+pub(crate) fn finish(command: &mut Command, limit: Duration) -> Result<String> {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -136,7 +137,7 @@ pub(super) fn finish(command: &mut Command, limit: Duration) -> Result<String> {
 }
 
 /// Makes and fills the tables; gives the time it took.
-pub(super) fn fill(port: u16, scale: u32) -> Result<Duration> {
+pub(crate) fn fill(port: u16, scale: u32) -> Result<Duration> {
     let started = Instant::now();
     let scale = scale.to_string();
     finish(
@@ -147,7 +148,7 @@ pub(super) fn fill(port: u16, scale: u32) -> Result<Duration> {
 }
 
 /// A number of transactions by one client.
-pub(super) fn transactions(port: u16, arguments: &[&str], count: u32) -> Result<()> {
+pub(crate) fn transactions(port: u16, arguments: &[&str], count: u32) -> Result<()> {
     let count = count.to_string();
     let mut command = command(port);
     command
@@ -181,7 +182,7 @@ fn rate(said: &str) -> Option<f64> {
 }
 
 /// A load that goes on until it is dropped.
-pub(super) struct Background(Child);
+pub(crate) struct Background(Child);
 
 impl Drop for Background {
     fn drop(&mut self) {
@@ -192,7 +193,7 @@ impl Drop for Background {
 }
 
 /// Starts `pgbench -S` with that many clients.
-pub(super) fn background(port: u16, clients: u32) -> Result<Background> {
+pub(crate) fn background(port: u16, clients: u32) -> Result<Background> {
     let child = command(port)
         .args(["-n", "-S", "-c", &clients.to_string(), "-j", "1"])
         .args(["-T", "3600", "postgres"])

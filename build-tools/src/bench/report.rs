@@ -106,31 +106,71 @@ struct Section {
     rows: Vec<Row>,
 }
 
-/// Everything that was measured.
+/// When, of what and where something was measured.
 #[derive(Debug, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct Origin {
     date: String,
     commit: String,
     machine: Machine,
-    sections: Vec<Section>,
 }
 
-impl Report {
-    /// Nothing measured yet.
-    pub(crate) fn begin(paths: &Paths) -> Self {
+impl Origin {
+    /// Now, this commit, this machine.
+    pub(crate) fn here(paths: &Paths) -> Self {
         let git = |arguments: &[&str]| {
             let mut git = Command::new("git");
             said(git.arg("-C").arg(paths.root()).args(arguments))
         };
         let mut commit = git(&["rev-parse", "--short=12", "HEAD"]);
-        // The file this writes does not count as a change.
-        if !git(&["status", "--porcelain", "--", ".", ":!bench/results.json"]).is_empty() {
+        // The files that come of measuring do not count as a change.
+        if !git(&[
+            "status",
+            "--porcelain",
+            "--",
+            ".",
+            ":!bench/*.json",
+            ":!bench/*.csv",
+        ])
+        .is_empty()
+        {
             commit += " with changes";
         }
         Self {
             date: said(Command::new("date").args(["-u", "+%Y-%m-%dT%H:%M:%SZ"])),
             commit,
             machine: Machine::this(paths),
+        }
+    }
+
+    /// The head of a table.
+    pub(crate) fn head(&self) -> String {
+        let machine = &self.machine;
+        format!(
+            "{}, commit {}\n{}, {} CPUs, load {}; {}, {}\n",
+            self.date,
+            self.commit,
+            machine.cpu,
+            machine.cpus,
+            machine.load_average,
+            machine.qemu,
+            machine.accel
+        )
+    }
+}
+
+/// Everything that was measured.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    #[serde(flatten)]
+    origin: Origin,
+    sections: Vec<Section>,
+}
+
+impl Report {
+    /// Nothing measured yet.
+    pub(crate) fn begin(paths: &Paths) -> Self {
+        Self {
+            origin: Origin::here(paths),
             sections: Vec::new(),
         }
     }
@@ -147,17 +187,7 @@ impl Report {
 
     /// The table for people.
     pub(crate) fn table(&self) -> String {
-        let machine = &self.machine;
-        let mut text = format!(
-            "\n{}, commit {}\n{}, {} CPUs, load {}; {}, {}\n",
-            self.date,
-            self.commit,
-            machine.cpu,
-            machine.cpus,
-            machine.load_average,
-            machine.qemu,
-            machine.accel
-        );
+        let mut text = format!("\n{}", self.origin.head());
         for section in &self.sections {
             let _ = writeln!(text, "\n{} ({} s)", section.group, section.seconds);
             for row in &section.rows {
@@ -168,7 +198,8 @@ impl Report {
     }
 }
 
-fn line(row: &Row) -> String {
+/// A row as a line for people.
+pub(crate) fn line(row: &Row) -> String {
     let value = row.value.map_or("-".to_string(), figure);
     let range = row.range.map_or(String::new(), |(least, most)| {
         format!("{} .. {}", figure(least), figure(most))

@@ -13,7 +13,7 @@ const MAX_MESSAGE: usize = 64 << 20;
 
 /// Why there is no answer.
 #[derive(Debug)]
-pub(super) enum SqlError {
+pub(crate) enum SqlError {
     /// The server says no; the session goes on.
     Refused {
         /// The SQLSTATE.
@@ -52,10 +52,10 @@ impl From<ErrorKind> for SqlError {
 }
 
 /// A row as text; `None` is NULL.
-pub(super) type TextRow = Vec<Option<String>>;
+pub(crate) type TextRow = Vec<Option<String>>;
 
 /// A session.
-pub(super) struct Session {
+pub(crate) struct Session {
     stream: TcpStream,
     buffer: Vec<u8>,
     deadline: Instant,
@@ -63,7 +63,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Connects as `postgres` to the database `postgres` of 127.0.0.1.
-    pub(super) fn connect(port: u16, limit: Duration) -> Result<Self, SqlError> {
+    pub(crate) fn connect(port: u16, limit: Duration) -> Result<Self, SqlError> {
         let stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_nodelay(true)?;
         let mut session = Self {
@@ -79,15 +79,42 @@ impl Session {
     }
 
     /// What may still be taken from now on.
-    pub(super) fn allow(&mut self, limit: Duration) {
+    pub(crate) fn allow(&mut self, limit: Duration) {
         self.deadline = Instant::now() + limit;
     }
 
     /// Runs statements and gives all their rows.
-    pub(super) fn query(&mut self, text: &str) -> Result<Vec<TextRow>, SqlError> {
+    pub(crate) fn query(&mut self, text: &str) -> Result<Vec<TextRow>, SqlError> {
         let mut body = text.as_bytes().to_vec();
         body.push(0);
         self.send(Some(b'Q'), &body)?;
+        self.answer()
+    }
+
+    /// Runs one statement by the extended protocol, with values as text; gives
+    /// its rows.
+    pub(crate) fn execute(
+        &mut self,
+        text: &str,
+        values: &[&str],
+    ) -> Result<Vec<TextRow>, SqlError> {
+        let mut parse = vec![0];
+        parse.extend(text.as_bytes());
+        parse.extend([0, 0, 0]);
+        self.send(Some(b'P'), &parse)?;
+        // No names, all values and results as text.
+        let mut bind = vec![0, 0, 0, 0];
+        let count = i16::try_from(values.len()).map_err(|_| ErrorKind::InvalidInput)?;
+        bind.extend(count.to_be_bytes());
+        for value in values {
+            let length = i32::try_from(value.len()).map_err(|_| ErrorKind::InvalidInput)?;
+            bind.extend(length.to_be_bytes());
+            bind.extend(value.as_bytes());
+        }
+        bind.extend([0, 0]);
+        self.send(Some(b'B'), &bind)?;
+        self.send(Some(b'E'), &[0; 5])?;
+        self.send(Some(b'S'), &[])?;
         self.answer()
     }
 
@@ -197,7 +224,7 @@ fn refusal(body: &[u8]) -> SqlError {
 }
 
 /// Why no SQL is served on `port`, if none is.
-pub(super) fn missing(port: u16) -> Option<String> {
+pub(crate) fn missing(port: u16) -> Option<String> {
     let limit = Duration::from_secs(10);
     let asked = Session::connect(port, limit).and_then(|mut s| s.query("select 1"));
     let why = asked.err()?;

@@ -38,8 +38,8 @@ pub(super) fn measure(paths: &Paths, wishes: &Wishes) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// The cells to be swapped.
-fn cells(guest: &Guest) -> Result<Vec<String>> {
+/// The cells that can be swapped.
+pub(crate) fn cells(guest: &Guest) -> Result<Vec<String>> {
     let mut cells = guest.cells()?;
     cells.retain(|cell| !REFUSING.contains(&cell.as_str()));
     Ok(cells)
@@ -155,7 +155,7 @@ fn wait_for_traffic(load: &Load) {
 }
 
 /// `swapped NAME: pause N us, load N us`.
-fn pause(answer: &str) -> Option<f64> {
+pub(crate) fn pause(answer: &str) -> Option<f64> {
     let (_, rest) = answer.split_once("pause ")?;
     rest.split_whitespace().next()?.parse().ok()
 }

@@ -46,6 +46,7 @@ pub(super) fn parse(paths: &Paths, parser: &mut Parser) -> Result<Options> {
             Arg::Long("headless") => config.console = Console::Socket,
             Arg::Long("append") => config.append.push(value(parser, "append")?),
             Arg::Long("qemu-arg") => config.qemu_args.push(value(parser, "qemu-arg")?),
+            Arg::Long("overwrite-disk") => config.append.push("disk=overwrite".into()),
             Arg::Long("snapshot") => config.snapshot = true,
             Arg::Long("gdb") => config.gdb = true,
             Arg::Long("count-instructions") => {
@@ -84,13 +85,15 @@ pub(super) fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
     }
     let is_auto = config.accel == Accel::Auto;
     config.accel = config.accel.settle(paths);
-    let vm = if is_auto && config.accel == Accel::Kvm {
+    let (vm, is_ready) = if is_auto && config.accel == Accel::Kvm {
         start_on_kvm(paths, &mut config, deadline)?
     } else {
         start(paths, &config, deadline)?
     };
-    println!("mitos: ready on 127.0.0.1:{}", config.pg_port);
-    std::io::stdout().flush()?;
+    if is_ready {
+        println!("mitos: ready on 127.0.0.1:{}", config.pg_port);
+        std::io::stdout().flush()?;
+    }
     Ok(match vm.wait(None)? {
         End::Success => ExitCode::SUCCESS,
         end => {
@@ -100,26 +103,34 @@ pub(super) fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
     })
 }
 
-fn start(paths: &Paths, config: &Config, deadline: Duration) -> Result<Vm> {
+/// Starts the system, and says whether it accepts queries. One that does not is
+/// kept only for somebody at the terminal, whose shell answers.
+fn start(paths: &Paths, config: &Config, deadline: Duration) -> Result<(Vm, bool)> {
     let mut vm = Vm::start(paths, config)?;
-    vm.wait_until_ready(deadline)?;
-    Ok(vm)
+    match vm.wait_until_ready(deadline) {
+        Ok(()) => Ok((vm, true)),
+        Err(error) if config.console == Console::Terminal && vm.end().is_none() => {
+            eprintln!("mitos: {error}");
+            Ok((vm, false))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The probe passed; yet a system that falls silent before it is ready is
 /// started once more without KVM, since QEMU stops and stays when KVM meets an
 /// instruction it cannot emulate.
-fn start_on_kvm(paths: &Paths, config: &mut Config, deadline: Duration) -> Result<Vm> {
+fn start_on_kvm(paths: &Paths, config: &mut Config, deadline: Duration) -> Result<(Vm, bool)> {
     let mut vm = Vm::start(paths, config)?;
     while let Ok(line) = vm.wait_for(SILENCE.min(deadline), |_| true) {
         if line.starts_with(READY) {
-            return Ok(vm);
+            return Ok((vm, true));
         }
     }
     drop(vm);
     eprintln!("mitos: KVM does not carry the system, using TCG");
     config.accel = Accel::Tcg;
-    let vm = start(paths, config, deadline)?;
+    let started = start(paths, config, deadline)?;
     qemu::distrust_kvm(paths);
-    Ok(vm)
+    Ok(started)
 }

@@ -1,5 +1,6 @@
 //! `check`: what can be said about the sources without booting: formatting,
-//! lints, house rules, and that every cell compiles for the system.
+//! lints, house rules, and that every cell compiles for the system. With a file
+//! it is about that disk (see [`super::offline`]).
 
 use std::process::ExitCode;
 
@@ -24,8 +25,9 @@ const STEPS: [&[&str]; 3] = [
 ];
 
 pub(super) fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
-    if let Some(argument) = parser.next()? {
-        return Err(argument.unexpected().into());
+    let words: Vec<_> = parser.raw_args()?.collect();
+    if !words.is_empty() {
+        return super::offline::start(paths, "check", words);
     }
     for step in STEPS {
         if !cargo(paths).args(step).status()?.success() {

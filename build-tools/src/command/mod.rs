@@ -3,10 +3,12 @@
 mod boot;
 mod build;
 mod check;
+mod offline;
 mod push;
 mod shell;
 mod stop;
 mod test_guest;
+mod upgrade;
 
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -31,6 +33,7 @@ usage: cargo run -- [COMMAND]
       --deadline SECONDS     give up when not ready in time (180)
       --append KEY=VALUE     boot option, may be repeated
       --qemu-arg ARG         passed to QEMU, may be repeated
+      --overwrite-disk       make a new database on a disk that holds something else
       --snapshot             forget what is written to the disk
       --gdb                  wait for a debugger on port 1234
       --trace-int            log interrupts to target/run/PORT/interrupts.log
@@ -40,12 +43,26 @@ usage: cargo run -- [COMMAND]
   shell [--pg-port N] [--deadline SECONDS] 'COMMAND'
                              run a shell command in the running system
   push [--pg-port N] [--deadline SECONDS] CELL...
-                             build cells and swap them in, as one set
+                             build cells and swap them in, as one set with all
+                             that must come with them
+  upgrade [--pg-port N] [--plan] REVISION
+                             build another revision of this repository and swap
+                             what differs into the running system, set by set
   stop [--pg-port N] [--deadline SECONDS]
                              shut the running system down
   test-guest NAME [boot's OPTIONS]
                              boot with test=NAME; success is the guest's
   check                      formatting, lints and house rules
+  check FILE [--json]        search a disk file for damage; it is only read
+  power [OPTIONS]            cut the power of a system under load, image by image
+      --images N  --seed N   (1000, 1)
+      --seconds N            of load (60)
+      --tellers N  --builders N  --pgbench N  clients (4, 3, 2)
+      --boots N              images that are booted too (5)
+      --keep DIR             keep the recording   --recorded DIR  use one
+      --only N               this image alone     --out FILE  the JSON
+      --fresh                from the first boot on, formatting included
+      --lying                a disk that ignores force: losses must show
   bench [OPTIONS]            measure; prints a table, writes bench/results.json
       --only ROWS            boot, inside, swap, echo, pgbench, logic, insns
       --repeat N             (5)         --no-build
@@ -55,6 +72,19 @@ usage: cargo run -- [COMMAND]
       --sqllogictest DIR     scripts (or MITOS_SQLLOGICTEST)
       --file-limit SECONDS   for each of them (60)
       --out FILE             the JSON, also of some rows only
+  trial KIND [OPTIONS]       do something to a system under pgbench's load and
+                             check what was promised; writes bench/trial-KIND.json
+      KIND                   swaps, kills, crashes, faults
+      --seconds N  --clients N  --scale N of the load (60, 8, 10; faults: 2)
+      --mixed                clients on all three modes of the protocol
+      --seed N               decides moments, order and choice (1)
+      --times N              kills (5), swaps (10) or crashes (1) of each cell,
+                             faults in all (200)
+      --cells LIST|all       which cells, separated by commas
+      --faults LIST          kinds: panic,null,wild,divide,opcode,stack,loop,
+                             execute,relock,wait,memory; and for faults also
+                             text,skip,data,word,state
+      --memory SIZE (2G)     --out FILE    --no-build
 ";
 
 /// Runs the command that the process was started with.
@@ -78,10 +108,13 @@ pub fn main() -> Result<ExitCode> {
         "build" => build::run(&paths, &mut parser),
         "shell" => shell::run(&paths, &mut parser),
         "push" => push::run(&paths, &mut parser),
+        "upgrade" => upgrade::run(&paths, &mut parser),
         "stop" => stop::run(&paths, &mut parser),
         "test-guest" => test_guest::run(&paths, &mut parser),
         "check" => check::run(&paths, &mut parser),
+        "power" => offline::run(&paths, "power", &mut parser),
         "bench" => crate::bench::run(&paths, &mut parser),
+        "trial" => crate::trial::run(&paths, &mut parser),
         "help" | "-h" | "--help" => {
             print!("{USAGE}");
             Ok(ExitCode::SUCCESS)

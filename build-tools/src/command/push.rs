@@ -1,17 +1,17 @@
 //! `push`: builds cells from the working tree and swaps them into the running
-//! system as one set. The system answers with the pause.
+//! system as one set, with all that must come with them. The system answers with the pause.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use cell_archive::Archive;
+use anyhow::{Result, bail};
 use lexopt::Parser;
 
 use super::parse_remote;
 use crate::client::{self, ClientError};
 use crate::instance::Instance;
 use crate::paths::Paths;
+use crate::running::Running;
 use crate::{pipeline, push};
 
 pub(super) fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
@@ -23,10 +23,9 @@ pub(super) fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
     if !instance.is_running() {
         bail!("no system is running on port {}", remote.port);
     }
-    let booted = std::fs::read(instance.archive()).context("the running system's archive")?;
-    let booted = Archive::parse(&booted).context("the running system's archive")?;
     let parts = pipeline::prepare(paths)?;
-    let push = push::plan(&parts, &booted, &remote.words)?;
+    let running = Running::ask(&instance)?;
+    let push = push::plan(&parts, &running, &remote.words)?;
     eprintln!(
         "{:>10} {} ({} KiB)",
         "Pushing",
@@ -40,9 +39,6 @@ pub(super) fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Err(ClientError::Refused(reason)) => {
-            for line in &push.advice {
-                eprintln!("mitos: {line}");
-            }
             bail!("the system refuses: {}", reason.trim_end());
         }
         Err(error) => Err(error.into()),

@@ -4,7 +4,7 @@
 use crate::run::{Bench, Measured, median};
 use alloc::format;
 use alloc::vec::Vec;
-use swap::{Reason, Record};
+use swap_port::{Reason, Record};
 
 pub(crate) const BENCHES: &[Bench] = &[
     Bench {
@@ -19,7 +19,7 @@ pub(crate) const BENCHES: &[Bench] = &[
 
 fn swaps(time: fn(&Record) -> u64) -> Measured {
     let times: Result<Vec<u64>, _> = (0..21)
-        .map(|_| swap::swap(&["counter"], Reason::Asked).map(|record| time(&record)))
+        .map(|_| swap_port::swap(&["counter"], Reason::Asked).map(|record| time(&record)))
         .collect();
     times.map(median).map_err(|e| format!("{e}"))
 }

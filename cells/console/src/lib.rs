@@ -2,15 +2,13 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `uart` | a 16550 with interrupts: bytes in and out |
-//! | [`editor`] | a line being typed: editing keys and history, pure |
-//! | `terminal` | COM1: the log, and the shell's prompt |
+//! | `uart` | a 16550: set up, bytes in and out |
+//! | `terminal` | COM1: the shell's prompt; the log is printed there too |
 //! | `script` | COM2: the control line, framed by `control` |
 #![cfg_attr(mitos, no_std)]
 
 extern crate alloc;
 
-pub mod editor;
 #[cfg(mitos)]
 mod script;
 #[cfg(mitos)]
@@ -19,4 +17,4 @@ mod terminal;
 mod uart;
 
 #[cfg(mitos)]
-pub use uart::start;
+pub use uart::CELL;

@@ -7,37 +7,45 @@ use alloc::vec::Vec;
 use control::{PushBody, Reader, Reply, Request, Verb};
 use shell_port::SHELL;
 
-/// Reads requests and answers them, for ever.
-pub(crate) fn run(uart: &Uart) {
-    let mut reader = Reader::<Request>::new();
+/// Takes what has come and answers complete requests; gives when to look again
+/// without an interrupt. Half a request that does not grow is forgotten.
+pub(crate) fn round(uart: Uart, reader: &mut Reader<Request>, stale: &mut u64) -> u64 {
     let mut buffer = [0; 64];
-    let stale = control::STALE_MILLISECONDS * 1_000_000;
+    let mut any = false;
     loop {
-        let deadline = if reader.is_midway() {
-            task_port::now() + stale
-        } else {
-            u64::MAX
-        };
-        let mut bytes = uart.read(&mut buffer, deadline);
+        let mut bytes = uart.read(&mut buffer);
         if bytes.is_empty() {
-            reader.reset();
+            break;
         }
+        any = true;
         while !bytes.is_empty() {
             let (taken, request) = reader.feed(bytes);
             bytes = &bytes[taken..];
             if let Some(request) = request {
-                let (ok, text) = answer(&request);
-                uart.write(
-                    &Reply {
-                        ok,
-                        id: request.id,
-                        body: text.into_bytes(),
-                    }
-                    .encode(),
-                );
+                reply(uart, &request);
             }
         }
     }
+    let now = task_port::now();
+    if any {
+        *stale = now + control::STALE_MILLISECONDS * 1_000_000;
+    } else if now >= *stale {
+        reader.reset();
+    }
+    match reader.is_midway() {
+        true => *stale,
+        false => u64::MAX,
+    }
+}
+
+fn reply(uart: Uart, request: &Request) {
+    let (ok, text) = answer(request);
+    let reply = Reply {
+        ok,
+        id: request.id,
+        body: text.into_bytes(),
+    };
+    uart.write(&reply.encode());
 }
 
 fn answer(request: &Request) -> (bool, String) {

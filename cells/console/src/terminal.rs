@@ -1,16 +1,20 @@
 //! COM1: the shell's prompt. The log is printed there too, by `nano_core`.
 
-use crate::editor::{Editor, Event, PROMPT};
 use crate::uart::Uart;
 use alloc::string::String;
+use console_port::editor::{Editor, Event, PROMPT};
 use shell_port::SHELL;
 
-/// Reads lines and runs them, for ever.
-pub(crate) fn run(uart: &Uart) {
-    let mut editor = Editor::new();
+/// Takes what was typed and runs complete lines; gives when to look again without
+/// an interrupt.
+pub(crate) fn round(uart: Uart, editor: &mut Editor) -> u64 {
     let mut buffer = [0; 64];
     loop {
-        for byte in uart.read(&mut buffer, u64::MAX) {
+        let bytes = uart.read(&mut buffer);
+        if bytes.is_empty() {
+            return u64::MAX;
+        }
+        for byte in bytes {
             match editor.feed(*byte) {
                 Event::Draw(text) => uart.write(text.as_bytes()),
                 Event::Cancelled => print(uart, "^C\n"),
@@ -26,7 +30,7 @@ pub(crate) fn run(uart: &Uart) {
     }
 }
 
-fn print(uart: &Uart, text: &str) {
+fn print(uart: Uart, text: &str) {
     uart.write(text.replace('\n', "\r\n").as_bytes());
 }
 

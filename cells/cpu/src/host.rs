@@ -19,6 +19,19 @@ pub fn count() -> usize {
     4
 }
 
+/// Whether this is an interrupt handler; never on the host.
+#[inline]
+pub fn in_interrupt() -> bool {
+    false
+}
+
+/// Whether the CPU has nothing to run: always, as a host's thread takes no CPU from
+/// another.
+#[inline]
+pub fn is_idle() -> bool {
+    true
+}
+
 /// Disables preemption; nothing to do on the host.
 #[inline]
 pub fn preempt_disable() {}

@@ -28,8 +28,8 @@ pub struct PerCpu {
     /// Interrupts taken while in an interrupt handler nest here; above zero no
     /// task switch happens.
     pub irq_depth: AtomicU32,
-    /// Pad.
-    pub reserved: AtomicU32,
+    /// Nonzero while nothing runs and the CPU halts or is about to.
+    pub idle: AtomicU32,
 }
 
 impl PerCpu {
@@ -45,7 +45,7 @@ impl PerCpu {
             current: AtomicPtr::new(core::ptr::null_mut()),
             resched: AtomicPtr::new(core::ptr::null_mut()),
             irq_depth: AtomicU32::new(0),
-            reserved: AtomicU32::new(0),
+            idle: AtomicU32::new(0),
         }
     }
 }
@@ -112,6 +112,27 @@ pub fn current_raw() -> *mut () {
     p
 }
 
+/// Whether this CPU is in an interrupt handler.
+#[inline]
+#[must_use]
+pub fn in_interrupt() -> bool {
+    let depth: u32;
+    // SAFETY: one load from this CPU's area; in a handler no other CPU continues
+    // this code, and outside of one the answer is the same on all.
+    unsafe {
+        asm!("mov {:e}, gs:[{off}]", out(reg) depth, off = const offset_of!(PerCpu, irq_depth),
+             options(nostack, preserves_flags, readonly));
+    }
+    depth != 0
+}
+
+/// Whether this CPU has nothing to run: for interrupt handlers.
+#[inline]
+#[must_use]
+pub fn is_idle() -> bool {
+    this().idle.load(Ordering::Relaxed) != 0
+}
+
 /// Disables preemption on this CPU; counts.
 #[inline]
 pub fn preempt_disable() {
@@ -124,18 +145,23 @@ pub fn preempt_disable() {
 /// Takes one count off again, and switches tasks if that is due.
 #[inline]
 pub fn preempt_enable() {
-    let zero: u8;
-    // SAFETY: one read-modify-write instruction on this CPU's own area.
+    // SAFETY: one read-modify-write instruction on this CPU's own area, and a load
+    // of it; an interrupt between the two makes the switch itself.
     unsafe {
-        asm!("dec dword ptr gs:[{off}]", "setz {z}", off = const offset_of!(PerCpu, preempt_count),
-             z = out(reg_byte) zero, options(nostack));
-    }
-    if zero != 0 && this().need_resched.load(Ordering::Relaxed) != 0 {
-        resched();
+        asm!("dec dword ptr gs:[{count}]",
+             "jnz 2f",
+             "cmp dword ptr gs:[{due}], 0",
+             "jne {switch}",
+             "2:",
+             count = const offset_of!(PerCpu, preempt_count),
+             due = const offset_of!(PerCpu, need_resched),
+             switch = label { resched() },
+             options(nostack));
     }
 }
 
 #[cold]
+#[inline(never)]
 fn resched() {
     let area = this();
     let hook = area.resched.load(Ordering::Acquire);

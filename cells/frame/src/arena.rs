@@ -26,8 +26,9 @@ const USAGE_MASK: u32 = 15 << 20;
 const CLAIMED: u32 = 1 << 31;
 
 /// Frames are allocated in contiguous pieces of this many, or of fewer when
-/// memory is scattered.
-const PIECE: usize = 128;
+/// memory is scattered. Large, because the allocator writes to each piece that it
+/// cuts: memory that is not used yet should not be touched either.
+const PIECE: usize = 1 << 15;
 
 /// One page frame. Its words are the pool's to use; the frame gives them no
 /// meaning.
@@ -189,7 +190,8 @@ unsafe impl Send for Arena {}
 unsafe impl Sync for Arena {}
 
 impl Arena {
-    /// Allocates `count` frames, zeroed.
+    /// Allocates `count` frames. What they hold at first is anything: whoever takes
+    /// a frame fills it.
     ///
     /// # Errors
     /// When there is not that much memory.
@@ -201,7 +203,7 @@ impl Arena {
         let mut piece = PIECE;
         while frames.len() < count as usize {
             let here = piece.min(count as usize - frames.len());
-            let region = match DmaRegion::allocate(here * FRAME_SIZE) {
+            let region = match DmaRegion::allocate_for_pool(here * FRAME_SIZE) {
                 Ok(region) => region,
                 Err(OutOfMemory) if piece > 1 => {
                     piece /= 2;

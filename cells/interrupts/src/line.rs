@@ -2,7 +2,8 @@
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU64, Ordering};
-use sync::WaitQueue;
+use sync::{IrqLock, WaitQueue};
+use task_port::TaskRef;
 
 /// Why there is no line.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +18,8 @@ pub enum IrqError {
 pub struct IrqLine {
     count: AtomicU64,
     waiters: WaitQueue,
+    /// Woken in place of those who wait when its interrupt finds the CPU idle.
+    leader: IrqLock<Option<TaskRef>>,
     cpu: usize,
     vector: u8,
 }
@@ -31,6 +34,7 @@ impl IrqLine {
             Arc::new(IrqLine {
                 count: AtomicU64::new(0),
                 waiters: WaitQueue::new(),
+                leader: IrqLock::new(None),
                 cpu,
                 vector,
             })
@@ -64,10 +68,37 @@ impl IrqLine {
         self.count.load(Ordering::SeqCst)
     }
 
-    /// Counts one interrupt and wakes who waits.
+    /// Counts one interrupt and wakes who waits: on an idle CPU the leader, if
+    /// there is one.
     pub fn raise(&self) {
         self.count.fetch_add(1, Ordering::SeqCst);
+        if cpu::is_idle() {
+            let leader = self.leader.lock().clone();
+            if let Some(leader) = leader {
+                return leader.unpark();
+            }
+        }
         self.waiters.wake_all();
+    }
+
+    /// The same, but never the leader: somebody has work for those who wait.
+    pub fn nudge(&self) {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        self.waiters.wake_all();
+    }
+
+    /// Makes the running task the leader, in place of who was. It looks at the
+    /// device's work for all when the count changes.
+    pub fn lead(&self) {
+        let former = self.leader.lock().replace(task_port::current());
+        drop(former);
+    }
+
+    /// The running task leads no longer, if it did.
+    pub fn follow(&self) {
+        let me = task_port::current_id();
+        let former = self.leader.lock().take_if(|leader| leader.id() == me);
+        drop(former);
     }
 
     fn changed(&self, seen: u64) -> Option<u64> {

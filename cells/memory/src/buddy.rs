@@ -43,10 +43,8 @@ impl Buddy {
     /// `states` points to `frames` bytes that nobody else uses; `window` maps
     /// every frame that [`Buddy::add`] will be told of.
     pub unsafe fn new(states: *mut u8, frames: u64, window: *mut u8) -> Self {
-        for i in 0..frames {
-            // SAFETY: the caller's promise.
-            unsafe { states.add(i as usize).write(USED) };
-        }
+        // SAFETY: the caller's promise.
+        unsafe { states.write_bytes(USED, frames as usize) };
         Buddy {
             states,
             frames,

@@ -15,6 +15,16 @@ pub struct DmaRegion {
     start: NonNull<u8>,
     physical: u64,
     len: usize,
+    purpose: Use,
+}
+
+/// What a region is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Use {
+    /// A device's ring or buffer, zeroed.
+    Device,
+    /// Frames of a pool, as they are.
+    Pool,
 }
 
 // SAFETY: the region owns its memory, and hands out raw pointers only.
@@ -28,15 +38,29 @@ impl DmaRegion {
     /// # Errors
     /// When there is no such piece of memory.
     pub fn allocate(len: usize) -> Result<Arc<Self>, OutOfMemory> {
+        Self::allocate_for(len, Use::Device)
+    }
+
+    /// The same for the frames of a pool, which are always filled before they are
+    /// read: what the memory holds at first is anything. Pools are counted apart.
+    ///
+    /// # Errors
+    /// When there is no such piece of memory.
+    pub fn allocate_for_pool(len: usize) -> Result<Arc<Self>, OutOfMemory> {
+        Self::allocate_for(len, Use::Pool)
+    }
+
+    fn allocate_for(len: usize, purpose: Use) -> Result<Arc<Self>, OutOfMemory> {
         let len = len
             .max(1)
             .checked_next_multiple_of(PAGE_SIZE)
             .ok_or(OutOfMemory)?;
-        let (start, physical) = imp::allocate(len)?;
+        let (start, physical) = imp::allocate(len, purpose)?;
         Ok(Arc::new(DmaRegion {
             start,
             physical,
             len,
+            purpose,
         }))
     }
 
@@ -65,7 +89,7 @@ impl Drop for DmaRegion {
     fn drop(&mut self) {
         // SAFETY: start and len are those of `imp::allocate`, and nobody holds
         // a reference to the region any more.
-        unsafe { imp::free(self.start, self.physical, self.len) }
+        unsafe { imp::free(self.start, self.physical, self.len, self.purpose) }
     }
 }
 
@@ -134,7 +158,7 @@ mod imp {
     use core::alloc::Layout;
     use core::ptr::NonNull;
 
-    pub(super) fn allocate(len: usize) -> Result<(NonNull<u8>, u64), OutOfMemory> {
+    pub(super) fn allocate(len: usize, _: super::Use) -> Result<(NonNull<u8>, u64), OutOfMemory> {
         let layout = Layout::from_size_align(len, PAGE_SIZE).map_err(|_| OutOfMemory)?;
         // SAFETY: len is not zero (`DmaRegion::allocate`).
         let start =
@@ -144,7 +168,7 @@ mod imp {
 
     /// # Safety
     /// `start` and `len` are from `allocate`, and nobody uses the memory.
-    pub(super) unsafe fn free(start: NonNull<u8>, _physical: u64, len: usize) {
+    pub(super) unsafe fn free(start: NonNull<u8>, _physical: u64, len: usize, _: super::Use) {
         if let Ok(layout) = Layout::from_size_align(len, PAGE_SIZE) {
             // SAFETY: the caller's promise.
             unsafe { alloc::alloc::dealloc(start.as_ptr(), layout) }

@@ -7,6 +7,25 @@ use sync::IrqLock;
 
 static FRAMES: IrqLock<Option<Buddy>> = IrqLock::new(None);
 static TOTAL: AtomicU64 = AtomicU64::new(0);
+/// What was taken before anyone asked: boot image, archive, the allocator's state.
+static RESERVED: AtomicU64 = AtomicU64::new(0);
+static IN_USE: [AtomicU64; OWNERS] = [const { AtomicU64::new(0) }; OWNERS];
+
+/// What frames are used for. Whoever takes some says so, for reports.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Owner {
+    /// Slabs and large objects of the heap.
+    Heap,
+    /// [`crate::MappedPages`].
+    Pages,
+    /// Page tables.
+    Tables,
+    /// Rings and buffers that devices reach.
+    Device,
+    /// Frames of a pool: [`crate::DmaRegion::allocate_for_pool`].
+    Pool,
+}
+const OWNERS: usize = 5;
 
 /// Sets the allocator up for memory below `limit` bytes, and gives it the usable
 /// pieces less the reserved ones. Both are `(first byte, end)` in physical
@@ -46,6 +65,8 @@ pub unsafe fn init(
         }
     }
     TOTAL.store(total, Ordering::Relaxed);
+    let reserved = total - buddy.free_frames() * page;
+    RESERVED.store(reserved, Ordering::Relaxed);
     *FRAMES.lock() = Some(buddy);
     Ok(())
 }
@@ -87,23 +108,24 @@ fn place_states(usable: &[(u64, u64)], reserved: &[(u64, u64)], frames: u64) -> 
 ///
 /// # Errors
 /// When there is no such piece.
-pub fn allocate(count: usize) -> Result<u64, OutOfMemory> {
+pub fn allocate(count: usize, owner: Owner) -> Result<u64, OutOfMemory> {
     let mut frames = FRAMES.lock();
     let buddy = frames.as_mut().ok_or(OutOfMemory)?;
     let first = match count {
         1 => buddy.allocate(0),
         _ => buddy.allocate_exact(count as u64),
     };
-    first
-        .map(|frame| frame * PAGE_SIZE as u64)
-        .ok_or(OutOfMemory)
+    let first = first.ok_or(OutOfMemory)?;
+    IN_USE[owner as usize].fetch_add((count * PAGE_SIZE) as u64, Ordering::Relaxed);
+    Ok(first * PAGE_SIZE as u64)
 }
 
 /// Gives `count` frames from physical address `start` back.
 ///
 /// # Safety
-/// They are from [`allocate`] and nobody uses them any more.
-pub unsafe fn free(start: u64, count: usize) {
+/// They are from [`allocate`] for this owner and nobody uses them any more.
+pub unsafe fn free(start: u64, count: usize, owner: Owner) {
+    IN_USE[owner as usize].fetch_sub((count * PAGE_SIZE) as u64, Ordering::Relaxed);
     if let Some(buddy) = FRAMES.lock().as_mut() {
         let first = start / PAGE_SIZE as u64;
         // SAFETY: the caller's promise.
@@ -115,10 +137,16 @@ pub unsafe fn free(start: u64, count: usize) {
 #[must_use]
 pub fn usage() -> Usage {
     let free = FRAMES.lock().as_ref().map_or(0, Buddy::free_frames) * PAGE_SIZE as u64;
+    let used_by = |owner: Owner| IN_USE[owner as usize].load(Ordering::Relaxed);
     Usage {
         total: TOTAL.load(Ordering::Relaxed),
         free,
         heap: crate::heap::in_use(),
-        mapped: crate::mapped::in_use(),
+        heap_frames: used_by(Owner::Heap),
+        mapped: used_by(Owner::Pages),
+        tables: used_by(Owner::Tables),
+        device: used_by(Owner::Device),
+        pool: used_by(Owner::Pool),
+        reserved: RESERVED.load(Ordering::Relaxed),
     }
 }

@@ -1,24 +1,44 @@
 //! The kernel heap: size classes, each with a cache of free objects per CPU, a
 //! shared list behind them, and slabs of frames behind that.
 //!
-//! The usual path is a pop from or push onto the CPU's own list with interrupts
-//! off for a dozen instructions; no lock is shared. Objects above the largest
-//! class are whole frames. Design after Bonwick and Adams, "Magazines and
-//! Vmem", 2001, with linked lists in place of magazines.
+//! The usual path is a pop from or push onto the CPU's own list with preemption
+//! off for a dozen instructions; no lock is shared and no flag of the CPU is
+//! changed. An interrupt may come in between: its handlers use the shared lists
+//! alone. What is in use is not counted on the way but reckoned when asked for.
+//! Objects above the largest class are whole frames. Design after Bonwick and
+//! Adams, "Magazines and Vmem", 2001, with linked lists in place of magazines.
 
 use core::alloc::Layout;
 use core::cell::UnsafeCell;
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicI64, Ordering};
-use cpu::{IrqGuard, MAX_CPUS};
+use core::sync::atomic::{AtomicI64, AtomicU32, Ordering::Relaxed};
+use cpu::{MAX_CPUS, PreemptGuard};
 use sync::IrqLock;
 
 /// Object sizes. Above 64 bytes there are two per doubling.
-const SIZES: [usize; 22] = [
+const SIZES: [usize; CLASSES] = [
     16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192,
     12288, 16384, 24576, 32768,
 ];
-const LARGEST: usize = SIZES[SIZES.len() - 1];
+const CLASSES: usize = 22;
+const LARGEST: usize = SIZES[CLASSES - 1];
+/// Up to this size the class is looked up.
+const SMALL: usize = 1024;
+/// The class of a small size, by the number of 16 bytes it takes.
+static SMALL_CLASS: [u8; SMALL / 16 + 1] = small_classes();
+
+const fn small_classes() -> [u8; SMALL / 16 + 1] {
+    let mut classes = [0; SMALL / 16 + 1];
+    let (mut at, mut class) = (0, 0);
+    while at < classes.len() {
+        if at * 16 > SIZES[class] {
+            class += 1;
+        }
+        classes[at] = class as u8;
+        at += 1;
+    }
+    classes
+}
 
 /// Where slabs and large objects come from.
 pub trait FrameSource: Sync {
@@ -31,18 +51,20 @@ pub trait FrameSource: Sync {
     unsafe fn free(&self, start: *mut u8, count: usize);
 }
 
-/// A list of free objects, linked through their first words.
-#[derive(Clone, Copy)]
+/// A list of free objects, linked through their first words. One task or handler
+/// at a time works on it; anybody may read its length.
 struct FreeList {
     head: *mut *mut u8,
-    len: u32,
+    len: AtomicU32,
 }
 
 impl FreeList {
-    const EMPTY: FreeList = FreeList {
-        head: null_mut(),
-        len: 0,
-    };
+    const fn new() -> Self {
+        FreeList {
+            head: null_mut(),
+            len: AtomicU32::new(0),
+        }
+    }
 
     #[inline]
     fn pop(&mut self) -> Option<NonNull<u8>> {
@@ -50,7 +72,7 @@ impl FreeList {
         // SAFETY: objects on the list are free, at least 16 bytes large, and
         // their first word is the link.
         self.head = unsafe { head.read() }.cast();
-        self.len -= 1;
+        *self.len.get_mut() -= 1;
         Some(head.cast())
     }
 
@@ -62,7 +84,7 @@ impl FreeList {
         // SAFETY: the caller's promise.
         unsafe { link.write(self.head.cast()) };
         self.head = link;
-        self.len += 1;
+        *self.len.get_mut() += 1;
     }
 
     /// Moves up to `count` objects to `other`.
@@ -75,33 +97,52 @@ impl FreeList {
     }
 }
 
-#[repr(align(64))]
+/// One CPU's lists; a power of two large, so that finding them is a shift.
+#[repr(align(512))]
 struct CpuCache {
-    lists: UnsafeCell<[FreeList; SIZES.len()]>,
-    in_use: AtomicI64,
+    lists: UnsafeCell<[FreeList; CLASSES]>,
 }
 
 impl CpuCache {
     const fn new() -> Self {
         CpuCache {
-            lists: UnsafeCell::new([FreeList::EMPTY; SIZES.len()]),
-            in_use: AtomicI64::new(0),
+            lists: UnsafeCell::new([const { FreeList::new() }; CLASSES]),
         }
     }
+
+    /// How many free objects of a class there are; not exact while the CPU works.
+    fn len(&self, class: usize) -> u32 {
+        let lists: *const FreeList = self.lists.get().cast();
+        debug_assert!(class < CLASSES);
+        // SAFETY: a class's list lies there. Only its length is looked at, which is an
+        // atomic; no reference is made to the rest.
+        let len: &AtomicU32 = unsafe { &(*lists.add(class)).len };
+        len.load(Relaxed)
+    }
+}
+
+/// What several CPUs share of a class.
+struct Shared {
+    free: FreeList,
+    /// Objects that slabs were cut into, ever.
+    cut: u64,
 }
 
 /// The heap over a source of frames.
 pub struct Heap<S: FrameSource> {
     source: S,
     caches: [CpuCache; MAX_CPUS],
-    shared: [IrqLock<FreeList>; SIZES.len()],
+    shared: [IrqLock<Shared>; CLASSES],
+    /// Bytes of objects that are whole frames.
+    large: AtomicI64,
     /// On the host threads share CPU numbers, so tests need a lock.
     #[cfg(not(mitos))]
     test_lock: sync::SpinLock<()>,
 }
 
-// SAFETY: each cache is touched only by its CPU with interrupts off (on the host
-// under `test_lock`); the shared lists have locks.
+// SAFETY: each cache is touched only by its CPU, by tasks with preemption off and
+// never by interrupt handlers (on the host under `test_lock`), but for the lengths,
+// which are atomic; the shared lists have locks.
 unsafe impl<S: FrameSource> Sync for Heap<S> {}
 // SAFETY: raw pointers in the lists point to memory the heap owns.
 unsafe impl Send for FreeList {}
@@ -109,6 +150,15 @@ unsafe impl Send for FreeList {}
 /// The class for a layout, if it is not too large.
 #[inline]
 fn class_of(layout: Layout) -> Option<usize> {
+    let (size, align) = (layout.size(), layout.align());
+    if size <= SMALL && align <= 16 {
+        return Some(usize::from(SMALL_CLASS[size.div_ceil(16)]));
+    }
+    class_of_uncommon(layout)
+}
+
+/// The same for layouts with a large size or alignment.
+fn class_of_uncommon(layout: Layout) -> Option<usize> {
     let (size, align) = (layout.size().max(1), layout.align());
     if size > LARGEST || align > LARGEST {
         return None;
@@ -127,8 +177,25 @@ fn class_of(layout: Layout) -> Option<usize> {
     let top = usize::BITS - 1 - (size - 1).leading_zeros();
     let half = usize::from((size - 1) & (1 << (top - 1)) != 0);
     let class = 4 + 2 * (top as usize - 6) + half;
-    (class < SIZES.len()).then_some(class)
+    (class < CLASSES).then_some(class)
 }
+
+/// How many objects of each class a CPU keeps before it gives half of them back:
+/// 64 KiB worth, within 4 to 256.
+const KEEP: [u32; CLASSES] = {
+    let mut keep = [4; CLASSES];
+    let mut class = 0;
+    while class < CLASSES {
+        let worth = 65536 / SIZES[class];
+        if worth > 256 {
+            keep[class] = 256;
+        } else if worth > 4 {
+            keep[class] = worth as u32;
+        }
+        class += 1;
+    }
+    keep
+};
 
 impl<S: FrameSource> Heap<S> {
     /// An empty heap.
@@ -136,16 +203,16 @@ impl<S: FrameSource> Heap<S> {
         Heap {
             source,
             caches: [const { CpuCache::new() }; MAX_CPUS],
-            shared: [const { IrqLock::new(FreeList::EMPTY) }; SIZES.len()],
+            shared: [const {
+                IrqLock::new(Shared {
+                    free: FreeList::new(),
+                    cut: 0,
+                })
+            }; CLASSES],
+            large: AtomicI64::new(0),
             #[cfg(not(mitos))]
             test_lock: sync::SpinLock::new(()),
         }
-    }
-
-    /// How many objects of a class a CPU keeps before it gives half of them
-    /// back: 64 KiB worth, within 4 to 256.
-    fn keep(class: usize) -> u32 {
-        (65536 / SIZES[class]).clamp(4, 256) as u32
     }
 
     /// Allocates; null when memory is out.
@@ -154,23 +221,19 @@ impl<S: FrameSource> Heap<S> {
         let Some(class) = class_of(layout) else {
             return self.allocate_large(layout);
         };
-        let _irq = IrqGuard::new();
+        if cpu::in_interrupt() {
+            return self.allocate_shared(class);
+        }
+        let _stay = PreemptGuard::new();
         #[cfg(not(mitos))]
         let _test = self.test_lock.lock();
-        let cache = &self.caches[cpu::id()];
-        // SAFETY: this CPU's cache, interrupts off: nobody else is in it.
-        let lists = unsafe { &mut *cache.lists.get() };
-        let Some(object) = lists[class]
-            .pop()
-            .or_else(|| self.refill(&mut lists[class], class))
-        else {
-            return null_mut();
-        };
-        cache.in_use.store(
-            cache.in_use.load(Ordering::Relaxed) + SIZES[class] as i64,
-            Ordering::Relaxed,
-        );
-        object.as_ptr()
+        // SAFETY: this CPU's cache, in a task, preemption off: nobody else is in
+        // it.
+        let list = unsafe { self.own_list(class) };
+        match list.pop() {
+            Some(object) => object.as_ptr(),
+            None => self.refill(list, class),
+        }
     }
 
     /// Frees.
@@ -183,21 +246,32 @@ impl<S: FrameSource> Heap<S> {
             // SAFETY: the caller's promise.
             return unsafe { self.free_large(object, layout) };
         };
-        let _irq = IrqGuard::new();
+        if cpu::in_interrupt() {
+            // SAFETY: the caller's promise.
+            return unsafe { self.free_shared(object, class) };
+        }
+        let _stay = PreemptGuard::new();
         #[cfg(not(mitos))]
         let _test = self.test_lock.lock();
-        let cache = &self.caches[cpu::id()];
         // SAFETY: as in `allocate`.
-        let list = unsafe { &mut (&mut *cache.lists.get())[class] };
+        let list = unsafe { self.own_list(class) };
         // SAFETY: the caller's promise; classes have at least 16 bytes.
         unsafe { list.push(object) };
-        cache.in_use.store(
-            cache.in_use.load(Ordering::Relaxed) - SIZES[class] as i64,
-            Ordering::Relaxed,
-        );
-        if list.len > Self::keep(class) {
-            list.give(&mut self.shared[class].lock(), Self::keep(class) / 2);
+        if *list.len.get_mut() > KEEP[class] {
+            self.overflow(list, class);
         }
+    }
+
+    /// This CPU's list of a class.
+    ///
+    /// # Safety
+    /// In a task, with preemption off; one such reference at a time.
+    #[inline]
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn own_list(&self, class: usize) -> &mut FreeList {
+        let cache = &self.caches[cpu::id() % MAX_CPUS];
+        // SAFETY: the caller's promise.
+        unsafe { &mut (*cache.lists.get())[class] }
     }
 
     /// Whether both layouts have the same class, so that an object can grow or
@@ -206,60 +280,114 @@ impl<S: FrameSource> Heap<S> {
         class_of(old).is_some() && class_of(old) == class_of(new)
     }
 
+    /// Gives half of a list that has become too long back.
     #[cold]
-    fn refill(&self, list: &mut FreeList, class: usize) -> Option<NonNull<u8>> {
-        self.shared[class].lock().give(list, Self::keep(class) / 2);
-        if list.head.is_null() {
-            let size = SIZES[class];
-            let pages = if size <= 1024 {
-                4
-            } else {
-                (size * 8 / crate::PAGE_SIZE).next_power_of_two()
-            };
-            let slab = NonNull::new(self.source.allocate(pages))?;
-            for index in (0..pages * crate::PAGE_SIZE / size).rev() {
-                // SAFETY: inside the new slab.
-                unsafe { list.push(slab.as_ptr().add(index * size)) };
-            }
-        }
-        list.pop()
+    #[inline(never)]
+    fn overflow(&self, list: &mut FreeList, class: usize) {
+        list.give(&mut self.shared[class].lock().free, KEEP[class] / 2);
     }
 
+    /// Fills an empty list, and takes an object of it.
+    #[cold]
+    #[inline(never)]
+    fn refill(&self, list: &mut FreeList, class: usize) -> *mut u8 {
+        self.shared[class].lock().free.give(list, KEEP[class] / 2);
+        if list.head.is_null() {
+            self.cut(list, class);
+        }
+        list.pop().map_or(null_mut(), NonNull::as_ptr)
+    }
+
+    /// Cuts a new slab into objects.
+    fn cut(&self, list: &mut FreeList, class: usize) {
+        let size = SIZES[class];
+        // Eight objects of the middle classes, two of the large ones: a slab never
+        // goes back, and most systems hold few large objects.
+        let pages = match size {
+            ..=1024 => 4,
+            ..=4096 => size * 8 / crate::PAGE_SIZE,
+            _ => size * 2 / crate::PAGE_SIZE,
+        };
+        let Some(slab) = NonNull::new(self.source.allocate(pages)) else {
+            return;
+        };
+        let count = pages * crate::PAGE_SIZE / size;
+        for index in (0..count).rev() {
+            // SAFETY: inside the new slab.
+            unsafe { list.push(slab.as_ptr().add(index * size)) };
+        }
+        self.shared[class].lock().cut += count as u64;
+    }
+
+    /// Allocates in an interrupt handler: the interrupted task may be at work on
+    /// the CPU's own list.
+    #[cold]
+    #[inline(never)]
+    fn allocate_shared(&self, class: usize) -> *mut u8 {
+        #[cfg(not(mitos))]
+        let _test = self.test_lock.lock();
+        let object = self.shared[class].lock().free.pop();
+        if let Some(object) = object {
+            return object.as_ptr();
+        }
+        let mut list = FreeList::new();
+        self.cut(&mut list, class);
+        let object = list.pop().map_or(null_mut(), NonNull::as_ptr);
+        list.give(&mut self.shared[class].lock().free, u32::MAX);
+        object
+    }
+
+    /// Frees in an interrupt handler.
+    ///
+    /// # Safety
+    /// `object` is of this class, and unused.
+    #[cold]
+    #[inline(never)]
+    unsafe fn free_shared(&self, object: *mut u8, class: usize) {
+        // SAFETY: the caller's promise.
+        unsafe { self.shared[class].lock().free.push(object) };
+    }
+
+    #[cold]
+    #[inline(never)]
     fn allocate_large(&self, layout: Layout) -> *mut u8 {
         let pages = layout.size().div_ceil(crate::PAGE_SIZE);
         // Blocks of the buddy system lie on multiples of their size rounded up.
         let pages = pages.max(layout.align() / crate::PAGE_SIZE);
         let start = self.source.allocate(pages);
         if !start.is_null() {
-            self.caches[cpu::id()]
-                .in_use
-                .fetch_add((pages * crate::PAGE_SIZE) as i64, Ordering::Relaxed);
+            self.large
+                .fetch_add((pages * crate::PAGE_SIZE) as i64, Relaxed);
         }
         start
     }
 
     /// # Safety
     /// As [`Heap::free`].
+    #[cold]
+    #[inline(never)]
     unsafe fn free_large(&self, object: *mut u8, layout: Layout) {
         let pages = layout
             .size()
             .div_ceil(crate::PAGE_SIZE)
             .max(layout.align() / crate::PAGE_SIZE);
-        self.caches[cpu::id()]
-            .in_use
-            .fetch_sub((pages * crate::PAGE_SIZE) as i64, Ordering::Relaxed);
+        self.large
+            .fetch_sub((pages * crate::PAGE_SIZE) as i64, Relaxed);
         // SAFETY: the caller's promise.
         unsafe { self.source.free(object, pages) };
     }
 
-    /// Bytes of objects in use, by class size.
+    /// Bytes of objects in use, by class size. Not exact while objects move
+    /// between the lists.
     pub fn in_use(&self) -> u64 {
-        let sum: i64 = self
-            .caches
-            .iter()
-            .map(|c| c.in_use.load(Ordering::Relaxed))
-            .sum();
-        u64::try_from(sum).unwrap_or(0)
+        let of_class = |class: usize| {
+            let shared = self.shared[class].lock();
+            let kept: u64 = self.caches.iter().map(|c| u64::from(c.len(class))).sum();
+            let free = kept + u64::from(shared.free.len.load(Relaxed));
+            shared.cut.saturating_sub(free) * SIZES[class] as u64
+        };
+        let small: u64 = (0..CLASSES).map(of_class).sum();
+        small + u64::try_from(self.large.load(Relaxed)).unwrap_or(0)
     }
 }
 
@@ -270,13 +398,19 @@ pub struct Window;
 #[cfg(mitos)]
 impl FrameSource for Window {
     fn allocate(&self, count: usize) -> *mut u8 {
-        crate::frames::allocate(count)
+        crate::frames::allocate(count, crate::frames::Owner::Heap)
             .map_or(null_mut(), |physical| (crate::WINDOW + physical) as *mut u8)
     }
 
     unsafe fn free(&self, start: *mut u8, count: usize) {
         // SAFETY: the caller's promise.
-        unsafe { crate::frames::free(start as u64 - crate::WINDOW, count) }
+        unsafe {
+            crate::frames::free(
+                start as u64 - crate::WINDOW,
+                count,
+                crate::frames::Owner::Heap,
+            )
+        }
     }
 }
 
@@ -329,6 +463,29 @@ mod tests {
             class_of(Layout::from_size_align(LARGEST + 1, 8).unwrap()),
             None
         );
+    }
+
+    #[test]
+    fn handlers_use_the_shared_lists() {
+        static HEAP: Heap<Host> = Heap::new(Host);
+        let layout = Layout::from_size_align(100, 8).unwrap();
+        let class = class_of(layout).unwrap();
+        // A task's first object leaves the rest of its slab in the CPU's list,
+        // where no handler looks.
+        let own = HEAP.allocate(layout);
+        let other = HEAP.allocate_shared(class);
+        assert!(!own.is_null() && !other.is_null() && own != other);
+        assert_eq!(HEAP.in_use(), 2 * SIZES[class] as u64);
+        // What a handler freed, a handler gets.
+        // SAFETY: allocated above with this class.
+        unsafe { HEAP.free_shared(other, class) };
+        assert_eq!(HEAP.allocate_shared(class), other);
+        // SAFETY: as above.
+        unsafe {
+            HEAP.free_shared(own, class);
+            HEAP.free(other, layout);
+        }
+        assert_eq!(HEAP.in_use(), 0);
     }
 
     #[test]

@@ -55,6 +55,17 @@ pub struct Usage {
     pub free: u64,
     /// Bytes of heap objects in use.
     pub heap: u64,
+    /// Bytes of frames that the heap has, free objects included.
+    pub heap_frames: u64,
     /// Bytes in MappedPages: cells, stacks.
     pub mapped: u64,
+    /// Bytes of page tables.
+    pub tables: u64,
+    /// Bytes of rings and buffers for devices.
+    pub device: u64,
+    /// Bytes of pools' frames.
+    pub pool: u64,
+    /// Bytes that were taken before the first frame was asked for: the boot image,
+    /// the archive, the allocator's own state.
+    pub reserved: u64,
 }

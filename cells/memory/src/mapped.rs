@@ -1,5 +1,6 @@
 //! Owned pages.
 
+use crate::frames::Owner;
 use crate::{OutOfMemory, PAGE_SIZE, frames, paging};
 use core::sync::atomic::{AtomicU64, Ordering};
 use x86_64::structures::paging::PageTableFlags;
@@ -7,12 +8,6 @@ use zerocopy::{FromBytes, IntoBytes};
 
 /// Addresses are given out once and never again: 16 TiB for all times.
 static NEXT: AtomicU64 = AtomicU64::new(0xffff_e000_0000_0000);
-static IN_USE: AtomicU64 = AtomicU64::new(0);
-
-/// Bytes in all MappedPages.
-pub(crate) fn in_use() -> u64 {
-    IN_USE.load(Ordering::Relaxed)
-}
 
 /// What may be done with pages. There is no writable and executable.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,15 +57,14 @@ impl MappedPages {
             protection: Protection::ReadWrite,
         };
         for _ in 0..pages {
-            let frame = frames::allocate(1)?;
+            let frame = frames::allocate(1, Owner::Pages)?;
             let at = start + (mapped.pages * PAGE_SIZE) as u64;
             if let Err(error) = paging::map(at, frame, Protection::ReadWrite.flags()) {
                 // SAFETY: just allocated and not mapped.
-                unsafe { frames::free(frame, 1) };
+                unsafe { frames::free(frame, 1, Owner::Pages) };
                 return Err(error);
             }
             mapped.pages += 1;
-            IN_USE.fetch_add(PAGE_SIZE as u64, Ordering::Relaxed);
         }
         // SAFETY: the pages are mapped writable and ours.
         unsafe { (start as *mut u8).write_bytes(0, pages * PAGE_SIZE) };
@@ -178,9 +172,8 @@ impl Drop for MappedPages {
         for page in 0..self.pages {
             if let Some(frame) = paging::unmap(self.start + (page * PAGE_SIZE) as u64) {
                 // SAFETY: the frame was ours and is no longer mapped.
-                unsafe { frames::free(frame, 1) };
+                unsafe { frames::free(frame, 1, Owner::Pages) };
             }
         }
-        IN_USE.fetch_sub((self.pages * PAGE_SIZE) as u64, Ordering::Relaxed);
     }
 }

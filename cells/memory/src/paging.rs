@@ -28,7 +28,7 @@ struct TableFrames;
 // SAFETY: `frames::allocate` gives unused frames; they are zeroed here.
 unsafe impl FrameAllocator<Size4KiB> for TableFrames {
     fn allocate_frame(&mut self) -> Option<PhysFrame> {
-        let physical = frames::allocate(1).ok()?;
+        let physical = frames::allocate(1, frames::Owner::Tables).ok()?;
         // SAFETY: the frame is ours and mapped by the window.
         unsafe { ((WINDOW + physical) as *mut u8).write_bytes(0, PAGE_SIZE) };
         Some(PhysFrame::containing_address(PhysAddr::new(physical)))

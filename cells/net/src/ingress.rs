@@ -5,6 +5,7 @@
 //! as it takes to choose the socket it is shown. A frame that is read wrongly
 //! is shown to the wrong socket, which does not accept it.
 
+use crate::checksum;
 use crate::wire::Wire;
 use alloc::vec;
 use net_port::state::{Flow, Phase, Stack};
@@ -66,6 +67,9 @@ fn glance(frame: &[u8]) -> Option<Glance> {
 pub(crate) fn frame(stack: &mut Stack, wire: &Wire<'_>, now: Instant, bytes: &[u8]) {
     stack.counters.frames_in += 1;
     stack.counters.bytes_in += bytes.len() as u64;
+    if !checksum::is_right(bytes) {
+        return;
+    }
     let mut one = wire.with_frame(bytes);
     let glance = glance(bytes);
     let found = glance.as_ref().and_then(|g| stack.conns.find(&g.flow));

@@ -12,8 +12,10 @@ extern crate alloc;
 
 mod address;
 mod autoconf;
+mod checksum;
 mod conn;
 mod ingress;
+mod lineage;
 mod round;
 mod user;
 mod wire;
@@ -37,18 +39,20 @@ pub static CELL: port::Cell = port::Cell {
 /// The provider: the state, and the code that works on it.
 struct Net {
     state: Arc<NetState>,
+    kept: lineage::Kept,
 }
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
-    let state = match birth.inherit(&NET) {
+    let (state, lineage) = match birth.inherit(&NET) {
         Some(inherited) => state::import(inherited)?,
         None => match state::survivor() {
-            Some(state) => state,
-            None => fresh(birth.options())?,
+            Some(state) => (state, None),
+            None => (fresh(birth.options())?, None),
         },
     };
+    let kept = lineage::keep(lineage);
     state::remember(Some(Arc::clone(&state)));
-    let provider: Box<dyn Network> = Box::new(Net { state });
+    let provider: Box<dyn Network> = Box::new(Net { state, kept });
     birth.provide(&NET, provider);
     Ok(())
 }
@@ -70,7 +74,10 @@ impl Component for Net {
 
     fn export(&self) -> Result<Option<State>, HandoverError> {
         // Both generations may know the state: the port lets one of them in.
-        Ok(Some(state::export(Arc::clone(&self.state))))
+        Ok(Some(state::export(
+            Arc::clone(&self.state),
+            lineage::give(&self.kept),
+        )))
     }
 
     fn crash(&self, kind: CrashKind) {

@@ -1,6 +1,7 @@
 //! The interface as `smoltcp` wants to see it: a device with at most one frame
 //! to receive, and a transmit side that writes into the driver's buffers.
 
+use crate::checksum;
 use alloc::vec;
 use core::cell::Cell;
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
@@ -10,6 +11,8 @@ use virtio_net_port::Nic;
 /// The interface for the time of a call.
 pub(crate) struct Wire<'w> {
     nic: &'w dyn Nic,
+    /// The longest frame.
+    longest: usize,
     frame: Option<&'w [u8]>,
     /// Frames sent.
     pub(crate) frames: Cell<u64>,
@@ -23,6 +26,7 @@ impl<'w> Wire<'w> {
     pub(crate) fn new(nic: &'w dyn Nic) -> Self {
         Wire {
             nic,
+            longest: nic.info().frame,
             frame: None,
             frames: Cell::new(0),
             bytes: Cell::new(0),
@@ -33,8 +37,12 @@ impl<'w> Wire<'w> {
     /// The same interface with a received frame.
     pub(crate) fn with_frame<'f>(&'f self, frame: &'f [u8]) -> Wire<'f> {
         Wire {
+            nic: self.nic,
+            longest: self.longest,
             frame: Some(frame),
-            ..Wire::new(self.nic)
+            frames: Cell::new(0),
+            bytes: Cell::new(0),
+            full: Cell::new(false),
         }
     }
 
@@ -51,6 +59,7 @@ pub(crate) fn capabilities(frame: usize) -> DeviceCapabilities {
     let mut caps = DeviceCapabilities::default();
     caps.medium = Medium::Ethernet;
     caps.max_transmission_unit = frame;
+    caps.checksum = checksum::others();
     caps
 }
 
@@ -70,6 +79,7 @@ impl TxToken for Tx<'_, '_> {
         let mut result = None;
         let taken = wire.nic.transmit(len, &mut |buffer| {
             result = f.take().map(|f| f(buffer));
+            checksum::fill_in(buffer);
         });
         match taken {
             Ok(()) => {
@@ -112,6 +122,6 @@ impl<'w> Device for Wire<'w> {
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
-        capabilities(self.nic.info().frame)
+        capabilities(self.longest)
     }
 }

@@ -182,7 +182,12 @@ impl<'a> Birth<'a> {
     /// Leaves the provider for `port`.
     pub fn provide<T: ?Sized + Component>(&mut self, port: &'static Port<T>, provider: Box<T>) {
         port.stage(provider, self.cell.clone());
-        self.staged.push(port);
+        self.note_staged(port);
+    }
+
+    /// Adds a door behind which a provider was left.
+    pub(crate) fn note_staged(&mut self, door: &'static dyn Door) {
+        self.staged.push(door);
     }
 
     /// A reference that keeps the code of the cell being born loaded, for

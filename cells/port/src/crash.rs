@@ -18,29 +18,47 @@ pub enum CrashKind {
     Stack = 6,
     /// A loop without end.
     Loop = 7,
+    /// A jump into data.
+    Execute = 8,
+    /// A lock that is taken twice.
+    Relock = 9,
+    /// A wait for what never comes.
+    Wait = 10,
+    /// An allocation of more than there is.
+    Memory = 11,
 }
+
+/// All of them, with their shell words.
+const KINDS: [(&str, CrashKind); 11] = [
+    ("panic", CrashKind::Panic),
+    ("null", CrashKind::Null),
+    ("wild", CrashKind::Wild),
+    ("divide", CrashKind::Divide),
+    ("opcode", CrashKind::Opcode),
+    ("stack", CrashKind::Stack),
+    ("loop", CrashKind::Loop),
+    ("execute", CrashKind::Execute),
+    ("relock", CrashKind::Relock),
+    ("wait", CrashKind::Wait),
+    ("memory", CrashKind::Memory),
+];
 
 impl CrashKind {
     /// The kind by its shell word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Some(match word {
-            "panic" => CrashKind::Panic,
-            "null" => CrashKind::Null,
-            "wild" => CrashKind::Wild,
-            "divide" => CrashKind::Divide,
-            "opcode" => CrashKind::Opcode,
-            "stack" => CrashKind::Stack,
-            "loop" => CrashKind::Loop,
-            _ => return None,
-        })
+        let named = KINDS.iter().find(|(name, _)| *name == word);
+        named.map(|(_, kind)| *kind)
+    }
+
+    /// All shell words.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        KINDS.iter().map(|(name, _)| *name)
     }
 
     pub(crate) fn from_code(code: u8) -> Option<Self> {
-        use CrashKind::{Divide, Loop, Null, Opcode, Panic, Stack, Wild};
-        [Panic, Null, Wild, Divide, Opcode, Stack, Loop]
-            .into_iter()
-            .find(|k| *k as u8 == code)
+        let kinds = KINDS.iter().map(|(_, kind)| *kind);
+        kinds.into_iter().find(|kind| *kind as u8 == code)
     }
 }
 
@@ -68,6 +86,24 @@ pub fn crash_here(kind: CrashKind) {
         CrashKind::Loop => loop {
             core::hint::black_box(());
         },
+        CrashKind::Execute => {
+            // `ret`, where nothing may be executed.
+            let code = core::hint::black_box([0xc3_u8; 16]);
+            // SAFETY: as above; the fetch of the first instruction faults.
+            unsafe { core::arch::asm!("call {}", in(reg) code.as_ptr(), clobber_abi("C")) }
+        }
+        CrashKind::Relock => {
+            let lock = sync::SpinLock::new(());
+            let _first = lock.lock();
+            let _second = core::hint::black_box(&lock).lock();
+        }
+        CrashKind::Wait => loop {
+            task_port::park();
+        },
+        CrashKind::Memory => {
+            let size = core::hint::black_box(1_usize << 46);
+            core::hint::black_box(alloc::vec::Vec::<u8>::with_capacity(size));
+        }
     }
     #[cfg(not(mitos))]
     panic!("crashed on command: {kind:?}");

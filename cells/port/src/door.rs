@@ -65,13 +65,49 @@ impl PortBase {
         }
     }
 
+    /// Counts the caller in if there is nothing special about the port.
+    #[inline(always)]
+    fn enter_open(&self) -> Option<(usize, &Count)> {
+        let word = self.word.load(Ordering::SeqCst);
+        if word & !(PARITY | DRAINING) != 0 {
+            return None;
+        }
+        let parity = (word & PARITY) as usize;
+        let count = self.count(parity);
+        count.0.fetch_add(1, Ordering::SeqCst);
+        if (self.word.load(Ordering::SeqCst) ^ word) & !DRAINING != 0 {
+            self.step_back(count);
+            return None;
+        }
+        Some((parity, count))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn step_back(&self, count: &Count) {
+        self.leave(count);
+    }
+
     #[inline]
     pub(crate) fn leave(&self, count: &Count) {
         let before = count.0.fetch_sub(1, Ordering::SeqCst);
         debug_assert!(before > 0, "left {} more often than entered", self.name);
         if self.word.load(Ordering::SeqCst) & DRAINING != 0 {
-            self.drained.wake_all();
+            self.wake_drain();
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wake_drain(&self) {
+        self.drained.wake_all();
+    }
+
+    /// The running CPU's count of `parity`. The remainder is no change: it spares
+    /// the check that the number is below it.
+    #[inline]
+    fn count(&self, parity: usize) -> &Count {
+        &self.counts[parity & 1][cpu::id() % MAX_CPUS]
     }
 
     fn parity(&self) -> usize {
@@ -164,26 +200,17 @@ impl<T: ?Sized + Component> Port<T> {
         }
     }
 
-    /// Enters if there is nothing special about the port.
-    #[inline]
+    /// Enters if there is nothing special about the port. In the caller itself:
+    /// this is what every call of every cell goes through.
+    #[inline(always)]
     fn enter_open(&self) -> Option<Entered<'_, T>> {
-        let word = self.base.word.load(Ordering::SeqCst);
-        if word & !(PARITY | DRAINING) != 0 {
-            return None;
-        }
-        let parity = (word & PARITY) as usize;
-        let count = &self.base.counts[parity][cpu::id()];
-        count.0.fetch_add(1, Ordering::SeqCst);
-        if (self.base.word.load(Ordering::SeqCst) ^ word) & !DRAINING != 0 {
-            self.base.leave(count);
-            return None;
-        }
+        let (parity, count) = self.base.enter_open()?;
         Some(self.entered(parity, count))
     }
 
-    #[inline]
+    #[inline(always)]
     fn entered<'p>(&'p self, parity: usize, count: &'p Count) -> Entered<'p, T> {
-        let provider = self.providers[parity].load(Ordering::Acquire);
+        let provider = self.providers[parity & 1].load(Ordering::Acquire);
         debug_assert!(!provider.is_null(), "{} has no provider", self.base.name);
         // SAFETY: a provider is freed only after its parity was replaced and
         // drained; our count in that parity, taken before the word was seen
@@ -194,6 +221,7 @@ impl<T: ?Sized + Component> Port<T> {
     }
 
     #[cold]
+    #[inline(never)]
     fn enter_slowly(&self) -> Result<Entered<'_, T>, PortError> {
         loop {
             match self.enter_now() {
@@ -217,7 +245,7 @@ impl<T: ?Sized + Component> Port<T> {
             }
             let parity = (word & PARITY) as usize;
             let count = if word & CLOSED == 0 {
-                &self.base.counts[parity][cpu::id()]
+                self.base.count(parity)
             } else {
                 self.base.held(parity).ok_or(Refusal::Closed)?
             };
@@ -254,7 +282,7 @@ impl<T: ?Sized + Component> Port<T> {
                 return None;
             }
             let parity = (word & PARITY) as usize;
-            let count = &self.base.counts[parity][cpu::id()];
+            let count = self.base.count(parity);
             count.0.fetch_add(1, Ordering::SeqCst);
             let mask = PARITY | EMPTY;
             let same = self.base.word.load(Ordering::SeqCst) & mask == word & mask;
@@ -360,8 +388,22 @@ pub trait Door: Sync {
     /// Takes the current provider away and leaves the port empty: the cell has
     /// failed and its replacement is not there yet. Callers get an error.
     fn abandon(&self);
-    /// The next call faults.
-    fn inject(&self, kind: CrashKind);
+    /// Undoes [`Door::abandon`]: the provider that was current is so again.
+    ///
+    /// # Errors
+    /// When there is none.
+    fn readmit(&self) -> Result<(), SwapError>;
+    /// Waits until nobody is inside an abandoned door and drops both providers:
+    /// the port crate has moved, and this is the door of its earlier generation.
+    ///
+    /// # Errors
+    /// [`SwapError::Busy`] at `deadline` (ns); it can be tried again.
+    fn dismiss(&self, deadline: u64) -> Result<(), SwapError>;
+    /// The next call faults; false if this door's calls cannot be made to.
+    fn inject(&self, kind: CrashKind) -> bool;
+    /// Where the current provider lies and how many bytes it has, for the
+    /// injection of faults; it may be gone when this returns.
+    fn object(&self) -> Option<(usize, usize)>;
 }
 
 impl<T: ?Sized + Component + 'static> Door for Port<T> {
@@ -471,8 +513,31 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
         self.base.closed_out.wake_all();
     }
 
-    fn inject(&self, kind: CrashKind) {
+    fn readmit(&self) -> Result<(), SwapError> {
+        if self.current().is_none() {
+            return Err(SwapError::NoProvider(self.base.name));
+        }
+        self.base.word.fetch_and(!EMPTY, Ordering::SeqCst);
+        Ok(())
+    }
+
+    fn dismiss(&self, deadline: u64) -> Result<(), SwapError> {
+        self.abandon();
+        self.retire(deadline)?;
+        let current = self.base.parity();
+        self.base.drain(current, deadline)?;
+        drop(self.take_provider(current));
+        Ok(())
+    }
+
+    fn inject(&self, kind: CrashKind) -> bool {
         self.base.inject.store(kind as u8, Ordering::SeqCst);
         self.base.word.fetch_or(INJECT, Ordering::SeqCst);
+        true
+    }
+
+    fn object(&self) -> Option<(usize, usize)> {
+        let object: &T = &self.current()?.object;
+        Some((core::ptr::from_ref(object).addr(), size_of_val(object)))
     }
 }

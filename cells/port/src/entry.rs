@@ -26,11 +26,10 @@ impl Count {
 
 /// The right to call the provider of a port; derefs to its trait. Leaves when
 /// dropped, on whatever CPU; not in another task, since it is this task's ledger
-/// that knows of it.
+/// that knows of it: also which count to take its one off.
 pub struct Entered<'p, T: ?Sized + 'static> {
     provider: &'p T,
     base: &'p PortBase,
-    count: &'p Count,
     _not_send: PhantomData<*const ()>,
 }
 
@@ -48,7 +47,6 @@ impl<'p, T: ?Sized> Entered<'p, T> {
         Entered {
             provider,
             base,
-            count,
             _not_send: PhantomData,
         }
     }
@@ -65,9 +63,15 @@ impl<T: ?Sized> Deref for Entered<'_, T> {
 impl<T: ?Sized> Drop for Entered<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let count = core::ptr::from_ref(self.count).addr();
-        task_port::with_ledger(|l| l.leave(count, core::ptr::from_ref(self.base).addr()));
-        self.base.leave(self.count);
+        let base = core::ptr::from_ref(self.base).addr();
+        // Inside the same port more than once, the task has as many entries, and
+        // which guard gives back which of the counts is the same to all.
+        if let Some(count) = task_port::with_ledger(|l| l.leave_latest(base)) {
+            let count: *const Count = core::ptr::with_exposed_provenance(count);
+            // SAFETY: entered by `new` with this port's address: a count of this
+            // port, which outlives the borrow of it.
+            self.base.leave(unsafe { &*count });
+        }
     }
 }
 

@@ -7,6 +7,8 @@
 //! [`Component`] what every provider can do: give its state away, take it back,
 //! and crash on command.
 //!
+//! Code that runs with interrupts off has a door of its own kind, [`Leaf`].
+//!
 //! The protocol between callers and the swap, in `door.rs` and `entry.rs`, is
 //! checked in every interleaving of a few tasks: `tests/port_model`.
 //!
@@ -23,6 +25,8 @@ mod crash;
 mod door;
 mod entry;
 mod error;
+mod leaf;
+mod moves;
 mod state;
 
 pub use cell::{Birth, BirthError, Cell, CellCode, CellRef, DoorRef, Options, start};
@@ -31,4 +35,6 @@ pub use crash::{CrashKind, crash_here};
 pub use door::{Door, Port};
 pub use entry::Entered;
 pub use error::{DoorStatus, PortError, SwapError};
-pub use state::{HandoverError, State};
+pub use leaf::Leaf;
+pub use moves::Moves;
+pub use state::{HandoverError, Lineage, Schemas, State};

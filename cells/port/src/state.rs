@@ -53,8 +53,124 @@ impl State {
     }
 }
 
+/// Where a state comes from: what a second schema may hold beside the first one's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Lineage {
+    /// How many handovers it has lived through since it got this record.
+    pub handovers: u64,
+    /// When it got it (ns since boot).
+    pub since: u64,
+}
+
+impl Lineage {
+    /// The record of a state that had none.
+    #[must_use]
+    pub fn begins() -> Self {
+        Lineage {
+            handovers: 0,
+            since: task_port::now(),
+        }
+    }
+
+    /// The same, one handover later.
+    #[must_use]
+    pub fn handed_over(self) -> Self {
+        Lineage {
+            handovers: self.handovers + 1,
+            ..self
+        }
+    }
+}
+
+/// The value of a state with its lineage beside it. The body is the same as
+/// without, so both directions of the conversion move one pointer however much
+/// the body holds.
+struct Traced<S> {
+    body: S,
+    lineage: Lineage,
+}
+
+/// The two schemas of a state: the body, and the body with its lineage. The way a
+/// state changes its shape: the new schema wraps the old one's body, and whoever
+/// knows both converts by moving the body from one wrapping to the other.
+///
+/// As with [`State::new`], call it in non-generic functions of the port crate.
+#[derive(Clone, Copy, Debug)]
+pub struct Schemas {
+    /// The number of the plain schema.
+    pub plain: u32,
+    /// The number of the one with a lineage.
+    pub traced: u32,
+}
+
+impl Schemas {
+    /// Wraps a body, with its lineage if it has one.
+    #[must_use]
+    pub fn wrap<S: Any + Send>(self, body: S, lineage: Option<Lineage>) -> State {
+        match lineage {
+            None => State::new(self.plain, Box::new(body)),
+            Some(lineage) => State::new(self.traced, Box::new(Traced { body, lineage })),
+        }
+    }
+
+    /// Takes a state of either schema.
+    ///
+    /// # Errors
+    /// The state itself when it is of neither.
+    pub fn unwrap<S: Any + Send>(self, state: State) -> Result<(S, Option<Lineage>), State> {
+        let schema = state.schema();
+        if schema == self.plain {
+            return state.take::<S>().map(|body| (*body, None));
+        }
+        if schema == self.traced {
+            let traced = state.take::<Traced<S>>()?;
+            return Ok((traced.body, Some(traced.lineage)));
+        }
+        Err(state)
+    }
+}
+
 impl core::fmt::Debug for State {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         write!(f, "State(schema {})", self.schema)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::sync::Arc;
+    use alloc::vec;
+
+    const SCHEMAS: Schemas = Schemas {
+        plain: 1,
+        traced: 2,
+    };
+
+    #[test]
+    fn a_state_goes_up_and_down_without_being_copied() {
+        let body = Arc::new(vec![7u8; 1 << 20]);
+        let at = Arc::as_ptr(&body);
+        let plain = SCHEMAS.wrap(body, None);
+        assert_eq!(plain.schema(), 1);
+        let (body, lineage) = SCHEMAS.unwrap::<Arc<Vec<u8>>>(plain).unwrap();
+        assert_eq!(lineage, None);
+        let lineage = Lineage {
+            handovers: 3,
+            since: 5,
+        };
+        let traced = SCHEMAS.wrap(body, Some(lineage.handed_over()));
+        assert_eq!(traced.schema(), 2);
+        let (body, found) = SCHEMAS.unwrap::<Arc<Vec<u8>>>(traced).unwrap();
+        assert_eq!(found.unwrap().handovers, 4);
+        assert_eq!(Arc::as_ptr(&body), at);
+    }
+
+    #[test]
+    fn another_schema_or_type_is_given_back() {
+        let strange = State::new(3, Box::new(1u32));
+        assert_eq!(SCHEMAS.unwrap::<u32>(strange).unwrap_err().schema(), 3);
+        let other = State::new(1, Box::new("text"));
+        assert!(SCHEMAS.unwrap::<u32>(other).is_err());
     }
 }

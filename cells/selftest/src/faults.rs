@@ -101,6 +101,8 @@ fn crash_in_cell() -> Verdict {
         // Again: the first overflow must leave the stack as it was.
         (CrashKind::Stack, FaultKind::StackOverflow),
         (CrashKind::Loop, FaultKind::Hang),
+        (CrashKind::Execute, FaultKind::PageFault),
+        (CrashKind::Memory, FaultKind::Panic),
     ];
     for (kind, expected) in kinds {
         let count = COUNTER.enter().map_err(|e| format!("{e}"))?.increment();
@@ -117,7 +119,7 @@ fn crash_in_cell() -> Verdict {
             COUNTER.status().inflight == 0,
             "{kind:?} leaks a call in flight"
         );
-        swap::fault_in(&fault.cell).map_err(|e| format!("{e}"))?;
+        swap_port::fault_in(&fault.cell, false).map_err(|e| format!("{e}"))?;
         let next = COUNTER.enter().map_err(|e| format!("{e}"))?.increment();
         check!(
             next == count + 1,

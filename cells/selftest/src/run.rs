@@ -33,6 +33,7 @@ pub fn run(name: &str) {
         crate::heap::TESTS,
         crate::faults::TESTS,
         crate::swaps::TESTS,
+        crate::refusals::TESTS,
     ];
     let (mut passed, mut failed) = (0, 0);
     for test in all

@@ -6,7 +6,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use mod_mgmt::namespace::{Loaded, NAMESPACE};
 use port::CrashKind;
-use swap::{Reason, Record, history, tally};
+use swap_port::objects::{self, Verdict};
+use swap_port::{Ran, Reason, Record, SwapFailure, history, tally};
 
 /// The doors of a loaded cell.
 fn doors(cell: &Loaded) -> &'static [port::DoorRef] {
@@ -18,9 +19,11 @@ pub(crate) fn cells(arguments: &[&str]) -> Outcome {
         [] => Ok(list(|cell| !doors(cell).is_empty())),
         ["--all"] => Ok(list(|_| true) + &base()),
         ["--history"] => Ok(history().iter().map(line).collect()),
+        ["--history", name] => of_one(name),
+        ["--objects"] => Ok(running()),
         ["--deps", name] => deps(name),
         _ => Err(String::from(
-            "usage: cells [--history | --all | --deps CELL]\n",
+            "usage: cells [--history [CELL] | --all | --deps CELL | --objects]\n",
         )),
     }
 }
@@ -31,14 +34,15 @@ fn list(wanted: impl Fn(&Loaded) -> bool) -> String {
         let inflight: u32 = doors(cell).iter().map(|d| d.status().inflight).sum();
         let (swaps, faults) = tally(&cell.name);
         text += &format!(
-            "{:<16} {:<8} generation {:<4} {:>6} KiB  in flight {:<4} swaps {:<5} faults {}\n",
+            "{:<16} {:<8} generation {:<4} {:>6} KiB  in flight {:<4} swaps {:<5} faults {}{}\n",
             cell.name,
             cell.version,
             cell.generation,
             cell.size / 1024,
             inflight,
             swaps,
-            faults
+            faults,
+            trouble(&cell.name)
         );
     }
     text
@@ -66,42 +70,119 @@ fn base() -> String {
     NAMESPACE.base_crates().iter().map(line).collect()
 }
 
+/// What the captain thinks of a cell that faulted lately.
+fn trouble(name: &str) -> String {
+    let past = captain_port::past(name);
+    match past.given_up {
+        true => format!("  given up after {} tries", past.strikes),
+        false => String::new(),
+    }
+}
+
 fn line(record: &Record) -> String {
-    let reason = match record.reason {
-        Reason::Asked => "asked for",
-        Reason::Fault => "after a fault",
-        Reason::Probation => "back after a fault in probation",
-    };
     let result = if record.failure.is_empty() {
         String::new()
     } else {
         format!("  refused: {}", record.failure)
     };
+    let cells: Vec<String> = record.cells.iter().map(ran).collect();
     format!(
         "{:>12.3} s  {}  {}  pause {} us, load {} us{}\n",
         record.at as f64 / 1e9,
-        record.cells.join(" "),
-        reason,
+        cells.join(" "),
+        record.reason.text(),
         record.pause / 1000,
         record.load / 1000,
         result
     )
 }
 
+/// A cell of a swap: name, generation, and where its object came from.
+fn ran(ran: &Ran) -> String {
+    match (ran.generation, ran.push) {
+        (0, _) => ran.name.clone(),
+        (generation, 0) => format!("{}#{generation} {:08x}", ran.name, ran.object >> 32),
+        (generation, push) => format!(
+            "{}#{generation} {:08x} push {push}",
+            ran.name,
+            ran.object >> 32
+        ),
+    }
+}
+
+/// The history of one cell: its swaps, then the versions that are kept.
+fn of_one(name: &str) -> Outcome {
+    let cell = NAMESPACE
+        .find(name)
+        .ok_or_else(|| format!("no cell `{name}`; `cells` lists them\n"))?;
+    let its = |record: &&Record| record.cells.iter().any(|ran| ran.name == name);
+    let mut text: String = history().iter().filter(its).map(line).collect();
+    for version in objects::versions(name) {
+        let generations: Vec<String> = version.generations.iter().map(|g| format!("{g}")).collect();
+        text += &format!(
+            "version {:08x}  from {}  {}  generations {}{}\n",
+            version.object >> 32,
+            match version.push {
+                0 => String::from("the boot"),
+                push => format!("push {push}"),
+            },
+            match version.verdict {
+                Verdict::Untried => "on probation",
+                Verdict::Good => "good",
+                Verdict::Bad => "bad",
+            },
+            generations.join(" "),
+            if version.object == cell.object {
+                "  runs now"
+            } else {
+                ""
+            }
+        );
+    }
+    Ok(text)
+}
+
+/// Every crate that runs, for the host: name, fingerprint, object.
+fn running() -> String {
+    let mut text = String::new();
+    for cell in NAMESPACE.cells() {
+        text += &format!(
+            "{} {:016x} {:016x}\n",
+            cell.name, cell.fingerprint, cell.object
+        );
+    }
+    for krate in NAMESPACE.base_crates() {
+        text += &format!("{} {:016x} -\n", krate.name, krate.fingerprint);
+    }
+    text
+}
+
 pub(crate) fn swap(arguments: &[&str]) -> Outcome {
     let result = match arguments {
         [] => return Err(String::from("usage: swap CELL...; `cells` lists them\n")),
-        [name, "with", by] => swap::swap_with(name, by, Reason::Asked),
-        names => swap::swap(names, Reason::Asked),
+        [name, "with", by] => swap_port::swap_with(name, by, Reason::Asked),
+        names => swap_port::swap(names, Reason::Asked),
     };
     report(result)
 }
 
-fn report(result: Result<Record, swap::SwapFailure>) -> Outcome {
+pub(crate) fn rollback(arguments: &[&str]) -> Outcome {
+    const USAGE: &str = "usage: rollback CELL [GENERATION]; see `cells --history CELL`\n";
+    match arguments {
+        [name] => report(swap_port::rollback(name, None)),
+        [name, generation] => {
+            let generation = generation.parse().map_err(|_| String::from(USAGE))?;
+            report(swap_port::rollback(name, Some(generation)))
+        }
+        _ => Err(String::from(USAGE)),
+    }
+}
+
+fn report(result: Result<Record, SwapFailure>) -> Outcome {
     match result {
         Ok(record) => Ok(format!(
             "swapped {}: pause {} us, load {} us\n",
-            record.cells.join(" "),
+            record.names(),
             record.pause / 1000,
             record.load / 1000
         )),
@@ -110,23 +191,42 @@ fn report(result: Result<Record, swap::SwapFailure>) -> Outcome {
 }
 
 pub(crate) fn push(archive: Vec<u8>) -> Outcome {
-    let names = swap::add_archive(archive).map_err(|e| format!("refused: {e}\n"))?;
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    report(swap::swap(&names, Reason::Asked))
+    report(swap_port::push(archive))
 }
 
 pub(crate) fn crash(arguments: &[&str]) -> Outcome {
-    const USAGE: &str = "usage: crash CELL panic|null|wild|divide|opcode|stack|loop\n";
-    let [name, kind] = arguments else {
-        return Err(String::from(USAGE));
+    let usage = || {
+        let words: Vec<&str> = CrashKind::words().collect();
+        format!("usage: crash CELL {}\n", words.join("|"))
     };
-    let kind = CrashKind::from_word(kind).ok_or_else(|| String::from(USAGE))?;
+    let [name, kind] = arguments else {
+        return Err(usage());
+    };
+    let kind = CrashKind::from_word(kind).ok_or_else(usage)?;
     let cell = NAMESPACE
         .find(name)
         .ok_or_else(|| format!("no cell `{name}`; `cells` lists them\n"))?;
     let door = doors(&cell)
         .first()
         .ok_or_else(|| format!("{name} is a library and has no port to crash behind\n"))?;
-    door.inject(kind);
+    if !door.inject(kind) {
+        return Err(format!(
+            "{name} runs with interrupts off, where a fault cannot be caught\n"
+        ));
+    }
     Ok(format!("the next call into {name} will fault\n"))
+}
+
+pub(crate) fn inject(arguments: &[&str]) -> Outcome {
+    const USAGE: &str = "usage: inject CELL text|data|word|skip|state SEED\n";
+    let [cell, kind, seed] = arguments else {
+        return Err(String::from(USAGE));
+    };
+    let seed = seed.parse().map_err(|_| String::from(USAGE))?;
+    match fault_injection_port::INJECTOR.enter() {
+        Ok(injector) => injector.inject(cell, kind, seed),
+        Err(_) => Err(String::from(
+            "damage is only done to a system that was booted with faults=inject\n",
+        )),
+    }
 }

@@ -1,6 +1,6 @@
 //! The table of commands.
 
-use crate::{cells, system};
+use crate::{cells, devices, mem, system};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -76,7 +76,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "cells",
-        usage: "cells [--history | --all | --deps CELL]",
+        usage: "cells [--history [CELL] | --all | --deps CELL | --objects]",
         does: "cells with a port: version, generation, size, calls in flight, swaps, faults",
         run: cells::cells,
     },
@@ -87,10 +87,22 @@ const COMMANDS: &[Command] = &[
         run: cells::swap,
     },
     Command {
+        name: "rollback",
+        usage: "rollback CELL [GENERATION]",
+        does: "bring back the version that ran before, or in that generation",
+        run: cells::rollback,
+    },
+    Command {
         name: "crash",
-        usage: "crash CELL panic|null|wild|divide|opcode|stack|loop",
+        usage: "crash CELL panic|null|wild|divide|opcode|...",
         does: "make the next call into a cell fault",
         run: cells::crash,
+    },
+    Command {
+        name: "inject",
+        usage: "inject CELL text|data|word|skip|state SEED",
+        does: "damage a running cell (only when booted with faults=inject)",
+        run: cells::inject,
     },
     Command {
         name: "tasks",
@@ -101,8 +113,32 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "mem",
         usage: "mem",
-        does: "memory in use",
-        run: system::mem,
+        does: "memory in use, and by whom",
+        run: mem::mem,
+    },
+    Command {
+        name: "disk",
+        usage: "disk",
+        does: "the disk, and what it is asked for",
+        run: devices::disk,
+    },
+    Command {
+        name: "net",
+        usage: "net",
+        does: "addresses, connections, what came and went",
+        run: devices::net,
+    },
+    Command {
+        name: "log",
+        usage: "log [LINES]",
+        does: "the latest lines of the log",
+        run: system::log,
+    },
+    Command {
+        name: "check",
+        usage: "check",
+        does: "search the disk for damage: every page, row and index entry",
+        run: system::check,
     },
     Command {
         name: "uptime",
@@ -127,6 +163,6 @@ const COMMANDS: &[Command] = &[
 fn help(_: &[&str]) -> Outcome {
     Ok(COMMANDS
         .iter()
-        .map(|c| format!("{:<52} {}\n", c.usage, c.does))
+        .map(|c| format!("{:<62} {}\n", c.usage, c.does))
         .collect())
 }

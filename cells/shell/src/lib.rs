@@ -12,6 +12,10 @@ mod cells;
 #[cfg(mitos)]
 mod commands;
 #[cfg(mitos)]
+mod devices;
+#[cfg(mitos)]
+mod mem;
+#[cfg(mitos)]
 mod system;
 
 #[cfg(mitos)]

@@ -26,17 +26,6 @@ pub(crate) fn tasks(_: &[&str]) -> Outcome {
     Ok(text)
 }
 
-pub(crate) fn mem(_: &[&str]) -> Outcome {
-    let usage = memory::frames::usage();
-    let line = |what: &str, bytes: u64| format!("{what:<28} {:>10} KiB\n", bytes / 1024);
-    Ok(line("usable", usage.total)
-        + &line("free", usage.free)
-        + &line("in use", usage.total - usage.free)
-        + &line("  heap objects", usage.heap)
-        + &line("  cells and stacks", usage.mapped)
-        + &format!("{:<28} {:>10}\n", "cells loaded", NAMESPACE.loaded()))
-}
-
 pub(crate) fn uptime(_: &[&str]) -> Outcome {
     Ok(format!("{:.3} s\n", task_port::now() as f64 / 1e9))
 }
@@ -52,9 +41,34 @@ pub(crate) fn place(arguments: &[&str]) -> Outcome {
     }
 }
 
+/// How many lines `log` shows.
+const LINES: usize = 20;
+
+pub(crate) fn log(arguments: &[&str]) -> Outcome {
+    let count = match arguments.first() {
+        None => LINES,
+        Some(count) => count
+            .parse()
+            .map_err(|_| String::from("usage: log [LINES]\n"))?,
+    };
+    let recent = nano_core::serial::recent();
+    let lines = recent.lines();
+    let skip = lines.clone().count().saturating_sub(count);
+    Ok(lines
+        .skip(skip)
+        .fold(String::new(), |text, line| text + line + "\n"))
+}
+
+pub(crate) fn check(_: &[&str]) -> Outcome {
+    captain_port::CAPTAIN
+        .enter()
+        .map_err(|error| format!("{error}; `cells` tells what runs\n"))?
+        .check()
+}
+
 pub(crate) fn stop(_: &[&str]) -> Outcome {
     let spawned = task_port::spawn(task_port::SpawnOptions::new("stop"), || {
-        shell_port::prepare_stop();
+        captain_port::shut_down();
         // Let the answer reach the asker.
         task_port::sleep(50_000_000);
         log::info!("stopped");

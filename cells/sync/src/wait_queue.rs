@@ -3,7 +3,6 @@
 use crate::IrqLock;
 use crate::atomic::{AtomicUsize, Ordering, fence};
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 use task_port::TaskRef;
 
 /// Tasks that wait until a condition holds. Whoever makes the condition true
@@ -109,35 +108,47 @@ impl WaitQueue {
     }
 
     /// Wakes the task that has waited longest.
+    #[inline]
     pub fn wake_one(&self) {
         fence(Ordering::SeqCst);
-        if self.waiting.load(Ordering::SeqCst) == 0 {
-            return;
+        if self.waiting.load(Ordering::SeqCst) != 0 {
+            self.wake_first();
         }
-        let task = {
-            let mut tasks = self.tasks.lock();
-            let task = tasks.pop_front();
-            self.waiting.store(tasks.len(), Ordering::SeqCst);
-            task
-        };
+    }
+
+    #[inline(never)]
+    fn wake_first(&self) {
+        let task = self.pop(&mut self.tasks.lock());
         if let Some(task) = task {
             task.unpark();
         }
     }
 
+    fn pop(&self, tasks: &mut VecDeque<TaskRef>) -> Option<TaskRef> {
+        let task = tasks.pop_front();
+        self.waiting.store(tasks.len(), Ordering::SeqCst);
+        task
+    }
+
     /// Wakes all.
+    #[inline]
     pub fn wake_all(&self) {
         fence(Ordering::SeqCst);
-        if self.waiting.load(Ordering::SeqCst) == 0 {
-            return;
+        if self.waiting.load(Ordering::SeqCst) != 0 {
+            self.wake_each();
         }
-        let tasks: Vec<TaskRef> = {
-            let mut tasks = self.tasks.lock();
-            self.waiting.store(0, Ordering::SeqCst);
-            tasks.drain(..).collect()
-        };
-        for task in tasks {
+    }
+
+    /// Wakes as many as there are now: those who come back meanwhile stand behind
+    /// them. One by one, as that takes no memory.
+    #[inline(never)]
+    fn wake_each(&self) {
+        let mut left = self.waiting.load(Ordering::SeqCst);
+        while left > 0 {
+            let task = self.pop(&mut self.tasks.lock());
+            let Some(task) = task else { return };
             task.unpark();
+            left -= 1;
         }
     }
 

@@ -80,11 +80,12 @@ fn become_idle() {
 
 /// Runs tasks, and halts while there are none.
 fn idle() -> ! {
-    let me = this();
+    let (me, area) = (this(), cpu::this());
     loop {
         let _ = cpu::irq_disable();
         schedule();
         me.idle.store(true, Ordering::SeqCst);
+        area.idle.store(1, Ordering::Relaxed);
         // See `enqueue`: one of the two sees the other.
         let nothing = me.queue.lock().is_empty();
         if nothing {
@@ -92,6 +93,7 @@ fn idle() -> ! {
         } else {
             cpu::irq_enable();
         }
+        area.idle.store(0, Ordering::Relaxed);
         me.idle.store(false, Ordering::SeqCst);
     }
 }

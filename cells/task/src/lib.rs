@@ -5,7 +5,8 @@
 //! | `switch` | from one stack to another |
 //! | `queue` | each CPU's run queue; which CPU gets a woken task |
 //! | `schedule` | who runs next, and what is due after a switch |
-//! | `park` | blocking, waking, sleeping until a time |
+//! | `park` | blocking and waking |
+//! | `alarm` | waking at a time |
 //! | `preempt` | taking the CPU away from a running task |
 //! | `spawn` | birth and end of tasks |
 //! | `watchdog` | tasks that compute without a sign of life |
@@ -18,7 +19,12 @@
 #![cfg_attr(mitos, no_std)]
 
 extern crate alloc;
+// Read here under the name of the thing.
+#[cfg(mitos)]
+extern crate time_port as time;
 
+#[cfg(mitos)]
+mod alarm;
 #[cfg(mitos)]
 mod cpus;
 #[cfg(mitos)]

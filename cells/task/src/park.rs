@@ -1,9 +1,8 @@
-//! Blocking, waking, sleeping until a time.
+//! Blocking and waking.
 
-use crate::preempt;
-use crate::queue::{PARKED, READY, RUNNING, enqueue, this};
+use crate::queue::{PARKED, READY, RUNNING, enqueue};
 use crate::schedule::schedule;
-use alloc::vec::Vec;
+use crate::{alarm, preempt};
 use core::sync::atomic::Ordering::SeqCst;
 use task_port::TaskRef;
 
@@ -19,12 +18,9 @@ pub(crate) fn park(deadline: Option<u64>) {
         cpu::this().preempt_count.load(SeqCst) == 0,
         "parked with preemption off"
     );
-    let sleeping_on = deadline.map(|deadline| {
-        let cpu = this();
-        let key = (deadline, header.id.0);
-        cpu.sleepers.lock().insert(key, task_port::current());
-        (cpu, key)
-    });
+    if let Some(deadline) = deadline {
+        alarm::set(header, deadline);
+    }
     sched.state.store(PARKED, SeqCst);
     // An unpark between the first look and here left a token; whoever makes the
     // state ready again, and only they, decides.
@@ -38,8 +34,8 @@ pub(crate) fn park(deadline: Option<u64>) {
     } else {
         schedule();
     }
-    if let Some((cpu, key)) = sleeping_on {
-        cpu.sleepers.lock().remove(&key);
+    if deadline.is_some() {
+        alarm::clear(header);
     }
 }
 
@@ -65,28 +61,6 @@ pub(crate) fn unpark(task: &TaskRef) {
     {
         enqueue(task.clone());
     }
-}
-
-/// Wakes the sleepers of this CPU whose time has come. In the timer interrupt.
-pub(crate) fn wake_sleepers(now: u64) {
-    let due: Vec<TaskRef> = {
-        let mut sleepers = this().sleepers.lock();
-        let later = sleepers.split_off(&(now + 1, 0));
-        let due = core::mem::replace(&mut *sleepers, later);
-        due.into_values().collect()
-    };
-    for task in &due {
-        unpark(task);
-    }
-}
-
-/// When the first sleeper of this CPU wants to wake.
-pub(crate) fn first_waking() -> u64 {
-    this()
-        .sleepers
-        .lock()
-        .first_key_value()
-        .map_or(u64::MAX, |((deadline, _), _)| *deadline)
 }
 
 /// Lets others run.

@@ -1,7 +1,7 @@
 //! Taking the CPU away from a running task: time slices, and the way out of an
 //! interrupt into the scheduler.
 
-use crate::park::{first_waking, wake_sleepers};
+use crate::alarm;
 use crate::queue::this;
 use crate::schedule::schedule;
 use crate::switch::preempted;
@@ -11,8 +11,6 @@ use interrupts::finish;
 use nano_core::exceptions::Frame;
 use task_port::TaskHeader;
 
-/// How long a task runs while others of its urgency wait.
-const SLICE_NS: u64 = 5_000_000;
 const NEVER: u64 = u64::MAX;
 
 /// When the running task's slice ends, per CPU.
@@ -24,7 +22,7 @@ pub(crate) fn begin_slice() {
     let end = &SLICE_END[cpu::id()];
     if end.load(Ordering::Relaxed) == NEVER && !this().queue.lock().is_empty() {
         let now = time::now();
-        end.store(now + SLICE_NS, Ordering::Relaxed);
+        end.store(now + sched_port::slice(), Ordering::Relaxed);
         arm(now);
     }
 }
@@ -38,7 +36,11 @@ pub(crate) fn end_slice() {
 pub(crate) fn rearm(now: u64) {
     let waiting = !this().queue.lock().is_empty();
     SLICE_END[cpu::id()].store(
-        if waiting { now + SLICE_NS } else { NEVER },
+        if waiting {
+            now + sched_port::slice()
+        } else {
+            NEVER
+        },
         Ordering::Relaxed,
     );
     arm(now);
@@ -49,7 +51,7 @@ pub(crate) fn rearm(now: u64) {
 fn arm(now: u64) {
     let next = SLICE_END[cpu::id()]
         .load(Ordering::Relaxed)
-        .min(first_waking())
+        .min(alarm::first())
         .min(crate::watchdog::next_look());
     let armed = &this().armed;
     if next == armed.load(Ordering::Relaxed) {
@@ -66,7 +68,7 @@ fn arm(now: u64) {
 pub(crate) fn timer_interrupt(frame: &mut Frame) {
     let now = time::now();
     this().armed.store(NEVER, Ordering::Relaxed);
-    wake_sleepers(now);
+    alarm::wake_due(now);
     if SLICE_END[cpu::id()].load(Ordering::Relaxed) <= now {
         end_slice();
         cpu::this().need_resched.store(1, Ordering::Relaxed);

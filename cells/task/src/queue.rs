@@ -1,6 +1,7 @@
 //! Each CPU's run queue, and which CPU gets a woken task.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use crate::alarm::{Entries, NEVER};
+use alloc::collections::VecDeque;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use cpu::MAX_CPUS;
 use interrupts::{RESCHEDULE, apic};
@@ -31,12 +32,14 @@ impl RunQueue {
         self.by_priority[task.0.sched.priority as usize].push_back(task);
     }
 
-    /// The most urgent task, of at least `least`.
+    /// The task that the policy wants to run, of at least `least`.
     pub(crate) fn pop(&mut self, least: Priority) -> Option<TaskRef> {
-        self.by_priority[least as usize..]
-            .iter_mut()
-            .rev()
-            .find_map(VecDeque::pop_front)
+        if self.is_empty() {
+            return None;
+        }
+        let waiting = core::array::from_fn(|urgency| self.by_priority[urgency].len());
+        let urgency = sched_port::next(waiting, least as usize)?;
+        self.by_priority[urgency].pop_front()
     }
 
     /// A task that another CPU may run.
@@ -55,8 +58,10 @@ impl RunQueue {
 /// What the scheduler keeps of a CPU.
 pub(crate) struct Cpu {
     pub(crate) queue: IrqLock<RunQueue>,
-    /// Tasks that sleep on this CPU, by time of waking.
-    pub(crate) sleepers: IrqLock<BTreeMap<(u64, u64), TaskRef>>,
+    /// The entries of tasks that slept on this CPU: see `alarm`.
+    pub(crate) sleepers: IrqLock<Entries>,
+    /// The time of the first of them (ns).
+    pub(crate) first_alarm: AtomicU64,
     /// When its timer fires (ns); `u64::MAX`: never.
     pub(crate) armed: AtomicU64,
     /// It halts or is about to.
@@ -73,7 +78,8 @@ impl Cpu {
             queue: IrqLock::new(RunQueue {
                 by_priority: [VecDeque::new(), VecDeque::new(), VecDeque::new()],
             }),
-            sleepers: IrqLock::new(BTreeMap::new()),
+            sleepers: IrqLock::new(Entries::new()),
+            first_alarm: AtomicU64::new(NEVER),
             armed: AtomicU64::new(u64::MAX),
             idle: AtomicBool::new(false),
             previous: AtomicPtr::new(core::ptr::null_mut()),
@@ -89,20 +95,21 @@ pub(crate) fn this() -> &'static Cpu {
     &CPUS[cpu::id()]
 }
 
-/// Where a woken task goes: to the CPU it is bound to, else where it ran last
-/// (its data is there) if that CPU is idle or is this one, else to any idle CPU,
-/// else where it ran last.
+/// Where a woken task goes: to the CPU it is bound to, else where the policy
+/// wants it.
 fn choose(task: &TaskRef) -> usize {
+    let cpus = cpu::count();
     if let Some(pinned) = task.0.sched.pinned {
-        return pinned.min(cpu::count() - 1);
+        return pinned.min(cpus - 1);
     }
-    let last = task.0.sched.cpu.load(Ordering::Relaxed) as usize;
-    if last == cpu::id() || CPUS[last].idle.load(Ordering::Relaxed) {
-        return last;
-    }
-    (0..cpu::count())
-        .find(|id| CPUS[*id].idle.load(Ordering::Relaxed))
-        .unwrap_or(last)
+    let is_idle = |id: &usize| CPUS[*id].idle.load(Ordering::Relaxed);
+    let idle = (0..cpus).filter(is_idle).fold(0, |mask, id| mask | 1 << id);
+    sched_port::place(&sched_port::Choice {
+        last: task.0.sched.cpu.load(Ordering::Relaxed) as usize,
+        here: cpu::id(),
+        cpus,
+        idle,
+    })
 }
 
 /// Puts a ready task into a run queue and sees to it that the CPU notices.

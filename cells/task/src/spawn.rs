@@ -1,5 +1,6 @@
 //! Birth and end of tasks.
 
+use crate::alarm::{self, NEVER};
 use crate::queue::{DEAD, READY, enqueue};
 use crate::schedule::{finish_switch, schedule};
 use crate::switch::first_frame;
@@ -62,6 +63,9 @@ pub(crate) fn header(options: SpawnOptions, stack: Option<Stack>) -> TaskHeader 
             stack_range: range,
             priority: options.priority,
             pinned: options.pinned,
+            wake_at: AtomicU64::new(NEVER),
+            alarm: AtomicU64::new(NEVER),
+            alarm_cpu: AtomicU32::new(0),
             since: AtomicU64::new(0),
             watched: AtomicU64::new(0),
             silent: AtomicU32::new(0),
@@ -132,6 +136,7 @@ pub(crate) fn bury(id: TaskId) {
     let Some(task) = TASKS.lock().remove(&id) else {
         return;
     };
+    alarm::end(&task.0);
     let stack = task.0.sched.stack.lock().take();
     if let Some(stack) = stack.and_then(|s| s.downcast::<Stack>().ok()) {
         let mut stacks = STACKS.lock();

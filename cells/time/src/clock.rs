@@ -1,8 +1,11 @@
 //! Rates, measured; clocks and timers, from them.
 
 use crate::calendar;
-use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use alloc::boxed::Box;
+use core::sync::atomic::Ordering;
 use interrupts::{apic, platform};
+use port::{Birth, BirthError, Component, CrashKind};
+use time_port::{CLOCK, Clock, RATES, Rates, now, tsc};
 use x86_64::instructions::port::Port;
 
 /// Ticks of the ACPI timer per second (ACPI specification 4.8.2.1).
@@ -10,31 +13,66 @@ const PM_HZ: u64 = 3_579_545;
 /// How many of them the measurement takes: about 8 ms.
 const PM_TICKS: u32 = 28_636;
 
-/// Nanoseconds per TSC tick, times 2^32.
-static NS_PER_TICK: AtomicU64 = AtomicU64::new(1 << 32);
-/// APIC timer ticks per nanosecond, times 2^32.
-static TICKS_PER_NS: AtomicU64 = AtomicU64::new(1 << 32);
-static TSC_AT_BOOT: AtomicU64 = AtomicU64::new(0);
-/// Wall clock at monotonic zero.
-static WALL_AT_BOOT_US: AtomicI64 = AtomicI64::new(0);
+/// The cell's description.
+pub static CELL: port::Cell = port::Cell {
+    name: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    provides: &[&time_port::DOOR],
+    birth,
+};
 
-/// The time stamp counter.
-#[inline]
-#[must_use]
-pub fn tsc() -> u64 {
-    // SAFETY: reading the counter has no effect.
-    unsafe { core::arch::x86_64::_rdtsc() }
+fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
+    birth.provide_leaf(&CLOCK, Box::new(Scaled) as Box<dyn Clock>);
+    Ok(())
+}
+
+/// Time as a multiple of the counter.
+struct Scaled;
+
+impl Component for Scaled {
+    fn crash(&self, kind: CrashKind) {
+        port::crash_here(kind);
+    }
+}
+
+impl Clock for Scaled {
+    fn at(&self, rates: &Rates, tsc: u64) -> u64 {
+        let ticks = tsc.saturating_sub(rates.tsc_at_boot.load(Ordering::Relaxed));
+        times(ticks, rates.ns_per_tick.load(Ordering::Relaxed))
+    }
+
+    fn wall(&self, rates: &Rates, now: u64) -> i64 {
+        rates.wall_at_boot.load(Ordering::Relaxed) + (now / 1000) as i64
+    }
+
+    fn ticks(&self, rates: &Rates, ns: u64) -> u32 {
+        let ticks = times(ns, rates.timer_per_ns.load(Ordering::Relaxed));
+        u32::try_from(ticks).unwrap_or(u32::MAX)
+    }
+}
+
+/// Multiplies by a rate that is scaled by 2^32.
+fn times(value: u64, rate: u64) -> u64 {
+    ((u128::from(value) * u128::from(rate)) >> 32) as u64
 }
 
 /// Measures the rates on the boot CPU and reads the wall clock.
 pub fn init() {
-    TSC_AT_BOOT.store(nano_core::boot_data().tsc_at_entry, Ordering::Relaxed);
+    RATES
+        .tsc_at_boot
+        .store(nano_core::boot_data().tsc_at_entry, Ordering::Relaxed);
     apic::timer_init(interrupts::TIMER);
     let (ns, tsc_ticks, apic_ticks) = measure();
-    NS_PER_TICK.store(scaled(ns, tsc_ticks), Ordering::Relaxed);
-    TICKS_PER_NS.store(scaled(apic_ticks, ns), Ordering::Relaxed);
+    RATES
+        .ns_per_tick
+        .store(scaled(ns, tsc_ticks), Ordering::Relaxed);
+    RATES
+        .timer_per_ns
+        .store(scaled(apic_ticks, ns), Ordering::Relaxed);
     let wall = calendar::read_clock();
-    WALL_AT_BOOT_US.store(wall - (now() / 1000) as i64, Ordering::Relaxed);
+    RATES
+        .wall_at_boot
+        .store(wall - (now() / 1000) as i64, Ordering::Relaxed);
 }
 
 fn scaled(numerator: u64, denominator: u64) -> u64 {
@@ -64,30 +102,4 @@ fn measure() -> (u64, u64, u64) {
             );
         }
     }
-}
-
-/// Nanoseconds since the boot image's first instruction.
-#[inline]
-#[must_use]
-pub fn now() -> u64 {
-    let ticks = tsc().saturating_sub(TSC_AT_BOOT.load(Ordering::Relaxed));
-    ((u128::from(ticks) * u128::from(NS_PER_TICK.load(Ordering::Relaxed))) >> 32) as u64
-}
-
-/// Microseconds since 1970-01-01 00:00 UTC.
-#[must_use]
-pub fn wall_clock_us() -> i64 {
-    WALL_AT_BOOT_US.load(Ordering::Relaxed) + (now() / 1000) as i64
-}
-
-/// Lets the running CPU's timer fire `ns` from now, or earlier when that is too
-/// far for it.
-pub fn set_timer(ns: u64) {
-    let ticks = (u128::from(ns) * u128::from(TICKS_PER_NS.load(Ordering::Relaxed))) >> 32;
-    apic::timer_set(u32::try_from(ticks).unwrap_or(u32::MAX).max(1));
-}
-
-/// Stops the running CPU's timer.
-pub fn stop_timer() {
-    apic::timer_set(0);
 }

@@ -5,10 +5,12 @@
 //! clock is the battery-backed clock read at boot plus the monotonic clock.
 #![cfg_attr(mitos, no_std)]
 
+extern crate alloc;
+
 #[cfg(mitos)]
 mod calendar;
 #[cfg(mitos)]
 mod clock;
 
 #[cfg(mitos)]
-pub use clock::{init, now, set_timer, stop_timer, tsc, wall_clock_us};
+pub use clock::{CELL, init};

@@ -158,6 +158,12 @@ pub fn exception(frame: &mut Frame) {
         // A helper of the language (memory functions) that a cell called.
         cell = innermost_cell(&backtrace::of(registers));
     }
+    if cell == "?"
+        && let Some(above) = after_wild_call(&registers)
+    {
+        // A jump into nowhere is the fault of who jumped.
+        cell = innermost_cell(&backtrace::of(above));
+    }
     let mut kind = kind_of(frame);
     if frame.vector == 14 && open_reserve() {
         kind = FaultKind::StackOverflow;

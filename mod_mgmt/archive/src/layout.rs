@@ -1,4 +1,4 @@
-//! The bytes of a cell archive, version 2. All numbers are little endian.
+//! The bytes of a cell archive, version 3. All numbers are little endian.
 //!
 //! ```text
 //! 0      Header            128 bytes
@@ -19,7 +19,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 /// The first eight bytes of an archive.
 pub const MAGIC: [u8; 8] = *b"MITOSCEL";
 /// The version this crate reads and writes.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 /// Alignment of every payload within the archive.
 pub const PAYLOAD_ALIGN: usize = 4096;
 /// What is signed begins with this, so that a signature made for another
@@ -32,7 +32,7 @@ pub(crate) const DOMAIN: &[u8; 24] = b"mitos cell archive v1\0\0\0";
 pub enum EntryKind {
     /// The symbols of the boot image, see [`crate::SymbolTable`].
     BaseSymbols = 0,
-    /// A relocatable ELF object.
+    /// A packed object, see the crate `cell_object`.
     Cell = 1,
     /// Bytes that some cell asks for by name.
     Data = 2,
@@ -101,6 +101,7 @@ pub(crate) struct EntryRecord {
     /// The entry's own interface fingerprint; 0 when it has none.
     pub fingerprint: U64,
     pub reserved3: U64,
+    /// [`crate::payload_digest`] of the payload.
     pub digest: [u8; 32],
 }
 

@@ -1,10 +1,12 @@
 //! Replaces running cells: a transaction over the doors of the new cells.
 //!
 //! ```text
-//! load        read, check, link: nothing has stopped yet
+//! load        read, check, link, against each other: nothing has stopped yet
 //! settle      the generation before last is gone
+//! birth       cells without state
 //! close       doors with state: new callers wait            -+
-//! drain       those inside leave, or the deadline undoes     | the pause
+//! drain       those inside leave, or the deadline undoes     |
+//! move        ports of another generation: statics, tasks    | the pause
 //! export      the old providers give their state             |
 //! birth       the new cells take it, behind a gate           |
 //! flip        the new providers are current                  |
@@ -16,22 +18,26 @@
 //! Cells without state skip close, drain, export and open: they change by
 //! generations. Whatever fails before the flip leaves the old cells serving with
 //! their state. One swap runs at a time.
+//!
+//! | file | what |
+//! |---|---|
+//! | `set` | load: the cells of a swap, their doors, what must be among them |
+//! | `steps` | one function for each step |
+//! | `transaction` | the steps in order |
+//! | `probation` | what comes after: the end, or the way back |
 #![cfg_attr(mitos, no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
-mod error;
-mod log_book;
-mod objects;
+#[cfg(mitos)]
+mod probation;
+#[cfg(mitos)]
+mod set;
 #[cfg(mitos)]
 mod steps;
 #[cfg(mitos)]
 mod transaction;
 
-pub use error::SwapFailure;
-pub use log_book::{Reason, Record, history, tally};
 #[cfg(mitos)]
-pub use objects::{add_archive, install_boot_archive};
-#[cfg(mitos)]
-pub use transaction::{fault_in, settle_probation, start, swap, swap_with};
+pub use transaction::CELL;

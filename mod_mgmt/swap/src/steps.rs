@@ -1,63 +1,44 @@
 //! The steps of a swap, each able to say that it failed.
 
-use crate::{SwapFailure, objects};
+use crate::set::{Member, Mover};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use mod_mgmt::loader;
-use mod_mgmt::namespace::Loaded;
-use port::{Birth, CellRef, Door, Options, State};
-
-/// A new cell, loaded.
-pub(crate) struct Candidate {
-    pub(crate) code: Arc<Loaded>,
-    pub(crate) cell: &'static port::Cell,
-}
-
-/// Loads the newest object of the cell `name`.
-pub(crate) fn load(name: &str) -> Result<Candidate, SwapFailure> {
-    let source = objects::newest(name)?;
-    let loaded = source.with_cell(name, loader::load);
-    let code = loaded.unwrap_or_else(|| Err(mod_mgmt::LoadError::NotFound(name.into())))?;
-    let cell = code
-        .cell()
-        .ok_or_else(|| SwapFailure::NoPort(name.into()))?;
-    Ok(Candidate { code, cell })
-}
-
-/// The doors of all candidates, in order.
-pub(crate) fn doors(candidates: &[Candidate]) -> Vec<&'static dyn Door> {
-    candidates
-        .iter()
-        .flat_map(|c| c.cell.provides.iter().map(|door| **door))
-        .collect()
-}
+use port::{Birth, CellRef, Options, State};
+use swap_port::{Journal, Passage, SwapFailure};
+use task_port::gate_unreported;
 
 /// Makes sure that no door still holds the generation before last.
-pub(crate) fn settle(doors: &[&'static dyn Door], deadline: u64) -> Result<(), SwapFailure> {
-    doors.iter().try_for_each(|door| Ok(door.retire(deadline)?))
+pub(crate) fn settle(passages: &[Passage], deadline: u64) -> Result<(), SwapFailure> {
+    for passage in passages {
+        passage.new.retire(deadline)?;
+        if let Some(old) = passage.old {
+            old.retire(deadline)?;
+        }
+    }
+    Ok(())
 }
 
 /// Closes and drains the doors, callers of others first.
-pub(crate) fn close_and_drain(
-    doors: &[&'static dyn Door],
-    deadline: u64,
-) -> Result<(), SwapFailure> {
-    for door in doors {
-        door.close();
-        door.drain(deadline)?;
+pub(crate) fn close_and_drain(closing: &[Passage], deadline: u64) -> Result<(), SwapFailure> {
+    for passage in closing {
+        passage.serving().close();
+        passage.serving().drain(deadline)?;
     }
     Ok(())
 }
 
 /// Takes the states of all doors, into `states` as they come, so that what was
-/// given is known when a later one refuses.
+/// given is known when a later one refuses. A fault of the old cell in giving is
+/// a refusal.
 pub(crate) fn export(
-    doors: &[&'static dyn Door],
-    states: &mut Vec<(&'static dyn Door, State)>,
+    closing: &[Passage],
+    states: &mut Vec<(&'static str, State)>,
 ) -> Result<(), SwapFailure> {
-    for door in doors {
-        if let Some(state) = door.export()? {
-            states.push((*door, state));
+    for passage in closing {
+        let given = gate_unreported(|| passage.serving().export());
+        if let Some(state) = given.map_err(SwapFailure::Fault)?? {
+            // The new door's name, since the old one's goes with its crate.
+            states.push((passage.new.name(), state));
         }
     }
     Ok(())
@@ -65,21 +46,70 @@ pub(crate) fn export(
 
 /// Lets a cell be born behind a gate, with the states of its predecessors.
 pub(crate) fn birth(
-    candidate: &Candidate,
+    member: &Member,
     options: &Options,
     states: Vec<(&'static str, State)>,
 ) -> Result<(), SwapFailure> {
-    let code = CellRef(Arc::clone(&candidate.code) as Arc<dyn port::CellCode>);
-    let born = task_port::gate_unreported(|| {
+    let Some(cell) = member.cell else {
+        return Ok(());
+    };
+    let code = CellRef(Arc::clone(&member.code) as Arc<dyn port::CellCode>);
+    let born = gate_unreported(|| {
         let mut birth = Birth::new(code, options, states);
-        (candidate.cell.birth)(&mut birth)
+        (cell.birth)(&mut birth)
     });
     match born {
         Ok(Ok(())) => Ok(()),
         Ok(Err(why)) => Err(SwapFailure::Birth {
-            cell: candidate.code.name.clone(),
+            cell: member.code.name.clone(),
             why,
         }),
         Err(fault) => Err(SwapFailure::Fault(fault)),
     }
+}
+
+/// Lets crates of another generation take over the statics and tasks of the
+/// former one, users of others first. What was moved is moved back when a later
+/// one refuses.
+pub(crate) fn move_statics(movers: &[Mover]) -> Result<(), SwapFailure> {
+    for (done, mover) in movers.iter().rev().enumerate() {
+        let moved = gate_unreported(|| {
+            let given = (mover.old.give)()?;
+            (mover.new.take)(given)
+        });
+        let failure = match moved {
+            Ok(Ok(())) => continue,
+            Ok(Err(error)) => port::SwapError::Handover("a port crate", error).into(),
+            Err(fault) => SwapFailure::Fault(fault),
+        };
+        let _ = gate_unreported(|| (mover.old.take)(None));
+        let so_far = movers.len() - done;
+        move_statics_back(&movers[so_far..]);
+        return Err(failure);
+    }
+    Ok(())
+}
+
+/// The way back.
+pub(crate) fn move_statics_back(movers: &[Mover]) {
+    for mover in movers {
+        let _ = gate_unreported(|| {
+            let given = (mover.new.give)()?;
+            (mover.old.take)(given)
+        });
+    }
+}
+
+/// Flips all doors.
+pub(crate) fn flip(passages: &[Passage], journal: &mut Journal) -> Result<(), SwapFailure> {
+    for passage in passages {
+        passage.flip()?;
+        journal.flipped.push(*passage);
+    }
+    Ok(())
+}
+
+/// Leaves nothing staged.
+pub(crate) fn bring_old(passages: &[Passage]) {
+    passages.iter().for_each(|passage| passage.new.unstage());
 }

@@ -1,307 +1,217 @@
-//! The swap as a transaction, and the ways back.
+//! The swap as a transaction.
 
-use crate::SwapFailure;
-use crate::log_book::{Reason, Record, note, note_fault};
-use crate::steps::{Candidate, birth, close_and_drain, doors, export, load, settle};
+use crate::probation;
+use crate::set::{Set, make_current};
+use crate::steps::{
+    birth, bring_old, close_and_drain, export, flip, move_statics, move_statics_back, settle,
+};
+use alloc::boxed::Box;
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
-use mod_mgmt::namespace::{Loaded, NAMESPACE};
-use port::{Door, Options, State};
-use sync::Mutex;
+use mod_mgmt::namespace::NAMESPACE;
+use port::{Birth, BirthError, Component, CrashKind, Options, State};
+use swap_port::objects::{self, Source};
+use swap_port::{Engine, Order, Passage, Probation, Reason, Record, SWAP, Swap, SwapFailure, note};
 
 /// How long those inside may take to leave a closed door.
 const DRAIN_NS: u64 = 50_000_000;
+/// How often that is tried where calls may block, and how long the doors stay
+/// open in between.
+const TRIES: u32 = 40;
+const BETWEEN_NS: u64 = 25_000_000;
 /// How long a former generation may still be in use when the next one comes.
-const SETTLE_NS: u64 = 2_000_000_000;
+pub(crate) const SETTLE_NS: u64 = 2_000_000_000;
 /// How long a new cell is watched before the former one is dropped.
 const PROBATION_NS: u64 = 100_000_000;
 
-/// What is kept of a finished swap until its probation ends.
-struct Probation {
-    doors: Vec<&'static dyn Door>,
-    /// The former cells, which would come back.
-    former: Vec<Arc<Loaded>>,
-    cells: Vec<String>,
-    ends: u64,
-}
+/// The cell's description.
+pub static CELL: port::Cell = port::Cell {
+    name: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    provides: &[&swap_port::DOOR],
+    birth: bear,
+};
 
-/// One swap at a time; the boot options; what is on probation.
-struct Engine {
-    options: Options,
-    probation: Option<Probation>,
-}
-
-static ENGINE: Mutex<Option<Engine>> = Mutex::new(None);
-
-/// Starts a cell that is loaded already, behind empty doors: at boot.
-///
-/// # Errors
-/// When it refuses to be born.
-pub fn start(name: &str, options: &Options) -> Result<(), SwapFailure> {
-    ENGINE.lock().get_or_insert_with(|| Engine {
-        options: options.clone(),
-        probation: None,
-    });
-    let code = NAMESPACE
-        .find(name)
-        .ok_or_else(|| mod_mgmt::LoadError::NotFound(name.into()))?;
-    let cell = code
-        .cell()
-        .ok_or_else(|| SwapFailure::NoPort(name.into()))?;
-    let candidate = Candidate { code, cell };
-    let born = birth(&candidate, options, Vec::new());
-    if born.is_err() {
-        for door in cell.provides {
-            door.unstage();
-        }
-    }
-    born?;
-    for door in cell.provides {
-        door.flip()?;
-        door.open();
-    }
+fn bear(birth: &mut Birth<'_>) -> Result<(), BirthError> {
+    birth.provide(&SWAP, Box::new(Transaction) as Box<dyn Swap>);
     Ok(())
 }
 
-/// Replaces the cells `names` by fresh instances of their newest objects, as one
-/// set. Gives the pause in nanoseconds.
-///
-/// # Errors
-/// Why nothing was replaced.
-pub fn swap(names: &[&str], reason: Reason) -> Result<Record, SwapFailure> {
-    let pairs: Vec<(&str, &str)> = names.iter().map(|n| (*n, *n)).collect();
-    run(&pairs, reason)
-}
+struct Transaction;
 
-/// Replaces the cell `name` by the cell `by`, which provides the same ports.
-///
-/// # Errors
-/// Why nothing was replaced.
-pub fn swap_with(name: &str, by: &str, reason: Reason) -> Result<Record, SwapFailure> {
-    run(&[(name, by)], reason)
-}
-
-fn run(pairs: &[(&str, &str)], reason: Reason) -> Result<Record, SwapFailure> {
-    let mut engine = ENGINE.lock();
-    let Some(engine) = engine.as_mut() else {
-        return Err(SwapFailure::NoPort(String::from("nothing runs yet")));
-    };
-    let started = task_port::now();
-    let cells: Vec<String> = pairs.iter().map(|p| p.1.to_string()).collect();
-    let mut record = Record {
-        at: started,
-        cells,
-        reason,
-        pause: 0,
-        load: 0,
-        failure: String::new(),
-    };
-    let result = attempt(engine, pairs, started, &mut record);
-    if let Err(failure) = &result {
-        record.failure = failure.to_string();
+impl Component for Transaction {
+    fn crash(&self, kind: CrashKind) {
+        port::crash_here(kind);
     }
-    note(record.clone());
-    result.map(|()| record)
 }
 
-fn attempt(
-    engine: &mut Engine,
-    pairs: &[(&str, &str)],
-    started: u64,
-    record: &mut Record,
-) -> Result<(), SwapFailure> {
-    end_probation(engine, SETTLE_NS)?;
-    let candidates = pairs
-        .iter()
-        .map(|p| load(p.1))
-        .collect::<Result<Vec<_>, _>>()?;
-    let doors = doors(&candidates);
-    settle(&doors, task_port::now() + SETTLE_NS)?;
-    let stateful: Vec<&'static dyn Door> =
-        doors.iter().copied().filter(|d| d.has_state()).collect();
+impl Swap for Transaction {
+    fn replace(
+        &self,
+        engine: &mut Engine,
+        orders: &[Order],
+        reason: Reason,
+    ) -> Result<Record, SwapFailure> {
+        let mut record = Record {
+            at: task_port::now(),
+            cells: orders.iter().map(not_loaded).collect(),
+            reason,
+            pause: 0,
+            load: 0,
+            failure: String::new(),
+        };
+        let result = attempt(engine, orders, &mut record);
+        if let Err(failure) = &result {
+            record.failure = failure.to_string();
+        }
+        note(record.clone());
+        result.map(|()| record)
+    }
+
+    fn revert(&self, engine: &mut Engine, cell: &str) -> Option<Record> {
+        probation::revert(engine, cell)
+    }
+
+    fn settle(&self, engine: &mut Engine) {
+        probation::settle_if_over(engine);
+    }
+}
+
+/// What the history says of a cell that is not loaded yet.
+fn not_loaded(order: &Order) -> swap_port::Ran {
+    swap_port::Ran {
+        name: order.name.clone(),
+        version: String::new(),
+        generation: 0,
+        object: 0,
+        push: 0,
+    }
+}
+
+fn attempt(engine: &mut Engine, orders: &[Order], record: &mut Record) -> Result<(), SwapFailure> {
+    probation::end(engine, SETTLE_NS)?;
+    let options = engine.options.clone().unwrap_or_default();
+    let set = Set::load(orders)?;
+    record.cells = set.members.iter().map(|member| member.ran(0)).collect();
+    settle(&set.passages, task_port::now() + SETTLE_NS)?;
     // Cells without state are born before anyone has to wait.
-    if let Err(failure) = bear_stateless(&engine.options, &candidates) {
-        doors.iter().for_each(|door| door.unstage());
-        return Err(failure);
+    for member in set.members.iter().filter(|m| !m.takes_over()) {
+        birth(member, &options, Vec::new())?;
     }
-    let closing = task_port::now();
-    record.load = closing - started;
-    let replaced = replace(&engine.options, &candidates, &doors, &stateful);
-    for door in stateful.iter().rev() {
-        door.open();
-    }
-    record.pause = if stateful.is_empty() {
-        0
+    let closing = set.closing();
+    let tries = if set.waits_for_calls(&closing) {
+        TRIES
     } else {
-        task_port::now() - closing
+        1
     };
-    replaced?;
-    let mut former = Vec::new();
-    for (candidate, pair) in candidates.iter().zip(pairs) {
-        former.extend(NAMESPACE.find(pair.0));
-        drop(NAMESPACE.make_current(&candidate.code));
+    record.load = task_port::now() - record.at;
+    for number in 1..=tries {
+        let started = task_port::now();
+        let replaced = replace(engine, &options, &set, &closing);
+        for passage in closing.iter().rev() {
+            if passage.old.is_some() && replaced.is_ok() {
+                // Nobody who knows the new door comes here; who waits is told.
+                passage.serving().abandon();
+            }
+            passage.serving().open();
+            passage.new.open();
+        }
+        engine.journal.touched.clear();
+        record.pause = match closing.is_empty() {
+            true => 0,
+            false => task_port::now() - started,
+        };
+        match replaced {
+            Err(SwapFailure::Port(port::SwapError::Busy { .. })) if number < tries => {
+                task_port::sleep(BETWEEN_NS);
+            }
+            Err(failure) => return Err(failure),
+            Ok(()) => break,
+        }
     }
-    let ends = task_port::now() + PROBATION_NS;
-    engine.probation = Some(Probation {
-        doors,
-        former,
-        cells: record.cells.clone(),
-        ends,
-    });
+    finish(engine, set, record);
     Ok(())
 }
 
 /// From close to flip. After an error the old providers serve on.
 fn replace(
+    engine: &mut Engine,
     options: &Options,
-    candidates: &[Candidate],
-    doors: &[&'static dyn Door],
-    stateful: &[&'static dyn Door],
+    set: &Set,
+    closing: &[Passage],
 ) -> Result<(), SwapFailure> {
-    let mut states: Vec<(&'static dyn Door, State)> = Vec::new();
-    let given = close_and_drain(stateful, task_port::now() + DRAIN_NS)
-        .and_then(|()| export(stateful, &mut states));
-    let result = given.and_then(|()| bear_and_flip(options, candidates, doors, &mut states));
+    engine.journal.touched = closing.to_vec();
+    let mut states: Vec<(&'static str, State)> = Vec::new();
+    close_and_drain(closing, task_port::now() + DRAIN_NS)?;
+    move_statics(&set.movers)?;
+    let result = export(closing, &mut states)
+        .and_then(|()| bear_heirs(set, options, &mut states))
+        .and_then(|()| flip(&set.passages, &mut engine.journal));
+    let flipped = core::mem::take(&mut engine.journal.flipped);
     if result.is_err() {
-        for door in doors {
-            door.unstage();
+        for passage in flipped {
+            passage.flip_back();
         }
-        for door in stateful {
-            door.resume();
+        for member in set.members.iter().filter(|m| m.takes_over()) {
+            bring_old(&member.passages);
         }
+        for passage in closing {
+            passage.serving().resume();
+        }
+        move_statics_back(&set.movers);
     }
     result
 }
 
-/// Whether a cell takes state over: one of its doors has some.
-fn takes_over(candidate: &Candidate) -> bool {
-    candidate.cell.provides.iter().any(|door| door.has_state())
-}
-
-fn bear_stateless(options: &Options, candidates: &[Candidate]) -> Result<(), SwapFailure> {
-    candidates
-        .iter()
-        .filter(|candidate| !takes_over(candidate))
-        .try_for_each(|candidate| birth(candidate, options, Vec::new()))
-}
-
-fn bear_and_flip(
+/// The births of the cells that take state over, each with the states of its
+/// doors.
+fn bear_heirs(
+    set: &Set,
     options: &Options,
-    candidates: &[Candidate],
-    doors: &[&'static dyn Door],
-    states: &mut Vec<(&'static dyn Door, State)>,
+    states: &mut Vec<(&'static str, State)>,
 ) -> Result<(), SwapFailure> {
-    let mut born = Ok(());
-    for candidate in candidates.iter().filter(|c| takes_over(c)) {
+    for member in set.members.iter().filter(|m| m.takes_over()) {
         let mut inherited = Vec::new();
-        for door in candidate.cell.provides {
-            if let Some(at) = states.iter().position(|(d, _)| d.name() == door.name()) {
-                inherited.push((door.name(), states.swap_remove(at).1));
+        for passage in &member.passages {
+            let name = passage.new.name();
+            if let Some(at) = states.iter().position(|(n, _)| *n == name) {
+                inherited.push((name, states.swap_remove(at).1));
             }
         }
-        born = born.and_then(|()| birth(candidate, options, inherited));
+        birth(member, options, inherited)?;
     }
-    let mut flipped: Vec<&'static dyn Door> = Vec::new();
-    for door in doors {
-        born = born
-            .and_then(|()| Ok(door.flip()?))
-            .inspect(|()| flipped.push(*door));
-    }
-    if born.is_err() {
-        for door in &flipped {
-            let _ = door.flip_back();
-        }
-    }
-    born
-}
-
-/// Drops the former cells if the probation is over or `force` says how long (ns)
-/// to wait for those still inside.
-fn end_probation(engine: &mut Engine, patience: u64) -> Result<(), SwapFailure> {
-    let Some(probation) = engine.probation.take() else {
-        return Ok(());
-    };
-    let deadline = task_port::now() + patience;
-    if let Err(error) = settle(&probation.doors, deadline) {
-        engine.probation = Some(probation);
-        return Err(error);
-    }
-    drop(probation.former);
     Ok(())
 }
 
-/// Ends a probation whose time is over. Called now and then by the captain.
-pub fn settle_probation() {
-    if let Some(engine) = ENGINE.lock().as_mut()
-        && engine
-            .probation
-            .as_ref()
-            .is_some_and(|p| p.ends <= task_port::now())
-    {
-        let _ = end_probation(engine, 0);
-    }
-}
-
-/// What to do about a fault in `cell`: put the former one back if the cell is on
-/// probation, else replace it by a fresh instance.
-///
-/// # Errors
-/// When that failed too; the faulty cell serves on.
-pub fn fault_in(cell: &str) -> Result<Record, SwapFailure> {
-    note_fault(cell);
-    let reverted = {
-        let mut engine = ENGINE.lock();
-        engine.as_mut().and_then(|engine| revert(engine, cell))
+/// The names, the objects and the history follow what the doors did.
+fn finish(engine: &mut Engine, set: Set, record: &mut Record) {
+    let pushed = |member: &crate::set::Member| matches!(member.order.source, Source::Pushed(_));
+    let push = match record.reason {
+        Reason::Pushed if set.members.iter().any(pushed) => objects::count_push(),
+        _ => 0,
     };
-    match reverted {
-        Some(record) => Ok(record),
-        None => swap(&[cell], Reason::Fault),
+    let former = make_current(&set);
+    let crates = set.crates.iter().map(|krate| {
+        let old = NAMESPACE.enter_crate(krate.clone());
+        (krate.name.clone(), old)
+    });
+    let crates = crates.collect();
+    record.cells.clear();
+    for member in &set.members {
+        let code = &member.code;
+        let push = objects::enter(
+            &code.name,
+            code.object,
+            &member.order.source,
+            push,
+            code.generation,
+        );
+        record.cells.push(member.ran(push));
     }
-}
-
-/// Puts the former cells back if `cell` is on probation.
-fn revert(engine: &mut Engine, cell: &str) -> Option<Record> {
-    let probation = engine
-        .probation
-        .take_if(|p| p.cells.iter().any(|c| c == cell))?;
-    let started = task_port::now();
-    let stateful: Vec<&'static dyn Door> = probation
-        .doors
-        .iter()
-        .copied()
-        .filter(|d| d.has_state())
-        .collect();
-    let drained = close_and_drain(&stateful, started + DRAIN_NS);
-    for door in &probation.doors {
-        let state = if drained.is_ok() {
-            door.export().ok().flatten()
-        } else {
-            None
-        };
-        if door.flip_back().is_ok()
-            && let Some(state) = state
-        {
-            let _ = door.reclaim(state);
-        }
-    }
-    for door in stateful.iter().rev() {
-        door.open();
-    }
-    for former in &probation.former {
-        drop(NAMESPACE.make_current(former));
-    }
-    let pause = task_port::now() - started;
-    let record = Record {
-        at: started,
-        cells: probation.cells,
-        reason: Reason::Probation,
-        pause,
-        load: 0,
-        failure: String::new(),
-    };
-    note(record.clone());
-    // The faulty generation goes once nobody is inside.
-    let _ = settle(&probation.doors, started + DRAIN_NS);
-    Some(record)
+    engine.probation = Some(Probation {
+        passages: set.passages.clone(),
+        former,
+        crates,
+        ends: task_port::now() + PROBATION_NS,
+    });
 }

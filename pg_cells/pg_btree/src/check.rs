@@ -13,9 +13,10 @@ use pg_page::{Page, header};
 /// Checks a file.
 ///
 /// # Errors
-/// When a page cannot be read.
+/// When there is no such file.
 pub fn file(file: FileId) -> Result<CheckReport, IndexError> {
-    tree(|block| open(file, block).map(|page| Box::new(*page)))
+    pg_buffer_port::blocks(file)?;
+    Ok(tree(|block| open(file, block).map(|page| Box::new(*page))))
 }
 
 /// A page to look at, and what its parent says of it.
@@ -27,11 +28,9 @@ struct Task {
     high: Option<Bound>,
 }
 
-/// Checks a tree whose pages `read` gives.
-///
-/// # Errors
-/// What `read` gives.
-pub fn tree<E>(mut read: impl FnMut(u32) -> Result<Box<Page>, E>) -> Result<CheckReport, E> {
+/// Checks a tree whose pages `read` gives; a page that it does not give is a
+/// finding, and what is below it is not looked at.
+pub fn tree<E>(mut read: impl FnMut(u32) -> Result<Box<Page>, E>) -> CheckReport {
     let mut report = CheckReport::default();
     let mut tasks = vec![Task {
         block: ROOT,
@@ -41,8 +40,15 @@ pub fn tree<E>(mut read: impl FnMut(u32) -> Result<Box<Page>, E>) -> Result<Chec
     }];
     // The right link that the page last seen on each level had.
     let mut links: Vec<Option<Option<u32>>> = Vec::new();
+    let mut is_whole = true;
     while let Some(task) = tasks.pop() {
-        let bytes = read(task.block)?;
+        let Ok(bytes) = read(task.block) else {
+            report.add(task.block, 0, Fault::Unreadable);
+            // Nobody knows where the levels go on.
+            links.fill(None);
+            is_whole = false;
+            continue;
+        };
         report.pages += 1;
         let Some(node) = Node::new(&bytes).filter(|_| header::is_sane(&bytes)) else {
             report.add(task.block, 0, Fault::Kind);
@@ -64,11 +70,11 @@ pub fn tree<E>(mut read: impl FnMut(u32) -> Result<Box<Page>, E>) -> Result<Chec
         children(&task, &node, &mut tasks, &mut report);
     }
     for (level, link) in links.iter().enumerate() {
-        if *link != Some(None) {
+        if is_whole && *link != Some(None) {
             report.add(ROOT, level as u16, Fault::Link);
         }
     }
-    Ok(report)
+    report
 }
 
 /// Positions ascend, within the bounds that the parent gives.

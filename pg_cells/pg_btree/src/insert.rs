@@ -40,7 +40,12 @@ pub fn insert(
         if let Some(heap) = unique_in {
             match conflict(tx, &mut mtx, slot, file, heap, at)? {
                 None => {}
-                Some(Conflict::Row(row)) => return Ok(Inserted::Duplicate(row)),
+                // Whoever looked for the key and did not find it: failing for that
+                // tells more than a duplicate that a retry would have found.
+                Some(Conflict::Row(row)) => {
+                    tx.check_write(file.0, Some(block), None)?;
+                    return Ok(Inserted::Duplicate(row));
+                }
                 Some(Conflict::Undecided(xid)) => {
                     drop(mtx);
                     tx.wait_for(xid)?;
@@ -53,6 +58,7 @@ pub fn insert(
                 clean(&mut mtx, slot, file, heap)?;
             }
         }
+        tx.check_write(file.0, Some(block), None)?;
         let item = Item {
             at: at.to_owned(),
             child: None,

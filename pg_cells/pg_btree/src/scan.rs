@@ -68,6 +68,9 @@ fn forward(file: FileId, cursor: &Cursor, batch: &mut EntryBatch) -> Result<Plac
             (page, path.block)
         }
     };
+    if let Some(reads) = &cursor.reads {
+        reads.page(file.0, block)?;
+    }
     let node = Node::new(&page).ok_or_else(|| corrupt(file, block))?;
     let first = match cursor.place {
         Place::Page(_) => 0,
@@ -100,6 +103,9 @@ fn backward(file: FileId, cursor: &Cursor, batch: &mut EntryBatch) -> Result<Pla
         _ => upper(cursor).unwrap_or(Position::behind(&last)),
     };
     let (page, path) = descend(file, to, true, 0)?;
+    if let Some(reads) = &cursor.reads {
+        reads.page(file.0, path.block)?;
+    }
     let node = Node::new(&page).ok_or_else(|| corrupt(file, path.block))?;
     let from = lower(cursor);
     for index in (0..node.count_before(to)).rev() {

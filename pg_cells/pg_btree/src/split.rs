@@ -34,10 +34,12 @@ pub fn split(
     };
     write(mtx, right_slot, &frame, right);
     if block != ROOT {
+        pg_txn_port::page_split(file.0, block, &[right_block])?;
         write(mtx, slot, &left_frame, left);
         return Ok(Some((separator, right_block)));
     }
     let (left_slot, left_block) = mtx.extend(file)?;
+    pg_txn_port::page_split(file.0, block, &[left_block, right_block])?;
     write(mtx, left_slot, &left_frame, left);
     let root = Frame {
         level: frame.level + 1,

@@ -27,21 +27,29 @@ pub(crate) fn dirty_before(pool: &PoolState, lsn: Lsn) -> Vec<(u32, u64)> {
 }
 
 /// Changed pages in front of the clock's hand that would be given up on its next
-/// visit.
+/// visit. Looks only where it has not looked before: a page that was in use then is
+/// not given up on that visit either, and one that comes into use afterwards has
+/// been used.
 pub(crate) fn ahead(pool: &PoolState, count: usize) -> Vec<Pin> {
     let frames = pool.arena.frames();
-    let hand = pool.hand.load(Ordering::Relaxed) as usize;
+    let hand = pool.hand.load(Ordering::Relaxed);
+    let reach = (frames.len() / 4) as u32;
+    // Both count on for ever: their difference is what means something.
+    let looked = pool.looked.load(Ordering::Relaxed).wrapping_sub(hand);
+    let from = if looked <= reach { looked } else { 0 };
     let mut pins = Vec::new();
-    for step in 0..frames.len() / 4 {
-        if pins.len() >= count {
-            break;
-        }
-        let frame = &frames[(hand + step) % frames.len()];
+    let mut step = from;
+    while step < reach && pins.len() < count {
+        let at = hand.wrapping_add(step) as usize % frames.len();
+        let frame = &frames[at];
         let flags = frame.flags.load(Ordering::SeqCst);
         let tag = frame.tag.load(Ordering::SeqCst);
         if flags & (DIRTY | WRITING) == DIRTY && tag != NO_TAG && frame.is_idle() {
             pins.extend(pool.arena.pin_quietly(frame.index(), tag));
         }
+        step += 1;
     }
+    pool.looked
+        .store(hand.wrapping_add(step), Ordering::Relaxed);
     pins
 }

@@ -9,6 +9,7 @@ extern crate alloc;
 
 mod clock;
 mod flushing;
+mod lineage;
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -32,25 +33,34 @@ const BUFFERS: u64 = 64 << 20;
 const MIN_FRAMES: u64 = 64;
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
-    let state = match birth.inherit(&BUFFER) {
+    let (state, lineage) = match birth.inherit(&BUFFER) {
         Some(state) => PoolState::from_state(state)?,
         None => {
             let bytes = birth.options().bytes("buffers").unwrap_or(BUFFERS);
             let frames = (bytes / PAGE_SIZE as u64).clamp(MIN_FRAMES, 1 << 24);
-            let state = PoolState::obtain(frames as u32)
-                .map_err(|error| BirthError::Missing(format!("{error}")))?;
+            let state = PoolState::obtain(frames as u32).map_err(|_| {
+                BirthError::Missing(format!(
+                    "no memory for {} MiB of buffers; give the machine 256 MiB at least, \
+                     or boot with a smaller buffers=SIZE",
+                    bytes >> 20
+                ))
+            })?;
             let log_size = birth.options().bytes("log_size").unwrap_or(0);
             state.log_size.store(log_size, Ordering::SeqCst);
-            state
+            let overwrite = birth.options().get("disk") == Some("overwrite");
+            state.overwrite.store(overwrite, Ordering::SeqCst);
+            (state, None)
         }
     };
-    birth.provide(&BUFFER, Box::new(Pool { state }));
+    let kept = lineage::keep(lineage);
+    birth.provide(&BUFFER, Box::new(Pool { state, kept }));
     Ok(())
 }
 
 /// The provider.
 struct Pool {
     state: &'static PoolState,
+    kept: lineage::Kept,
 }
 
 impl Component for Pool {
@@ -59,7 +69,7 @@ impl Component for Pool {
     }
 
     fn export(&self) -> Result<Option<State>, HandoverError> {
-        Ok(Some(self.state.into_state()))
+        Ok(Some(self.state.into_state(lineage::give(&self.kept))))
     }
 
     fn crash(&self, kind: CrashKind) {

@@ -281,6 +281,33 @@ fn damaged_pages_are_noticed_when_read() {
 }
 
 #[test]
+fn a_torn_space_map_hides_no_page_that_the_log_restores() {
+    let _alone = alone();
+    let disk = fresh();
+    fill(FILE, 20);
+    write(7, 3000, b"a mark to be found");
+    pg_buffer_port::checkpoint().unwrap();
+    // In the log: page 7 whole, the map whole, then a change of page 7.
+    write(7, 3100, b"first");
+    grow(FILE, 1);
+    pg_wal_port::flush(write(7, 3200, b"second")).unwrap();
+    let place = find(&disk, 3000, b"a mark to be found");
+    let map = pg_wal_port::superblock().unwrap().map_offset;
+    // The power goes while both are being written.
+    let again = SimDisk::from_image(disk.image());
+    again.damage(place + 4096, b"torn");
+    again.damage(map + 4096, b"torn");
+    open(&again, OPTIONS).unwrap();
+    let page = read_page(PageId::new(FILE, 7)).unwrap();
+    assert_eq!(page[3000..3005], *b"a mar");
+    assert_eq!(
+        (&page[3100..3105], &page[3200..3206]),
+        (&b"first"[..], &b"second"[..])
+    );
+    assert_eq!(blocks(FILE), Ok(21));
+}
+
+#[test]
 fn read_errors_pass_when_the_disk_recovers() {
     let _alone = alone();
     let disk = fresh();

@@ -78,6 +78,16 @@ fn txn(error: TxnError) -> SqlError {
             S::T_R_SERIALIZATION_FAILURE,
             "could not serialize access due to concurrent update",
         ),
+        TxnError::ConcurrentDelete => SqlError::new(
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            "could not serialize access due to concurrent delete",
+        ),
+        TxnError::Dependency(failure) => SqlError::new(
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            "could not serialize access due to read/write dependencies among transactions",
+        )
+        .with_detail(format!("Reason code: {failure}"))
+        .with_hint("The transaction might succeed if retried."),
         TxnError::LockTimeout => SqlError::new(
             S::LOCK_NOT_AVAILABLE,
             "canceling statement due to lock timeout",
@@ -96,7 +106,6 @@ fn txn(error: TxnError) -> SqlError {
             S::S_E_INVALID_SPECIFICATION,
             format!("savepoint \"{name}\" does not exist"),
         ),
-        TxnError::Unsupported => SqlError::unsupported("isolation level serializable"),
         TxnError::Storage(error) => storage(error),
         TxnError::Log(error) => storage(BufferError::from(error)),
         TxnError::NotRunning => not_running(),

@@ -3,21 +3,25 @@
 
 use crate::page::{KIND, SPECIAL, version};
 use alloc::vec::Vec;
-use pg_buffer_port::{PageId, read_page};
+use pg_buffer_port::{BufferError, PageId, read_page};
 use pg_heap_port::{CheckReport, Fault, FileId, HeapError};
 use pg_page::slots::{self, State};
 use pg_page::tuple_header::{self, bits};
 use pg_page::{PAGE_SIZE, Page, header};
 
-/// Checks a whole file.
+/// Checks a whole file, also behind a page that cannot be read.
 ///
 /// # Errors
-/// When a page cannot be read.
+/// When there is no such file.
 pub fn file(file: FileId) -> Result<CheckReport, HeapError> {
     let mut report = CheckReport::default();
     for block in 0..pg_buffer_port::blocks(file)? {
-        let bytes = read_page(PageId::new(file, block))?;
-        page(block, &bytes, &mut report);
+        match read_page(PageId::new(file, block)) {
+            Ok(bytes) => page(block, &bytes, &mut report),
+            // Cut off since its length was read.
+            Err(BufferError::NoSuchPage { .. }) => break,
+            Err(_) => report.add(block, 0, Fault::Unreadable),
+        }
     }
     Ok(report)
 }

@@ -99,6 +99,7 @@ pub fn insert(
     let space = space.file(file);
     let mut mtx = MiniTx::begin(xid.0);
     let (slot, block) = page_with_room(&space, tx, &mut mtx, file, row.len(), None)?;
+    tx.check_write(file.0, None, None)?;
     let number = slot_for(mtx.page(slot), row.len()).ok_or(BufferError::Corrupt {
         page: PageId::new(file, block),
     })?;
@@ -124,6 +125,7 @@ pub fn insert_many(
     while let Some(first) = rest.first() {
         let mut mtx = MiniTx::begin(xid.0);
         let (slot, block) = page_with_room(&space, tx, &mut mtx, file, first.len(), None)?;
+        tx.check_write(file.0, None, None)?;
         let fill = Fill { tx, xid, block };
         let taken = fill.fill(&mut mtx, slot, rest, tids);
         mtx.commit()?;

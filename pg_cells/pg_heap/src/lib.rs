@@ -4,6 +4,7 @@
 //! - `visibility`: which version a snapshot sees
 //! - `page`: a heap page's layout, and the changes of one
 //! - `read`: fetch, scan, liveness
+//! - `serial`: what reading tells of serializable transactions
 //! - `insert`, `modify`, `lock`: changes of rows
 //! - `verdict`: whether a row may be changed, or who is in the way
 //! - `prune`, `vacuum`: getting rid of versions that nobody sees
@@ -24,6 +25,7 @@ mod modify;
 mod page;
 mod prune;
 mod read;
+mod serial;
 mod space;
 mod vacuum;
 mod verdict;

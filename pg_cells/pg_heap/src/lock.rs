@@ -72,11 +72,11 @@ fn lock_queued(
             (Verdict::Invisible, _) => return Err(HeapError::NoSuchRow(tid)),
             (Verdict::SelfModified, _) => return Ok(LockOutcome::SelfModified),
             (Verdict::Deleted, _) => {
-                refuse_stale(tx)?;
+                refuse_stale(tx, TxnError::Serialization)?;
                 return Ok(LockOutcome::Deleted);
             }
             (Verdict::Replaced(newest), _) => {
-                refuse_stale(tx)?;
+                refuse_stale(tx, TxnError::Serialization)?;
                 return Ok(LockOutcome::Concurrent { newest });
             }
         }

@@ -8,7 +8,7 @@ use crate::verdict::{Intent, Others, RowQueue, Verdict, judge, refuse_stale};
 use pg_buffer_port::{BufferError, MiniTx, PageId, Slot};
 use pg_heap_port::{FileId, HeapError, RowLock, Tid, UpdateOutcome};
 use pg_page::tuple_header::bits;
-use pg_txn_port::{RowHolder, RowKey, TXN, Transaction, Xid};
+use pg_txn_port::{RowHolder, RowKey, TXN, Transaction, TxnError, Xid};
 
 /// The version's address in the lock table.
 pub fn row_key(file: FileId, tid: Tid) -> RowKey {
@@ -108,6 +108,7 @@ fn change_queued(
         let (verdict, others) = judge(tx, key, &version, intent)?;
         match verdict {
             Verdict::Free => {
+                tx.check_write(file.0, Some(tid.block), Some(tid.slot))?;
                 let target = Target {
                     key,
                     xid,
@@ -126,11 +127,11 @@ fn change_queued(
             Verdict::Invisible => return Err(HeapError::NoSuchRow(tid)),
             Verdict::SelfModified => return Ok(UpdateOutcome::SelfModified),
             Verdict::Deleted => {
-                refuse_stale(tx)?;
+                refuse_stale(tx, TxnError::ConcurrentDelete)?;
                 return Ok(UpdateOutcome::Deleted);
             }
             Verdict::Replaced(newest) => {
-                refuse_stale(tx)?;
+                refuse_stale(tx, TxnError::Serialization)?;
                 return Ok(UpdateOutcome::Concurrent { newest });
             }
         }

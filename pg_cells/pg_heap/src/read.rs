@@ -1,6 +1,7 @@
 //! Reading rows: by tid, by page, and whether they count for a unique index.
 
 use crate::page::{Version, give_hints, version};
+use crate::serial;
 use crate::visibility::{Fate, Known, is_visible, xmax_status, xmin_status};
 use alloc::vec::Vec;
 use pg_buffer_port::{PageId, PageRead, read_page};
@@ -76,6 +77,10 @@ pub fn fetch(
     while let Some((number, found)) = chain.step(&page) {
         let mut hints = 0;
         let visible = is_visible(&found.header, snapshot, &mut hints)?;
+        if let Some(reads) = snapshot.reads() {
+            let tid = Tid::new(tid.block, number);
+            serial::read_row(reads, snapshot, file, tid, &found.header, visible)?;
+        }
         if visible {
             copy(&page, number, row);
         }
@@ -100,6 +105,9 @@ pub fn fetch_exact(
     };
     let mut hints = 0;
     let visible = is_visible(&found.header, snapshot, &mut hints)?;
+    if let Some(reads) = snapshot.reads() {
+        serial::read_row(reads, snapshot, file, tid, &found.header, visible)?;
+    }
     if visible {
         copy(&page, tid.slot, row);
     }
@@ -126,6 +134,9 @@ pub fn scan_block(
 ) -> Result<(), HeapError> {
     rows.clear();
     let mut page = open(file, block)?;
+    if let Some(reads) = snapshot.reads() {
+        serial::read_page(reads, snapshot, file, block, &page)?;
+    }
     let mut news: Vec<(usize, u16)> = Vec::new();
     for (number, pointer) in slots::pointers(&page) {
         if pointer.state != State::Normal {

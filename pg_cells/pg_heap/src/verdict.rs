@@ -120,13 +120,11 @@ fn judge_xmax(
 }
 
 /// Under repeatable read, a row that others have changed since the snapshot
-/// ends the transaction.
-pub fn refuse_stale(tx: &Transaction) -> Result<(), HeapError> {
+/// ends the transaction, with `error`.
+pub fn refuse_stale(tx: &Transaction, error: TxnError) -> Result<(), HeapError> {
     match tx.isolation() {
         Isolation::ReadCommitted => Ok(()),
-        Isolation::RepeatableRead | Isolation::Serializable => {
-            Err(HeapError::Txn(TxnError::Serialization))
-        }
+        Isolation::RepeatableRead | Isolation::Serializable => Err(HeapError::Txn(error)),
     }
 }
 

@@ -249,9 +249,10 @@ impl Superblock {
 impl core::fmt::Display for SuperblockError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {
-            SuperblockError::Foreign => {
-                f.write_str("the disk holds something else; it was not touched")
-            }
+            SuperblockError::Foreign => f.write_str(
+                "the disk holds something else; it was not touched (boot with disk=overwrite \
+                     to make a new database on it)",
+            ),
             SuperblockError::Format(format) => {
                 write!(
                     f,

@@ -144,6 +144,10 @@ const UNSUPPORTED: &[&str] = &[
 /// Parses a command; `None` when the statement is sqlparser's.
 pub fn parse<'a>(text: &'a Text<'a>, tokens: &'a [Tok]) -> Result<Option<Statement>, SqlError> {
     let mut cursor = Cursor::new(text, tokens);
+    if cursor.sees_query() {
+        let unsupported = partitions(&cursor).map(ToString::to_string);
+        return Ok(unsupported.map(Statement::Unsupported));
+    }
     if let Some(words) = UNSUPPORTED.iter().find(|words| cursor.sees(words)) {
         return Ok(Some(Statement::Unsupported(words.to_uppercase())));
     }

@@ -71,20 +71,25 @@ impl<'a> Cursor<'a> {
         Ok(&token.token)
     }
 
-    /// The `n`th next token as an unquoted word in lower case.
-    fn word_at(&self, n: usize) -> Option<String> {
-        match &self.tokens.get(self.at + n)?.token {
-            Token::Word(w) if w.quote_style.is_none() => Some(w.value.to_ascii_lowercase()),
-            _ => None,
+    /// Whether the `n`th next token is this word, unquoted.
+    fn is_word(&self, n: usize, word: &str) -> bool {
+        match self.tokens.get(self.at + n).map(|t| &t.token) {
+            Some(Token::Word(w)) => w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word),
+            _ => false,
         }
     }
 
     /// Whether the next tokens are these words, separated by blanks.
     pub fn sees(&self, words: &str) -> bool {
-        words
-            .split(' ')
-            .enumerate()
-            .all(|(n, word)| self.word_at(n).is_some_and(|w| w == word))
+        let mut words = words.split(' ').enumerate();
+        words.all(|(n, word)| self.is_word(n, word))
+    }
+
+    /// Whether the statement is one of those whose plans are kept, by its first
+    /// word: none of the commands begins like that.
+    pub fn sees_query(&self) -> bool {
+        let verbs = ["select", "insert", "update", "delete", "values", "with"];
+        verbs.iter().any(|verb| self.is_word(0, verb))
     }
 
     /// Takes these words if they come next.

@@ -5,7 +5,7 @@
 //! - [`cursor`]: reading the commands that are parsed here;
 //! - [`command`] and its parts: those commands, by concern;
 //! - [`rewrite`]: spellings sqlparser does not know, put into ones it does;
-//! - [`normalize`]: the fingerprint of hot statements.
+//! - [`normalize`]: the fingerprint of hot statements, with [`words`].
 //!
 //! Nothing here knows of tables or types.
 #![cfg_attr(not(test), no_std)]
@@ -24,6 +24,7 @@ mod object;
 mod rewrite;
 mod session;
 mod text;
+mod words;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -76,8 +77,8 @@ impl Parser for PgParser {
         dialect::parse_with(&text, tokens, |parser| parser.parse_expr())
     }
 
-    fn normalize(&self, sql: &str) -> Option<Normalized> {
-        normalize::normalize(sql)
+    fn normalize(&self, sql: &str, out: &mut Normalized) -> bool {
+        normalize::normalize(sql, out).is_some()
     }
 }
 

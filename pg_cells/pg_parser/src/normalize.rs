@@ -1,11 +1,13 @@
 //! The fingerprint of a hot statement: its text with the literals lifted out.
 //!
-//! One pass over the bytes, no syntax tree. A literal is lifted only where it
-//! can be nothing but a value: beside a comparison or arithmetic operator, or in
-//! a list after one of `(`, `,` inside VALUES or IN. Anything unusual (comments,
-//! dollar quotes, E'' strings, casts, placeholders of the client's own) makes
-//! the statement not normalizable: it is then parsed as it is.
+//! One pass over the bytes, no syntax tree; what stands between the literals is
+//! copied as it is. A literal is lifted only where it can be nothing but a
+//! value: beside a comparison or arithmetic operator, or in a list after one of
+//! `(`, `,` inside VALUES or IN. Anything unusual (comments, dollar quotes, E''
+//! strings, casts, placeholders of the client's own) makes the statement not
+//! normalizable: it is then parsed as it is.
 
+use crate::words::{self, Kind, Role, kind};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use pg_parser_port::{Literal, Normalized};
@@ -14,6 +16,8 @@ use pg_parser_port::{Literal, Normalized};
 const MAX_TEXT: usize = 2000;
 /// Most literals lifted out of one statement.
 const MAX_LITERALS: usize = 64;
+/// How much longer than the text its key may become before it has to grow.
+const ROOM: usize = 16;
 
 /// What a token was, for the decision about its neighbour.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -22,6 +26,8 @@ enum Before {
     Other,
     /// An operator, after which a value stands.
     Operator,
+    /// The same, and a text may stand there: it compares.
+    Comparison,
     /// `(` or `,` of a list of values.
     List,
     /// A name, a literal or `)`: a sign after it is binary.
@@ -30,173 +36,220 @@ enum Before {
 
 struct Scan<'a> {
     sql: &'a str,
+    bytes: &'a [u8],
     at: usize,
-    key: String,
-    literals: Vec<Literal>,
+    /// What lies before this is in the key.
+    copied: usize,
+    key: &'a mut String,
+    literals: &'a mut Vec<Literal>,
     before: Before,
-    /// For each open parenthesis whether it holds values.
-    lists: Vec<bool>,
+    /// A bit for each open parenthesis, the innermost lowest: whether it holds
+    /// values. The uppermost bit marks the end.
+    lists: u64,
     /// Inside VALUES or behind IN.
     values: bool,
+    /// BETWEEN was met: an AND may stand before its second value.
+    between: bool,
 }
 
 /// See the module.
-pub fn normalize(sql: &str) -> Option<Normalized> {
-    let first = sql.trim_start().get(..6)?.to_ascii_lowercase();
-    if sql.len() > MAX_TEXT || !["select", "insert", "update", "delete"].contains(&first.as_str()) {
+pub fn normalize(sql: &str, out: &mut Normalized) -> Option<()> {
+    let sql = sql.trim_ascii_start();
+    let first = sql.get(..6)?;
+    let verbs = ["select", "insert", "update", "delete"];
+    if sql.len() > MAX_TEXT || !verbs.iter().any(|verb| verb.eq_ignore_ascii_case(first)) {
         return None;
     }
+    out.key.clear();
+    out.key.reserve(sql.len() + ROOM);
+    out.literals.clear();
     let mut scan = Scan {
         sql,
+        bytes: sql.as_bytes(),
         at: 0,
-        key: String::with_capacity(sql.len()),
-        literals: Vec::new(),
+        copied: 0,
+        key: &mut out.key,
+        literals: &mut out.literals,
         before: Before::Other,
-        lists: Vec::new(),
+        lists: 1,
         values: false,
+        between: false,
     };
     while scan.step()? {}
-    (!scan.literals.is_empty()).then_some(Normalized {
-        key: scan.key,
-        literals: scan.literals,
-    })
+    if scan.literals.is_empty() {
+        return None;
+    }
+    let tail = sql.get(scan.copied..scan.at)?.trim_ascii_end();
+    scan.key.push_str(tail);
+    Some(())
 }
 
 impl Scan<'_> {
+    #[inline]
     fn byte(&self, ahead: usize) -> u8 {
-        self.sql
-            .as_bytes()
-            .get(self.at + ahead)
-            .copied()
-            .unwrap_or(0)
+        self.bytes.get(self.at + ahead).copied().unwrap_or(0)
     }
 
     /// Takes one token; `Some(false)` at the end, `None` to give up.
     fn step(&mut self) -> Option<bool> {
-        while self.byte(0).is_ascii_whitespace() {
+        while kind(self.byte(0)) == Kind::Blank {
             self.at += 1;
         }
-        match self.byte(0) {
-            0 => Some(false),
+        let byte = self.byte(0);
+        match kind(byte) {
+            Kind::Letter => return self.word(),
+            Kind::Digit => return self.number(false),
+            _ => {}
+        }
+        match byte {
+            0 => return Some(false),
             b';' => {
                 let rest = self.sql.get(self.at + 1..)?;
-                rest.trim().is_empty().then_some(false)
+                return rest.trim_ascii().is_empty().then_some(false);
             }
-            b'\'' => self.text(),
-            b'0'..=b'9' => self.number(false),
-            b'-' | b'+' if self.signed() => self.number(true),
-            b'"' => self.quoted_name(),
+            b'\'' => return self.text(),
+            b'-' | b'+' if self.signed() => return self.number(true),
+            b'"' => return self.quoted_name(),
             b'(' => {
-                let list = self.values || self.lists.last() == Some(&true);
-                self.lists.push(list);
-                self.emit(1);
+                if self.lists >> 63 != 0 {
+                    return None;
+                }
+                let list = self.values || self.in_list();
+                self.lists = self.lists << 1 | u64::from(list);
                 self.before = if list { Before::List } else { Before::Other };
-                Some(true)
             }
             b')' => {
-                self.lists.pop()?;
-                self.emit(1);
+                self.lists >>= 1;
+                if self.lists == 0 {
+                    return None;
+                }
                 self.before = Before::Operand;
-                Some(true)
             }
             b',' => {
-                let list = self.lists.last() == Some(&true);
-                self.emit(1);
-                self.before = if list { Before::List } else { Before::Other };
-                Some(true)
+                self.before = match self.in_list() {
+                    true => Before::List,
+                    false => Before::Other,
+                };
             }
-            b'.' => {
-                self.emit(1);
-                self.before = Before::Other;
-                Some(true)
+            b'.' => self.before = Before::Other,
+            b'=' | b'<' | b'>' | b'+' | b'-' | b'*' | b'/' | b'%' | b'!' | b'|' => {
+                return self.operator();
             }
-            b'=' | b'<' | b'>' | b'+' | b'-' | b'*' | b'/' | b'%' | b'!' | b'|' => self.operator(),
-            byte if byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80 => self.word(),
-            _ => None,
+            _ => return None,
         }
+        self.at += 1;
+        Some(true)
+    }
+
+    /// Whether the innermost open parenthesis holds values.
+    fn in_list(&self) -> bool {
+        self.lists > 1 && self.lists & 1 == 1
+    }
+
+    /// Whether a literal may stand here.
+    fn takes_value(&self) -> bool {
+        matches!(
+            self.before,
+            Before::Operator | Before::Comparison | Before::List
+        )
     }
 
     /// A sign belongs to the number behind it when no operand is before it and
     /// the position takes a literal.
     fn signed(&self) -> bool {
-        matches!(self.before, Before::Operator | Before::List) && self.byte(1).is_ascii_digit()
-    }
-
-    fn emit(&mut self, len: usize) {
-        if !self.key.is_empty() {
-            self.key.push(' ');
-        }
-        self.key.push_str(&self.sql[self.at..self.at + len]);
-        self.at += len;
+        self.takes_value() && self.byte(1).is_ascii_digit()
     }
 
     fn lift(&mut self, literal: Literal, len: usize) -> Option<bool> {
+        let start = self.at;
         self.at += len;
         // A cast or a subscript makes the literal part of something else.
         let mut ahead = 0;
-        while self.byte(ahead).is_ascii_whitespace() {
+        while kind(self.byte(ahead)) == Kind::Blank {
             ahead += 1;
         }
         if self.byte(ahead) == b':' || self.literals.len() >= MAX_LITERALS {
             return None;
         }
+        // Leading zeros tell the types apart: plans of one are not good for another.
+        let sign = match literal {
+            Literal::Int4(_) => "$",
+            Literal::Text(_) => "$0",
+            Literal::Int8(_) => "$00",
+            Literal::Numeric(_) => "$000",
+        };
         self.literals.push(literal);
-        self.key.push_str(" $");
-        self.key.push_str(&self.literals.len().to_string());
+        self.key.push_str(self.sql.get(self.copied..start)?);
+        self.copied = self.at;
+        if self.bytes.get(start.wrapping_sub(1)) != Some(&b' ') {
+            self.key.push(' ');
+        }
+        self.key.push_str(sign);
+        let number = self.literals.len() as u8;
+        if number >= 10 {
+            self.key.push(char::from(b'0' + number / 10));
+        }
+        self.key.push(char::from(b'0' + number % 10));
+        if matches!(kind(self.byte(0)), Kind::Letter | Kind::Digit) {
+            self.key.push(' ');
+        }
         self.before = Before::Operand;
         Some(true)
     }
 
     fn number(&mut self, signed: bool) -> Option<bool> {
         let start = self.at + usize::from(signed);
-        let tail = self.sql.as_bytes().get(start..)?;
-        let len = tail
-            .iter()
-            .position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_')))
-            .unwrap_or(tail.len());
-        let end = start + len;
-        let digits = self.sql.get(self.at..end)?;
-        let digits = digits.strip_prefix('+').unwrap_or(digits);
-        let plain = digits
-            .bytes()
-            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'-'));
-        if !plain {
-            return None;
+        let tail = self.bytes.get(start..)?;
+        let mut digits = true;
+        let mut len = 0;
+        for byte in tail {
+            match kind(*byte) {
+                Kind::Digit => {}
+                Kind::Letter if byte.is_ascii() => return None,
+                _ if *byte == b'.' => digits = false,
+                _ => break,
+            }
+            len += 1;
         }
+        let end = start + len;
         let length = end - self.at;
-        if !matches!(self.before, Before::Operator | Before::List) {
-            self.emit(length);
+        if !self.takes_value() {
+            self.at = end;
             self.before = Before::Operand;
             return Some(true);
         }
-        let literal = if let Ok(small) = digits.parse::<i32>() {
-            Literal::Int4(small)
-        } else if let Ok(large) = digits.parse::<i64>() {
-            Literal::Int8(large)
-        } else {
-            Literal::Numeric(digits.to_string())
+        let text = self.sql.get(self.at..end)?;
+        let text = text.strip_prefix('+').unwrap_or(text);
+        let literal = match pg_types::plain_int(pg_types::oid::INT4, text.as_bytes()) {
+            Some(pg_types::Datum::Int4(small)) if digits => Literal::Int4(small),
+            _ => {
+                if let Ok(small) = text.parse::<i32>() {
+                    Literal::Int4(small)
+                } else if let Ok(large) = text.parse::<i64>() {
+                    Literal::Int8(large)
+                } else {
+                    Literal::Numeric(text.to_string())
+                }
+            }
         };
         self.lift(literal, length)
     }
 
     fn text(&mut self) -> Option<bool> {
-        let bytes = self.sql.as_bytes();
         let mut end = self.at + 1;
         loop {
-            match bytes.get(end)? {
-                b'\'' if bytes.get(end + 1) == Some(&b'\'') => end += 2,
+            match self.bytes.get(end)? {
+                b'\'' if self.bytes.get(end + 1) == Some(&b'\'') => end += 2,
                 b'\'' => break,
                 _ => end += 1,
             }
         }
-        let body = self.sql.get(self.at + 1..end)?.replace("''", "'");
         // Only plain comparisons and lists: after || or - the type would have
         // to be inferred from the literal itself.
-        let taken = self.before == Before::List
-            || self.before == Before::Operator && self.key.ends_with(['=', '<', '>']);
-        if !taken {
+        if !matches!(self.before, Before::List | Before::Comparison) {
             return None;
         }
+        let body = self.sql.get(self.at + 1..end)?.replace("''", "'");
         // 'a' 'b' on two lines is one literal.
         let rest = self.sql.get(end + 1..)?.trim_start();
         if rest.starts_with('\'') {
@@ -206,14 +259,13 @@ impl Scan<'_> {
     }
 
     fn quoted_name(&mut self) -> Option<bool> {
-        let len = self.sql.get(self.at + 1..)?.find('"')? + 2;
-        self.emit(len);
+        self.at += self.sql.get(self.at + 1..)?.find('"')? + 2;
         self.before = Before::Operand;
         Some(true)
     }
 
     fn operator(&mut self) -> Option<bool> {
-        let tail = &self.sql.as_bytes()[self.at..];
+        let tail = &self.bytes[self.at..];
         let comment = tail.starts_with(b"--") || tail.starts_with(b"/*");
         if comment {
             return None;
@@ -226,44 +278,43 @@ impl Scan<'_> {
         if tail.get(len).is_some_and(|b| b"=<>*/%!|&#~@^?".contains(b)) {
             return None;
         }
-        self.emit(len);
-        self.before = Before::Operator;
+        self.before = match tail[len - 1] {
+            b'=' | b'<' | b'>' => Before::Comparison,
+            _ => Before::Operator,
+        };
+        self.at += len;
         Some(true)
     }
 
     fn word(&mut self) -> Option<bool> {
-        let tail = self.sql.as_bytes().get(self.at..)?;
-        let len = tail
-            .iter()
-            .position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'$') || *b >= 0x80))
-            .unwrap_or(tail.len());
-        let word = self.sql.get(self.at..self.at + len)?.to_ascii_lowercase();
+        let tail = self.bytes.get(self.at..)?;
+        let (len, role) = words::word(tail);
         if tail.get(len) == Some(&b'\'') {
             return None;
         }
-        match word.as_str() {
-            // What follows these is not always a plain value.
-            "interval" | "order" | "group" | "limit" | "offset" | "fetch" | "over" | "extract"
-            | "cast" | "escape" | "like" | "ilike" | "similar" | "collate" | "union" | "except"
-            | "intersect" | "with" | "case" | "date" | "time" | "timestamp" | "timestamptz"
-            | "array" | "row" | "having" | "distinct" => return None,
-            "values" | "in" => self.values = true,
-            "on" | "returning" | "where" | "from" | "select" => self.values = false,
-            _ => {}
-        }
-        self.emit(len);
-        self.before = match word.as_str() {
-            "between" | "and" | "where" | "or" | "not" | "set" | "select" | "values" | "in" => {
+        self.at += len;
+        self.before = match role {
+            Role::Name => Before::Operand,
+            Role::Unusual => return None,
+            Role::Values => {
+                self.values = true;
                 Before::Other
             }
-            _ => Before::Operand,
+            Role::NoValues => {
+                self.values = false;
+                Before::Operand
+            }
+            Role::NoValuesOrOperand => {
+                self.values = false;
+                Before::Other
+            }
+            Role::Between => {
+                self.between = true;
+                Before::Operator
+            }
+            Role::And if self.between => Before::Operator,
+            Role::And | Role::NoOperand => Before::Other,
         };
-        if word == "between"
-            || word == "and" && self.key.contains(" BETWEEN ")
-            || word == "and" && self.key.contains(" between ")
-        {
-            self.before = Before::Operator;
-        }
         Some(true)
     }
 }

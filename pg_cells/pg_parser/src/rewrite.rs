@@ -3,6 +3,7 @@
 
 use crate::text::Tok;
 use alloc::vec::Vec;
+use pg_parser_port::{KEY_SHARE, NO_KEY_UPDATE};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
 fn is(token: Option<&Tok>, word: &str) -> bool {
@@ -39,21 +40,77 @@ pub fn rewrite(tokens: &[Tok]) -> Vec<Tok> {
             at += 1;
             continue;
         }
-        // Row locks between share and update: the stronger neighbour serves.
-        if is(Some(token), "for") {
-            if is(rest.get(1), "no") && is(rest.get(2), "key") && is(rest.get(3), "update") {
-                out.extend([token.clone(), rest[3].clone()]);
-                at += 4;
-                continue;
-            }
-            if is(rest.get(1), "key") && is(rest.get(2), "share") {
-                out.extend([token.clone(), rest[2].clone()]);
-                at += 3;
-                continue;
-            }
+        if is(Some(token), "for")
+            && let Some(taken) = locking(rest, &mut out)
+        {
+            at += taken;
+            continue;
         }
         out.push(token.clone());
         at += 1;
     }
     out
+}
+
+/// A locking clause with one of the two strengths that sqlparser does not know, or
+/// with several tables, becomes one clause a table, the strength being the first
+/// part of the table's name. Tells how many tokens it was.
+fn locking(clause: &[Tok], out: &mut Vec<Tok>) -> Option<usize> {
+    let word = |at: usize, word: &str| is(clause.get(at), word);
+    let (strength, marker, mut at) = if word(1, "no") && word(2, "key") && word(3, "update") {
+        ("UPDATE", Some(NO_KEY_UPDATE), 4)
+    } else if word(1, "key") && word(2, "share") {
+        ("SHARE", Some(KEY_SHARE), 3)
+    } else if word(1, "update") && word(2, "of") {
+        ("UPDATE", None, 2)
+    } else if word(1, "share") && word(2, "of") {
+        ("SHARE", None, 2)
+    } else {
+        return None;
+    };
+    let mut names: Vec<&[Tok]> = Vec::new();
+    if word(at, "of") {
+        loop {
+            let start = at + 1;
+            let is_name = |t: &&Tok| matches!(t.token, Token::Word(_) | Token::Period);
+            let len = clause.get(start..)?.iter().take_while(is_name).count();
+            // A clause that follows the names is no part of them.
+            let end = ["nowait", "skip", "for", "limit", "offset", "fetch"];
+            let name = &clause[start..start + len];
+            let stop = name.iter().position(|t| end.iter().any(|w| is(Some(t), w)));
+            let name = &name[..stop.unwrap_or(len)];
+            names.push(name);
+            at = start + name.len();
+            if clause.get(at).map(|t| &t.token) != Some(&Token::Comma) {
+                break;
+            }
+        }
+    } else {
+        names.push(&[]);
+    }
+    let tail = if word(at, "nowait") {
+        1
+    } else if word(at, "skip") && word(at + 1, "locked") {
+        2
+    } else {
+        0
+    };
+    let span = clause.first()?.span;
+    let put = |out: &mut Vec<Tok>, token| out.push(TokenWithSpan::new(token, span));
+    for name in names {
+        put(out, Token::make_word("FOR", None));
+        put(out, Token::make_word(strength, None));
+        if marker.is_some() || !name.is_empty() {
+            put(out, Token::make_word("OF", None));
+        }
+        if let Some(marker) = marker {
+            put(out, Token::make_word(marker, Some('"')));
+            if !name.is_empty() {
+                put(out, Token::Period);
+            }
+        }
+        out.extend_from_slice(name);
+        out.extend_from_slice(&clause[at..at + tail]);
+    }
+    Some(at + tail)
 }

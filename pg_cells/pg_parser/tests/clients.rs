@@ -1,7 +1,7 @@
 //! What clients send parses into what it says, what is wrong fails in
 //! PostgreSQL's words, and hot statements share a fingerprint.
 
-use pg_parser_port::{Command, Literal, PARSER, Statement};
+use pg_parser_port::{Command, Literal, Normalized, PARSER, Statement};
 use pg_plan::{Ddl, TransactionCommand, Utility};
 use port::Options;
 
@@ -146,7 +146,11 @@ fn errors_in_postgresqls_words() {
 #[test]
 fn hot_statements_share_a_fingerprint() {
     start();
-    let normal = |sql: &str| PARSER.enter().unwrap().normalize(sql);
+    let normal = |sql: &str| {
+        let mut out = Normalized::default();
+        let done = PARSER.enter().unwrap().normalize(sql, &mut out);
+        done.then_some(out)
+    };
     let a = normal("UPDATE accounts SET abalance = abalance + -3035 WHERE aid = 95834;").unwrap();
     let b = normal("UPDATE accounts SET abalance = abalance + 17 WHERE aid = 1;").unwrap();
     assert_eq!(a.key, b.key);
@@ -155,6 +159,22 @@ fn hot_statements_share_a_fingerprint() {
         a.key,
         "UPDATE accounts SET abalance = abalance + $1 WHERE aid = $2"
     );
+    // A plan for one type is not good for another.
+    let keys = ["7", "7000000000", "7.5", "'7'"].map(|value| {
+        let sql = format!("select a from t where a / 2 =  {value} and b in({value});");
+        let found = normal(&sql).unwrap();
+        assert!(
+            matches!(one(&found.key), Statement::Sql(_)),
+            "{}",
+            found.key
+        );
+        assert_eq!(found.literals.len(), 3);
+        found.key
+    });
+    assert_eq!(keys[0], "select a from t where a / $1 =  $2 and b in( $3)");
+    for (at, key) in keys.iter().enumerate() {
+        assert!(!keys[at + 1..].contains(key), "{key}");
+    }
     let insert =
         normal("insert into h (tid, d) values (4, 'it''s', 99999999999, 1.5, CURRENT_TIMESTAMP)")
             .unwrap();

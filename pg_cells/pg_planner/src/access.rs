@@ -4,7 +4,8 @@ use crate::analyzer::{Analyzer, Var};
 use crate::leaf::{Leaf, LeafKind};
 use crate::matching::{Comparison, bare_var, comparison, key_array, key_value, usable};
 use crate::path::{
-    INDEX_ROW, OPERATOR, OrderKey, Path, RANDOM_PAGE, ROW, SEQ_PAGE, Uses, bind, bind_inner,
+    INDEX_ROW, KEY_LOOKUP, OPERATOR, OrderKey, Path, RANDOM_PAGE, ROW, SEQ_PAGE, Uses, bind,
+    bind_inner,
 };
 use crate::stats;
 use crate::walk::conjunction;
@@ -248,8 +249,11 @@ impl Analyzer<'_> {
             (rows * self.all_selectivity(&covered)).max(1.0)
         };
         let given = fetched * self.all_selectivity(&rest);
-        let heap = (fetched.min(pages * 2.0)) * RANDOM_PAGE;
-        let startup = RANDOM_PAGE * 0.25;
+        let (startup, heap) = if unique && request.allowed.is_none() {
+            (KEY_LOOKUP * 0.5, KEY_LOOKUP * 0.5)
+        } else {
+            (RANDOM_PAGE * 0.25, fetched.min(pages * 2.0) * RANDOM_PAGE)
+        };
         let total =
             startup + fetched * (INDEX_ROW + ROW) + heap + fetched * OPERATOR * rest.len() as f64;
         let (order, fixed) = index_order(index, vars, &matched);

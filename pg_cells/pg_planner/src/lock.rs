@@ -4,7 +4,7 @@ use crate::analyzer::{Analyzer, Var};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use pg_parser_port::ast;
+use pg_parser_port::{KEY_SHARE, NO_KEY_UPDATE, ast};
 use pg_plan::{LockStrength, Relation};
 use pg_types::{SqlError, SqlResult, SqlState};
 
@@ -30,13 +30,10 @@ impl Analyzer<'_> {
     }
 
     fn lock_clause(&mut self, clause: &ast::LockClause) -> SqlResult<Lock> {
-        let strength = match clause.lock_type {
-            ast::LockType::Share => LockStrength::Share,
-            ast::LockType::Update => LockStrength::Update,
-        };
+        let (strength, of) = strength(clause);
         let items = &self.level().names.items;
         let mut targets: Vec<(Arc<Relation>, Var)> = Vec::new();
-        match &clause.of {
+        match of.as_ref() {
             None => {
                 for item in items {
                     if let (Some(relation), Some(var)) = (&item.relation, item.row_id) {
@@ -77,4 +74,27 @@ impl Analyzer<'_> {
             skip_locked: clause.nonblock == Some(ast::NonBlock::SkipLocked),
         })
     }
+}
+
+/// How strongly, and which table. The strength may be the first part of the
+/// table's name: see [`pg_parser_port::NO_KEY_UPDATE`].
+fn strength(clause: &ast::LockClause) -> (LockStrength, Option<ast::ObjectName>) {
+    let usual = match clause.lock_type {
+        ast::LockType::Share => LockStrength::Share,
+        ast::LockType::Update => LockStrength::Update,
+    };
+    let Some(ast::ObjectName(parts)) = &clause.of else {
+        return (usual, None);
+    };
+    let first = parts.first().and_then(|p| p.as_ident());
+    let strength = match first.map(|i| i.value.as_str()) {
+        Some(NO_KEY_UPDATE) => LockStrength::NoKeyUpdate,
+        Some(KEY_SHARE) => LockStrength::KeyShare,
+        _ => return (usual, clause.of.clone()),
+    };
+    let rest = parts[1..].to_vec();
+    (
+        strength,
+        (!rest.is_empty()).then_some(ast::ObjectName(rest)),
+    )
 }

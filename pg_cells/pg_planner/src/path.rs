@@ -13,6 +13,11 @@ use pg_types::{SqlError, SqlResult, oid};
 pub const SEQ_PAGE: f64 = 1.0;
 /// Reading any page: flash has no seek.
 pub const RANDOM_PAGE: f64 = 1.1;
+/// Finding one row by all columns of a unique key. Less than any page: those that
+/// lead to a row which is looked for like this are in memory, and reading the
+/// whole of a small table instead means to look at the dead versions on its pages
+/// as well, which the statistics do not tell of.
+pub const KEY_LOOKUP: f64 = 0.5;
 /// Handling a row.
 pub const ROW: f64 = 0.01;
 /// Handling an index entry.

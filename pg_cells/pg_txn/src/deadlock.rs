@@ -3,6 +3,7 @@
 //! the victim. The last to close a cycle waits too and will look, so none is
 //! missed.
 
+use crate::locks;
 use alloc::vec;
 use alloc::vec::Vec;
 use pg_txn_port::state::{Shared, Waiting};
@@ -41,11 +42,22 @@ fn blockers(shared: &Shared, slot: u32, out: &mut Vec<u32>) {
             let Some(lock) = shared.locks.get(target) else {
                 return;
             };
+            let ours = locks::ours(&shared.procs, slot);
             let holders = lock
                 .holders
                 .iter()
-                .filter(|(s, m)| *s != slot && m & mode.conflicts() != 0);
-            out.extend(holders.map(|(s, _)| *s));
+                .filter(|(s, m)| !ours.contains(s) && m & mode.conflicts() != 0);
+            for (holder, _) in holders {
+                out.push(*holder);
+                // Of a session's lock: its transaction, if it has one now.
+                let place = shared.procs.get(*holder as usize);
+                let tenant = place.and_then(|p| p.tenant);
+                let there = |(slot, serial): &(u32, u64)| {
+                    let tenant = shared.procs.get(*slot as usize);
+                    tenant.is_some_and(|t| t.serial == *serial)
+                };
+                out.extend(tenant.filter(there).map(|(slot, _)| slot));
+            }
             let ahead = lock.queue.iter().take_while(|r| r.slot != slot);
             let ahead = ahead.filter(|r| r.mode.conflicts() & mode.bit() != 0);
             out.extend(ahead.map(|r| r.slot));

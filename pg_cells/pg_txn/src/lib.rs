@@ -9,14 +9,17 @@
 //! - `running`: ids, snapshots, ends
 //! - `locks`: table locks and their queues
 //! - `deadlock`: the search for a cycle of waits
+//! - `serial`: serializable transactions
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
 mod deadlock;
+mod lineage;
 mod locks;
 mod running;
+mod serial;
 #[cfg(test)]
 mod tests;
 
@@ -24,12 +27,14 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use pg_txn_port::serial_state::Serial;
 use pg_txn_port::state::{Proc, Shared};
 use pg_txn_port::{
-    ActiveSet, Assigned, LockMode, LockTarget, ProcId, RowHolder, RowKey, StatusReply, TXN,
-    TransactionManager, TxnError, TxnState, WaitReply, Xid, commit_log,
+    ActiveSet, Assigned, LockMode, LockTarget, ProcId, ReadReply, ReadTarget, RowHolder, RowKey,
+    SerialStart, StatusReply, TXN, TransactionManager, TxnError, TxnState, WaitReply, Xid,
+    commit_log,
 };
-use port::{Birth, BirthError, Component, CrashKind, HandoverError, State};
+use port::{Birth, BirthError, Component, CrashKind, HandoverError, Lineage, State};
 use sync::Completion;
 
 /// What this cell says of itself.
@@ -41,29 +46,40 @@ pub static CELL: port::Cell = port::Cell {
 };
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
-    let state = match birth.inherit(&TXN) {
-        Some(state) => takeover(state)?,
-        None => fresh()?,
+    let (state, lineage) = match birth.inherit(&TXN) {
+        Some(state) => takeover(state, birth)?,
+        None => (fresh(birth)?, None),
     };
-    birth.provide(&TXN, Box::new(Manager { state }));
+    let kept = lineage::keep(lineage);
+    birth.provide(&TXN, Box::new(Manager { state, kept }));
     Ok(())
 }
 
-fn takeover(state: State) -> Result<Arc<TxnState>, BirthError> {
-    let state = TxnState::from_state(state).map_err(|other| {
+fn takeover(
+    state: State,
+    birth: &Birth<'_>,
+) -> Result<(Arc<TxnState>, Option<Lineage>), BirthError> {
+    let (state, lineage) = TxnState::from_state(state).map_err(|other| {
         BirthError::Handover(HandoverError::Schema {
             offered: other.schema(),
         })
     })?;
     // A state that a fault has torn may be half changed.
     if state.is_torn() {
-        return fresh();
+        return Ok((fresh(birth)?, None));
     }
-    Ok(state)
+    Ok((state, lineage))
 }
 
-fn fresh() -> Result<Arc<TxnState>, BirthError> {
-    let first = commit_log::open()
+/// A state that knows nothing. On a new disk ids begin with the option
+/// `first_xid`: for tests of ids that are far away.
+fn fresh(birth: &Birth<'_>) -> Result<Arc<TxnState>, BirthError> {
+    let first = birth
+        .options()
+        .get("first_xid")
+        .and_then(|n| n.parse().ok());
+    let first = Xid(first.unwrap_or(0)).max(Xid::FIRST);
+    let first = commit_log::open(first)
         .map_err(|e| BirthError::Missing(format!("the commit log cannot be opened: {e:?}")))?;
     Ok(TxnState::new(first))
 }
@@ -71,6 +87,7 @@ fn fresh() -> Result<Arc<TxnState>, BirthError> {
 /// The provider.
 struct Manager {
     state: Arc<TxnState>,
+    kept: lineage::Kept,
 }
 
 impl Component for Manager {
@@ -79,7 +96,9 @@ impl Component for Manager {
     }
 
     fn export(&self) -> Result<Option<State>, HandoverError> {
-        Ok(Some(Arc::clone(&self.state).into_state()))
+        Ok(Some(
+            Arc::clone(&self.state).into_state(lineage::give(&self.kept)),
+        ))
     }
 
     fn reclaim(&self, _state: State) -> Result<(), HandoverError> {
@@ -101,20 +120,49 @@ impl Manager {
         f: impl FnOnce(&mut Shared, u32, &mut Vec<Completion>) -> Result<R, TxnError>,
     ) -> Result<R, TxnError> {
         let mut granted = Vec::new();
+        let result = self.collecting(proc, &mut granted, f);
+        for done in granted {
+            done.complete(pg_txn_port::GRANTED);
+        }
+        result
+    }
+
+    /// The same, for callers that hold another lock: the tokens are theirs to end.
+    fn collecting<R>(
+        &self,
+        proc: ProcId,
+        granted: &mut Vec<Completion>,
+        f: impl FnOnce(&mut Shared, u32, &mut Vec<Completion>) -> Result<R, TxnError>,
+    ) -> Result<R, TxnError> {
         let result = self.state.with(|shared| {
             let place = shared.procs.get(proc.slot as usize);
             let ours = place.is_some_and(|p| p.serial == proc.serial);
             if !ours || proc.instance != self.state.instance {
                 return Err(TxnError::Serialization);
             }
-            f(shared, proc.slot, &mut granted)
+            f(shared, proc.slot, granted)
         });
         // A torn state counts as lost.
-        let result = result.unwrap_or(Err(TxnError::Serialization));
-        for done in granted {
+        result.unwrap_or(Err(TxnError::Serialization))
+    }
+}
+
+impl Manager {
+    /// The same for what is known of serializable transactions.
+    fn with_serial<R>(
+        &self,
+        proc: ProcId,
+        f: impl FnOnce(&mut Serial, u64, &mut Vec<Completion>) -> Result<R, TxnError>,
+    ) -> Result<R, TxnError> {
+        if proc.instance != self.state.instance {
+            return Err(TxnError::Serialization);
+        }
+        let mut ended = Vec::new();
+        let result = self.state.with_serial(|s| f(s, proc.serial, &mut ended));
+        for done in ended {
             done.complete(pg_txn_port::GRANTED);
         }
-        result
+        result.unwrap_or(Err(TxnError::Serialization))
     }
 }
 
@@ -198,7 +246,32 @@ impl TransactionManager for Manager {
         nowait: bool,
     ) -> Result<WaitReply, TxnError> {
         self.with(proc, |shared, slot, _| {
-            locks::lock(shared, slot, target, mode, nowait)
+            locks::lock(shared, slot, slot, target, mode, nowait)
+        })
+    }
+
+    fn attach(&self, proc: ProcId, session: ProcId) -> Result<(), TxnError> {
+        self.with(session, |shared, session, _| {
+            let there = shared.procs.get(proc.slot as usize);
+            if there.is_none_or(|p| p.serial != proc.serial) {
+                return Err(TxnError::Serialization);
+            }
+            place(shared, session).tenant = Some((proc.slot, proc.serial));
+            place(shared, proc.slot).session = Some(session);
+            Ok(())
+        })
+    }
+
+    fn lock_for_session(
+        &self,
+        proc: ProcId,
+        target: LockTarget,
+        mode: LockMode,
+        nowait: bool,
+    ) -> Result<WaitReply, TxnError> {
+        self.with(proc, |shared, slot, _| {
+            let owner = place(shared, slot).session.unwrap_or(slot);
+            locks::lock(shared, slot, owner, target, mode, nowait)
         })
     }
 
@@ -228,6 +301,83 @@ impl TransactionManager for Manager {
     fn add_row_holder(&self, row: RowKey, holder: RowHolder) -> Result<(), TxnError> {
         let add = |shared: &mut Shared| running::add_row_holder(shared, row, holder);
         self.state.with(add).ok_or(TxnError::Serialization)
+    }
+
+    fn serial_begin(
+        &self,
+        proc: ProcId,
+        keep: Xid,
+        read_only: bool,
+        deferrable: bool,
+    ) -> Result<SerialStart, TxnError> {
+        self.with_serial(proc, |serial, me, _| {
+            let set = self.active_set(proc, keep)?;
+            Ok(serial::begin(serial, me, set, read_only, deferrable))
+        })
+    }
+
+    fn serial_is_safe(&self, proc: ProcId) -> Result<bool, TxnError> {
+        self.with_serial(proc, |serial, me, ended| {
+            Ok(serial::is_safe(serial, me, ended))
+        })
+    }
+
+    fn serial_assigned(&self, proc: ProcId, xid: Xid) -> Result<(), TxnError> {
+        self.with_serial(proc, |serial, me, _| {
+            serial::assigned(serial, me, xid);
+            Ok(())
+        })
+    }
+
+    fn serial_rolled_back(&self, proc: ProcId, xids: &[Xid]) -> Result<(), TxnError> {
+        self.with_serial(proc, |serial, me, _| {
+            serial::rolled_back(serial, me, xids);
+            Ok(())
+        })
+    }
+
+    fn serial_read(
+        &self,
+        proc: ProcId,
+        place: Option<ReadTarget>,
+        unseen: &[Xid],
+    ) -> Result<ReadReply, TxnError> {
+        self.with_serial(proc, |serial, me, _| {
+            serial::read(serial, me, place, unseen)
+        })
+    }
+
+    fn serial_write(&self, proc: ProcId, target: ReadTarget, all: bool) -> Result<(), TxnError> {
+        self.with_serial(proc, |serial, me, _| serial::write(serial, me, target, all))
+    }
+
+    fn serial_split(&self, file: u32, block: u32, new: &[u32]) {
+        // Of a torn state nobody can commit any more.
+        let _ = self
+            .state
+            .with_serial(|serial| serial::split(serial, file, block, new));
+    }
+
+    fn serial_replaced(&self, from: u32, to: u32) {
+        let _ = self
+            .state
+            .with_serial(|serial| serial::replaced(serial, from, to));
+    }
+
+    fn serial_prepare(&self, proc: ProcId) -> Result<(), TxnError> {
+        self.with_serial(proc, |serial, me, _| serial::prepare(serial, me))
+    }
+
+    fn serial_end(&self, proc: ProcId, committed: bool) {
+        // A lost place has nothing left to end.
+        let _ = self.with_serial(proc, |serial, me, ended| {
+            self.collecting(proc, ended, |shared, slot, woken| {
+                running::end(&self.state, shared, slot, committed, woken);
+                Ok(())
+            })?;
+            serial::end(serial, me, committed, ended);
+            Ok(())
+        });
     }
 
     fn horizon(&self) -> Xid {

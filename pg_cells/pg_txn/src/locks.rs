@@ -9,34 +9,36 @@
 
 use crate::place;
 use alloc::vec::Vec;
-use pg_txn_port::state::{Lock, Request, Shared, Waiting};
+use pg_txn_port::state::{Lock, Proc, Request, Shared, Waiting};
 use pg_txn_port::{LockMode, LockTarget, TxnError, WaitReply};
 use sync::Completion;
 
-/// Takes a lock, or stands in its queue.
+/// Takes a lock for `owner`, or stands in its queue.
 pub fn lock(
     shared: &mut Shared,
     slot: u32,
+    owner: u32,
     target: LockTarget,
     mode: LockMode,
     nowait: bool,
 ) -> Result<WaitReply, TxnError> {
     if !shared.locks.contains_key(&target) {
         if mode.is_weak() {
-            add_mode(&mut place(shared, slot).weak, target, mode.bit());
+            add_mode(&mut place(shared, owner).weak, target, mode.bit());
             return Ok(WaitReply::Done);
         }
         gather(shared, target);
     }
+    let ours = ours(&shared.procs, slot);
     let lock = shared.locks.entry(target).or_default();
-    let holds = lock.holders.iter().any(|(s, _)| *s == slot);
+    let holds = lock.holders.iter().any(|(s, _)| ours.contains(s));
     let behind = !holds
         && lock
             .queue
             .iter()
             .any(|r| r.mode.conflicts() & mode.bit() != 0);
-    if !behind && !conflicts(lock, slot, mode) {
-        grant(shared, slot, target, mode);
+    if !behind && !conflicts(lock, ours, mode) {
+        grant(shared, owner, target, mode);
         return Ok(WaitReply::Done);
     }
     if nowait {
@@ -46,6 +48,7 @@ pub fn lock(
     let done = Completion::new();
     let request = Request {
         slot,
+        owner,
         mode,
         done: done.clone(),
     };
@@ -78,9 +81,16 @@ fn gather(shared: &mut Shared, target: LockTarget) {
     shared.locks.insert(target, lock);
 }
 
+/// A transaction's place and that of its session's locks; twice the same when the
+/// session has none.
+pub fn ours(procs: &[Proc], slot: u32) -> [u32; 2] {
+    let session = procs.get(slot as usize).and_then(|p| p.session);
+    [slot, session.unwrap_or(slot)]
+}
+
 /// Whether someone else holds the lock in a mode that conflicts.
-fn conflicts(lock: &Lock, slot: u32, mode: LockMode) -> bool {
-    let others = lock.holders.iter().filter(|(s, _)| *s != slot);
+fn conflicts(lock: &Lock, ours: [u32; 2], mode: LockMode) -> bool {
+    let others = lock.holders.iter().filter(|(s, _)| !ours.contains(s));
     others
         .into_iter()
         .any(|(_, modes)| modes & mode.conflicts() != 0)
@@ -106,13 +116,14 @@ fn settle(shared: &mut Shared, target: LockTarget, woken: &mut Vec<Completion>) 
         let Some(request) = lock.queue.get(at).cloned() else {
             break;
         };
-        if ahead & request.mode.conflicts() != 0 || conflicts(lock, request.slot, request.mode) {
+        let ours = ours(&shared.procs, request.slot);
+        if ahead & request.mode.conflicts() != 0 || conflicts(lock, ours, request.mode) {
             ahead |= request.mode.bit();
             at += 1;
             continue;
         }
         lock.queue.remove(at);
-        grant(shared, request.slot, target, request.mode);
+        grant(shared, request.owner, target, request.mode);
         place(shared, request.slot).waiting = None;
         woken.push(request.done);
     }

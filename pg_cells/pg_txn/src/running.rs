@@ -127,6 +127,8 @@ pub fn end(
     proc.serial = 0;
     proc.xmin = u64::MAX;
     proc.waiting = None;
+    proc.session = None;
+    proc.tenant = None;
     shared.free.push(slot);
 }
 

@@ -7,7 +7,10 @@ use std::vec::Vec;
 fn manager() -> Manager {
     let state = TxnState::new(Xid::FIRST);
     state.with(|s| s.reserved = 1_000_000).unwrap();
-    Manager { state }
+    Manager {
+        state,
+        kept: crate::lineage::keep(None),
+    }
 }
 
 fn assign(m: &Manager, proc: ProcId) -> Xid {
@@ -21,8 +24,8 @@ fn waits(reply: &WaitReply) -> bool {
     matches!(reply, WaitReply::Wait(done) if done.poll().is_none())
 }
 
-const T: LockTarget = LockTarget(7);
-const U: LockTarget = LockTarget(8);
+const T: LockTarget = LockTarget::relation(7);
+const U: LockTarget = LockTarget::relation(8);
 
 #[test]
 fn a_snapshot_holds_who_ran_and_is_shared_until_someone_ends() {
@@ -237,4 +240,32 @@ fn a_fault_under_the_lock_loses_the_state_and_stops_nobody() {
     let running = StatusReply::Known(XidStatus::InProgress);
     assert!(m.status(xid) == running && m.horizon() == Xid::INVALID);
     m.end(a, true);
+}
+
+#[test]
+fn a_sessions_locks_are_its_transactions_own_and_outlive_them() {
+    let m = manager();
+    let key = LockTarget::advisory(7);
+    let (a, session, b) = (m.begin(), m.begin(), m.begin());
+    m.attach(a, session).unwrap();
+    let lock = |proc, mode| m.lock_for_session(proc, key, mode, false).unwrap();
+    assert!(!waits(&lock(a, LockMode::Exclusive)));
+    // Its own transactions pass, now and later.
+    assert!(!waits(&m.lock(a, key, LockMode::Exclusive, false).unwrap()));
+    m.end(a, true);
+    let c = m.begin();
+    m.attach(c, session).unwrap();
+    assert!(!waits(&m.lock(c, key, LockMode::Share, false).unwrap()));
+    // Another's wait, which closes a circle through the session.
+    let xb = assign(&m, b);
+    let waiting = m.lock(b, key, LockMode::Exclusive, false).unwrap();
+    assert!(waits(&waiting));
+    assert!(waits(&m.wait_for(c, xb).unwrap()));
+    assert_eq!(m.is_deadlocked(b), Ok(true));
+    m.end(c, false);
+    assert!(waits(&waiting));
+    m.unlock(session, key, LockMode::Exclusive).unwrap();
+    assert!(!waits(&waiting));
+    m.end(session, false);
+    m.end(b, false);
 }

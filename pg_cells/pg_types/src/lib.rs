@@ -40,7 +40,7 @@ pub mod wire;
 pub use compare::{compare, equal, hash};
 pub use datum::{ArrayValue, Datum, Dim, Interval, RecordValue};
 pub use error::{ErrorFields, SqlError, SqlResult};
-pub use input::input;
+pub use input::{input, plain_int};
 pub use keycode::KeyOrder;
 pub use numeric::Numeric;
 pub use oid::Oid;

@@ -9,6 +9,7 @@ extern crate alloc;
 
 mod append;
 mod flush;
+mod lineage;
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -28,21 +29,24 @@ pub static CELL: Cell = Cell {
 const LOG_BUFFER: u64 = 4 << 20;
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
-    let state = match birth.inherit(&WAL) {
+    let (state, lineage) = match birth.inherit(&WAL) {
         Some(state) => WalState::from_state(state)?,
         None => {
             let ring = birth.options().bytes("log_buffer").unwrap_or(LOG_BUFFER);
-            WalState::obtain(usize::try_from(ring).unwrap_or(usize::MAX))
-                .map_err(|error| BirthError::Missing(format!("{error}")))?
+            let state = WalState::obtain(usize::try_from(ring).unwrap_or(usize::MAX))
+                .map_err(|error| BirthError::Missing(format!("{error}")))?;
+            (state, None)
         }
     };
-    birth.provide(&WAL, Box::new(Log { state }));
+    let kept = lineage::keep(lineage);
+    birth.provide(&WAL, Box::new(Log { state, kept }));
     Ok(())
 }
 
 /// The provider.
 struct Log {
     state: &'static WalState,
+    kept: lineage::Kept,
 }
 
 impl Component for Log {
@@ -51,7 +55,7 @@ impl Component for Log {
     }
 
     fn export(&self) -> Result<Option<State>, HandoverError> {
-        Ok(Some(self.state.into_state()))
+        Ok(Some(self.state.into_state(lineage::give(&self.kept))))
     }
 
     fn crash(&self, kind: CrashKind) {

@@ -19,7 +19,7 @@ pub fn begin(session: &mut Session, copy: &Copy, target: Target<'_>) -> Result<T
             let mut handle = EXECUTOR.enter().map_err(port_error)?.copy_out(copy)?;
             reply::copy_response(session, b'H', handle.columns(), binary);
             let rows = {
-                let (eval, parts) = crate::eval::split(session)?;
+                let (eval, parts) = crate::eval::split_for_executor(session)?;
                 let views = crate::views::Views(&eval);
                 let mut context = crate::run::context(parts.tx, &[], &eval, &views, parts.work_mem);
                 handle.run(&mut context, &mut Sink(parts.out))?

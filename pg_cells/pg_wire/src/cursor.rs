@@ -78,7 +78,7 @@ fn declare(session: &mut Session, command: &Utility, params: &[Datum]) -> Result
     }
     session.effects = true;
     lock_plan(session, plan)?;
-    let ready = Arc::new(query_ready(Arc::new(plan.clone()), session.epoch)?);
+    let ready = Arc::new(query_ready(Arc::new(plan.clone()), session.plan_epoch)?);
     let Body::Query(_, prepared) = &ready.body else {
         return Err(SqlError::internal("a cursor without a plan"));
     };
@@ -107,7 +107,7 @@ fn declare(session: &mut Session, command: &Utility, params: &[Datum]) -> Result
     if portal.scroll {
         materialize(session, &mut portal)?;
     }
-    session.portals.insert(name.clone(), portal);
+    session.portals.insert(name, portal);
     Ok(Tag::Text(command.tag(0)))
 }
 
@@ -147,7 +147,7 @@ pub fn hold(session: &mut Session) -> Result<(), SqlError> {
                 let gone = usize::try_from(before).unwrap_or(usize::MAX);
                 rows.splice(0..0, (0..gone).map(|_| Vec::new()));
             }
-            session.portals.insert(name, portal);
+            session.portals.insert(&name, portal);
         }
     }
     Ok(())
@@ -203,7 +203,7 @@ fn fetch(
         .ok_or_else(|| no_cursor(name))?;
     let done = fetch_from(session, &mut portal, direction, move_only, target);
     if done.is_ok() {
-        session.portals.insert(name.to_string(), portal);
+        session.portals.insert(name, portal);
     }
     done
 }

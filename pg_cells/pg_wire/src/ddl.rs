@@ -305,7 +305,7 @@ pub fn create_table_as(
 /// The rows of a query of our own.
 pub fn query(session: &mut Session, sql: &str) -> Result<Vec<Vec<Datum>>, SqlError> {
     let ready = Arc::new(ready::plan_text(session, sql, &[])?);
-    let ready = ready::acquire(session, &ready, sql, &[])?;
+    let ready = ready::acquire(session, &ready, sql, ready::Declared::Types(&[]))?;
     match &ready.body {
         Body::Query(_, prepared) => collect(session, prepared, &[]),
         _ => Ok(Vec::new()),

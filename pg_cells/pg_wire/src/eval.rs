@@ -1,7 +1,7 @@
 //! The session as functions see it.
 
 use crate::settings::{self, Change};
-use alloc::collections::BTreeMap;
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -9,9 +9,25 @@ use core::cell::{Cell, OnceCell, RefCell};
 use pg_builtins::{CatalogQuery, EvalContext, PatternCache, SequenceCall};
 use pg_catalog_port::{CATALOG, Catalog};
 use pg_executor_port::errors::{port_error, txn_error};
-use pg_txn_port::Transaction;
+use pg_txn_port::{CancelToken, SessionLocks, Transaction, TxnError};
 use pg_types::{Datum, FormatSettings, Oid, SqlError, SqlResult, SqlState, Str};
-use pg_wire_port::{Portal, SequenceMemory, Session, Settings, Statement};
+use pg_wire_port::{Named, Portal, SequenceMemory, Session, Settings, Statement};
+
+/// What functions have done that the session must be told of.
+pub struct Changes {
+    /// What `set_config` asked for.
+    pub settings: Vec<Change>,
+    /// Warnings, to be sent.
+    pub warnings: Vec<(SqlState, &'static str)>,
+}
+
+impl Changes {
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.settings.is_empty() && self.warnings.is_empty()
+    }
+}
 
 /// What functions are told; made for one statement.
 pub struct Eval<'a> {
@@ -23,15 +39,21 @@ pub struct Eval<'a> {
     sequences: &'a RefCell<SequenceMemory>,
     seed: &'a Cell<u64>,
     statement_start: i64,
-    /// A second hand on the transaction: the first is lent to the executor.
-    tx: RefCell<Transaction>,
+    /// A second hand on the transaction: the first is lent to the executor. Made
+    /// when it is needed.
+    tx: RefCell<Option<Transaction>>,
+    cancel: &'a CancelToken,
+    /// The session's advisory locks.
+    pub advisory: &'a RefCell<SessionLocks>,
+    /// Warnings to be sent when the statement has run.
+    warnings: RefCell<Vec<(SqlState, &'static str)>>,
     /// What `set_config` asked for.
     changes: RefCell<Vec<Change>>,
     patterns: PatternCache,
     /// Prepared statements and portals, for the views of them.
-    pub statements: &'a BTreeMap<String, Statement>,
+    pub statements: &'a Named<Statement>,
     /// See there.
-    pub portals: &'a BTreeMap<String, Portal>,
+    pub portals: &'a Named<Portal>,
     /// The schemas of the search path that exist.
     path: OnceCell<Vec<Str>>,
 }
@@ -50,6 +72,14 @@ pub struct Parts<'a> {
 
 /// Splits a session that has a transaction with a snapshot.
 pub fn split(session: &mut Session) -> Result<(Eval<'_>, Parts<'_>), SqlError> {
+    let (eval, parts) = split_for_executor(session)?;
+    pg_executor_port::Session::lend(&eval, parts.tx);
+    Ok((eval, parts))
+}
+
+/// The same for a call into the executor, which lends the transaction where that
+/// is needed.
+pub fn split_for_executor(session: &mut Session) -> Result<(Eval<'_>, Parts<'_>), SqlError> {
     let Some(tx) = &mut session.tx else {
         return Err(SqlError::internal("there is no transaction"));
     };
@@ -62,7 +92,10 @@ pub fn split(session: &mut Session) -> Result<(Eval<'_>, Parts<'_>), SqlError> {
         sequences: &session.sequences,
         seed: &session.seed,
         statement_start: session.statement_start,
-        tx: RefCell::new(tx.companion()),
+        tx: RefCell::new(None),
+        cancel: &session.entry.cancel,
+        advisory: &session.advisory,
+        warnings: RefCell::default(),
         changes: RefCell::default(),
         patterns: PatternCache::default(),
         statements: &session.statements,
@@ -89,12 +122,23 @@ impl Eval<'_> {
             .tx
             .try_borrow_mut()
             .map_err(|_| SqlError::internal("the catalog asked for itself"))?;
-        ask(&*catalog, &mut tx)
+        match &mut *tx {
+            Some(tx) => ask(&*catalog, tx),
+            None => Err(SqlError::internal("the transaction is not at hand")),
+        }
     }
 
-    /// What `set_config` asked for.
-    pub fn into_changes(self) -> Vec<Change> {
-        self.changes.into_inner()
+    /// Notes a warning.
+    pub fn warn(&self, code: SqlState, message: &'static str) {
+        self.warnings.borrow_mut().push((code, message));
+    }
+
+    /// What functions left to be done with the session.
+    pub fn into_changes(self) -> Changes {
+        Changes {
+            settings: self.changes.into_inner(),
+            warnings: self.warnings.into_inner(),
+        }
     }
 
     /// The settings.
@@ -112,7 +156,7 @@ impl Eval<'_> {
         self.path.get_or_init(|| {
             let text = settings::raw(self.settings, "search_path").unwrap_or_default();
             let mut path = Vec::new();
-            for name in settings::names(&text) {
+            for name in settings::names(text) {
                 let name = match name.as_str() {
                     "$user" => self.user,
                     name => name,
@@ -168,6 +212,23 @@ impl pg_executor_port::Session for Eval<'_> {
     fn sequence_given(&self, sequence: Oid, value: i64) {
         self.remember(sequence, value);
     }
+
+    fn function(
+        &self,
+        tx: &mut Transaction,
+        name: &str,
+        args: &[Datum],
+    ) -> Option<SqlResult<Datum>> {
+        crate::advisory::call(self, tx, name, args)
+    }
+
+    fn lend(&self, tx: &Transaction) {
+        if let Ok(mut own) = self.tx.try_borrow_mut()
+            && own.is_none()
+        {
+            *own = Some(tx.companion());
+        }
+    }
 }
 
 impl EvalContext for Eval<'_> {
@@ -210,7 +271,7 @@ impl EvalContext for Eval<'_> {
         if name.eq_ignore_ascii_case("session_authorization") {
             return Some(self.user.to_string());
         }
-        settings::show(self.settings, name)
+        settings::show(self.settings, name).map(Cow::into_owned)
     }
 
     fn set_setting(&self, name: &str, value: &str, local: bool) -> SqlResult<String> {
@@ -243,6 +304,9 @@ impl EvalContext for Eval<'_> {
 
     fn transaction_id(&self, only_if_assigned: bool) -> SqlResult<Option<u64>> {
         let mut tx = self.tx.borrow_mut();
+        let Some(tx) = &mut *tx else {
+            return Err(SqlError::internal("the transaction is not at hand"));
+        };
         match tx.xid() {
             None if only_if_assigned => Ok(None),
             None => tx.ensure_xid().map(|x| Some(x.0)).map_err(txn_error),
@@ -293,10 +357,10 @@ impl EvalContext for Eval<'_> {
     }
 
     fn check_interrupts(&self) -> SqlResult<()> {
-        // The companion shares the transaction's switch.
-        match self.tx.try_borrow() {
-            Ok(tx) => tx.check_cancel().map_err(txn_error),
-            Err(_) => Ok(()),
+        // The transaction has the session's switch.
+        match self.cancel.is_cancelled() {
+            true => Err(txn_error(TxnError::Cancelled)),
+            false => Ok(()),
         }
     }
 }

@@ -1,19 +1,18 @@
 //! The extended protocol: Parse, Bind, Describe, Execute, Close, Flush, Sync.
 
 use crate::message::{Body as Message, malformed};
-use crate::ready::{hold, parse_one, plan, start_command};
+use crate::ready::{Declared, hold, plan_text, start_command};
 use crate::reply::{self, BINARY, format_of};
 use crate::run::{self, Target};
 use crate::transaction::aborted;
 use crate::utility::{self, no_statement};
 use crate::{fail, settings, simple, transaction};
 use alloc::format;
-use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_executor_port::Progress;
 use pg_plan::{OutputColumn, Utility};
-use pg_types::{Datum, Oid, SqlError, SqlState};
+use pg_types::{Datum, SqlError, SqlState};
 use pg_wire_port::{Block, Body, Phase, Portal, Ready, Session, Statement, Step};
 
 /// Handles one of its messages. After an error everything up to Sync is skipped.
@@ -68,10 +67,7 @@ fn parse(session: &mut Session, mut message: Message<'_>) -> Result<(), SqlError
             format!("prepared statement \"{name}\" already exists"),
         ));
     }
-    let ready = match parse_one(sql)? {
-        Some(statement) => plan(session, &statement, &declared)?,
-        None => crate::ready::empty(),
-    };
+    let ready = plan_text(session, sql, &declared)?;
     if let Some(at) = ready.params.iter().position(|t| *t == 0) {
         return Err(SqlError::new(
             SqlState::INDETERMINATE_DATATYPE,
@@ -80,12 +76,12 @@ fn parse(session: &mut Session, mut message: Message<'_>) -> Result<(), SqlError
     }
     let statement = Statement {
         sql: Arc::from(sql),
-        declared,
+        declared: declared.into(),
         ready: Arc::new(ready),
         from_sql: false,
         made: session.statement_start,
     };
-    session.statements.insert(name.to_string(), statement);
+    session.statements.insert(name, statement);
     session.out.empty(b'1');
     Ok(())
 }
@@ -94,17 +90,11 @@ fn bind(session: &mut Session, mut message: Message<'_>) -> Result<(), SqlError>
     let portal = message.text()?;
     let name = message.text()?;
     let count = message.count(2)?;
-    let mut formats = Vec::with_capacity(count);
-    for _ in 0..count {
-        formats.push(format(message.i16()?)?);
-    }
+    let formats = format_codes(&mut message, count)?;
     let (sql, ready) = current(session, name)?;
     let params = parameters(session, &mut message, &formats, &ready, name)?;
     let count = message.count(2)?;
-    let mut wanted = Vec::with_capacity(count);
-    for _ in 0..count {
-        wanted.push(format(message.i16()?)?);
-    }
+    let wanted = format_codes(&mut message, count)?;
     message.end()?;
     if session.block == Block::Failed && !ends_transaction(&ready) {
         return Err(aborted());
@@ -118,8 +108,8 @@ fn bind(session: &mut Session, mut message: Message<'_>) -> Result<(), SqlError>
     let bound = Portal {
         sql,
         ready,
-        params: params.into(),
-        formats: wanted.into(),
+        params,
+        formats: wanted,
         query: None,
         started: false,
         done: false,
@@ -130,7 +120,7 @@ fn bind(session: &mut Session, mut message: Message<'_>) -> Result<(), SqlError>
         scroll: false,
         made: session.statement_start,
     };
-    session.portals.insert(portal.to_string(), bound);
+    session.portals.insert(portal, bound);
     session.out.empty(b'2');
     Ok(())
 }
@@ -144,8 +134,8 @@ fn current(session: &mut Session, name: &str) -> Result<(Arc<str>, Arc<Ready>), 
     if !matches!(ready.body, Body::Query(..)) || session.block == Block::Failed {
         return Ok((sql, ready));
     }
-    let declared: Vec<Oid> = statement.declared.clone();
-    let fit = hold(session, &ready, &sql, &declared)?;
+    let declared = Arc::clone(&statement.declared);
+    let fit = hold(session, &ready, &sql, Declared::Types(&declared))?;
     if !Arc::ptr_eq(&fit, &ready) {
         let same = match (&fit.body, &ready.body) {
             (Body::Query(new, _), Body::Query(old, _)) => same_columns(&new.columns, &old.columns),
@@ -187,6 +177,18 @@ fn format(code: i16) -> Result<i16, SqlError> {
     }
 }
 
+/// Reads so many format codes. None are as good as one that says text, and cost
+/// no memory.
+fn format_codes(message: &mut Message<'_>, count: usize) -> Result<Arc<[i16]>, SqlError> {
+    if count == 1 {
+        return Ok(match format(message.i16()?)? {
+            reply::TEXT => Arc::default(),
+            code => Arc::from([code]),
+        });
+    }
+    (0..count).map(|_| format(message.i16()?)).collect()
+}
+
 /// Reads the values of the parameters.
 fn parameters(
     session: &mut Session,
@@ -194,7 +196,7 @@ fn parameters(
     formats: &[i16],
     ready: &Ready,
     name: &str,
-) -> Result<Vec<Datum>, SqlError> {
+) -> Result<Arc<[Datum]>, SqlError> {
     let count = message.count(4)?;
     if formats.len() > 1 && formats.len() != count {
         return Err(SqlError::new(
@@ -214,7 +216,12 @@ fn parameters(
             ),
         ));
     }
-    let mut values = Vec::with_capacity(count);
+    if count == 0 {
+        return Ok(Arc::default());
+    }
+    // The session's memory: it costs none of its own.
+    let mut values = core::mem::take(&mut session.values);
+    values.clear();
     for (at, type_oid) in ready.params.iter().enumerate() {
         let length = message.i32()?;
         if length == -1 {
@@ -224,13 +231,17 @@ fn parameters(
         let bytes = message.bytes(usize::try_from(length).map_err(|_| malformed())?)?;
         let value = if format_of(formats, at) == BINARY {
             pg_types::wire::receive(*type_oid, -1, bytes)
+        } else if let Some(number) = pg_types::plain_int(*type_oid, bytes) {
+            Ok(number)
         } else {
             let text = pg_types::wire::text(bytes)?;
             crate::ready::read(session, *type_oid, &text)
         };
         values.push(value.map_err(|error| in_parameter(error, at + 1))?);
     }
-    Ok(values)
+    let params = values.drain(..).collect();
+    session.values = values;
+    Ok(params)
 }
 
 #[cold]
@@ -282,10 +293,10 @@ fn describe(session: &mut Session, mut message: Message<'_>) -> Result<(), SqlEr
 
 fn describe_rows(session: &mut Session, ready: &Ready, formats: &[i16]) {
     match &ready.body {
-        Body::Query(plan, _) => {
-            let columns = run::gives_rows(plan).then_some(&plan.columns[..]);
-            reply::description(&mut session.out, columns, formats);
-        }
+        Body::Query(plan, _) => match run::gives_rows(plan) {
+            true => reply::describe(&mut session.out, ready, &plan.columns, formats),
+            false => session.out.empty(b'n'),
+        },
         Body::Utility(utility) => {
             let columns = utility::columns(session, utility);
             reply::description(&mut session.out, columns.as_deref(), formats);

@@ -7,7 +7,7 @@
 //!   `transaction`: what is around it;
 //! - `utility` and its parts: statements that are no query;
 //! - `settings`: the table of parameters; `eval`: the session as functions see
-//!   it; `views`: the session as built-in views show it.
+//!   it; `advisory`: locks by functions; `views`: the session as built-in views show it.
 //!
 //! The cell has no state: all of it is in `pg_wire_port::Session`.
 #![cfg_attr(not(test), no_std)]
@@ -15,6 +15,7 @@
 
 extern crate alloc;
 
+mod advisory;
 mod copy;
 mod cursor;
 mod ddl;

@@ -1,5 +1,6 @@
 //! Reading the bodies of messages.
 
+use core::ffi::CStr;
 use pg_types::{SqlError, SqlState};
 
 /// What is left of a body.
@@ -51,9 +52,13 @@ impl<'a> Body<'a> {
 
     /// A text that ends with a zero byte.
     pub fn text(&mut self) -> Result<&'a str, SqlError> {
-        let end = self.0.iter().position(|b| *b == 0).ok_or_else(malformed)?;
-        let text = self.bytes(end)?;
-        self.0 = &self.0[1..];
+        if let [0, rest @ ..] = self.0 {
+            self.0 = rest;
+            return Ok("");
+        }
+        let text = CStr::from_bytes_until_nul(self.0).map_err(|_| malformed())?;
+        let text = text.to_bytes();
+        self.0 = self.0.get(text.len() + 1..).unwrap_or_default();
         core::str::from_utf8(text).map_err(|e| not_utf8(text, e.valid_up_to()))
     }
 

@@ -1,6 +1,9 @@
 //! From a text to a planned statement, and keeping plans fit to run.
 
 use crate::eval::{Eval, split};
+use crate::reply;
+use crate::run::gives_rows;
+use crate::settings;
 use crate::tables;
 use crate::transaction::{aborted, ensure};
 use alloc::string::String;
@@ -8,15 +11,15 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use pg_builtins::EvalContext;
-use pg_catalog_port::CATALOG;
+use pg_catalog_port::{CATALOG, OWN};
 use pg_executor_port::errors::{port_error, txn_error};
 use pg_parser_port::{Command, Literal, PARSER, Parsed, Statement};
 use pg_plan::{Plan, Planned, Utility};
 use pg_planner_port::{PLANNER, PlanContext, Planner, SessionCatalog};
-use pg_txn_port::Transaction;
+use pg_txn_port::{LockMode, Transaction};
 use pg_types::typeinfo::is_reg;
 use pg_types::{Datum, Oid, SqlError, SqlState, oid};
-use pg_wire_port::{Block, Body, Ready, Session};
+use pg_wire_port::{Block, Body, Ready, Session, SharedPlan};
 
 /// How often a plan is made anew because the schema changes meanwhile.
 const TRIES: usize = 10;
@@ -47,15 +50,61 @@ pub fn empty() -> Ready {
         version: 0,
         epoch: 0,
         params: Vec::new(),
+        description: Vec::new(),
     }
 }
 
-/// Plans a text of one statement.
+/// Plans a text of one statement, unless a session has done so before.
 pub fn plan_text(session: &mut Session, sql: &str, declared: &[Oid]) -> Result<Ready, SqlError> {
-    match parse_one(sql)? {
-        Some(statement) => plan(session, &statement, declared),
-        None => Ok(empty()),
+    if let Some(ready) = shared(session, sql, declared)? {
+        return Ok(ready);
     }
+    let Some(statement) = parse_one(sql)? else {
+        return Ok(empty());
+    };
+    let ready = plan(session, &statement, declared)?;
+    if let Body::Query(plan, _) = &ready.body
+        && ready.version & OWN == 0
+    {
+        let shared = SharedPlan {
+            plan: Arc::clone(plan),
+            locks: ready.locks.clone(),
+            reads_only: ready.reads_only,
+            epoch: ready.epoch,
+            declared: declared.to_vec(),
+        };
+        pg_wire_port::share_plan(sql, shared);
+    }
+    Ok(ready)
+}
+
+/// A plan that another session has made.
+fn shared(session: &mut Session, sql: &str, declared: &[Oid]) -> Result<Option<Ready>, SqlError> {
+    if session.block == Block::Failed || !may_be_query(sql) {
+        return Ok(None);
+    }
+    settings::refresh(session);
+    ensure(session)?;
+    let Some(tx) = &session.tx else {
+        return Ok(None);
+    };
+    let version = CATALOG.enter().map_err(port_error)?.version(tx);
+    let found = pg_wire_port::shared_plan(sql, session.plan_epoch, version, declared);
+    let Some(found) = found else {
+        return Ok(None);
+    };
+    compiled(found.plan, found.locks, found.reads_only, found.epoch).map(Some)
+}
+
+/// Whether a text may be one that has a plan. Other statements begin no
+/// transaction before they run.
+fn may_be_query(sql: &str) -> bool {
+    let first = sql.trim_ascii_start().get(..6).unwrap_or_default();
+    let verbs = ["select", "insert", "update", "delete", "values"];
+    verbs.iter().any(|verb| verb.eq_ignore_ascii_case(first))
+        || first
+            .get(..4)
+            .is_some_and(|w| w.eq_ignore_ascii_case("with"))
 }
 
 /// Plans a statement.
@@ -73,7 +122,8 @@ pub fn plan(
             false => Ok(utility_ready(utility.clone())),
         };
     }
-    let epoch = session.epoch;
+    settings::refresh(session);
+    let epoch = session.plan_epoch;
     let planned = with_planner(session, |planner, context| {
         let context = PlanContext {
             param_types: declared,
@@ -136,30 +186,60 @@ fn utility_ready(utility: Utility) -> Ready {
 /// Compiles a plan.
 pub fn query_ready(plan: Arc<Plan>, epoch: u64) -> Result<Ready, SqlError> {
     let uses = tables::uses(&plan);
+    compiled(plan, uses.locks, !uses.writes, epoch)
+}
+
+fn compiled(
+    plan: Arc<Plan>,
+    locks: Vec<(Oid, LockMode)>,
+    reads_only: bool,
+    epoch: u64,
+) -> Result<Ready, SqlError> {
     let prepared = pg_executor_port::prepare(Arc::clone(&plan))?;
+    let description = match gives_rows(&plan) {
+        true => reply::text_description(&plan.columns),
+        false => Vec::new(),
+    };
     Ok(Ready {
-        locks: uses.locks,
-        reads_only: !uses.writes,
+        locks,
+        reads_only,
         version: plan.catalog_version,
         epoch,
         params: plan.params.clone(),
         body: Body::Query(plan, prepared),
+        description,
     })
 }
 
 /// Whether the plan does not hold any more.
 fn is_stale(session: &Session, ready: &Ready) -> Result<bool, SqlError> {
-    let Body::Query(..) = &ready.body else {
-        return Ok(false);
-    };
     let Some(tx) = &session.tx else {
         return Ok(true);
     };
-    if ready.epoch != session.epoch {
+    if ready.epoch != session.plan_epoch {
         return Ok(true);
     }
     let version = CATALOG.enter().map_err(port_error)?.version(tx);
     Ok(version != ready.version)
+}
+
+/// What a text says of its parameters' types.
+#[derive(Clone, Copy)]
+pub enum Declared<'a> {
+    /// These, 0 for unknown.
+    Types(&'a [Oid]),
+    /// They are those of literals that were lifted out.
+    Literals(&'a [Literal]),
+}
+
+impl Declared<'_> {
+    /// The types.
+    pub fn types(self) -> Vec<Oid> {
+        match self {
+            Declared::Types(types) => types.to_vec(),
+            Declared::Literals(literals) => literals.iter().map(Literal::type_oid).collect(),
+        }
+    }
 }
 
 /// [Holds](hold) a plan and begins the command that will run it.
@@ -167,7 +247,7 @@ pub fn acquire(
     session: &mut Session,
     ready: &Arc<Ready>,
     sql: &str,
-    declared: &[Oid],
+    declared: Declared<'_>,
 ) -> Result<Arc<Ready>, SqlError> {
     let ready = hold(session, ready, sql, declared)?;
     start_command(session)?;
@@ -181,17 +261,19 @@ pub fn hold(
     session: &mut Session,
     ready: &Arc<Ready>,
     sql: &str,
-    declared: &[Oid],
+    declared: Declared<'_>,
 ) -> Result<Arc<Ready>, SqlError> {
     if session.block == Block::Failed {
         return Err(aborted());
     }
+    if !matches!(ready.body, Body::Query(..)) {
+        return Ok(Arc::clone(ready));
+    }
+    settings::refresh(session);
     ensure(session)?;
     let mut ready = Arc::clone(ready);
     for _ in 0..TRIES {
-        if is_stale(session, &ready)? {
-            ready = Arc::new(plan_text(session, sql, declared)?);
-        }
+        // With the locks held the schema cannot change any more.
         lock(session, &ready)?;
         if !is_stale(session, &ready)? {
             if let Body::Query(plan, prepared) = &ready.body
@@ -199,6 +281,10 @@ pub fn hold(
             {
                 ready = Arc::new(query_ready(Arc::clone(plan), ready.epoch)?);
             }
+            return Ok(ready);
+        }
+        ready = Arc::new(plan_text(session, sql, &declared.types())?);
+        if !matches!(ready.body, Body::Query(..)) {
             return Ok(ready);
         }
     }
@@ -213,6 +299,9 @@ fn lock(session: &mut Session, ready: &Ready) -> Result<(), SqlError> {
     let Some(tx) = &mut session.tx else {
         return Ok(());
     };
+    if tx.is_read_only() {
+        crate::tables::refuse_read_only(ready)?;
+    }
     for (relation, mode) in &ready.locks {
         tx.lock_relation(*relation, *mode).map_err(txn_error)?;
     }
@@ -237,22 +326,22 @@ pub fn literals(
     session: &mut Session,
     ready: &Ready,
     literals: &[Literal],
-) -> Result<Vec<Datum>, SqlError> {
+    values: &mut Vec<Datum>,
+) -> Result<(), SqlError> {
     let types = ready
         .params
         .iter()
         .copied()
         .chain(core::iter::repeat(oid::TEXT));
-    literals
-        .iter()
-        .zip(types)
-        .map(|(literal, type_oid)| match literal {
-            Literal::Int4(value) => number(i64::from(*value), type_oid),
-            Literal::Int8(value) => number(*value, type_oid),
-            Literal::Numeric(text) => read(session, type_oid, text),
-            Literal::Text(text) => read(session, type_oid, text),
-        })
-        .collect()
+    for (literal, type_oid) in literals.iter().zip(types) {
+        values.push(match literal {
+            Literal::Int4(value) => number(i64::from(*value), type_oid)?,
+            Literal::Int8(value) => number(*value, type_oid)?,
+            Literal::Numeric(text) => read(session, type_oid, text)?,
+            Literal::Text(text) => read(session, type_oid, text)?,
+        });
+    }
+    Ok(())
 }
 
 fn number(value: i64, type_oid: Oid) -> Result<Datum, SqlError> {

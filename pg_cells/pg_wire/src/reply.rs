@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 use pg_plan::OutputColumn;
 use pg_types::{Oid, oid, type_info};
-use pg_wire_port::{Out, Session};
+use pg_wire_port::{Out, Ready, Session};
 
 /// Text, in the protocol's numbers.
 pub const TEXT: i16 = 0;
@@ -43,6 +43,21 @@ pub fn row_description(out: &mut Out, columns: &[OutputColumn], formats: &[i16])
         out.put_i16(format_of(formats, at));
     }
     out.end();
+}
+
+/// The same, all columns as texts, to be sent again and again.
+pub fn text_description(columns: &[OutputColumn]) -> Vec<u8> {
+    let mut out = Out::new(None);
+    row_description(&mut out, columns, &[]);
+    out.take()
+}
+
+/// RowDescription of a planned query.
+pub fn describe(out: &mut Out, ready: &Ready, columns: &[OutputColumn], formats: &[i16]) {
+    match formats {
+        [] | [TEXT] if !ready.description.is_empty() => out.message(&ready.description),
+        _ => row_description(out, columns, formats),
+    }
 }
 
 /// ParameterDescription.

@@ -1,6 +1,6 @@
 //! Running planned statements.
 
-use crate::eval::{Eval, Parts, split};
+use crate::eval::{Eval, Parts, split, split_for_executor};
 use crate::reply;
 use crate::rows::Rows;
 use crate::settings;
@@ -89,7 +89,7 @@ pub fn statement(
         Body::Query(plan, prepared) => {
             session.effects |= !ready.reads_only;
             if target.describe && gives_rows(plan) {
-                reply::row_description(&mut session.out, &plan.columns, target.formats);
+                reply::describe(&mut session.out, ready, &plan.columns, target.formats);
             }
             let mut query = prepared.start()?;
             let progress = batch(session, &mut query, plan, params, target.formats, 0)?;
@@ -107,7 +107,7 @@ pub fn batch(
     formats: &[i16],
     most: u64,
 ) -> Result<Progress, SqlError> {
-    let (eval, parts) = split(session)?;
+    let (eval, parts) = split_for_executor(session)?;
     let Parts {
         tx,
         out,
@@ -182,7 +182,7 @@ pub fn with_context<T>(
     params: &[Datum],
     call: impl FnOnce(&mut ExecContext<'_>) -> Result<T, SqlError>,
 ) -> Result<T, SqlError> {
-    let (eval, parts) = split(session)?;
+    let (eval, parts) = split_for_executor(session)?;
     let views = Views(&eval);
     let mut context = context(parts.tx, params, &eval, &views, parts.work_mem);
     let value = call(&mut context)?;

@@ -1,12 +1,12 @@
 //! The simple protocol: a text of any number of statements.
 
 use crate::message::Body as Message;
-use crate::ready::{acquire, literals, parse, plan, plan_text};
+use crate::ready::{Declared, acquire, literals, parse, plan, plan_text};
 use crate::run::{self, Tag, Target};
 use crate::{fail, settings, transaction};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
-use pg_executor_port::errors::port_error;
+use pg_executor_port::errors::{port_error, txn_error};
 use pg_parser_port::{Normalized, PARSER};
 use pg_plan::Utility;
 use pg_types::{Oid, SqlError};
@@ -89,74 +89,80 @@ pub fn idle(session: &mut Session) {
 fn text(session: &mut Session, sql: &str) -> Result<(), SqlError> {
     settings::refresh(session);
     if let Some(ready) = session.plans.get(sql) {
-        return cached(session, &ready, sql, None);
+        return cached(session, &ready, sql);
     }
-    if session.block != Block::Failed {
-        let normalized = PARSER.enter().map_err(port_error)?.normalize(sql);
-        if let Some(normalized) = normalized
-            && let Some(ready) = normal(session, &normalized)
-        {
-            return cached(session, &ready, sql, Some(&normalized));
-        }
+    if session.block == Block::Failed {
+        return rest(session, sql);
     }
-    rest(session, sql)
+    // The session's memory: it costs none of its own.
+    let mut normalized = core::mem::take(&mut session.normalized);
+    let done = match PARSER
+        .enter()
+        .map_err(port_error)?
+        .normalize(sql, &mut normalized)
+    {
+        true => normal(session, sql, &normalized),
+        false => rest(session, sql),
+    };
+    session.normalized = normalized;
+    done
 }
 
-/// The plan of a text whose literals were lifted out. None when it cannot be
-/// planned like that: then the text as it is has the error, or none.
-fn normal(session: &mut Session, normalized: &Normalized) -> Option<Arc<Ready>> {
-    if let Some(ready) = session.plans.get(&normalized.key) {
-        return Some(ready);
+/// Runs a text whose literals were lifted out. When it cannot be planned like
+/// that, or a literal is none of its parameter's type, the text as it is has the
+/// error, or none.
+fn normal(session: &mut Session, sql: &str, normalized: &Normalized) -> Result<(), SqlError> {
+    let key = &normalized.key;
+    let declared = Declared::Literals(&normalized.literals);
+    let ready = match session.plans.get(key) {
+        Some(ready) => ready,
+        None => match first(session, key, &declared.types()) {
+            Some(ready) => ready,
+            None => return rest(session, sql),
+        },
+    };
+    let mut params = core::mem::take(&mut session.values);
+    params.clear();
+    if literals(session, &ready, &normalized.literals, &mut params).is_err() {
+        return rest(session, sql);
     }
-    let types: alloc::vec::Vec<Oid> = normalized.literals.iter().map(|l| l.type_oid()).collect();
-    let ready = plan_text(session, &normalized.key, &types).ok()?;
+    let fit = acquire(session, &ready, key, declared)?;
+    if !Arc::ptr_eq(&fit, &ready) {
+        if fit.params != ready.params {
+            // Planned anew, the literals may mean something else.
+            session.plans.clear();
+            return rest(session, sql);
+        }
+        session.plans.put(key.clone(), Arc::clone(&fit));
+    }
+    let tag = run::statement(session, &fit, &params, Target::SIMPLE)?;
+    params.clear();
+    session.values = params;
+    complete(session, &tag)
+}
+
+/// The plan of a text with literals lifted out that this session meets for the
+/// first time.
+fn first(session: &mut Session, key: &str, types: &[Oid]) -> Option<Arc<Ready>> {
+    let ready = plan_text(session, key, types).ok()?;
     if ready.params.len() != types.len() || !matches!(ready.body, Body::Query(..)) {
         return None;
     }
     let ready = Arc::new(ready);
-    session
-        .plans
-        .put(normalized.key.clone(), Arc::clone(&ready));
+    session.plans.put(key.to_string(), Arc::clone(&ready));
     Some(ready)
 }
 
-/// Runs a statement whose plan was kept.
-fn cached(
-    session: &mut Session,
-    ready: &Arc<Ready>,
-    sql: &str,
-    normalized: Option<&Normalized>,
-) -> Result<(), SqlError> {
-    let mut params = alloc::vec::Vec::new();
-    let mut text = sql;
-    let mut types = alloc::vec::Vec::new();
-    if let Some(normalized) = normalized {
-        match literals(session, ready, &normalized.literals) {
-            Ok(values) => params = values,
-            // The text as it is knows where the error is.
-            Err(_) => return rest(session, sql),
-        }
-        text = &normalized.key;
-    }
+/// Runs a statement without literals whose plan was kept.
+fn cached(session: &mut Session, ready: &Arc<Ready>, sql: &str) -> Result<(), SqlError> {
     let fit = match &ready.body {
-        Body::Query(..) => {
-            if let Some(normalized) = normalized {
-                types.extend(normalized.literals.iter().map(|l| l.type_oid()));
-            }
-            let fit = acquire(session, ready, text, &types)?;
-            if !Arc::ptr_eq(&fit, ready) {
-                if fit.params != ready.params {
-                    // Planned anew, the literals may mean something else.
-                    session.plans.clear();
-                    return rest(session, sql);
-                }
-                session.plans.put(text.to_string(), Arc::clone(&fit));
-            }
-            fit
-        }
+        Body::Query(..) => acquire(session, ready, sql, Declared::Types(&[]))?,
         _ => Arc::clone(ready),
     };
-    let tag = run::statement(session, &fit, &params, Target::SIMPLE)?;
+    if !Arc::ptr_eq(&fit, ready) {
+        session.plans.put(sql.to_string(), Arc::clone(&fit));
+    }
+    let tag = run::statement(session, &fit, &[], Target::SIMPLE)?;
     complete(session, &tag)
 }
 
@@ -183,7 +189,7 @@ pub fn rest(session: &mut Session, sql: &str) -> Result<(), SqlError> {
         let ready = Arc::new(plan(session, &one.statement, &[])?);
         let text = sql.get(one.start..one.end).unwrap_or(sql);
         let ready = match &ready.body {
-            Body::Query(..) => acquire(session, &ready, text, &[])?,
+            Body::Query(..) => acquire(session, &ready, text, Declared::Types(&[]))?,
             _ => ready,
         };
         if last == 0 {
@@ -199,8 +205,13 @@ pub fn rest(session: &mut Session, sql: &str) -> Result<(), SqlError> {
         }
         if at == last {
             complete(session, &tag)?;
-        } else {
-            tag.send(&mut session.out);
+            break;
+        }
+        tag.send(&mut session.out);
+        // The next statement takes a snapshot of its own; until then none is in
+        // the way of pruning.
+        if let Some(tx) = &mut session.tx {
+            tx.end_command().map_err(txn_error)?;
         }
     }
     Ok(())

@@ -1,9 +1,10 @@
 //! Which tables a plan uses, and how they are locked for it.
 
 use alloc::vec::Vec;
-use pg_plan::{Aggregate, Expr, Join, Node, Plan, SortKey, SubLinkKind};
+use pg_plan::{Aggregate, Expr, Join, LockStrength, Node, Plan, SortKey, SubLinkKind, Verb};
 use pg_txn_port::LockMode;
-use pg_types::Oid;
+use pg_types::{Oid, SqlError, SqlState};
+use pg_wire_port::{Body, Ready};
 
 /// What was found out about a plan.
 #[derive(Default)]
@@ -12,6 +13,52 @@ pub struct Uses {
     pub locks: Vec<(Oid, LockMode)>,
     /// It changes rows, locks them, or calls what may change something.
     pub writes: bool,
+}
+
+/// 25006.
+#[cold]
+pub fn read_only(command: &str) -> SqlError {
+    SqlError::new(
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+        alloc::format!("cannot execute {command} in a read-only transaction"),
+    )
+}
+
+/// A read-only transaction changes and locks no rows, not even none.
+#[cold]
+pub fn refuse_read_only(ready: &Ready) -> Result<(), SqlError> {
+    let strongest = ready.locks.iter().map(|(_, mode)| *mode).max();
+    let Body::Query(plan, _) = &ready.body else {
+        return Ok(());
+    };
+    match strongest {
+        None | Some(LockMode::AccessShare) => Ok(()),
+        Some(LockMode::RowShare) => Err(read_only(match row_lock(plan) {
+            Some(LockStrength::NoKeyUpdate) => "SELECT FOR NO KEY UPDATE",
+            Some(LockStrength::Share) => "SELECT FOR SHARE",
+            Some(LockStrength::KeyShare) => "SELECT FOR KEY SHARE",
+            Some(LockStrength::Update) | None => "SELECT FOR UPDATE",
+        })),
+        Some(_) => Err(read_only(match plan.verb() {
+            Verb::Select => "SELECT",
+            Verb::Insert => "INSERT",
+            Verb::Update => "UPDATE",
+            Verb::Delete => "DELETE",
+        })),
+    }
+}
+
+/// The strength of a query's locking clause.
+fn row_lock(plan: &Plan) -> Option<LockStrength> {
+    match &*plan.node {
+        Node::LockRows { strength, .. } => Some(*strength),
+        Node::Limit { input, .. }
+        | Node::Project { input, .. }
+        | Node::Sort { input, .. }
+        | Node::Filter { input, .. } => row_lock(input),
+        Node::With { body, .. } => row_lock(body),
+        _ => None,
+    }
 }
 
 /// Walks a plan and all plans within.

@@ -35,26 +35,18 @@ pub fn ensure(session: &mut Session) -> Result<(), SqlError> {
 
 fn begin(session: &mut Session, modes: TransactionModes) -> Result<(), SqlError> {
     settings::refresh(session);
-    let changed = !session.settings.session.is_empty()
-        || !session.settings.start.is_empty()
-        || !session.settings.local.is_empty();
-    let default = |name: &str| match changed {
-        true => settings::raw(&session.settings, name),
-        false => None,
-    };
-    let isolation = match modes.isolation {
-        Some(written) => level(written),
-        None => default("default_transaction_isolation")
-            .map_or(Isolation::ReadCommitted, |name| settings::isolation(&name)),
-    };
-    let read_only = match modes.read_only {
-        Some(written) => written,
-        None => default("default_transaction_read_only").as_deref() == Some("on"),
-    };
-    let mut tx = Transaction::begin(isolation, read_only).map_err(txn_error)?;
-    tx.set_cancel(session.entry.cancel.clone());
+    let isolation = modes.isolation.map_or(session.default_isolation, level);
+    let read_only = modes.read_only.unwrap_or(session.default_read_only);
+    let deferrable = modes.deferrable.unwrap_or(session.default_deferrable);
+    let cancel = session.entry.cancel.clone();
+    let mut tx = Transaction::begin_with(isolation, read_only, cancel).map_err(txn_error)?;
+    tx.set_deferrable(deferrable);
     tx.set_lock_timeout(session.lock_timeout);
     tx.set_deadlock_timeout(session.deadlock_timeout);
+    let advisory = session.advisory.get_mut();
+    if !advisory.is_empty() {
+        advisory.attach(&tx).map_err(txn_error)?;
+    }
     session.tx = Some(tx);
     session.tx_start = session.statement_start;
     session.format.now = session.statement_start;
@@ -188,7 +180,7 @@ fn end_block(
     let modes = session
         .tx
         .as_ref()
-        .map(|tx| (tx.isolation(), tx.is_read_only()));
+        .map(|tx| (tx.isolation(), tx.is_read_only(), tx.is_deferrable()));
     let inside = matches!(session.block, Block::Open | Block::Failed);
     if chain && !inside {
         let command = if commit {
@@ -214,9 +206,10 @@ fn end_block(
     if chain {
         begin(session, TransactionModes::default())?;
         session.block = Block::Open;
-        if let (Some(tx), Some((isolation, read_only))) = (&mut session.tx, modes) {
+        if let (Some(tx), Some((isolation, read_only, deferrable))) = (&mut session.tx, modes) {
             tx.set_isolation(isolation);
             tx.set_read_only(read_only);
+            tx.set_deferrable(deferrable);
         }
     }
     Ok((commit && failed).then_some("ROLLBACK"))
@@ -252,6 +245,9 @@ pub fn set_modes(session: &mut Session, modes: TransactionModes) -> Result<(), S
     if let Some(read_only) = modes.read_only {
         set_read_only(session, read_only)?;
     }
+    if let Some(deferrable) = modes.deferrable {
+        set_deferrable(session, deferrable)?;
+    }
     Ok(())
 }
 
@@ -280,27 +276,67 @@ pub fn set_session_modes(session: &mut Session, modes: TransactionModes) -> Resu
     Ok(())
 }
 
+/// 25001 for modes that come too late.
+fn too_late(message: &str) -> SqlError {
+    SqlError::new(SqlState::ACTIVE_SQL_TRANSACTION, message)
+}
+
 /// Sets the transaction's isolation level, which its first query fixes.
 pub fn set_isolation(session: &mut Session, isolation: Isolation) -> Result<(), SqlError> {
-    if isolation == Isolation::Serializable {
-        return Err(txn_error(pg_txn_port::TxnError::Unsupported));
-    }
     let Some(tx) = &mut session.tx else {
         return Ok(());
     };
-    if tx.isolation() == isolation || tx.set_isolation(isolation) {
+    if tx.isolation() == isolation {
         return Ok(());
     }
-    Err(SqlError::new(
-        SqlState::ACTIVE_SQL_TRANSACTION,
-        "SET TRANSACTION ISOLATION LEVEL must be called before any query",
-    ))
+    if tx.savepoints() > 0 {
+        return Err(too_late(
+            "SET TRANSACTION ISOLATION LEVEL must not be called in a subtransaction",
+        ));
+    }
+    match tx.set_isolation(isolation) {
+        true => Ok(()),
+        false => Err(too_late(
+            "SET TRANSACTION ISOLATION LEVEL must be called before any query",
+        )),
+    }
 }
 
 /// Makes the transaction read-only, or read-write before its first query.
 pub fn set_read_only(session: &mut Session, read_only: bool) -> Result<(), SqlError> {
-    if let Some(tx) = &mut session.tx {
-        tx.set_read_only(read_only);
+    let Some(tx) = &mut session.tx else {
+        return Ok(());
+    };
+    if tx.is_read_only() && !read_only {
+        if tx.savepoints() > 0 {
+            return Err(too_late(
+                "cannot set transaction read-write mode inside a read-only transaction",
+            ));
+        }
+        if tx.has_snapshot() {
+            return Err(too_late(
+                "transaction read-write mode must be set before any query",
+            ));
+        }
     }
+    tx.set_read_only(read_only);
     Ok(())
+}
+
+/// Makes the transaction wait for a safe snapshot, or not, before its first query.
+pub fn set_deferrable(session: &mut Session, deferrable: bool) -> Result<(), SqlError> {
+    let Some(tx) = &mut session.tx else {
+        return Ok(());
+    };
+    if tx.savepoints() > 0 {
+        return Err(too_late(
+            "SET TRANSACTION [NOT] DEFERRABLE cannot be called within a subtransaction",
+        ));
+    }
+    match tx.set_deferrable(deferrable) {
+        true => Ok(()),
+        false => Err(too_late(
+            "SET TRANSACTION [NOT] DEFERRABLE must be called before any query",
+        )),
+    }
 }

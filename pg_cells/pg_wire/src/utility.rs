@@ -2,7 +2,7 @@
 
 use crate::reply::text_column;
 use crate::run::{self, Tag, Target};
-use crate::{copy, cursor, ddl, explain, maintain, ready, settings, transaction};
+use crate::{copy, cursor, ddl, explain, maintain, ready, settings, tables, transaction};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -24,6 +24,7 @@ pub fn run(
     if session.block == Block::Failed && !matches!(**utility, Utility::Transaction(_)) {
         return Err(transaction::aborted());
     }
+    refuse_read_only(session, utility)?;
     let usual = || Ok(Tag::Text(utility.tag(0)));
     match &**utility {
         Utility::Transaction(command) => {
@@ -88,6 +89,21 @@ pub fn run(
             discard(session, *what)?;
             usual()
         }
+    }
+}
+
+/// A read-only transaction changes no schema and loads no rows.
+fn refuse_read_only(session: &mut Session, utility: &Utility) -> Result<(), SqlError> {
+    let command = match utility {
+        Utility::Ddl(ddl) => ddl.tag(),
+        Utility::CreateTableAs { .. } => "CREATE TABLE AS",
+        Utility::Copy(_) if utility.wants_copy_data() => "COPY FROM",
+        _ => return Ok(()),
+    };
+    transaction::ensure(session)?;
+    match session.tx.as_ref().is_some_and(|tx| tx.is_read_only()) {
+        true => Err(tables::read_only(command)),
+        false => Ok(()),
     }
 }
 
@@ -177,16 +193,12 @@ fn show(session: &mut Session, name: Option<&str>, target: Target<'_>) -> Result
         Some(name) => {
             let value = settings::show_in(session, name)?;
             let columns = vec![text_column(&shown_name(name))];
-            (columns, vec![vec![Datum::from(value.as_str())]])
+            (columns, vec![vec![Datum::from(&*value)]])
         }
         None => {
             let rows = settings::SETTINGS.iter().map(|s| {
                 let value = settings::show_in(session, s.name).unwrap_or_default();
-                vec![
-                    Datum::from(s.name),
-                    Datum::from(value.as_str()),
-                    Datum::from(""),
-                ]
+                vec![Datum::from(s.name), Datum::from(&*value), Datum::from("")]
             });
             let columns = ["name", "setting", "description"].map(text_column);
             (columns.into(), rows.collect())
@@ -234,12 +246,12 @@ fn prepare(session: &mut Session, name: &str, types: &[Oid], sql: &str) -> Resul
     let ready = Arc::new(ready::plan_text(session, sql, types)?);
     let statement = Statement {
         sql: Arc::from(sql),
-        declared: types.to_vec(),
+        declared: Arc::from(types),
         ready,
         from_sql: true,
         made: session.statement_start,
     };
-    session.statements.insert(name.to_string(), statement);
+    session.statements.insert(name, statement);
     Ok(())
 }
 
@@ -281,7 +293,7 @@ fn execute(
                 session,
                 &statement.ready,
                 &statement.sql,
-                &statement.declared,
+                ready::Declared::Types(&statement.declared),
             )?;
             if let Some(kept) = session.statements.get_mut(name) {
                 kept.ready = Arc::clone(&fit);
@@ -310,6 +322,10 @@ fn discard(session: &mut Session, what: Discard) -> Result<(), SqlError> {
         session.portals.clear();
         session.statements.clear();
         settings::reset_all(session);
+        let advisory = session.advisory.get_mut();
+        advisory
+            .unlock_all()
+            .map_err(pg_executor_port::errors::txn_error)?;
         without_transaction(session);
     }
     if matches!(what, Discard::All | Discard::Plans) {

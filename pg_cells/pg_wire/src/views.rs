@@ -78,7 +78,10 @@ fn settings_rows(eval: &Eval<'_>) -> Vec<Named> {
         let values = values.iter().map(|v| Datum::from(*v)).collect();
         alloc::vec![
             ("name", Datum::from(s.name)),
-            ("setting", text(settings::raw(eval.settings(), s.name))),
+            (
+                "setting",
+                text(settings::raw(eval.settings(), s.name).map(ToString::to_string))
+            ),
             (
                 "unit",
                 if unit.is_empty() {
@@ -122,7 +125,7 @@ fn prepared(eval: &Eval<'_>) -> Vec<Named> {
             .map(|t| Datum::Oid(*t))
             .collect();
         alloc::vec![
-            ("name", Datum::from(name.as_str())),
+            ("name", Datum::from(name)),
             ("statement", Datum::from(&*statement.sql)),
             ("prepare_time", instant(statement.made)),
             ("parameter_types", Datum::array(oid::REGTYPE, types)),
@@ -137,7 +140,7 @@ fn prepared(eval: &Eval<'_>) -> Vec<Named> {
 fn cursors(eval: &Eval<'_>) -> Vec<Named> {
     let rows = eval.portals.iter().map(|(name, portal)| {
         alloc::vec![
-            ("name", Datum::from(name.as_str())),
+            ("name", Datum::from(name)),
             ("statement", Datum::from(&*portal.sql)),
             ("is_holdable", Datum::Bool(portal.hold)),
             ("is_binary", Datum::Bool(portal.formats.first() == Some(&1))),

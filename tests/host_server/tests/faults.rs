@@ -64,8 +64,8 @@ impl Parser for Fragile {
         Err(SqlError::unsupported("an expression"))
     }
 
-    fn normalize(&self, _sql: &str) -> Option<Normalized> {
-        None
+    fn normalize(&self, _sql: &str, _out: &mut Normalized) -> bool {
+        false
     }
 }
 

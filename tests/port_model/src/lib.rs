@@ -42,6 +42,7 @@ mod door;
 mod entry;
 #[path = "../../../cells/port/src/error.rs"]
 mod error;
+#[allow(dead_code)]
 #[path = "../../../cells/port/src/state.rs"]
 mod state;
 

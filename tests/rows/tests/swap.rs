@@ -212,3 +212,19 @@ fn an_injected_fault_reaches_the_caller_and_no_latch_is_left() {
     tx.commit().unwrap();
     assert_eq!(contents(&look(&mut begin()), table), [b"1", b"3"]);
 }
+
+#[test]
+fn a_fault_in_a_commit_leaves_nothing_locked() {
+    let _alone = alone();
+    let _db = Db::new();
+    let mut tx = begin();
+    tx.lock_relation(100, LockMode::AccessExclusive).unwrap();
+    let door: &dyn port::Door = &TXN;
+    door.inject(port::CrashKind::Panic);
+    let outcome = task_port::gate(|| tx.commit());
+    assert!(outcome.is_err(), "the commit faulted: {outcome:?}");
+    let mut other = begin();
+    other
+        .try_lock_relation(100, LockMode::AccessExclusive)
+        .unwrap();
+}

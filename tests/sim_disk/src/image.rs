@@ -193,17 +193,20 @@ impl Media {
 }
 
 /// The bytes a device takes from memory.
-pub(crate) fn copy_from(data: &DmaSlice) -> Vec<u8> {
+#[must_use]
+pub fn copy_from(data: &DmaSlice) -> Vec<u8> {
     // SAFETY: the slice keeps its memory alive, and whoever submitted the
     // request leaves the bytes alone until it is done.
     unsafe { core::slice::from_raw_parts(data.as_ptr().as_ptr(), data.len()) }.to_vec()
 }
 
 /// The bytes a device puts into memory.
-pub(crate) fn copy_to(bytes: &[u8], data: &DmaSlice) {
-    // SAFETY: as above; the lengths were compared by the caller's range.
+pub fn copy_to(bytes: &[u8], data: &DmaSlice) {
+    let len = bytes.len().min(data.len());
+    // SAFETY: both are at least `len` bytes long; the slice keeps its memory alive,
+    // and whoever submitted the request leaves the bytes alone until it is done.
     unsafe {
-        core::ptr::copy_nonoverlapping(bytes.as_ptr(), data.as_ptr().as_ptr(), bytes.len());
+        core::ptr::copy_nonoverlapping(bytes.as_ptr(), data.as_ptr().as_ptr(), len);
     }
 }
 

@@ -17,7 +17,7 @@ mod image;
 mod queue;
 mod simulated;
 
-pub use image::{Image, Random, SECTOR};
+pub use image::{Image, Random, SECTOR, copy_from, copy_to};
 pub use simulated::Rates;
 
 use image::Media;

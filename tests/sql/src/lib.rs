@@ -9,7 +9,7 @@ pub mod script;
 use execution::Session;
 use memory::Memory;
 use pg_executor_port::IndexBuild;
-use pg_parser_port::{Literal, PARSER};
+use pg_parser_port::{Literal, Normalized, PARSER};
 use pg_plan::{Ddl, Planned, Utility};
 use pg_planner_port::{PLANNER, PlanContext};
 use pg_types::{Datum, FormatSettings, SqlError};
@@ -52,14 +52,15 @@ impl Sql {
 
     /// Runs one statement.
     pub fn run(&mut self, sql: &str) -> Result<Answer, SqlError> {
-        let normal = if self.fingerprints {
-            PARSER.enter().expect("a parser").normalize(sql)
-        } else {
-            None
-        };
-        let (sql, literals) = match &normal {
-            Some(normal) => (normal.key.as_str(), normal.literals.as_slice()),
-            None => (sql, &[][..]),
+        let mut normal = Normalized::default();
+        let normalized = self.fingerprints
+            && PARSER
+                .enter()
+                .expect("a parser")
+                .normalize(sql, &mut normal);
+        let (sql, literals) = match normalized {
+            true => (normal.key.as_str(), normal.literals.as_slice()),
+            false => (sql, &[][..]),
         };
         let types: Vec<_> = literals.iter().map(Literal::type_oid).collect();
         let mut answer = (Vec::new(), Vec::new());

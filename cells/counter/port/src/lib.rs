@@ -18,6 +18,9 @@ pub static COUNTER: Port<dyn Counter> = Port::new("counter");
 /// The same, without its type.
 pub static DOOR: &dyn Door = &COUNTER;
 
+/// The port crate has no tasks, and nothing in statics but the door.
+pub static MOVES: port::Moves = port::Moves::doors_only();
+
 /// The version of [`CounterState`]'s schema.
 pub const SCHEMA: u32 = 1;
 
@@ -50,7 +53,13 @@ impl CounterState {
     /// port's.
     #[must_use]
     pub fn pack(self) -> State {
-        State::new(SCHEMA, Box::new(self))
+        self.pack_as(SCHEMA)
+    }
+
+    /// The same under another schema's number, for tests of refusal.
+    #[must_use]
+    pub fn pack_as(self, schema: u32) -> State {
+        State::new(schema, Box::new(self))
     }
 
     /// The way back.
@@ -59,6 +68,9 @@ impl CounterState {
     /// When it is another schema.
     pub fn unpack(state: State) -> Result<Self, HandoverError> {
         let offered = state.schema();
+        if offered != SCHEMA {
+            return Err(HandoverError::Schema { offered });
+        }
         state
             .take::<Self>()
             .map(|state| *state)

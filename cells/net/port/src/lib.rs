@@ -15,6 +15,7 @@
 extern crate alloc;
 
 mod call;
+mod lead;
 mod run;
 mod signal;
 pub mod state;

@@ -1,7 +1,7 @@
 //! The background loop of the stack.
 
-use crate::NET;
-use core::sync::atomic::{AtomicBool, Ordering};
+use crate::{NET, Round};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use task_port::{Priority, SpawnError, SpawnOptions};
 
 /// The longest nap, so that a lost edge costs a second and not the system.
@@ -9,6 +9,8 @@ const NAP_NS: u64 = 1_000_000_000;
 /// How long to wait when the stack is not there.
 const ABSENT_NS: u64 = 1_000_000;
 
+/// When the loop wakes by itself (ns); 0 while it is awake.
+static WAKES: AtomicU64 = AtomicU64::new(0);
 static STOP: AtomicBool = AtomicBool::new(false);
 static RUNS: AtomicBool = AtomicBool::new(false);
 
@@ -16,7 +18,23 @@ static RUNS: AtomicBool = AtomicBool::new(false);
 /// timer is due before the loop would wake.
 pub fn kick() {
     if let Ok(line) = virtio_net_port::line() {
-        line.raise();
+        line.nudge();
+    }
+}
+
+/// One round of the stack by whoever calls it; `None` while it is being restarted,
+/// or when it faulted.
+pub(crate) fn round() -> Option<Round> {
+    task_port::gate(|| NET.enter().map(|net| net.poll()))
+        .ok()?
+        .ok()
+}
+
+/// Makes sure that the loop is awake at `due` (ns): somebody else's round has found
+/// that there is something to do then.
+pub(crate) fn wake_loop_by(due: u64) {
+    if due < WAKES.load(Ordering::SeqCst) {
+        kick();
     }
 }
 
@@ -56,17 +74,18 @@ pub fn run() {
     while !STOP.load(Ordering::SeqCst) {
         // Counted before the round: what happens during it ends the wait.
         let seen = line.count();
-        let round = task_port::gate(|| NET.enter().map(|net| net.poll()));
+        let round = round();
         let now = task_port::now();
         let due = match round {
-            Ok(Ok(round)) if round.more => {
+            Some(round) if round.more => {
                 task_port::yield_now();
                 continue;
             }
-            Ok(Ok(round)) => round.due.min(now.saturating_add(NAP_NS)),
-            // Being restarted, or just faulted.
-            Ok(Err(_)) | Err(_) => now.saturating_add(ABSENT_NS),
+            Some(round) => round.due.min(now.saturating_add(NAP_NS)),
+            None => now.saturating_add(ABSENT_NS),
         };
+        WAKES.store(due, Ordering::SeqCst);
         line.wait_deadline(seen, due);
+        WAKES.store(0, Ordering::SeqCst);
     }
 }

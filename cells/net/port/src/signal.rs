@@ -40,8 +40,27 @@ impl Signal {
             .wait_until(|| (self.count() != seen).then_some(()));
     }
 
-    /// The same, but gives up once the clock shows `deadline` (ns). Tells
-    /// whether the count is past `seen`.
+    /// The same, or until `also` holds, which whoever makes it true says by an
+    /// unpark of the waiting task. False when the clock shows `deadline` (ns)
+    /// before either.
+    pub(crate) fn wait_also(
+        &self,
+        seen: u64,
+        deadline: Option<u64>,
+        also: impl Fn() -> bool,
+    ) -> bool {
+        let over = || (self.count() != seen || also()).then_some(());
+        match deadline {
+            Some(deadline) => self.waiters.wait_deadline(deadline, over).is_some(),
+            None => {
+                self.waiters.wait_until(over);
+                true
+            }
+        }
+    }
+
+    /// Blocks until the count is past `seen`, but gives up once the clock shows
+    /// `deadline` (ns). Tells whether the count is past `seen`.
     pub fn wait_deadline(&self, seen: u64, deadline: u64) -> bool {
         self.waiters
             .wait_deadline(deadline, || (self.count() != seen).then_some(()))

@@ -1,7 +1,7 @@
 //! Sockets that block: they wait out here, and close when dropped.
 
 use crate::call::call;
-use crate::{Accepted, Answer, ListenOptions, Listening, NetError, StreamId};
+use crate::{Accepted, Answer, ListenOptions, Listening, NetError, StreamId, lead};
 use core::net::SocketAddr;
 
 /// A listening socket. Stops listening when dropped.
@@ -103,7 +103,9 @@ impl TcpStream {
         loop {
             match call(|net| net.recv(self.0.id, into))? {
                 Answer::Ready(n) => return Ok(n),
-                Answer::Wait(seen) => self.0.signal.wait(seen),
+                Answer::Wait(seen) => {
+                    lead::wait(&self.0.signal, seen, None);
+                }
             }
         }
     }
@@ -118,7 +120,7 @@ impl TcpStream {
             match call(|net| net.recv(self.0.id, into))? {
                 Answer::Ready(n) => return Ok(n),
                 Answer::Wait(seen) => {
-                    if !self.0.signal.wait_deadline(seen, deadline) {
+                    if !lead::wait(&self.0.signal, seen, Some(deadline)) {
                         return Err(NetError::Deadline);
                     }
                 }

@@ -8,32 +8,14 @@ extern crate alloc;
 use alloc::string::String;
 use alloc::vec::Vec;
 use port::{Component, Door, Port};
-use sync::SpinLock;
 
 /// The door of the shell.
 pub static SHELL: Port<dyn Shell> = Port::new("shell");
 /// The same, without its type.
 pub static DOOR: &dyn Door = &SHELL;
 
-/// What is to be done before the power goes, in reverse order.
-static AT_STOP: SpinLock<Vec<fn()>> = SpinLock::new(Vec::new());
-
-/// Adds something that `stop` does before the power goes; the latest addition
-/// comes first. The code must never be unloaded: the captain's.
-pub fn at_stop(action: fn()) {
-    AT_STOP.lock().push(action);
-}
-
-/// Does all of it, once. Blocks.
-pub fn prepare_stop() {
-    loop {
-        let action = AT_STOP.lock().pop();
-        match action {
-            Some(action) => action(),
-            None => return,
-        }
-    }
-}
+/// The port crate has no tasks, and nothing in statics but the door.
+pub static MOVES: port::Moves = port::Moves::doors_only();
 
 /// What a command answered.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
 
 /// A task: what everyone may look at, and the `task` cell's own fields.
 pub struct TaskHeader {
@@ -42,6 +42,12 @@ pub struct Sched {
     pub priority: crate::Priority,
     /// The only CPU it may run on.
     pub pinned: Option<usize>,
+    /// Until when it waits at the longest (ns); `u64::MAX`: for ever, or it runs.
+    pub wake_at: AtomicU64,
+    /// The time of its entry among the sleepers of a CPU; `u64::MAX`: none.
+    pub alarm: AtomicU64,
+    /// The CPU that has the entry.
+    pub alarm_cpu: AtomicU32,
     /// When it was switched in (ns).
     pub since: AtomicU64,
     /// The ledger's activity and the switch count when the watchdog looked last.
@@ -99,16 +105,18 @@ pub trait Tasks: Sync {
     fn catch(&self, body: &mut dyn FnMut()) -> Result<(), Fault>;
 }
 
-static TASKS: spin::Once<&'static dyn Tasks> = spin::Once::new();
+/// Where the reference to the `task` cell's provider is; null before it is up.
+static TASKS: AtomicPtr<&'static dyn Tasks> = AtomicPtr::new(core::ptr::null_mut());
 
 /// Called once by the `task` cell.
 pub fn install(tasks: &'static dyn Tasks) {
-    TASKS.call_once(|| tasks);
+    TASKS.store(Box::into_raw(Box::new(tasks)), Ordering::Release);
 }
 
 #[inline]
 fn tasks() -> &'static dyn Tasks {
-    match TASKS.get() {
+    // SAFETY: null, or from the box that `install` leaked.
+    match unsafe { TASKS.load(Ordering::Acquire).as_ref() } {
         Some(tasks) => *tasks,
         None => panic!("the task cell is not up yet"),
     }
@@ -174,12 +182,14 @@ pub fn current() -> TaskRef {
 }
 
 /// Whether a task runs on this CPU (false early at boot).
+#[inline]
 #[must_use]
 pub fn in_task() -> bool {
     !cpu::current_raw().is_null()
 }
 
 /// The running task's number.
+#[inline]
 #[must_use]
 pub fn current_id() -> TaskId {
     header().id
@@ -189,12 +199,22 @@ pub fn current_id() -> TaskId {
 /// is one for the boot itself.
 #[inline]
 pub fn with_ledger<R>(f: impl FnOnce(&Ledger) -> R) -> R {
+    let raw = cpu::current_raw().cast::<TaskHeader>();
+    // SAFETY: null, or as in `header`.
+    let header: Option<&'static TaskHeader> = unsafe { raw.as_ref() };
+    f(match header {
+        Some(header) => &header.ledger,
+        None => boot_ledger(),
+    })
+}
+
+/// The ledger of the time before the first task. One CPU runs then.
+#[cold]
+#[inline(never)]
+#[must_use]
+pub fn boot_ledger() -> &'static Ledger {
     static BOOT: Ledger = Ledger::new();
-    if in_task() {
-        f(&header().ledger)
-    } else {
-        f(&BOOT)
-    }
+    &BOOT
 }
 
 /// Waits for an unpark. May return without one.

@@ -3,6 +3,7 @@
 use crate::Tid;
 use alloc::vec::Vec;
 use core::ops::Bound;
+use pg_txn_port::Reads;
 
 /// A scan over a range of keys. Plain data: it may be kept, cloned and dropped
 /// at will.
@@ -16,6 +17,9 @@ pub struct Cursor {
     pub backward: bool,
     /// Whether batches carry the keys too (for index-only scans and merges).
     pub want_keys: bool,
+    /// Whom to tell which pages are read: a serializable transaction's
+    /// (`Snapshot::reads`).
+    pub reads: Option<Reads>,
     /// Where it stands; the cell's.
     pub place: Place,
 }
@@ -48,6 +52,7 @@ impl Cursor {
             upper,
             backward,
             want_keys: false,
+            reads: None,
             place: Place::Start,
         }
     }

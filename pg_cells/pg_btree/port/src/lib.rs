@@ -28,6 +28,9 @@ pub use pg_heap_port::{CheckReport, DeadTids, Tid};
 /// The door of [`BTREE`], without its type.
 pub static DOOR: &dyn port::Door = &BTREE;
 
+/// The port crate has no tasks, and nothing in statics but the door.
+pub static MOVES: port::Moves = port::Moves::doors_only();
+
 use pg_txn_port::Transaction;
 
 /// The most bytes of a key: three entries must fit a page.

@@ -2,7 +2,7 @@
 //! hand, making the log durable without being asked, and reading ahead. Each
 //! enters the port anew on each round, so the cell can be replaced.
 
-use crate::pool::{PoolState, any_pool, pool};
+use crate::pool::{PoolState, any_pool};
 use crate::write::{BATCH, Latched, write_out};
 use crate::{BUFFER, BufferError};
 use alloc::vec::Vec;
@@ -13,8 +13,11 @@ use task_port::{Priority, SpawnError, SpawnOptions};
 const MS: u64 = 1_000_000;
 /// Without pressure from the log, a checkpoint every so often.
 const CHECKPOINT_EVERY: u64 = 60_000 * MS;
-/// A round of the writer.
+/// The shortest time between two rounds of the writer.
 const WRITER_EVERY: u64 = 50 * MS;
+/// The longest nap of a loop that has nothing to do: a lost edge costs so much, and
+/// a pool that was started anew is noticed.
+const NAP: u64 = 1_000 * MS;
 /// After an error, before the next try.
 const PAUSE: u64 = 500 * MS;
 
@@ -44,8 +47,7 @@ fn goes_on() -> bool {
 fn checkpointer() {
     let mut last = (task_port::now(), pg_wal_port::insert_position());
     while goes_on() {
-        // In short steps, so that an orderly end is not held up.
-        let pressed = pg_wal_port::wait_for_pressure(task_port::now() + 100 * MS);
+        let pressed = pg_wal_port::wait_for_pressure(task_port::now() + NAP);
         let idle = pg_wal_port::insert_position() == last.1;
         let due = !idle && task_port::now() >= last.0 + CHECKPOINT_EVERY;
         if !pressed && !due {
@@ -60,26 +62,59 @@ fn checkpointer() {
 }
 
 fn writer() {
+    let mut hand = None;
     while goes_on() {
+        let Ok(pool) = any_pool() else {
+            return;
+        };
+        // The hand is where the writer has looked: nothing to look after. The next
+        // miss stirs the writer.
+        let nap = task_port::now() + NAP;
+        let work = || {
+            let ends = !pool.background.load(Ordering::SeqCst);
+            (ends || hand != Some(pool.hand.load(Ordering::Relaxed))).then_some(())
+        };
+        if pool.stirred.wait_deadline(nap, work).is_none() {
+            continue;
+        }
         task_port::sleep(WRITER_EVERY);
-        behind_a_gate(|| write_ahead(pool()?));
+        let now = pool.hand.load(Ordering::Relaxed);
+        let mut all = false;
+        behind_a_gate(|| {
+            all = write_ahead(crate::pool::pool()?)?;
+            Ok(())
+        });
+        hand = all.then_some(now);
     }
 }
 
 fn log_writer() {
     while goes_on() {
+        let Ok(pool) = any_pool() else {
+            return;
+        };
+        let nap = task_port::now() + NAP;
+        let work = || {
+            let ends = !pool.background.load(Ordering::SeqCst);
+            let late = pg_wal_port::flushed() < pg_wal_port::insert_position();
+            (ends || late).then_some(())
+        };
+        if pool.logged.wait_deadline(nap, work).is_none() {
+            continue;
+        }
         task_port::sleep(WRITER_EVERY);
         behind_a_gate(|| Ok(pg_wal_port::flush(pg_wal_port::insert_position())?));
     }
 }
 
-/// Writes pages that the clock's hand will meet soon.
-fn write_ahead(pool: &'static PoolState) -> Result<(), BufferError> {
+/// Writes pages that the clock's hand will meet soon. True when that were all.
+fn write_ahead(pool: &'static PoolState) -> Result<bool, BufferError> {
     let pins = BUFFER.enter()?.ahead(BATCH);
-    if pins.is_empty() {
-        return Ok(());
+    let all = pins.len() < BATCH;
+    if !pins.is_empty() {
+        write_out(pool, pins, Urgency::Background, Latched::Skip)?;
     }
-    write_out(pool, pins, Urgency::Background, Latched::Skip)
+    Ok(all)
 }
 
 fn reader() {
@@ -87,8 +122,9 @@ fn reader() {
         let Ok(pool) = any_pool() else {
             return;
         };
-        let until = task_port::now() + 100 * MS;
-        let some = || (!pool.wanted.lock().is_empty()).then_some(());
+        let until = task_port::now() + NAP;
+        let over = || !pool.background.load(Ordering::SeqCst);
+        let some = || (!pool.wanted.lock().is_empty() || over()).then_some(());
         if pool.wanting.wait_deadline(until, some).is_none() {
             continue;
         }

@@ -30,6 +30,8 @@ pub fn shut_down() -> Result<(), BufferError> {
     let pool = pool()?;
     pool.background.store(false, Ordering::SeqCst);
     pool.wanting.wake_all();
+    pool.stirred.wake_all();
+    pool.logged.wake_all();
     make(pool, true)?;
     pool.open.store(false, Ordering::SeqCst);
     Ok(())

@@ -38,6 +38,7 @@ mod recover;
 pub mod space;
 mod table;
 mod types;
+mod verify;
 mod write;
 
 pub use background::run_background;
@@ -47,10 +48,11 @@ pub use mini_tx::{MAX_PAGES, MiniTx, Slot};
 pub use page::{PagePin, PageRead, prefetch, read_page, set_hint};
 pub use pg_page::{PAGE_SIZE, Page};
 pub use pg_wal_port::Lsn;
-pub use pool::{Counters, DIRTY, PoolState, SCHEMA, VALID, WRITING};
+pub use pool::{Counters, DIRTY, PoolState, SCHEMAS, VALID, WRITING};
 pub use recover::{OpenError, OpenReport, open};
 pub use table::PageTable;
 pub use types::{BufferError, BufferStats, FileId, Fork, PageId};
+pub use verify::Verifier;
 
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;

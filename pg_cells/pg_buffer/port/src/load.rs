@@ -19,7 +19,10 @@ pub(crate) fn place(pool: &'static PoolState, tag: u64) -> Result<Pin, BufferErr
     for attempt in 0..PATIENCE {
         let step = BUFFER.enter()?.place(tag)?;
         match step {
-            Place::Pinned(pin) => return Ok(pin),
+            Place::Pinned(pin) => {
+                pool.stirred.wake_one();
+                return Ok(pin);
+            }
             Place::WriteOut(pins) => write_out(pool, pins, Urgency::Normal, Latched::Skip)?,
             Place::Busy => {}
         }
@@ -85,7 +88,7 @@ pub(crate) fn load(pool: &PoolState, pin: Pin, id: PageId) -> Result<(), BufferE
 
 /// Whether what was read is what was written. The space map starts as zeros,
 /// without checksums.
-fn is_intact(page: &pg_page::Page, id: PageId) -> bool {
+pub(crate) fn is_intact(page: &pg_page::Page, id: PageId) -> bool {
     header::is_intact(page, id.pack())
         || (id.file == FileId::SPACE_MAP && page.iter().all(|b| *b == 0))
 }

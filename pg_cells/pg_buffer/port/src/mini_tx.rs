@@ -396,6 +396,7 @@ impl Inner {
         let end = pg_wal_port::append(&mut record, |record, redo| self.build(record, redo));
         self.record = record;
         let end = end?;
+        pool.logged.wake_one();
         // It is in the log: nothing is undone from here on.
         self.undo.clear();
         for latched in &mut self.pages {

@@ -9,12 +9,15 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use frame::{Arena, Frame, IoBuffer, NO_TAG, StaticRef};
-use port::{HandoverError, State};
+use port::{HandoverError, Lineage, Schemas, State};
 use sync::{SpinLock, WaitQueue};
 use task_port::Held;
 
-/// The schema of [`PoolState`].
-pub const SCHEMA: u32 = 1;
+/// The schemas of [`PoolState`]: as it is, and with its lineage.
+pub const SCHEMAS: Schemas = Schemas {
+    plain: 1,
+    traced: 2,
+};
 
 /// Flag of a frame: its bytes are the page.
 pub const VALID: u32 = 1;
@@ -53,6 +56,8 @@ pub struct PoolState {
     pub table: PageTable,
     /// The clock's hand: how many frames it has visited.
     pub hand: AtomicU32,
+    /// Up to where the writer has looked ahead of the hand.
+    pub looked: AtomicU32,
     /// The files. Nothing is waited for under it.
     pub space: SpinLock<Space>,
     /// Held by the one who changes the space map.
@@ -65,6 +70,10 @@ pub struct PoolState {
     pub(crate) wanted: SpinLock<VecDeque<PageId>>,
     /// The reader of wanted pages, waiting.
     pub(crate) wanting: WaitQueue,
+    /// The writer, waiting for something to write.
+    pub(crate) stirred: WaitQueue,
+    /// The writer of the log, waiting for records.
+    pub(crate) logged: WaitQueue,
     /// Pages are given out.
     pub(crate) open: AtomicBool,
     /// Background loops go on.
@@ -73,6 +82,8 @@ pub struct PoolState {
     pub(crate) generation: AtomicU64,
     /// Bytes of the log region of a disk to be formatted; 0: by default.
     pub log_size: AtomicU64,
+    /// A disk that holds something else is formatted.
+    pub overwrite: AtomicBool,
     /// Memory for writing pages out.
     pub(crate) buffers: SpinLock<Vec<IoBuffer>>,
     /// Mini-transactions that have ended and whose memory can be used again, by
@@ -108,16 +119,20 @@ impl PoolState {
             table: PageTable::new(frames as usize),
             arena,
             hand: AtomicU32::new(0),
+            looked: AtomicU32::new(0),
             space: SpinLock::new(Space::default()),
             space_baton: Baton::default(),
             checkpoint_baton: Baton::default(),
             written: WaitQueue::new(),
             wanted: SpinLock::new(VecDeque::new()),
             wanting: WaitQueue::new(),
+            stirred: WaitQueue::new(),
+            logged: WaitQueue::new(),
             open: AtomicBool::new(false),
             background: AtomicBool::new(true),
             generation: AtomicU64::new(0),
             log_size: AtomicU64::new(0),
+            overwrite: AtomicBool::new(false),
             buffers: SpinLock::new(Vec::new()),
             memory: core::array::from_fn(|_| SpinLock::new(Vec::new())),
             counters: Counters::default(),
@@ -126,23 +141,25 @@ impl PoolState {
         Ok(pool)
     }
 
-    /// For the swap: the state as it is handed over.
+    /// For the swap: the state as it is handed over, with its lineage if the cell
+    /// keeps one.
     #[must_use]
-    pub fn into_state(&'static self) -> State {
-        State::new(SCHEMA, Box::new(self))
+    pub fn into_state(&'static self, lineage: Option<Lineage>) -> State {
+        SCHEMAS.wrap(self, lineage)
     }
 
     /// For the swap: the state from its predecessor.
     ///
     /// # Errors
     /// When it is not one this code knows.
-    pub fn from_state(state: State) -> Result<&'static PoolState, HandoverError> {
-        let offered = state.schema();
-        if offered != SCHEMA {
-            return Err(HandoverError::Schema { offered });
-        }
-        let state = state.take::<&'static PoolState>();
-        Ok(*state.map_err(|_| HandoverError::Missing)?)
+    pub fn from_state(
+        state: State,
+    ) -> Result<(&'static PoolState, Option<Lineage>), HandoverError> {
+        SCHEMAS
+            .unwrap(state)
+            .map_err(|other| HandoverError::Schema {
+                offered: other.schema(),
+            })
     }
 
     /// Forgets every page. Waits for those who have one latched.

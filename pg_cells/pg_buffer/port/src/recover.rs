@@ -122,7 +122,8 @@ pub fn open() -> Result<OpenReport, OpenError> {
         pg_wal_port::superblock().ok_or(WalError::NotRunning)?
     } else {
         let size = pool.log_size.load(Ordering::SeqCst);
-        pg_wal_port::open_disk((size > 0).then_some(size))?
+        let overwrite = pool.overwrite.load(Ordering::SeqCst);
+        pg_wal_port::open_disk((size > 0).then_some(size), overwrite)?
     };
     // What we read may stand in the disk's cache only.
     crate::checkpoint::flush_device()?;
@@ -138,6 +139,8 @@ pub fn open() -> Result<OpenReport, OpenError> {
     if replay.broken.is_empty() {
         replay.pass(Which::All, &mut report)?;
     } else {
+        // A torn page of the map hides files, and the log may restore their pages
+        // before it restores the map: the map's own records come first then.
         replay.pass(Which::Map, &mut report)?;
         replay.pass(Which::Others, &mut report)?;
     }
@@ -216,10 +219,7 @@ impl Replay {
         );
         for block in map.chain(others) {
             if self.pool.locate(block.page).is_some() {
-                self.block(record, &body, block).map_err(|e| match e {
-                    OpenError::Record(_) => bad,
-                    other => other,
-                })?;
+                self.block(record, &body, block)?;
             }
         }
         Ok(())

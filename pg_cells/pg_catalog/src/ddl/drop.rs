@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 use pg_catalog_port::Notice;
 use pg_plan::{Drop, DropKind, QualifiedName, Relation, RelationKind};
 use pg_types::oid::FIRST_NORMAL;
-use pg_types::{Datum, SqlError, SqlResult, SqlState};
+use pg_types::{Datum, Oid, SqlError, SqlResult, SqlState};
 
 /// Everything that a DROP removes.
 #[derive(Default)]
@@ -270,10 +270,25 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// The file of an index's table; none when it is no index.
+    fn table_of_index(&mut self, oid: Oid) -> SqlResult<Option<u32>> {
+        let reader = self.reader()?;
+        let Some(index) = reader.one(ids::INDEX_BY_OID, &[Datum::Oid(oid)])? else {
+            return Ok(None);
+        };
+        let table = [Datum::Oid(index.oid("indrelid"))];
+        let class = reader.one(ids::CLASS_BY_OID, &table)?;
+        Ok(class.map(|c| c.oid("relfilenode")))
+    }
+
     fn remove_relation(&mut self, object: Object) -> SqlResult<()> {
         let key = [Datum::Oid(object.oid)];
         for class in self.reader()?.find(ids::CLASS_BY_OID, &key)? {
-            self.note_dropped(class.oid("relfilenode"))?;
+            let file = class.oid("relfilenode");
+            if let Some(table) = self.table_of_index(object.oid)? {
+                self.read_moves(file, table)?;
+            }
+            self.note_dropped(file)?;
             self.delete(&class)?;
         }
         let parts = [

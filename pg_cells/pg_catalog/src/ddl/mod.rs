@@ -229,6 +229,7 @@ impl<'a> Change<'a> {
 
     /// The file goes with the commit.
     fn note_dropped(&mut self, file: u32) -> SqlResult<()> {
+        self.tx.check_write_all(store::main_file(file).0).sql()?;
         SHARED.announce(self.tx).sql()?;
         if let (Some(xid), 1..) = (self.tx.xid(), file) {
             SHARED.dropped(xid, file);

@@ -1,7 +1,8 @@
 //! TRUNCATE: new, empty files.
 
 use super::Change;
-use crate::store::ids;
+use crate::error::OrSql;
+use crate::store::{ids, main_file};
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::sync::Arc;
@@ -108,8 +109,10 @@ impl Change<'_> {
     /// Gives a table and its indexes new, empty files.
     pub fn empty(&mut self, table: &Relation) -> SqlResult<()> {
         let file = self.new_oid()?;
+        let table_file = file;
         self.new_table_file(file)?;
         self.note_dropped(table.file)?;
+        self.read_moves(table.file, file)?;
         self.change_class(table.oid, |class| {
             class.put("relfilenode", Datum::Oid(file));
             class.put("relpages", 0);
@@ -120,10 +123,17 @@ impl Change<'_> {
             let file = self.new_oid()?;
             self.new_index_file(file)?;
             self.note_dropped(index.file)?;
+            self.read_moves(index.file, table_file)?;
             self.change_class(index.oid, |class| {
                 class.put("relfilenode", Datum::Oid(file));
             })?;
         }
         Ok(())
+    }
+
+    /// Serializable transactions that have read some of the file `from` count as
+    /// having read all of `to`, which stands for it from now on.
+    pub(super) fn read_moves(&self, from: u32, to: u32) -> SqlResult<()> {
+        pg_txn_port::file_replaced(main_file(from).0, main_file(to).0).sql()
     }
 }

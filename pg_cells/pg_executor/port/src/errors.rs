@@ -37,6 +37,16 @@ pub fn txn_error(error: TxnError) -> SqlError {
             SqlState::T_R_SERIALIZATION_FAILURE,
             "could not serialize access due to concurrent update",
         ),
+        TxnError::ConcurrentDelete => SqlError::new(
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            "could not serialize access due to concurrent delete",
+        ),
+        TxnError::Dependency(failure) => SqlError::new(
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            "could not serialize access due to read/write dependencies among transactions",
+        )
+        .with_detail(format!("Reason code: {failure}"))
+        .with_hint("The transaction might succeed if retried."),
         TxnError::LockTimeout => SqlError::new(
             SqlState::LOCK_NOT_AVAILABLE,
             "canceling statement due to lock timeout",
@@ -56,7 +66,6 @@ pub fn txn_error(error: TxnError) -> SqlError {
             SqlState::S_E_INVALID_SPECIFICATION,
             format!("savepoint \"{name}\" does not exist"),
         ),
-        TxnError::Unsupported => SqlError::unsupported("isolation level serializable"),
         TxnError::Storage(error) => buffer_error(error),
         TxnError::Log(error) => wal_error(error),
         TxnError::NotRunning => not_running(),
@@ -77,15 +86,14 @@ pub fn buffer_error(error: BufferError) -> SqlError {
     match error {
         BufferError::Io { page } => SqlError::new(
             SqlState::IO_ERROR,
-            format!("could not read or write page {page:?}"),
+            format!("could not read or write {page}"),
         ),
         BufferError::Corrupt { page } => {
-            SqlError::new(SqlState::DATA_CORRUPTED, format!("invalid page {page:?}"))
+            SqlError::new(SqlState::DATA_CORRUPTED, format!("{page} is damaged"))
         }
-        BufferError::NoSuchPage { page } => SqlError::new(
-            SqlState::DATA_CORRUPTED,
-            format!("there is no page {page:?}"),
-        ),
+        BufferError::NoSuchPage { page } => {
+            SqlError::new(SqlState::DATA_CORRUPTED, format!("{page} does not exist"))
+        }
         BufferError::FileExists { file } => {
             SqlError::internal(format!("file {file:?} exists already"))
         }

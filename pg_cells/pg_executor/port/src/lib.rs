@@ -42,6 +42,9 @@ pub static EXECUTOR: Port<dyn Executor> = Port::new("pg_executor");
 /// The same, without its type.
 pub static DOOR: &dyn port::Door = &EXECUTOR;
 
+/// The port crate has no tasks, and nothing in statics but the door.
+pub static MOVES: port::Moves = port::Moves::doors_only();
+
 /// What the executor does.
 pub trait Executor: Component {
     /// Compiles a plan. With `measure`, what each operator does is measured

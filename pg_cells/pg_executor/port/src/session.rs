@@ -17,6 +17,21 @@ use pg_types::{Datum, FormatSettings, Oid, SqlError, SqlResult, Str};
 pub trait Session: EvalContext {
     /// `nextval` has given this value: what `currval` and `lastval` answer.
     fn sequence_given(&self, sequence: Oid, value: i64);
+
+    /// A function that needs the session and the transaction, as advisory locks do;
+    /// none when it is not known here, so that the catalog is asked.
+    fn function(
+        &self,
+        _tx: &mut Transaction,
+        _name: &str,
+        _args: &[Datum],
+    ) -> Option<SqlResult<Datum>> {
+        None
+    }
+
+    /// What is asked next needs the catalog, or the transaction otherwise: this
+    /// is the transaction, to look at it in passing.
+    fn lend(&self, _tx: &Transaction) {}
 }
 
 impl Session for BasicContext {
@@ -39,6 +54,14 @@ impl<'a, 't> InTransaction<'a, 't> {
     #[must_use]
     pub fn new(session: &'a dyn Session, tx: &'a SharedTransaction<'t>) -> Self {
         InTransaction { session, tx }
+    }
+
+    /// The session, ready to answer what needs the transaction.
+    fn informed(&self) -> &'a dyn Session {
+        if let Ok(tx) = self.tx.try_borrow() {
+            self.session.lend(&tx);
+        }
+        self.session
     }
 
     /// Does something with the transaction.
@@ -82,7 +105,7 @@ impl EvalContext for InTransaction<'_, '_> {
     }
 
     fn search_path(&self, implicit: bool) -> Vec<Str> {
-        self.session.search_path(implicit)
+        self.informed().search_path(implicit)
     }
 
     fn setting(&self, name: &str) -> Option<String> {
@@ -133,12 +156,17 @@ impl EvalContext for InTransaction<'_, '_> {
                 }
                 Ok(value)
             }
-            call => self.session.sequence(call),
+            call => self.informed().sequence(call),
         }
     }
 
     fn catalog(&self, query: CatalogQuery<'_>) -> SqlResult<Datum> {
-        let path = self.session.search_path(true);
+        if let CatalogQuery::Function(name, args) = query
+            && let Some(answer) = self.with(|tx| Ok(self.session.function(tx, name, args)))?
+        {
+            return answer;
+        }
+        let path = self.search_path(true);
         let catalog = CATALOG.enter().map_err(port_error)?;
         self.with(|tx| catalog.describe(tx, &path, query))
     }

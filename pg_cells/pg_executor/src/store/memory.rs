@@ -95,6 +95,10 @@ impl RowStore for MemoryStore {
         Ok(self.fetch(file, tid, row)?.is_some())
     }
 
+    fn require_seen(&mut self, _file: u32, _root: Tid, _version: Option<Tid>) -> SqlResult<()> {
+        Ok(())
+    }
+
     fn refresh(&mut self) -> SqlResult<()> {
         self.refreshed += 1;
         Ok(())

@@ -73,6 +73,13 @@ pub trait RowStore {
     /// A version as [`Changed::Concurrent`] named it, whatever the snapshot
     /// says; false when it is gone.
     fn fetch_version(&mut self, file: u32, tid: Tid, row: &mut RowBuf) -> SqlResult<bool>;
+    /// A row that an insert met is to be changed, or to stay in its place: above
+    /// READ COMMITTED it must be a version that the transaction sees.
+    ///
+    /// # Errors
+    /// 40001 when no version that the entry `root` leads to is seen, or (`version`)
+    /// another one.
+    fn require_seen(&mut self, file: u32, root: Tid, version: Option<Tid>) -> SqlResult<()>;
     /// Takes a new snapshot for what follows, as READ COMMITTED allows after a
     /// concurrent change was met.
     fn refresh(&mut self) -> SqlResult<()>;

@@ -11,7 +11,7 @@ use pg_executor_port::SharedTransaction;
 use pg_executor_port::errors::{heap_error, index_error, port_error, txn_error};
 use pg_heap_port::{Liveness, LockOutcome, RowLock, UpdateOutcome};
 use pg_plan::{LockStrength, Relation};
-use pg_txn_port::Snapshot;
+use pg_txn_port::{Isolation, Snapshot, TxnError};
 use pg_types::{Datum, Oid, SqlError, SqlResult};
 
 /// Tables and indexes through their ports, for one statement of a transaction.
@@ -64,6 +64,9 @@ impl<'a, 't> PortStore<'a, 't> {
 
 impl RowStore for PortStore<'_, '_> {
     fn blocks(&mut self, file: u32) -> SqlResult<u32> {
+        if let Some(reads) = self.snapshot.reads() {
+            reads.file(main(file).0).map_err(txn_error)?;
+        }
         pg_heap_port::blocks(main(file)).map_err(heap_error)
     }
 
@@ -82,6 +85,23 @@ impl RowStore for PortStore<'_, '_> {
 
     fn fetch_version(&mut self, file: u32, tid: Tid, row: &mut RowBuf) -> SqlResult<bool> {
         pg_heap_port::fetch_any(main(file), tid, row).map_err(heap_error)
+    }
+
+    fn require_seen(&mut self, file: u32, root: Tid, version: Option<Tid>) -> SqlResult<()> {
+        if self.tx.borrow().isolation() == Isolation::ReadCommitted {
+            return Ok(());
+        }
+        let own = self
+            .tx
+            .borrow_mut()
+            .snapshot_with_own()
+            .map_err(txn_error)?;
+        let seen = pg_heap_port::fetch(&own, main(file), root, &mut RowBuf::new());
+        let seen = seen.map_err(heap_error)?;
+        match seen.is_some() && version.is_none_or(|v| seen == Some(v)) {
+            true => Ok(()),
+            false => Err(txn_error(TxnError::Serialization)),
+        }
     }
 
     fn refresh(&mut self) -> SqlResult<()> {
@@ -163,6 +183,9 @@ impl RowStore for PortStore<'_, '_> {
         cursor: &mut Cursor,
         batch: &mut EntryBatch,
     ) -> SqlResult<bool> {
+        if let (Some(reads), None) = (self.snapshot.reads(), &cursor.reads) {
+            cursor.reads = Some(reads.clone());
+        }
         pg_btree_port::next_batch(main(index), cursor, batch).map_err(index_error)
     }
 

@@ -34,6 +34,8 @@ pub enum Fault {
     Link,
     /// A child's separator is missing from its parent.
     Parent,
+    /// The page could not be read.
+    Unreadable,
 }
 
 /// The result of a check.

@@ -31,6 +31,9 @@ pub use rows::{DeadTids, RowBatch, RowBuf, Tid};
 /// The door of [`HEAP`], without its type.
 pub static DOOR: &dyn port::Door = &HEAP;
 
+/// The port crate has no tasks, and nothing in statics but the door.
+pub static MOVES: port::Moves = port::Moves::doors_only();
+
 use alloc::vec::Vec;
 use pg_txn_port::{Snapshot, Transaction};
 

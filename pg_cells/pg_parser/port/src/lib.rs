@@ -11,6 +11,13 @@ extern crate alloc;
 mod statement;
 
 pub use sqlparser::ast;
+
+/// The first part of the table's name in `FOR NO KEY UPDATE OF name`, as which the
+/// grammar, which has two strengths of row locks, reads the other two. No name
+/// starts like this.
+pub const NO_KEY_UPDATE: &str = "\u{1}NO KEY UPDATE";
+/// The same in `FOR KEY SHARE`.
+pub const KEY_SHARE: &str = "\u{1}KEY SHARE";
 pub use statement::{
     AlterAction, AlterObject, Command, CommentKind, CopyCommand, ObjectKind, Parsed, SequenceSpec,
     Statement,
@@ -38,9 +45,10 @@ pub trait Parser: Component {
     fn parse_expr(&self, sql: &str) -> Result<ast::Expr, SqlError>;
 
     /// Lifts the literals out of a single SELECT, INSERT, UPDATE or DELETE, so
-    /// that a session can cache its plan under the key. `None` when the text is
-    /// something else or a literal might mean more than its value.
-    fn normalize(&self, sql: &str) -> Option<Normalized>;
+    /// that a session can cache its plan under the key. False when the text is
+    /// something else or a literal might mean more than its value; what is in
+    /// `out` is then worth nothing. Its memory is used again.
+    fn normalize(&self, sql: &str, out: &mut Normalized) -> bool;
 }
 
 /// The parser's door.
@@ -49,11 +57,15 @@ pub static PARSER: Port<dyn Parser> = Port::new("pg_parser");
 /// The same, without its type.
 pub static DOOR: &dyn port::Door = &PARSER;
 
+/// The port crate has no tasks, and nothing in statics but the door.
+pub static MOVES: port::Moves = port::Moves::doors_only();
+
 /// A statement with its literals lifted out.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Normalized {
-    /// The statement with `$1`, `$2` ... in the literals' places, one blank
-    /// between tokens: both the cache's key and a text that can be parsed.
+    /// The statement with `$1`, `$2` ... in the literals' places, without blanks
+    /// or a semicolon around it: both the cache's key and a text that can be
+    /// parsed. Equal keys have literals of equal types.
     pub key: String,
     /// The literals, in order.
     pub literals: Vec<Literal>,

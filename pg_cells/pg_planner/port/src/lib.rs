@@ -65,6 +65,9 @@ pub static PLANNER: Port<dyn Planner> = Port::new("pg_planner");
 /// The same, without its type.
 pub static DOOR: &dyn port::Door = &PLANNER;
 
+/// The port crate has no tasks, and nothing in statics but the door.
+pub static MOVES: port::Moves = port::Moves::doors_only();
+
 /// What planning needs to know of the session.
 #[derive(Clone, Copy)]
 pub struct PlanContext<'a> {

@@ -40,6 +40,14 @@ impl CancelToken {
         self.0.cancelled.load(Ordering::Relaxed)
     }
 
+    /// Whether the session waits for another one: for a lock, a transaction's end,
+    /// a safe snapshot. False from the moment on at which it may go on.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        let waiting = self.0.waiting.lock();
+        waiting.as_ref().is_some_and(|done| done.poll().is_none())
+    }
+
     /// Makes it usable again, for the session's next statement.
     pub fn reset(&self) {
         self.0.cancelled.store(false, Ordering::SeqCst);

@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! control file, page 0        24: magic u64 | 32: ids below this are reserved, u64
+//!                             40: the commit log's first page, u64 (0 but for disks
+//!                                 whose ids were told to begin later)
 //! commit log, every page      24: two bits an id, low bits first: 1 = committed
 //! ```
-//! A commit log page holds `ENTRIES` ids, from id `block * ENTRIES` on. There is
+//! A commit log page holds `ENTRIES` ids, from id `(first + block) * ENTRIES` on. There is
 //! no entry for an abort: an id that does not run and is not marked committed is
 //! aborted. Ids are reserved in batches, and the pages for them are made in the
 //! same mini-transaction, so a commit never makes a page; after a crash the
@@ -16,6 +18,7 @@
 //! page), but nothing else may be waited for.
 
 use crate::{TxnError, Xid, XidStatus};
+use core::sync::atomic::{AtomicU64, Ordering};
 use pg_buffer_port::{BufferError, FileId, Fork, MiniTx, PageId, Slot};
 use pg_page::{HEADER_SIZE, PAGE_SIZE, get_u64, header};
 
@@ -35,6 +38,10 @@ pub const BATCH: u64 = 8192;
 const MAGIC: u64 = u64::from_le_bytes(*b"mitosxid");
 const MAGIC_AT: usize = HEADER_SIZE;
 const RESERVED_AT: usize = HEADER_SIZE + 8;
+const FIRST_AT: usize = HEADER_SIZE + 16;
+
+/// The number of the commit log's first page, as the control page says.
+static FIRST: AtomicU64 = AtomicU64::new(0);
 const COMMITTED: u8 = 1;
 
 const CONTROL_PAGE: PageId = PageId {
@@ -50,8 +57,10 @@ struct Place {
 
 fn place(xid: Xid) -> Place {
     let entry = xid.0 % ENTRIES;
+    // Ids before the first page are on none: not committed.
+    let block = (xid.0 / ENTRIES).wrapping_sub(FIRST.load(Ordering::Relaxed));
     Place {
-        block: u32::try_from(xid.0 / ENTRIES).unwrap_or(u32::MAX),
+        block: u32::try_from(block).unwrap_or(u32::MAX),
         offset: HEADER_SIZE + (entry / 4) as usize,
         shift: (entry % 4) as u32 * 2,
     }
@@ -138,13 +147,14 @@ fn set_up(mtx: &mut MiniTx, slot: Slot, kind: u8) {
 }
 
 /// The first id that is free for use after a start. Makes the two files when the
-/// disk is new.
+/// disk is new; its ids begin with `first` then.
 ///
 /// # Errors
 /// When a page cannot be read or made, or the control page is not one.
-pub fn open() -> Result<Xid, TxnError> {
+pub fn open(first: Xid) -> Result<Xid, TxnError> {
     match pg_buffer_port::read_page(CONTROL_PAGE) {
         Ok(page) if get_u64(&page[..], MAGIC_AT) == MAGIC => {
+            FIRST.store(get_u64(&page[..], FIRST_AT), Ordering::Relaxed);
             return Ok(Xid(get_u64(&page[..], RESERVED_AT)));
         }
         Ok(page) if header::kind(&page) != 0 => {
@@ -153,11 +163,13 @@ pub fn open() -> Result<Xid, TxnError> {
         Ok(_) | Err(BufferError::NoSuchPage { .. }) => {}
         Err(error) => return Err(error.into()),
     }
-    create()
+    create(first)
 }
 
 /// Makes the files, or goes on with what a power cut has left of making them.
-fn create() -> Result<Xid, TxnError> {
+fn create(first: Xid) -> Result<Xid, TxnError> {
+    let page = first.0 / ENTRIES;
+    FIRST.store(page, Ordering::Relaxed);
     let mut mtx = MiniTx::begin(0);
     for file in [CONTROL_FILE, COMMIT_LOG_FILE] {
         match pg_buffer_port::create_file(&mut mtx, file) {
@@ -172,7 +184,8 @@ fn create() -> Result<Xid, TxnError> {
     };
     mtx.init(control, CONTROL_KIND, 0);
     mtx.write(control, MAGIC_AT, &MAGIC.to_le_bytes());
-    mtx.write(control, RESERVED_AT, &Xid::FIRST.0.to_le_bytes());
+    mtx.write(control, RESERVED_AT, &first.0.to_le_bytes());
+    mtx.write(control, FIRST_AT, &page.to_le_bytes());
     mtx.commit()?;
-    Ok(Xid::FIRST)
+    Ok(first)
 }

@@ -1,13 +1,13 @@
 //! Why a transaction could not go on.
 
+use crate::SerialFailure;
 use alloc::string::String;
 use pg_buffer_port::BufferError;
 use pg_wal_port::WalError;
 use port::PortError;
 
-/// Sorted by what the caller must do. All but [`TxnError::NoSavepoint`] and
-/// [`TxnError::Unsupported`] end the statement; the ones that also end the
-/// transaction say so.
+/// Sorted by what the caller must do. All but [`TxnError::NoSavepoint`] end
+/// the statement; the ones that also end the transaction say so.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TxnError {
     /// Waiting would never have ended: this transaction is the victim (40P01).
@@ -15,6 +15,11 @@ pub enum TxnError {
     /// The row was changed by another since this transaction's snapshot, or the
     /// transaction's state was lost in a fault; run it again (40001).
     Serialization,
+    /// The row was deleted by another since this transaction's snapshot (40001).
+    ConcurrentDelete,
+    /// A serializable transaction could be part of an anomaly; run it again
+    /// (40001).
+    Dependency(SerialFailure),
     /// `lock_timeout` passed (55P03).
     LockTimeout,
     /// NOWAIT, and someone holds the lock (55P03).
@@ -25,8 +30,6 @@ pub enum TxnError {
     ReadOnly,
     /// There is no savepoint of this name (3B001).
     NoSavepoint(String),
-    /// The isolation level is not there yet (0A000).
-    Unsupported,
     /// A page could not be read or written.
     Storage(BufferError),
     /// The log could not be written: whether the commit happened is known after
@@ -51,5 +54,11 @@ impl From<WalError> for TxnError {
 impl From<PortError> for TxnError {
     fn from(_: PortError) -> Self {
         TxnError::NotRunning
+    }
+}
+
+impl From<SerialFailure> for TxnError {
+    fn from(failure: SerialFailure) -> Self {
+        TxnError::Dependency(failure)
     }
 }

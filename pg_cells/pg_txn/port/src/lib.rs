@@ -25,8 +25,12 @@ mod cancel;
 pub mod commit_log;
 mod error;
 mod lock;
+mod locking;
 mod manager;
 mod savepoint;
+mod serial;
+pub mod serial_state;
+mod session_locks;
 mod snapshot;
 pub mod state;
 mod transaction;
@@ -38,6 +42,10 @@ pub use error::TxnError;
 pub use lock::{LockMode, LockTarget, RowHolder, RowKey, RowLock};
 pub use manager::{Assigned, ProcId, StatusReply, TXN, TransactionManager, WaitReply};
 pub use pg_wal_port::Durability;
+pub use serial::{
+    ReadReply, ReadTarget, Reads, SerialFailure, SerialStart, file_replaced, page_split,
+};
+pub use session_locks::SessionLocks;
 pub use snapshot::{ActiveSet, Snapshot};
 pub use state::TxnState;
 pub use transaction::{Isolation, Transaction};

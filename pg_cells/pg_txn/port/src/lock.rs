@@ -71,23 +71,45 @@ impl LockMode {
 
 /// What a table-style lock is on.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct LockTarget(pub u64);
+pub struct LockTarget {
+    kind: Kind,
+    key: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+enum Kind {
+    Relation,
+    Row,
+    Advisory,
+    AdvisoryPair,
+}
 
 impl LockTarget {
-    const ADVISORY: u64 = 1 << 63;
-    const ROW: u64 = 1 << 62;
-
     /// A relation, by its object id.
     #[must_use]
-    pub fn relation(oid: u32) -> Self {
-        LockTarget(u64::from(oid))
+    pub const fn relation(oid: u32) -> Self {
+        LockTarget {
+            kind: Kind::Relation,
+            key: oid as u64,
+        }
     }
 
-    /// An application's own key (advisory locks). Keys that differ in the
-    /// highest bit alone share a lock.
+    /// An application's own key (advisory locks).
     #[must_use]
-    pub fn advisory(key: u64) -> Self {
-        LockTarget(key | LockTarget::ADVISORY)
+    pub const fn advisory(key: u64) -> Self {
+        LockTarget {
+            kind: Kind::Advisory,
+            key,
+        }
+    }
+
+    /// An application's own pair of keys, none of which is a single one.
+    #[must_use]
+    pub const fn advisory_pair(first: u32, second: u32) -> Self {
+        LockTarget {
+            kind: Kind::AdvisoryPair,
+            key: (first as u64) << 32 | second as u64,
+        }
     }
 
     /// The queue of those who wait for a row. Two rows may share one, which
@@ -95,8 +117,10 @@ impl LockTarget {
     #[must_use]
     pub fn row(row: RowKey) -> Self {
         let place = u64::from(row.block) << 16 | u64::from(row.slot);
-        let mixed = place ^ u64::from(row.file).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        LockTarget(mixed & (LockTarget::ROW - 1) | LockTarget::ROW)
+        LockTarget {
+            kind: Kind::Row,
+            key: place ^ u64::from(row.file).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+        }
     }
 }
 

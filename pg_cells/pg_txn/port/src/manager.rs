@@ -1,7 +1,10 @@
 //! The trait behind the port, and the plain types of its calls. Sessions use
 //! [`crate::Transaction`] instead, which does the waiting.
 
-use crate::{ActiveSet, LockMode, LockTarget, RowHolder, RowKey, TxnError, Xid, XidStatus};
+use crate::{
+    ActiveSet, LockMode, LockTarget, ReadReply, ReadTarget, RowHolder, RowKey, SerialStart,
+    TxnError, Xid, XidStatus,
+};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use port::{Component, Port};
@@ -106,6 +109,25 @@ pub trait TransactionManager: Component {
         mode: LockMode,
         nowait: bool,
     ) -> Result<WaitReply, TxnError>;
+    /// The transaction belongs to a session whose own locks are held by the place
+    /// `session`: they are not in its way, and whoever waits for them waits for
+    /// it.
+    ///
+    /// # Errors
+    /// When a place is lost.
+    fn attach(&self, proc: ProcId, session: ProcId) -> Result<(), TxnError>;
+    /// [`TransactionManager::lock`] for the session that the transaction is
+    /// attached to: it outlives the transaction.
+    ///
+    /// # Errors
+    /// As there.
+    fn lock_for_session(
+        &self,
+        proc: ProcId,
+        target: LockTarget,
+        mode: LockMode,
+        nowait: bool,
+    ) -> Result<WaitReply, TxnError>;
     /// Gives a lock back before the transaction ends.
     ///
     /// # Errors
@@ -129,6 +151,62 @@ pub trait TransactionManager: Component {
     /// # Errors
     /// When the place is lost.
     fn add_row_holder(&self, row: RowKey, holder: RowHolder) -> Result<(), TxnError>;
+    /// Takes the snapshot of a serializable transaction. Fails, and keeps `keep`,
+    /// as [`TransactionManager::active_set`] does.
+    ///
+    /// # Errors
+    /// When the place is lost.
+    fn serial_begin(
+        &self,
+        proc: ProcId,
+        keep: Xid,
+        read_only: bool,
+        deferrable: bool,
+    ) -> Result<SerialStart, TxnError>;
+    /// Whether the snapshot of [`SerialStart::Wait`] is safe, once the token has
+    /// ended. If not, begin again.
+    ///
+    /// # Errors
+    /// When the place is lost.
+    fn serial_is_safe(&self, proc: ProcId) -> Result<bool, TxnError>;
+    /// A serializable transaction was given an id; called before it is used.
+    ///
+    /// # Errors
+    /// When the place is lost.
+    fn serial_assigned(&self, proc: ProcId, xid: Xid) -> Result<(), TxnError>;
+    /// Ids of a serializable transaction were rolled back with a savepoint.
+    ///
+    /// # Errors
+    /// When the place is lost.
+    fn serial_rolled_back(&self, proc: ProcId, xids: &[Xid]) -> Result<(), TxnError>;
+    /// A place was read (if one is given), and changes of `unseen` to what was
+    /// read are not in the snapshot.
+    ///
+    /// # Errors
+    /// [`TxnError::Dependency`], or when the place is lost.
+    fn serial_read(
+        &self,
+        proc: ProcId,
+        place: Option<ReadTarget>,
+        unseen: &[Xid],
+    ) -> Result<ReadReply, TxnError>;
+    /// A place is about to be changed; with `all`, everything in it.
+    ///
+    /// # Errors
+    /// [`TxnError::Dependency`], or when the place is lost.
+    fn serial_write(&self, proc: ProcId, target: ReadTarget, all: bool) -> Result<(), TxnError>;
+    /// See [`crate::page_split`].
+    fn serial_split(&self, file: u32, block: u32, new: &[u32]);
+    /// See [`crate::file_replaced`].
+    fn serial_replaced(&self, from: u32, to: u32);
+    /// Clears a serializable transaction for its commit.
+    ///
+    /// # Errors
+    /// [`TxnError::Dependency`], or when the place is lost.
+    fn serial_prepare(&self, proc: ProcId) -> Result<(), TxnError>;
+    /// [`TransactionManager::end`] of a transaction that began with
+    /// [`TransactionManager::serial_begin`].
+    fn serial_end(&self, proc: ProcId, committed: bool);
     /// Rows deleted before it are invisible to everyone.
     fn horizon(&self) -> Xid;
     /// The id that the next transaction gets.

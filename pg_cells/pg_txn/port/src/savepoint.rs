@@ -2,7 +2,7 @@
 //! wrote can count as aborted while the rest goes on.
 
 use crate::manager::TXN;
-use crate::{Transaction, TxnError, Xid};
+use crate::{LockMode, LockTarget, Transaction, TxnError, Xid};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -14,6 +14,11 @@ pub(crate) struct Level {
     pub(crate) xid: Option<Xid>,
     /// Ids of released savepoints within, ascending.
     merged: Vec<Xid>,
+    /// Whether the transaction was read-only when it was opened: it is again when
+    /// the savepoint ends.
+    read_only: bool,
+    /// Locks that were first taken at this level, when it is a savepoint.
+    pub(crate) locked: Vec<(LockTarget, LockMode)>,
 }
 
 impl Level {
@@ -42,6 +47,7 @@ impl Transaction {
     pub fn savepoint(&mut self, name: &str) {
         self.savepoints.push(Level {
             name: name.to_string(),
+            read_only: self.is_read_only(),
             ..Level::default()
         });
     }
@@ -57,8 +63,8 @@ impl Transaction {
         self.savepoints.len()
     }
 
-    /// Undoes everything since the savepoint, which stays open. Table locks
-    /// taken since are kept until the transaction ends.
+    /// Undoes everything since the savepoint, which stays open. Locks taken since
+    /// are given back.
     ///
     /// # Errors
     /// [`TxnError::NoSavepoint`]; when the transaction is lost.
@@ -67,7 +73,18 @@ impl Transaction {
         let gone: Vec<Xid> = self.savepoints[at..].iter().flat_map(Level::ids).collect();
         if !gone.is_empty() {
             TXN.enter()?.abort_ids(self.proc(), &gone)?;
+            if self.registered {
+                TXN.enter()?.serial_rolled_back(self.proc(), &gone)?;
+            }
         }
+        let locked: Vec<_> = self.savepoints[at..]
+            .iter_mut()
+            .flat_map(|l| core::mem::take(&mut l.locked))
+            .collect();
+        for (target, mode) in locked {
+            self.unlock(target, mode)?;
+        }
+        self.set_read_only(self.savepoints[at].read_only);
         self.savepoints.truncate(at + 1);
         let level = self.level_mut();
         level.xid = None;
@@ -85,7 +102,16 @@ impl Transaction {
     pub fn release(&mut self, name: &str) -> Result<(), TxnError> {
         let at = self.savepoint_named(name)?;
         let ids: Vec<Xid> = self.savepoints[at..].iter().flat_map(Level::ids).collect();
+        let locked: Vec<_> = self.savepoints[at..]
+            .iter_mut()
+            .flat_map(|l| core::mem::take(&mut l.locked))
+            .collect();
+        self.set_read_only(self.savepoints[at].read_only);
         self.savepoints.truncate(at);
+        // The transaction itself gives all it has back at its end.
+        if let Some(around) = self.savepoints.last_mut() {
+            around.locked.extend(locked);
+        }
         let merged = &mut self.level_mut().merged;
         merged.extend(ids);
         merged.sort_unstable();

@@ -1,6 +1,6 @@
 //! Snapshots: which transactions' work a reader sees.
 
-use crate::{CommandId, Xid};
+use crate::{CommandId, Reads, Xid};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -24,6 +24,8 @@ pub struct Snapshot {
     /// The transaction's own ids that were not rolled back, ascending.
     pub(crate) own: Vec<Xid>,
     pub(crate) command: CommandId,
+    /// Who wants to know what is read with it.
+    pub(crate) reads: Option<Reads>,
 }
 
 impl Snapshot {
@@ -34,7 +36,15 @@ impl Snapshot {
             set,
             own: Vec::new(),
             command: CommandId(0),
+            reads: None,
         }
+    }
+
+    /// Whom to tell what is read with it: a serializable transaction's.
+    #[inline]
+    #[must_use]
+    pub fn reads(&self) -> Option<&Reads> {
+        self.reads.as_ref()
     }
 
     /// Transactions before it had ended.

@@ -9,6 +9,7 @@
 //! never to be looked at again. Nobody may spin for it then: [`TxnState::with`]
 //! notes each holder in its task's ledger, and from the fault on answers none.
 
+use crate::serial_state::Serial;
 use crate::{ActiveSet, LockMode, LockTarget, RowHolder, RowKey, Xid, XidStatus};
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, VecDeque};
@@ -16,11 +17,14 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem::ManuallyDrop;
 use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use port::State;
+use port::{Lineage, Schemas, State};
 use sync::{Completion, SpinLock};
 
-/// The schema of [`TxnState`].
-pub const SCHEMA: u32 = 1;
+/// The schemas of [`TxnState`]: as it is, and with its lineage.
+pub const SCHEMAS: Schemas = Schemas {
+    plain: 2,
+    traced: 4,
+};
 
 /// Everything the transaction manager knows.
 #[derive(Debug)]
@@ -34,6 +38,8 @@ pub struct TxnState {
     /// Who runs, holds and waits. Never dropped: a fault may have left it half
     /// changed.
     shared: ManuallyDrop<SpinLock<Shared>>,
+    /// The serializable ones among them; likewise.
+    serial: ManuallyDrop<SpinLock<Serial>>,
 }
 
 /// The latest instances that faults have torn, in turn.
@@ -117,6 +123,10 @@ pub struct Proc {
     pub held: Vec<LockTarget>,
     /// What it waits for.
     pub waiting: Option<Waiting>,
+    /// The place that keeps its session's locks.
+    pub session: Option<u32>,
+    /// Of a session's place: its transaction's place, and which use of that.
+    pub tenant: Option<(u32, u64)>,
     /// Those who wait for one of its ids to end.
     pub waiters: Vec<Waiter>,
 }
@@ -167,6 +177,8 @@ pub struct Lock {
 pub struct Request {
     /// Whose.
     pub slot: u32,
+    /// Who will hold it: the same, or the place of its session's locks.
+    pub owner: u32,
     /// For which mode.
     pub mode: LockMode,
     /// Ended when it is granted.
@@ -186,6 +198,7 @@ impl TxnState {
                 reserved: first.0,
                 ..Shared::default()
             })),
+            serial: ManuallyDrop::new(SpinLock::new(Serial::default())),
         })
     }
 
@@ -199,11 +212,21 @@ impl TxnState {
     /// Calls `body` under the lock. None, then and for ever, when a fault has cut
     /// short somebody who held it. Not re-entrant, and `body` must not wait.
     pub fn with<R>(&self, body: impl FnOnce(&mut Shared) -> R) -> Option<R> {
+        self.locked(&self.shared, body)
+    }
+
+    /// The same for what is known of serializable transactions. `body` may call
+    /// [`TxnState::with`]; not the other way round.
+    pub fn with_serial<R>(&self, body: impl FnOnce(&mut Serial) -> R) -> Option<R> {
+        self.locked(&self.serial, body)
+    }
+
+    fn locked<T, R>(&self, lock: &SpinLock<T>, body: impl FnOnce(&mut T) -> R) -> Option<R> {
         let mut shared = loop {
             if self.is_torn() {
                 return None;
             }
-            if let Some(shared) = self.shared.try_lock() {
+            if let Some(shared) = lock.try_lock() {
                 break shared;
             }
             cpu::relax();
@@ -219,21 +242,18 @@ impl TxnState {
         Some(result)
     }
 
-    /// Wraps the state for a swap.
+    /// Wraps the state for a swap, with its lineage if the cell keeps one.
     #[must_use]
-    pub fn into_state(self: Arc<Self>) -> State {
-        State::new(SCHEMA, Box::new(self))
+    pub fn into_state(self: Arc<Self>, lineage: Option<Lineage>) -> State {
+        SCHEMAS.wrap(self, lineage)
     }
 
     /// Unwraps it again.
     ///
     /// # Errors
     /// The state itself when it is another one.
-    pub fn from_state(state: State) -> Result<Arc<Self>, State> {
-        if state.schema() != SCHEMA {
-            return Err(state);
-        }
-        state.take::<Arc<TxnState>>().map(|b| *b)
+    pub fn from_state(state: State) -> Result<(Arc<Self>, Option<Lineage>), State> {
+        SCHEMAS.unwrap(state)
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::manager::{Assigned, ProcId, TXN};
 use crate::savepoint::Level;
-use crate::wait::{self, Limits};
+use crate::wait::Limits;
 use crate::{
-    ActiveSet, CancelToken, CommandId, LockMode, LockTarget, Snapshot, TxnError, Xid, commit_log,
+    ActiveSet, CancelToken, CommandId, LockTarget, Reads, Snapshot, TxnError, Xid, commit_log,
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -19,7 +19,7 @@ pub enum Isolation {
     ReadCommitted,
     /// All commands see what was committed before the first of them.
     RepeatableRead,
-    /// As if one ran after the other. Not there yet.
+    /// As if one ran after the other.
     Serializable,
 }
 
@@ -34,8 +34,8 @@ pub struct Transaction {
     proc: ProcId,
     isolation: Isolation,
     read_only: bool,
-    cancel: CancelToken,
-    limits: Limits,
+    pub(crate) cancel: CancelToken,
+    pub(crate) limits: Limits,
     durability: Durability,
     command: CommandId,
     /// Whether the command has changed rows, so that the next one needs another
@@ -51,7 +51,17 @@ pub struct Transaction {
     /// Its open savepoints, outermost first.
     pub(crate) savepoints: Vec<Level>,
     /// Locks it holds, with the set of modes: asking again costs nothing.
-    locks: Vec<(LockTarget, u8)>,
+    pub(crate) locks: Vec<(LockTarget, u8)>,
+    /// Whom to tell of its reads and writes: it is serializable, and its snapshot
+    /// was not safe from the beginning.
+    pub(crate) reads: Option<Reads>,
+    /// Whether it has begun as a serializable one.
+    pub(crate) registered: bool,
+    pub(crate) deferrable: bool,
+    /// Whether it has had a snapshot.
+    looked: bool,
+    /// The commit is in the log: whatever happens to us now, it is committed.
+    logged: bool,
     ended: bool,
 }
 
@@ -59,8 +69,7 @@ impl Transaction {
     /// Begins. Costs no id until the first write.
     ///
     /// # Errors
-    /// [`TxnError::Unsupported`] for serializable; when nobody stands behind the
-    /// port.
+    /// When nobody stands behind the port.
     pub fn begin(isolation: Isolation, read_only: bool) -> Result<Self, TxnError> {
         Transaction::begin_with(isolation, read_only, CancelToken::new())
     }
@@ -74,9 +83,6 @@ impl Transaction {
         read_only: bool,
         cancel: CancelToken,
     ) -> Result<Self, TxnError> {
-        if isolation == Isolation::Serializable {
-            return Err(TxnError::Unsupported);
-        }
         let proc = TXN.enter()?.begin();
         Ok(Transaction {
             proc,
@@ -96,6 +102,11 @@ impl Transaction {
             outermost: Level::default(),
             savepoints: Vec::new(),
             locks: Vec::new(),
+            reads: None,
+            registered: false,
+            deferrable: false,
+            looked: false,
+            logged: false,
             ended: false,
         })
     }
@@ -122,6 +133,11 @@ impl Transaction {
             outermost: self.outermost.clone(),
             savepoints: self.savepoints.clone(),
             locks: self.locks.clone(),
+            reads: self.reads.clone(),
+            registered: self.registered,
+            deferrable: self.deferrable,
+            looked: self.looked,
+            logged: false,
             ended: true,
         }
     }
@@ -184,11 +200,17 @@ impl Transaction {
     /// Sets the isolation level. True when it was still possible: before the
     /// first snapshot.
     pub fn set_isolation(&mut self, isolation: Isolation) -> bool {
-        let possible = self.snapshot.is_none() && isolation != Isolation::Serializable;
+        let possible = !self.has_snapshot();
         if possible {
             self.isolation = isolation;
         }
         possible
+    }
+
+    /// Whether a query has taken a snapshot.
+    #[must_use]
+    pub fn has_snapshot(&self) -> bool {
+        self.looked
     }
 
     /// Its place in the transaction manager.
@@ -221,10 +243,16 @@ impl Transaction {
         if self.read_only {
             return Err(TxnError::ReadOnly);
         }
+        if self.isolation == Isolation::Serializable && !self.registered {
+            self.refresh(None)?;
+        }
         loop {
             let reply = TXN.enter()?.assign(self.proc)?;
             match reply {
                 Assigned::Xid(xid) => {
+                    if self.registered {
+                        TXN.enter()?.serial_assigned(self.proc, xid)?;
+                    }
                     self.level_mut().xid = Some(xid);
                     return Ok(xid);
                 }
@@ -316,6 +344,7 @@ impl Transaction {
             set,
             own: self.own_xids(),
             command: CommandId(self.command.0 + 1),
+            reads: self.reads.clone(),
         });
         self.earlier.push(Arc::clone(&fresh));
         Ok(fresh)
@@ -338,7 +367,10 @@ impl Transaction {
             Some(set) => set,
             None => {
                 let keep = self.oldest_held().unwrap_or(Xid::MAX);
-                TXN.enter()?.active_set(self.proc, keep)?
+                match self.isolation {
+                    Isolation::Serializable => self.start_serial(keep)?,
+                    _ => TXN.enter()?.active_set(self.proc, keep)?,
+                }
             }
         };
         let command = self.command;
@@ -348,15 +380,18 @@ impl Transaction {
                 set: Arc::clone(&set),
                 own: Vec::new(),
                 command,
+                reads: None,
             }),
         };
         if let Some(fresh) = Arc::get_mut(&mut snapshot) {
             fresh.set = set;
             fresh.command = command;
+            fresh.reads.clone_from(&self.reads);
             fresh.own.clear();
             self.collect_own(&mut fresh.own);
         }
         self.snapshot = Some(snapshot);
+        self.looked = true;
         Ok(())
     }
 
@@ -379,94 +414,38 @@ impl Transaction {
         TXN.enter()?.advertise(self.proc, keep)
     }
 
-    /// Locks a table until the transaction ends; blocks until it is granted.
-    ///
-    /// # Errors
-    /// [`TxnError::Deadlock`], [`TxnError::LockTimeout`], [`TxnError::Cancelled`].
-    pub fn lock_relation(&mut self, oid: u32, mode: LockMode) -> Result<(), TxnError> {
-        self.lock(LockTarget::relation(oid), mode, false)
-    }
-
-    /// The same, but fails with [`TxnError::LockNotAvailable`] instead of
-    /// waiting.
-    ///
-    /// # Errors
-    /// As said.
-    pub fn try_lock_relation(&mut self, oid: u32, mode: LockMode) -> Result<(), TxnError> {
-        self.lock(LockTarget::relation(oid), mode, true)
-    }
-
-    /// Locks anything until the transaction ends.
-    ///
-    /// # Errors
-    /// As for [`Transaction::lock_relation`].
-    pub fn lock(
-        &mut self,
-        target: LockTarget,
-        mode: LockMode,
-        nowait: bool,
-    ) -> Result<(), TxnError> {
-        let held = self.locks.iter().position(|(t, _)| *t == target);
-        if let Some(at) = held
-            && self.locks[at].1 & mode.bit() != 0
-        {
-            return Ok(());
-        }
-        let reply = TXN.enter()?.lock(self.proc, target, mode, nowait)?;
-        wait::finish(reply, self.proc, self.limits, &self.cancel)?;
-        match held {
-            Some(at) => self.locks[at].1 |= mode.bit(),
-            None => self.locks.push((target, mode.bit())),
-        }
-        Ok(())
-    }
-
-    /// Gives a lock back early. For locks that are not kept to the end:
-    /// queueing for a row, advisory unlock.
-    ///
-    /// # Errors
-    /// When the transaction is lost.
-    pub fn unlock(&mut self, target: LockTarget, mode: LockMode) -> Result<(), TxnError> {
-        let held = self.locks.iter().position(|(t, _)| *t == target);
-        if let Some(at) = held
-            && self.locks[at].1 & mode.bit() != 0
-        {
-            self.locks[at].1 &= !mode.bit();
-            if self.locks[at].1 == 0 {
-                self.locks.swap_remove(at);
-            }
-            TXN.enter()?.unlock(self.proc, target, mode)?;
-        }
-        Ok(())
-    }
-
-    /// Waits until `xid` has ended. Hold no latch.
-    ///
-    /// # Errors
-    /// [`TxnError::Deadlock`], [`TxnError::LockTimeout`], [`TxnError::Cancelled`].
-    pub fn wait_for(&self, xid: Xid) -> Result<(), TxnError> {
-        let reply = TXN.enter()?.wait_for(self.proc, xid)?;
-        wait::finish(reply, self.proc, self.limits, &self.cancel)
-    }
-
     /// Commits: durable when it returns, or as [`Transaction::set_durability`]
     /// says. Nothing is written when the transaction
     /// wrote nothing.
     ///
     /// # Errors
-    /// [`TxnError::Log`]: whether it is committed is known after the next start;
+    /// [`TxnError::Dependency`]. [`TxnError::Log`]: whether it is committed is known after the next start;
     /// until then it stays running for everyone. Any other error: rolled back.
     pub fn commit(mut self) -> Result<(), TxnError> {
         let xids = self.own_xids();
+        if self.registered {
+            TXN.enter()?.serial_prepare(self.proc)?;
+        }
         if !xids.is_empty() {
             let lsn = self.log_commit(&xids)?;
+            self.logged = true;
             if let Err(error) = pg_wal_port::settle(lsn, self.durability) {
                 self.ended = true;
                 return Err(error.into());
             }
         }
+        self.leave(true)?;
         self.ended = true;
-        TXN.enter()?.end(self.proc, true);
+        Ok(())
+    }
+
+    /// Gives its place back.
+    fn leave(&self, committed: bool) -> Result<(), TxnError> {
+        let manager = TXN.enter()?;
+        match self.registered {
+            true => manager.serial_end(self.proc, committed),
+            false => manager.end(self.proc, committed),
+        }
         Ok(())
     }
 
@@ -489,11 +468,13 @@ impl Transaction {
 }
 
 impl Drop for Transaction {
+    /// Also on the way out of a fault: one within `commit` must neither leave the
+    /// transaction running for ever nor roll back in memory what the log says is
+    /// committed; and one here must not end the system.
     fn drop(&mut self) {
-        if !self.ended
-            && let Ok(manager) = TXN.enter()
-        {
-            manager.end(self.proc, false);
+        if !self.ended {
+            // Nobody is there to be told otherwise.
+            let _ = task_port::gate(|| self.leave(self.logged));
         }
     }
 }

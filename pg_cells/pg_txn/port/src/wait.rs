@@ -58,6 +58,24 @@ pub(crate) fn finish(
     waited
 }
 
+/// Waits for a token of no lock, without a limit.
+pub(crate) fn until(done: &Completion, proc: ProcId, cancel: &CancelToken) -> Result<(), TxnError> {
+    cancel.watch(done);
+    let outcome = loop {
+        match done.wait_deadline(task_port::now().saturating_add(ROUND)) {
+            Some(GRANTED) => break Ok(()),
+            Some(_) => break Err(TxnError::Cancelled),
+            // A state that was lost in a fault ends no tokens.
+            None => match TXN.enter()?.may_commit(proc) {
+                Ok(()) => {}
+                Err(lost) => break Err(lost),
+            },
+        }
+    };
+    cancel.unwatch();
+    outcome
+}
+
 fn wait(done: &Completion, proc: ProcId, limits: Limits) -> Result<(), TxnError> {
     let start = task_port::now();
     let give_up = match limits.lock_timeout {

@@ -61,11 +61,12 @@ fn no_memory(_: memory::OutOfMemory) -> DiskOpenError {
 }
 
 /// Reads the superblock, or formats a blank disk with a log of `log` bytes (by
-/// default an eighth of the disk, at most 256 MiB). Blocks.
+/// default an eighth of the disk, at most 256 MiB); one that holds something else
+/// only if told to `overwrite` it. Blocks.
 ///
 /// # Errors
 /// When the disk is not ours to use, or fails.
-pub fn open_disk(log: Option<u64>) -> Result<Superblock, DiskOpenError> {
+pub fn open_disk(log: Option<u64>, overwrite: bool) -> Result<Superblock, DiskOpenError> {
     let state = state()?;
     let geometry = nvme_port::geometry()?;
     if u64::from(geometry.block_size) > BLOCK {
@@ -82,9 +83,16 @@ pub fn open_disk(log: Option<u64>) -> Result<Superblock, DiskOpenError> {
         )?;
         copy.copy_from_slice(buffer.bytes_when_back());
     }
-    let superblock = match Superblock::find([&copies[0], &copies[1]], geometry.capacity)? {
-        Found::Valid(superblock) => superblock,
-        Found::Blank => format(geometry.capacity, log)?,
+    let found = match Superblock::find([&copies[0], &copies[1]], geometry.capacity) {
+        // Others keep their marks elsewhere.
+        Ok(Found::Blank) if !is_blank(geometry.capacity)? => Err(SuperblockError::Foreign),
+        found => found,
+    };
+    let superblock = match found {
+        Ok(Found::Valid(superblock)) => superblock,
+        Ok(Found::Blank) => format(geometry.capacity, log)?,
+        Err(SuperblockError::Foreign) if overwrite => format(geometry.capacity, log)?,
+        Err(error) => return Err(error.into()),
     };
     state.size.store(superblock.log_size, Ordering::SeqCst);
     state.epoch.store(superblock.epoch, Ordering::SeqCst);
@@ -92,6 +100,28 @@ pub fn open_disk(log: Option<u64>) -> Result<Superblock, DiskOpenError> {
     state.insert.lock().highest_xid = superblock.highest_xid;
     *state.superblock.lock() = Some(superblock);
     Ok(superblock)
+}
+
+/// Whether there are only zeros where file systems, volume managers and partition
+/// tables leave their marks: in the first and the last MiB.
+fn is_blank(capacity: u64) -> Result<bool, DiskOpenError> {
+    const PIECE: u64 = 256 << 10;
+    const MARKS: u64 = 1 << 20;
+    let mut buffer = IoBuffer::new(PIECE as usize).map_err(no_memory)?;
+    let capacity = capacity / BLOCK * BLOCK;
+    let last = capacity.saturating_sub(MARKS);
+    let ends = [0..MARKS.min(capacity), last..capacity];
+    for at in ends.into_iter().flat_map(|end| end.step_by(PIECE as usize)) {
+        let len = PIECE.min(capacity - at) as usize;
+        transfer(Urgency::Normal, Op::Read, at, buffer.slice(0, len))?;
+        if buffer.bytes_when_back()[..len]
+            .iter()
+            .any(|byte| *byte != 0)
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// Zeroes the space map and then writes both superblocks, so that a disk whose

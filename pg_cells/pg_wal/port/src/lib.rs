@@ -29,7 +29,7 @@ pub use flush::{FlushBatch, FlushStep, flush};
 pub use lazy::{Lazy, is_durable_so_far, settle};
 pub use pg_page::superblock::Superblock;
 pub use reader::{LogReader, ReadError};
-pub use state::{Insert, SCHEMA, WalState};
+pub use state::{Insert, SCHEMAS, WalState};
 pub use types::{Durability, Lsn, WalError, WalStats};
 
 use core::sync::atomic::Ordering;

@@ -5,11 +5,14 @@ use alloc::boxed::Box;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use frame::{IoBuffer, Ring, StaticRef};
 use pg_page::superblock::{BLOCK, LOG_OFFSET, Superblock};
-use port::{HandoverError, State};
+use port::{HandoverError, Lineage, Schemas, State};
 use sync::{Completion, Mutex, SpinLock, WaitQueue};
 
-/// The schema of [`WalState`].
-pub const SCHEMA: u32 = 2;
+/// The schemas of [`WalState`]: as it is, and with its lineage.
+pub const SCHEMAS: Schemas = Schemas {
+    plain: 2,
+    traced: 3,
+};
 
 pub(crate) static STATE: StaticRef<WalState> = StaticRef::new();
 
@@ -113,23 +116,23 @@ impl WalState {
         Ok(state)
     }
 
-    /// For the swap: the state as it is handed over.
+    /// For the swap: the state as it is handed over, with its lineage if the cell
+    /// keeps one.
     #[must_use]
-    pub fn into_state(&'static self) -> State {
-        State::new(SCHEMA, Box::new(self))
+    pub fn into_state(&'static self, lineage: Option<Lineage>) -> State {
+        SCHEMAS.wrap(self, lineage)
     }
 
     /// For the swap: the state from its predecessor.
     ///
     /// # Errors
     /// When it is not one this code knows.
-    pub fn from_state(state: State) -> Result<&'static WalState, HandoverError> {
-        let offered = state.schema();
-        if offered != SCHEMA {
-            return Err(HandoverError::Schema { offered });
-        }
-        let state = state.take::<&'static WalState>();
-        Ok(*state.map_err(|_| HandoverError::Missing)?)
+    pub fn from_state(state: State) -> Result<(&'static WalState, Option<Lineage>), HandoverError> {
+        SCHEMAS
+            .unwrap(state)
+            .map_err(|other| HandoverError::Schema {
+                offered: other.schema(),
+            })
     }
 
     /// Where on the disk the log's position `at` lies.

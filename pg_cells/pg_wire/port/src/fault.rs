@@ -8,6 +8,7 @@ use task_port::Fault;
 
 /// Where a session stood before a message.
 pub(crate) struct Before {
+    startup: bool,
     out: (usize, u64),
     block: Block,
     portals: usize,
@@ -18,6 +19,7 @@ impl Before {
     pub(crate) fn new(session: &mut Session) -> Self {
         session.effects = false;
         Before {
+            startup: session.phase == Phase::Startup,
             out: session.out.mark(),
             block: session.block,
             portals: session.portals.len(),
@@ -27,6 +29,14 @@ impl Before {
     /// Brings the session back to where it stood, if the message did nothing but
     /// read and nothing of its answer was sent.
     pub(crate) fn undo(&self, session: &mut Session) -> bool {
+        if self.startup {
+            // Nothing was there before the first message.
+            let undone = session.out.rewind(self.out);
+            if undone {
+                session.start_anew();
+            }
+            return undone;
+        }
         let transaction_is_there = match self.block {
             Block::Idle => true,
             Block::Implicit | Block::Open => session.tx.is_some(),

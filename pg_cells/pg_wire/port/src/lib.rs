@@ -16,19 +16,23 @@
 extern crate alloc;
 
 mod fault;
+mod named;
 mod out;
 mod plans;
 mod registry;
 mod serve;
 mod session;
 mod settings;
+mod shared;
 
+pub use named::Named;
 pub use out::{Out, Severity};
 pub use plans::{Body, PlanCache, Portal, Ready, Statement};
 pub use registry::{Activity, Entry, Registered, State, cancel, sessions};
 pub use serve::{MAX_MESSAGE, StartError, serve, start};
 pub use session::{Block, CopyState, Phase, Savepoint, SequenceMemory, Session, now};
 pub use settings::Settings;
+pub use shared::{SharedPlan, plan_epoch, share_plan, shared_plan};
 
 use port::{Component, Port};
 

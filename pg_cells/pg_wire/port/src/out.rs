@@ -98,8 +98,11 @@ impl Out {
 
     /// Appends a text with its terminator. A zero byte within ends it.
     pub fn put_text(&mut self, text: &str) {
-        let end = text.bytes().position(|b| b == 0).unwrap_or(text.len());
-        self.bytes.extend(text.bytes().take(end));
+        let whole = match text.as_bytes().contains(&0) {
+            false => text,
+            true => text.split('\0').next().unwrap_or_default(),
+        };
+        self.bytes.extend_from_slice(whole.as_bytes());
         self.bytes.push(0);
     }
 
@@ -107,6 +110,14 @@ impl Out {
     pub fn empty(&mut self, tag: u8) {
         self.begin(tag);
         self.end();
+    }
+
+    /// A whole message that was written before.
+    #[inline]
+    pub fn message(&mut self, message: &[u8]) {
+        self.bytes.truncate(self.complete);
+        self.bytes.extend_from_slice(message);
+        self.complete = self.bytes.len();
     }
 
     /// A single byte that is no message: the answer to a request for encryption.

@@ -23,10 +23,12 @@ pub struct Ready {
     pub reads_only: bool,
     /// The catalog's version it was planned at.
     pub version: u64,
-    /// The session's plan epoch it was planned at.
+    /// The settings it was planned under: see [`crate::plan_epoch`].
     pub epoch: u64,
     /// The types of its parameters.
     pub params: Vec<Oid>,
+    /// RowDescription with all columns as texts, if it gives rows.
+    pub description: Vec<u8>,
 }
 
 /// What is run.
@@ -46,7 +48,7 @@ pub struct Statement {
     /// Its text.
     pub sql: Arc<str>,
     /// The types the client named; 0 is unknown.
-    pub declared: Vec<Oid>,
+    pub declared: Arc<[Oid]>,
     /// Planned.
     pub ready: Arc<Ready>,
     /// Made by PREPARE rather than by the protocol.

@@ -7,12 +7,14 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use pg_txn_port::CancelToken;
-use sync::{Mutex, SpinLock};
+use sync::{Mutex, SpinLock, WaitQueue};
 
 /// Longest text of a statement that others can see.
 const SHOWN: usize = 1024;
 
 static ALL: Mutex<BTreeMap<u32, Arc<Entry>>> = Mutex::new(BTreeMap::new());
+/// Who watches the time, while no statement's is limited.
+static LIMITED: WaitQueue = WaitQueue::new();
 static NEXT: AtomicU32 = AtomicU32::new(1);
 
 /// What a session does.
@@ -105,8 +107,17 @@ impl Entry {
             0 => 0,
             ns => task_port::now().saturating_add(ns),
         };
-        self.deadline.store(at, Ordering::Relaxed);
+        self.deadline.store(at, Ordering::SeqCst);
+        if at != 0 {
+            LIMITED.wake_one();
+        }
     }
+}
+
+/// Blocks until the time of some statement is limited.
+pub(crate) fn wait_for_limits() {
+    let limited = |entry: &Arc<Entry>| entry.deadline.load(Ordering::SeqCst) != 0;
+    LIMITED.wait_until(|| sessions().iter().any(limited).then_some(()));
 }
 
 /// Cancels statements whose time is over. Called now and then.

@@ -43,6 +43,7 @@ pub fn start(port: u16) -> Result<u16, StartError> {
     let chosen = listener.local().port();
     let watch = || {
         loop {
+            crate::registry::wait_for_limits();
             task_port::sleep(WATCH_NS);
             crate::registry::watch();
         }
@@ -75,8 +76,19 @@ pub fn serve(stream: TcpStream) {
     // The client waits for what was not sent yet.
     let mut owed = false;
     loop {
-        let step = match input.next(session.phase == Phase::Startup) {
+        let patience = session.patience();
+        let until = match &patience {
+            None => u64::MAX,
+            Some((ns, _)) => task_port::now().saturating_add(*ns),
+        };
+        let step = match input.next(session.phase == Phase::Startup, until) {
             Ok(Some((tag, body))) => handle(&mut session, tag, body),
+            Err(InputError::Net(NetError::Deadline)) => {
+                if let Some((_, error)) = patience {
+                    session.out.report(Severity::Fatal, error.fields());
+                }
+                Step::Close
+            }
             Ok(None) | Err(InputError::Net(_)) => break,
             Err(InputError::Length) => {
                 let error = SqlError::new(SqlState::PROTOCOL_VIOLATION, "invalid message length");
@@ -150,7 +162,7 @@ fn log_fault(fault: &task_port::Fault) {
 /// Why there is no next message.
 enum InputError {
     /// The connection is broken.
-    Net(#[allow(dead_code)] NetError),
+    Net(NetError),
     /// A length that cannot be.
     Length,
 }
@@ -209,15 +221,16 @@ impl Input {
         matches!(self.head(false), Ok(Some((_, whole))) if whole <= here)
     }
 
-    /// The next message: tag and body. None at the end of the stream.
-    fn next(&mut self, startup: bool) -> Result<Option<(u8, &[u8])>, InputError> {
+    /// The next message: tag and body, unless the clock shows `until` before. None
+    /// at the end of the stream.
+    fn next(&mut self, startup: bool, until: u64) -> Result<Option<(u8, &[u8])>, InputError> {
         let (head, whole) = loop {
             let here = self.end - self.at;
             match self.head(startup)? {
                 Some((head, whole)) if whole <= here => break (head, whole),
                 _ => {}
             }
-            if !self.read()? {
+            if !self.read(until)? {
                 return Ok(None);
             }
         };
@@ -242,7 +255,7 @@ impl Input {
     /// Reads on. The buffer grows with what has come, not with what a length
     /// promises, and is written over rather than cleared. False at the end of the
     /// stream.
-    fn read(&mut self) -> Result<bool, InputError> {
+    fn read(&mut self, until: u64) -> Result<bool, InputError> {
         if self.at > 0 {
             self.bytes.copy_within(self.at..self.end, 0);
             self.end -= self.at;
@@ -252,7 +265,11 @@ impl Input {
             self.bytes
                 .resize(self.bytes.len() + PIECE.max(self.end / 2), 0);
         }
-        let got = self.stream.read(&mut self.bytes[self.end..])?;
+        let into = &mut self.bytes[self.end..];
+        let got = match until {
+            u64::MAX => self.stream.read(into)?,
+            until => self.stream.read_deadline(into, until)?,
+        };
         self.end += got;
         Ok(got > 0)
     }

@@ -1,6 +1,6 @@
 //! A session: everything that belongs to a connection and outlives a message.
 
-use crate::{Out, PlanCache, Portal, Registered, Settings, State, Statement};
+use crate::{Named, Out, PlanCache, Portal, Registered, Settings, State, Statement};
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -9,8 +9,9 @@ use core::cell::{Cell, RefCell};
 use core::net::SocketAddr;
 use net_port::TcpStream;
 use pg_executor_port::CopyInHandle;
-use pg_txn_port::{Durability, Transaction};
-use pg_types::{FormatSettings, Oid};
+use pg_parser_port::Normalized;
+use pg_txn_port::{Durability, Isolation, SessionLocks, Transaction};
+use pg_types::{Datum, FormatSettings, Oid, SqlError, SqlState};
 
 /// Between 1970 and 2000, in microseconds.
 const EPOCH: i64 = 946_684_800_000_000;
@@ -94,13 +95,23 @@ pub struct Session {
     pub settings_before: Option<Settings>,
     /// Open savepoints, outermost first.
     pub savepoints: Vec<Savepoint>,
-    /// Counts changes of settings: cached plans of another epoch are stale.
+    /// Counts changes of settings.
     pub epoch: u64,
-    /// The epoch that `format` is of.
+    /// The epoch that `format` and all that follows from the settings are of.
     pub format_epoch: u64,
+    /// The number of the settings that plans depend on: cached plans of another
+    /// one are stale. See [`crate::plan_epoch`].
+    pub plan_epoch: u64,
+    /// What a transaction's isolation is when nobody says.
+    pub default_isolation: Isolation,
+    /// Whether a transaction is read-only when nobody says.
+    pub default_read_only: bool,
+    /// Whether a transaction is deferrable when nobody says.
+    pub default_deferrable: bool,
     /// How values are written.
     pub format: FormatSettings,
-    /// What the client was told of the settings, by name.
+    /// What the client was told of settings that were not at their default, by
+    /// name.
     pub reported: BTreeMap<String, String>,
     /// Bytes that a sort may use.
     pub work_mem: usize,
@@ -112,10 +123,15 @@ pub struct Session {
     pub durability: Durability,
     /// Nanoseconds that a statement may last; 0 for ever.
     pub statement_timeout: u64,
+    /// Nanoseconds that a client may leave a transaction open without a command;
+    /// 0 for ever.
+    pub idle_in_transaction_timeout: u64,
+    /// The same outside a transaction.
+    pub idle_timeout: u64,
     /// Prepared statements.
-    pub statements: BTreeMap<String, Statement>,
+    pub statements: Named<Statement>,
     /// Portals and cursors.
-    pub portals: BTreeMap<String, Portal>,
+    pub portals: Named<Portal>,
     /// Plans of the simple protocol.
     pub plans: PlanCache,
     /// COPY FROM in progress.
@@ -126,6 +142,8 @@ pub struct Session {
     pub effects: bool,
     /// What sequences gave.
     pub sequences: RefCell<SequenceMemory>,
+    /// Advisory locks that are the session's own.
+    pub advisory: RefCell<SessionLocks>,
     /// State of `random()`.
     pub seed: Cell<u64>,
     /// Start of the transaction, in microseconds since 2000.
@@ -134,6 +152,10 @@ pub struct Session {
     pub statement_start: i64,
     /// Texts of values, while they are written.
     pub scratch: String,
+    /// Parameters, while they are read.
+    pub values: Vec<Datum>,
+    /// A statement with its literals lifted out.
+    pub normalized: Normalized,
 }
 
 impl Session {
@@ -156,6 +178,10 @@ impl Session {
             savepoints: Vec::new(),
             epoch: 1,
             format_epoch: 0,
+            plan_epoch: 0,
+            default_isolation: Isolation::ReadCommitted,
+            default_read_only: false,
+            default_deferrable: false,
             format: FormatSettings::default(),
             reported: BTreeMap::new(),
             work_mem: 4 << 20,
@@ -163,18 +189,35 @@ impl Session {
             deadlock_timeout: 1_000_000_000,
             durability: Durability::Flushed,
             statement_timeout: 0,
-            statements: BTreeMap::new(),
-            portals: BTreeMap::new(),
+            idle_in_transaction_timeout: 0,
+            idle_timeout: 0,
+            statements: Named::default(),
+            portals: Named::default(),
             plans: PlanCache::default(),
             copy: None,
             skip: false,
             effects: false,
             sequences: RefCell::new(SequenceMemory::default()),
+            advisory: RefCell::default(),
             seed: Cell::new(seed),
             tx_start: 0,
             statement_start: 0,
             scratch: String::new(),
+            values: Vec::new(),
+            normalized: Normalized::default(),
         }
+    }
+
+    /// Forgets what the first message has set, so that it can be handled again.
+    pub(crate) fn start_anew(&mut self) {
+        self.end_transaction(false);
+        self.phase = Phase::Startup;
+        self.user.clear();
+        self.database.clear();
+        self.settings = Settings::default();
+        self.settings_before = None;
+        self.reported.clear();
+        self.epoch += 1;
     }
 
     /// Cleans up after the transaction, which has committed or not: portals,
@@ -239,6 +282,25 @@ impl Session {
         if state == State::Idle {
             activity.xact_start = 0;
         }
+    }
+
+    /// How long it waits for the next command, and what it says when none has
+    /// come; none for ever.
+    pub(crate) fn patience(&self) -> Option<(u64, SqlError)> {
+        let (ns, code, message) = match self.block {
+            _ if self.phase != Phase::Ready => return None,
+            Block::Idle => (
+                self.idle_timeout,
+                SqlState::IDLE_SESSION_TIMEOUT,
+                "terminating connection due to idle-session timeout",
+            ),
+            Block::Implicit | Block::Open | Block::Failed => (
+                self.idle_in_transaction_timeout,
+                SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+                "terminating connection due to idle-in-transaction timeout",
+            ),
+        };
+        (ns != 0).then(|| (ns, SqlError::new(code, message)))
     }
 
     /// Whether the message runs outside any transaction block.

@@ -16,7 +16,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The value in force, if it differs from the default.
+    /// Whether nothing differs.
+    #[inline]
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        self.session.is_empty() && self.local.is_empty() && self.start.is_empty()
+    }
+
+    /// The value in force, if it differs from the default. The name is in lower
+    /// case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.local.get(name).or_else(|| self.session.get(name));

@@ -6,12 +6,14 @@ mod value;
 pub use table::SETTINGS;
 pub use value::{names, shown};
 
+use crate::eval::Changes;
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
 use pg_txn_port::{Durability, Isolation};
 use pg_types::{SqlError, SqlState};
-use pg_wire_port::{Session, Settings};
-use table::{Context, find};
+use pg_wire_port::{Session, Settings, Severity};
+use table::{Context, Setting, find};
 
 /// A change that a function asked for (`set_config`).
 #[derive(Clone, Debug)]
@@ -31,40 +33,60 @@ fn unknown(name: &str) -> SqlError {
     )
 }
 
-/// The value in force, as it is kept; none when there is no such parameter.
-pub fn raw(settings: &Settings, name: &str) -> Option<String> {
-    let key = name.to_ascii_lowercase();
-    match (settings.get(&key), find(name)) {
-        (Some(value), _) => Some(value.to_string()),
-        (None, Some(setting)) => Some(setting.default.to_string()),
-        (None, None) => None,
+/// What the session has set a parameter to, if it has.
+fn changed<'a>(settings: &'a Settings, name: &str) -> Option<&'a str> {
+    if settings.is_default() {
+        return None;
     }
+    match name.bytes().any(|b| b.is_ascii_uppercase()) {
+        true => settings.get(&name.to_ascii_lowercase()),
+        false => settings.get(name),
+    }
+}
+
+/// The value in force, as it is kept; none when there is no such parameter.
+pub fn raw<'a>(settings: &'a Settings, name: &str) -> Option<&'a str> {
+    changed(settings, name).or_else(|| find(name).map(|s| s.default))
 }
 
 /// The value as SHOW prints it.
-pub fn show(settings: &Settings, name: &str) -> Option<String> {
-    let value = raw(settings, name)?;
-    Some(match find(name) {
-        Some(setting) => shown(setting.kind, &value),
-        None => value,
-    })
-}
-
-/// The same of a session, which knows of its transaction.
-pub fn show_in(session: &Session, name: &str) -> Result<String, SqlError> {
-    let lower = name.to_ascii_lowercase();
-    match (lower.as_str(), &session.tx) {
-        ("transaction_isolation", Some(tx)) => Ok(isolation_name(tx.isolation()).to_string()),
-        ("transaction_read_only", Some(tx)) => Ok(on_off(tx.is_read_only())),
-        ("transaction_isolation", None) => show_in(session, "default_transaction_isolation"),
-        ("transaction_read_only", None) => show_in(session, "default_transaction_read_only"),
-        ("session_authorization", _) => Ok(session.user.clone()),
-        _ => show(&session.settings, name).ok_or_else(|| unknown(name)),
+pub fn show<'a>(settings: &'a Settings, name: &str) -> Option<Cow<'a, str>> {
+    match (changed(settings, name), find(name)) {
+        (value, Some(setting)) => Some(shown(setting.kind, value.unwrap_or(setting.default))),
+        (value, None) => value.map(Cow::Borrowed),
     }
 }
 
-fn on_off(on: bool) -> String {
-    if on { "on" } else { "off" }.to_string()
+/// The same of a session, which knows of its transaction.
+pub fn show_in<'a>(session: &'a Session, name: &str) -> Result<Cow<'a, str>, SqlError> {
+    match find(name) {
+        Some(setting) => show_setting(session, setting),
+        None => show(&session.settings, name).ok_or_else(|| unknown(name)),
+    }
+}
+
+/// The same of a known parameter.
+fn show_setting<'a>(
+    session: &'a Session,
+    setting: &'static Setting,
+) -> Result<Cow<'a, str>, SqlError> {
+    match (setting.name, &session.tx) {
+        ("transaction_isolation", Some(tx)) => Ok(isolation_name(tx.isolation()).into()),
+        ("transaction_read_only", Some(tx)) => Ok(on_off(tx.is_read_only()).into()),
+        ("transaction_deferrable", Some(tx)) => Ok(on_off(tx.is_deferrable()).into()),
+        ("transaction_deferrable", None) => show_in(session, "default_transaction_deferrable"),
+        ("transaction_isolation", None) => show_in(session, "default_transaction_isolation"),
+        ("transaction_read_only", None) => show_in(session, "default_transaction_read_only"),
+        ("session_authorization", _) => Ok(Cow::Borrowed(&session.user)),
+        _ => {
+            let value = changed(&session.settings, setting.name);
+            Ok(shown(setting.kind, value.unwrap_or(setting.default)))
+        }
+    }
+}
+
+fn on_off(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
 }
 
 fn isolation_name(isolation: Isolation) -> &'static str {
@@ -119,7 +141,7 @@ pub fn set(
     }
     session.touch_settings();
     if local {
-        let value = value.or_else(|| raw(&Settings::default(), name));
+        let value = value.or_else(|| find(name).map(|s| s.default.to_string()));
         session
             .settings
             .local
@@ -145,6 +167,10 @@ fn special(session: &mut Session, key: &str, value: Option<&str>) -> Result<bool
         }
         ("transaction_read_only", value) => {
             crate::transaction::set_read_only(session, value == Some("on"))?;
+            Ok(true)
+        }
+        ("transaction_deferrable", value) => {
+            crate::transaction::set_deferrable(session, value == Some("on"))?;
             Ok(true)
         }
         ("session_authorization" | "role", Some(role)) => {
@@ -187,9 +213,12 @@ pub fn set_at_start(session: &mut Session, name: &str, value: &str) -> Result<()
     Ok(())
 }
 
-/// Takes over what functions have set.
-pub fn apply(session: &mut Session, changes: alloc::vec::Vec<Change>) -> Result<(), SqlError> {
-    for change in changes {
+/// Takes over what functions have done.
+pub fn apply(session: &mut Session, changes: Changes) -> Result<(), SqlError> {
+    for (code, message) in changes.warnings {
+        session.out.notice(Severity::Warning, code, message);
+    }
+    for change in changes.settings {
         set(session, &change.name, Some(&change.value), change.local)?;
     }
     Ok(())
@@ -199,7 +228,8 @@ pub fn apply(session: &mut Session, changes: alloc::vec::Vec<Change>) -> Result<
 pub fn report_all(session: &mut Session) {
     session.reported.clear();
     session.format_epoch = 0;
-    refresh(session);
+    adopt(session);
+    report(session, true);
 }
 
 /// Brings what follows from the parameters up to date, and tells the client of
@@ -207,15 +237,18 @@ pub fn report_all(session: &mut Session) {
 #[inline]
 pub fn refresh(session: &mut Session) {
     if session.format_epoch != session.epoch {
-        derive(session);
+        adopt(session);
+        report(session, false);
     }
 }
 
+/// What follows from the parameters.
 #[cold]
-fn derive(session: &mut Session) {
+fn adopt(session: &mut Session) {
     session.format_epoch = session.epoch;
+    let settings = &session.settings;
+    let get = |name: &str| raw(settings, name).unwrap_or_default();
     let now = session.format.now;
-    let get = |name: &str| raw(&session.settings, name).unwrap_or_default();
     session.format = value::format_settings(get);
     session.format.now = now;
     session.work_mem = get("work_mem").parse::<usize>().unwrap_or(4096) << 10;
@@ -233,14 +266,53 @@ fn derive(session: &mut Session) {
         _ => Durability::Flushed,
     };
     session.statement_timeout = ms("statement_timeout");
-    session.entry.activity.lock().application = get("application_name");
+    session.idle_in_transaction_timeout = ms("idle_in_transaction_session_timeout");
+    session.idle_timeout = ms("idle_session_timeout");
+    session.default_isolation = isolation(get("default_transaction_isolation"));
+    session.default_read_only = get("default_transaction_read_only") == "on";
+    session.default_deferrable = get("default_transaction_deferrable") == "on";
+    let application = get("application_name");
+    if session.entry.activity.lock().application != application {
+        let application = application.to_string();
+        session.entry.activity.lock().application = application;
+    }
+    session.plan_epoch = plan_epoch(session);
+}
+
+/// The number of the settings that plans depend on: sessions of the same
+/// settings have the same, so that their plans serve each other.
+fn plan_epoch(session: &Session) -> u64 {
+    let settings = &session.settings;
+    let mut print = String::new();
+    for values in [&settings.start, &settings.session, &settings.local] {
+        for name in values.keys().filter(|n| table::plans_depend_on(n)) {
+            let value = raw(settings, name).unwrap_or_default();
+            if find(name).is_some_and(|s| s.default == value) {
+                continue;
+            }
+            // A text cannot hold a zero byte; what is named twice says the same.
+            print.extend([name, "\0", value, "\0"]);
+        }
+    }
+    pg_wire_port::plan_epoch(&session.user, &print)
+}
+
+/// ParameterStatus of what the client was told otherwise, or of everything. Only
+/// values other than the default are kept in mind.
+fn report(session: &mut Session, all: bool) {
     for setting in SETTINGS.iter().filter(|s| s.reported) {
-        let Ok(value) = show_in(session, setting.name) else {
+        let Ok(value) = show_setting(session, setting) else {
             continue;
         };
-        if session.reported.get(setting.name) != Some(&value) {
-            session.out.parameter_status(setting.name, &value);
-            session.reported.insert(setting.name.to_string(), value);
+        let told = session.reported.get(setting.name).map(String::as_str);
+        if !all && told.unwrap_or(setting.default) == value {
+            continue;
+        }
+        let value = value.into_owned();
+        session.out.parameter_status(setting.name, &value);
+        match value == setting.default {
+            true => drop(session.reported.remove(setting.name)),
+            false => drop(session.reported.insert(setting.name.to_string(), value)),
         }
     }
 }

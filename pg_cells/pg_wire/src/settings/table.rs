@@ -2,6 +2,8 @@
 //! that change nothing here are accepted, so that clients and dumps which set
 //! them work.
 
+use core::cmp::Ordering;
+
 /// What values a parameter takes.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Kind {
@@ -232,7 +234,42 @@ pub static SETTINGS: &[Setting] = &[
 
 /// A parameter by name, without regard to case.
 pub fn find(name: &str) -> Option<&'static Setting> {
-    SETTINGS.iter().find(|s| s.name.eq_ignore_ascii_case(name))
+    let found = SETTINGS.binary_search_by(|s| compare(s.name.as_bytes(), name.as_bytes()));
+    found.ok().and_then(|at| SETTINGS.get(at))
+}
+
+/// Compares names without regard to case. A connection looks up dozens.
+fn compare(a: &[u8], b: &[u8]) -> Ordering {
+    for (x, y) in a.iter().zip(b) {
+        let (x, y) = (x.to_ascii_lowercase(), y.to_ascii_lowercase());
+        if x != y {
+            return x.cmp(&y);
+        }
+    }
+    a.len().cmp(&b.len())
+}
+
+/// Whether a plan depends on a parameter: on where names are looked up, and on
+/// how constants are read and written. What does not is named here; for a
+/// parameter of an application's own (with a dot) only functions ask, when the
+/// plan runs.
+pub fn plans_depend_on(name: &str) -> bool {
+    let no_part = [
+        "application_name",
+        "client_encoding",
+        "client_min_messages",
+        "deadlock_timeout",
+        "default_transaction_deferrable",
+        "default_transaction_isolation",
+        "default_transaction_read_only",
+        "idle_in_transaction_session_timeout",
+        "idle_session_timeout",
+        "lock_timeout",
+        "statement_timeout",
+        "synchronous_commit",
+        "work_mem",
+    ];
+    !name.contains('.') && !no_part.contains(&name)
 }
 
 #[cfg(test)]
@@ -249,6 +286,9 @@ mod tests {
         for setting in SETTINGS {
             let value = super::super::value::check(setting, setting.default);
             assert_eq!(value.as_deref(), Ok(setting.default), "{}", setting.name);
+            let upper = setting.name.to_ascii_uppercase();
+            assert!(find(&upper).is_some_and(|s| s.name == setting.name));
         }
+        assert!(find("").is_none() && find("zzz").is_none() && find("enable").is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! Values of parameters: reading what users write, and what it means.
 
 use super::table::{Kind, Setting};
+use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -164,7 +165,13 @@ fn zone(text: &str) -> Option<TimeZone> {
 
 fn date_style(format: &mut FormatSettings, text: &str) -> Option<()> {
     for word in text.split(',') {
-        match word.trim().to_ascii_lowercase().as_str() {
+        let word = word.trim();
+        let lower = match word {
+            "ISO" => Cow::Borrowed("iso"),
+            "MDY" => Cow::Borrowed("mdy"),
+            other => Cow::Owned(other.to_ascii_lowercase()),
+        };
+        match &*lower {
             "iso" => format.date_format = DateFormat::Iso,
             "sql" => format.date_format = DateFormat::Sql,
             "postgres" => format.date_format = DateFormat::Postgres,
@@ -198,28 +205,28 @@ fn date_style_name(format: &FormatSettings) -> String {
 }
 
 /// How values are written under these parameters.
-pub fn format_settings(get: impl Fn(&str) -> String) -> FormatSettings {
+pub fn format_settings<'a>(get: impl Fn(&str) -> &'a str) -> FormatSettings {
     let mut format = FormatSettings::default();
-    let _ = date_style(&mut format, &get("datestyle"));
-    format.interval_style = match get("intervalstyle").as_str() {
+    let _ = date_style(&mut format, get("datestyle"));
+    format.interval_style = match get("intervalstyle") {
         "postgres_verbose" => IntervalStyle::PostgresVerbose,
         "sql_standard" => IntervalStyle::SqlStandard,
         "iso_8601" => IntervalStyle::Iso8601,
         _ => IntervalStyle::Postgres,
     };
-    format.bytea_output = match get("bytea_output").as_str() {
+    format.bytea_output = match get("bytea_output") {
         "escape" => ByteaOutput::Escape,
         _ => ByteaOutput::Hex,
     };
     format.extra_float_digits = get("extra_float_digits").parse().unwrap_or(1);
-    format.time_zone = zone(&get("timezone")).unwrap_or_else(TimeZone::utc);
+    format.time_zone = zone(get("timezone")).unwrap_or_else(TimeZone::utc);
     format
 }
 
 /// A number with the largest unit that fits, as SHOW prints it.
-pub fn shown(kind: Kind, value: &str) -> String {
+pub fn shown(kind: Kind, value: &str) -> Cow<'_, str> {
     let (Kind::Int(unit, ..), Ok(number)) = (kind, value.parse::<i64>()) else {
-        return value.to_string();
+        return Cow::Borrowed(value);
     };
     let steps: &[(&str, i64)] = match unit {
         "ms" | "s" => &[
@@ -236,7 +243,7 @@ pub fn shown(kind: Kind, value: &str) -> String {
             ("kB", 1 << 10),
             ("B", 1),
         ],
-        _ => return value.to_string(),
+        _ => return Cow::Borrowed(value),
     };
     let one = match unit {
         "s" => 1000,
@@ -245,13 +252,13 @@ pub fn shown(kind: Kind, value: &str) -> String {
         _ => 1,
     };
     if number <= 0 {
-        return value.to_string();
+        return Cow::Borrowed(value);
     }
     let whole = number.saturating_mul(one);
     let fits = steps.iter().find(|(_, size)| whole % size == 0);
     match fits {
-        Some((name, size)) => format!("{}{name}", whole / size),
-        None => value.to_string(),
+        Some((name, size)) => Cow::Owned(format!("{}{name}", whole / size)),
+        None => Cow::Borrowed(value),
     }
 }
 
@@ -296,7 +303,8 @@ mod tests {
         assert!(set("work_mem", "1s").is_err());
         assert!(set("work_mem", "1").is_err());
         assert!(set("max_parallel_workers_per_gather", "2 kB").is_err());
-        let shown = |name: &str, value: &str| super::shown(find(name).unwrap().kind, value);
+        let shown =
+            |name: &str, value: &str| super::shown(find(name).unwrap().kind, value).into_owned();
         assert_eq!(shown("statement_timeout", "1500"), "1500ms");
         assert_eq!(shown("statement_timeout", "120000"), "2min");
         assert_eq!(shown("work_mem", "4096"), "4MB");

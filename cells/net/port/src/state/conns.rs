@@ -72,12 +72,14 @@ pub struct Conn {
 
 impl Conn {
     /// The socket.
+    #[inline]
     #[must_use]
     pub fn socket(&mut self) -> &mut Socket<'static> {
         self.set.get_mut(self.handle)
     }
 
     /// The socket, to look at.
+    #[inline]
     #[must_use]
     pub fn peek(&self) -> &Socket<'static> {
         self.set.get(self.handle)
@@ -150,6 +152,7 @@ impl Conns {
     }
 
     /// The connection at an index.
+    #[inline]
     #[must_use]
     pub fn at(&mut self, index: u32) -> Option<&mut Conn> {
         self.table.get_mut(index as usize)?.as_mut()

@@ -20,37 +20,38 @@ pub use lock::StateLock;
 pub use stack::{Address, Autoconf, Listener, Plan4, Plan6, Stack};
 pub use timers::Timers;
 
-use alloc::boxed::Box;
 use alloc::sync::Arc;
-use port::{HandoverError, State};
+use port::{HandoverError, Lineage, Schemas, State};
 
-/// The version of [`Stack`]'s schema.
-pub const SCHEMA: u32 = 1;
+/// The schemas of [`Stack`]: as it is, and with its lineage. Before 2 the interface
+/// made checksums of IPv4 and TCP, which who takes it over now does.
+pub const SCHEMAS: Schemas = Schemas {
+    plain: 2,
+    traced: 3,
+};
 
 /// The state as it is handed on.
 pub type NetState = StateLock;
 
 static SURVIVOR: sync::Mutex<Option<Arc<NetState>>> = sync::Mutex::new(None);
 
-/// Wraps the state for its way to the next cell.
+/// Wraps the state for its way to the next cell, with its lineage if the cell
+/// keeps one.
 #[must_use]
-pub fn export(state: Arc<NetState>) -> State {
-    State::new(SCHEMA, Box::new(state))
+pub fn export(state: Arc<NetState>, lineage: Option<Lineage>) -> State {
+    SCHEMAS.wrap(state, lineage)
 }
 
 /// Unwraps a state.
 ///
 /// # Errors
 /// When it is of another schema.
-pub fn import(state: State) -> Result<Arc<NetState>, HandoverError> {
-    let offered = state.schema();
-    if offered != SCHEMA {
-        return Err(HandoverError::Schema { offered });
-    }
-    match state.take::<Arc<NetState>>() {
-        Ok(state) => Ok(*state),
-        Err(_) => Err(HandoverError::Schema { offered }),
-    }
+pub fn import(state: State) -> Result<(Arc<NetState>, Option<Lineage>), HandoverError> {
+    SCHEMAS
+        .unwrap(state)
+        .map_err(|other| HandoverError::Schema {
+            offered: other.schema(),
+        })
 }
 
 /// The state of a stack that died without handing it over, if there was one:

@@ -109,6 +109,8 @@ impl Conflict {
                 }
             };
             let Some(update) = &mut self.update else {
+                let file = target.relation.file;
+                env.store.require_seen(file, in_the_way, None)?;
                 return Ok(false);
             };
             match update.settle(in_the_way, target, new, env)? {
@@ -161,6 +163,7 @@ impl Update {
         env: &mut Env<'_>,
     ) -> SqlResult<Settled> {
         let file = target.relation.file;
+        let root = id;
         // The entry leads to the first version of a chain; the newest counts.
         match env.store.fetch_latest(file, id, &mut self.bytes)? {
             Some(newest) => id = newest,
@@ -180,6 +183,7 @@ impl Update {
                 Changed::SelfModified => return Err(twice()),
                 Changed::Deleted | Changed::Skipped => return Ok(Settled::Gone),
             }
+            env.store.require_seen(file, root, Some(id))?;
             if !env.store.fetch_version(file, id, &mut self.bytes)? {
                 return Ok(Settled::Gone);
             }

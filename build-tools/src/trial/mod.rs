@@ -1,0 +1,162 @@
+//! `trial`: a system of its own under pgbench's load, and something done to it
+//! meanwhile; afterwards everything that was promised is checked.
+//!
+//! Each file that is a [`Kind`] does one thing to the system and gives
+//! [`Findings`]: checks, which decide about success, and figures. What only
+//! measures is [`crate::bench`]; what a test needs in a minute is `tests/`. The
+//! moments, the order and the cells chosen come from a seed.
+//!
+//! | file | what |
+//! |---|---|
+//! | `swaps` | cells are swapped again and again; nobody may notice |
+//! | `crashes` | cells crash; the others carry on |
+//! | `faults` | one fault at a time, in random cells; what became of it |
+//! | `kills` | QEMU is killed; every acknowledged commit must be there |
+//! | `load` | pgbench's processes and what they say at the end |
+//! | `latency` | percentiles of pgbench's logs |
+//! | `sums` | the four sums of pgbench's tables |
+//! | `clients` | clients of our own that know what was acknowledged to them |
+//! | `book` | what they know, compared with the table they wrote |
+//! | `answers` | questions whose answers are known |
+//! | `verdict` | what becomes of a fault, as CSV and summaries |
+//! | `random` | numbers from a seed |
+//! | `findings` | checks, figures, the file |
+
+mod answers;
+mod book;
+mod clients;
+mod command;
+mod crashes;
+mod faults;
+mod findings;
+mod kills;
+mod latency;
+mod load;
+mod random;
+mod sums;
+mod swaps;
+mod verdict;
+
+pub use command::run;
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail};
+
+use crate::bench::guest::{Disk, Guest};
+use crate::bench::swaps::cells;
+use crate::paths::Paths;
+use findings::Findings;
+
+/// What `trial` was asked for.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct Wishes {
+    kind: String,
+    /// How long pgbench runs at a time.
+    seconds: u64,
+    /// Clients of pgbench.
+    clients: u32,
+    /// The scale of pgbench's tables.
+    scale: u32,
+    /// Decides moments, order and choice.
+    seed: u64,
+    /// How often it is done; to each cell, where cells are chosen.
+    times: usize,
+    /// The cells it is done to; empty for the kind's own choice.
+    cells: Vec<String>,
+    /// The kinds of faults; empty for the kind's own choice.
+    faults: Vec<String>,
+    /// Whether the clients speak all three modes of the protocol.
+    mixed: bool,
+    /// The machine's memory, as QEMU reads it.
+    memory: String,
+    /// Where the JSON goes.
+    #[serde(skip)]
+    out: Option<PathBuf>,
+    /// Build before.
+    #[serde(skip)]
+    build: bool,
+}
+
+/// Something that is done to a system.
+struct Kind {
+    name: &'static str,
+    /// How often, when nothing is said.
+    times: usize,
+    /// How long the load runs, when nothing is said.
+    seconds: u64,
+    run: fn(&Paths, &Wishes, &mut Findings) -> Result<()>,
+}
+
+const KINDS: &[Kind] = &[
+    Kind {
+        name: "swaps",
+        times: 10,
+        seconds: 60,
+        run: swaps::run,
+    },
+    Kind {
+        name: "kills",
+        times: 5,
+        seconds: 60,
+        run: kills::run,
+    },
+    Kind {
+        name: "crashes",
+        times: 1,
+        seconds: 60,
+        run: crashes::run,
+    },
+    Kind {
+        name: "faults",
+        times: 200,
+        seconds: 2,
+        run: faults::run,
+    },
+];
+
+impl Wishes {
+    /// Where a table goes: beside the JSON.
+    fn csv(&self, paths: &Paths) -> PathBuf {
+        self.json(paths).with_extension("csv")
+    }
+
+    /// Where the JSON goes.
+    fn json(&self, paths: &Paths) -> PathBuf {
+        let usual = || paths.root().join(format!("bench/trial-{}.json", self.kind));
+        self.out.clone().unwrap_or_else(usual)
+    }
+}
+
+/// Boots a system for a trial on this disk.
+fn boot(paths: &Paths, wishes: &Wishes, disk: Disk) -> Result<Guest> {
+    boot_with(paths, wishes, disk, &[])
+}
+
+/// The same, with boot options.
+fn boot_with(paths: &Paths, wishes: &Wishes, disk: Disk, options: &[&str]) -> Result<Guest> {
+    Guest::boot(paths, disk, |config| {
+        config.memory.clone_from(&wishes.memory);
+        config.append.extend(options.iter().map(|o| o.to_string()));
+    })
+}
+
+/// The cells that were wished for, or those that are `usual`.
+fn cells_there(
+    guest: &Guest,
+    wishes: &Wishes,
+    usual: impl Fn(&str) -> bool,
+) -> Result<Vec<String>> {
+    let mut there = cells(guest)?;
+    match wishes.cells.as_slice() {
+        [] => there.retain(|cell| usual(cell)),
+        [all] if all == "all" => {}
+        named => {
+            if let Some(cell) = named.iter().find(|cell| !there.contains(cell)) {
+                bail!("there is no cell `{cell}`; there are {}", there.join(" "));
+            }
+            return Ok(named.to_vec());
+        }
+    }
+    Ok(there)
+}

@@ -1,0 +1,221 @@
+//! Cells are swapped in random order while pgbench runs: no transaction may
+//! fail, no connection may be lost, and the memory must come back. The same load
+//! without swaps comes first, so that the two latencies stand side by side.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+
+use super::findings::Findings;
+use super::load::{Load, Outcome};
+use super::random::Random;
+use super::sums::Sums;
+use super::{Wishes, boot, cells_there};
+use crate::bench::guest::{Disk, Guest};
+use crate::bench::pgbench;
+use crate::bench::report::Row;
+use crate::bench::swaps::pause;
+use crate::paths::Paths;
+
+/// Swapped when nothing is said.
+const USUAL: [&str; 7] = [
+    "pg_parser",
+    "pg_planner",
+    "pg_executor",
+    "pg_buffer",
+    "pg_wal",
+    "nvme",
+    "net",
+];
+/// A refused swap is tried again so often: the old cell serves on meanwhile.
+const TRIES: usize = 3;
+/// The load runs for so long before a swap and goes on for so long after it.
+const MARGIN: Duration = Duration::from_secs(2);
+/// What a swap may take with all its loading.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Until connections and generations that have ended are gone.
+const SETTLE: Duration = Duration::from_secs(3);
+
+/// One swap, or why there was none.
+#[derive(Debug, Serialize)]
+struct Swap {
+    cell: String,
+    /// Since the swaps began.
+    second: f64,
+    /// In the system's clock.
+    pause_us: Option<f64>,
+    refused: Option<String>,
+}
+
+pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Result<()> {
+    let guest = boot(paths, wishes, Disk::empty(paths)?)?;
+    let cells = cells_there(&guest, wishes, |cell| USUAL.contains(&cell))?;
+    pgbench::fill(guest.port(), wishes.scale).context("no tables")?;
+    println!(
+        "quiet: {} s of TPC-B, {} clients",
+        wishes.seconds, wishes.clients
+    );
+    let quiet = Load::start(paths, guest.port(), wishes, wishes.seed)?.finish()?;
+    check_load(findings, &quiet, "quiet run");
+    let before = memory(&guest)?;
+    let (swaps, swapped) = swap_all(paths, &guest, wishes, &cells)?;
+    check_load(findings, &swapped, "run with swaps");
+    let after = memory(&guest)?;
+    check_swaps(findings, &cells, &swaps, wishes.times);
+    let acknowledged = quiet.processed + swapped.processed;
+    Sums::ask(guest.port())?.check(findings, acknowledged, 0, "");
+    latencies(findings, &quiet, &swapped);
+    for (what, kib) in [("before", before.0), ("after", after.0)] {
+        findings.row(Row::one(
+            format!("memory in use {what} the swaps"),
+            kib,
+            "KiB",
+        ));
+    }
+    findings.equal("cells loaded, after as before", after.1, before.1);
+    findings.keep("swaps", swaps);
+    guest.stop().map(drop)
+}
+
+/// Swaps every cell `wishes.times` times, spread over the load's time; begins the
+/// load anew where that is too short.
+fn swap_all(
+    paths: &Paths,
+    guest: &Guest,
+    wishes: &Wishes,
+    cells: &[String],
+) -> Result<(Vec<Swap>, Outcome)> {
+    let mut random = Random::new(wishes.seed);
+    let mut plan: Vec<&String> = (0..wishes.times).flat_map(|_| cells).collect();
+    random.shuffle(&mut plan);
+    let spread = Duration::from_secs(wishes.seconds).saturating_sub(2 * MARGIN);
+    let step = spread.as_secs_f64() / plan.len().max(1) as f64;
+    let (mut outcome, mut swaps) = (Outcome::default(), Vec::new());
+    let start = |seed| -> Result<(Load, Instant)> {
+        let load = Load::start(paths, guest.port(), wishes, seed)?;
+        let started = Instant::now();
+        std::thread::sleep(MARGIN);
+        Ok((load, started))
+    };
+    let began = Instant::now();
+    let (mut load, mut started) = start(random.next())?;
+    let mut moment = Instant::now();
+    for cell in plan {
+        let left = Duration::from_secs(wishes.seconds).saturating_sub(started.elapsed());
+        if left < MARGIN || !load.is_running() {
+            outcome.add(load.finish()?);
+            (load, started) = start(random.next())?;
+            moment = Instant::now();
+        }
+        moment += Duration::from_secs_f64(random.between(0.5, 1.5) * step);
+        // Never longer than the load lasts.
+        let wait = moment.saturating_duration_since(Instant::now());
+        std::thread::sleep(wait.min(left.saturating_sub(MARGIN)));
+        swap_one(guest, cell, began, &mut swaps)?;
+    }
+    outcome.add(load.finish()?);
+    Ok((swaps, outcome))
+}
+
+/// Swaps one cell, if need be after it was refused.
+fn swap_one(guest: &Guest, cell: &str, began: Instant, swaps: &mut Vec<Swap>) -> Result<()> {
+    for _ in 0..TRIES {
+        let second = began.elapsed().as_secs_f64();
+        let answer = guest.try_shell(&format!("swap {cell}"), PATIENCE);
+        let swap = |pause_us, refused| Swap {
+            cell: cell.to_string(),
+            second: (second * 1e3).round() / 1e3,
+            pause_us,
+            refused,
+        };
+        match answer {
+            Ok(answer) => {
+                let pause = pause(&answer).context("the answer to `swap` names no pause")?;
+                println!("{second:>8.3} s  {cell:<14} pause {pause} us");
+                swaps.push(swap(Some(pause), None));
+                return Ok(());
+            }
+            Err(error) if guest.end().is_some() => {
+                bail!(
+                    "the system ended at the swap of {cell}: {error}\n{}",
+                    guest.console_tail(30)
+                )
+            }
+            Err(error) => {
+                println!("{second:>8.3} s  {cell:<14} {error}");
+                swaps.push(swap(None, Some(error.to_string())));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_load(findings: &mut Findings, outcome: &Outcome, of: &str) {
+    findings.equal(format!("failed transactions, {of}"), outcome.failed, 0);
+    findings.equal(
+        format!("lost connections and aborted clients, {of}"),
+        outcome.aborted,
+        0,
+    );
+    findings.equal(
+        format!("transactions logged as counted, {of}"),
+        outcome.latencies.count(),
+        outcome.processed,
+    );
+    let count = outcome.processed as f64;
+    findings.row(Row::one(format!("transactions, {of}"), count, ""));
+    if !outcome.errors.is_empty() {
+        findings.check(
+            format!("no errors, {of}"),
+            false,
+            outcome.errors.join("\n    "),
+        );
+    }
+}
+
+fn check_swaps(findings: &mut Findings, cells: &[String], swaps: &[Swap], times: usize) {
+    let mut all = Vec::new();
+    for cell in cells {
+        let of_cell = swaps.iter().filter(|swap| swap.cell == *cell);
+        let pauses: Vec<f64> = of_cell.filter_map(|swap| swap.pause_us).collect();
+        findings.equal(format!("swaps of {cell}"), pauses.len(), times);
+        all.extend(&pauses);
+        findings.row(Row::median(format!("swap of {cell}, pause"), pauses, "us"));
+    }
+    findings.row(Row::median("swap of any of them, pause", all, "us"));
+    let refused: Vec<String> = swaps
+        .iter()
+        .filter_map(|s| s.refused.as_ref().map(|why| format!("{}: {why}", s.cell)))
+        .collect();
+    findings.row(
+        Row::one("swaps refused and tried again", refused.len() as f64, "")
+            .note(refused.join("; ")),
+    );
+}
+
+fn latencies(findings: &mut Findings, quiet: &Outcome, swapped: &Outcome) {
+    let quiet = quiet.latencies.rows("quiet");
+    let swapped = swapped.latencies.rows("with swaps");
+    for (quiet, swapped) in quiet.iter().zip(&swapped) {
+        let ratio = swapped.value.zip(quiet.value).map(|(s, q)| s / q);
+        let note = ratio.map_or(String::new(), |ratio| {
+            format!("{ratio:.2} times the quiet run")
+        });
+        findings.row(quiet.clone());
+        findings.row(swapped.clone().note(note));
+    }
+}
+
+/// Memory in use in KiB, and the cells loaded, once everything has settled.
+fn memory(guest: &Guest) -> Result<(f64, u64)> {
+    std::thread::sleep(SETTLE);
+    let answer = guest.shell("mem")?;
+    let number = |what: &str| {
+        let rest = answer.lines().find_map(|line| line.strip_prefix(what));
+        let word = rest.and_then(|rest| rest.split_whitespace().next());
+        word.and_then(|word| word.parse::<u64>().ok())
+            .with_context(|| format!("`mem` does not say `{what}`"))
+    };
+    Ok((number("in use")? as f64, number("cells loaded")?))
+}

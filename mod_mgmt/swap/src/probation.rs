@@ -1,0 +1,138 @@
+//! After a swap: its probation ends and the former cells go, or one of the new
+//! cells faults and the former ones come back.
+
+use crate::set::{Mover, make_former_current};
+use crate::steps::{close_and_drain, move_statics_back};
+use crate::transaction::SETTLE_NS;
+use alloc::string::String;
+use alloc::vec::Vec;
+use mod_mgmt::namespace::NAMESPACE;
+use port::State;
+use swap_port::objects::{Verdict, judge};
+use swap_port::{Engine, Passage, Probation, Ran, Reason, Record, SwapFailure, note};
+use task_port::gate_unreported;
+
+/// How long those inside may take to leave when a faulty cell is replaced.
+const DRAIN_NS: u64 = 50_000_000;
+
+/// Drops the former cells, waiting `patience` (ns) for those still inside.
+pub(crate) fn end(engine: &mut Engine, patience: u64) -> Result<(), SwapFailure> {
+    let Some(probation) = &engine.probation else {
+        return Ok(());
+    };
+    let deadline = task_port::now() + patience;
+    for passage in &probation.passages {
+        match passage.old {
+            Some(old) => old.dismiss(deadline)?,
+            None => passage.new.retire(deadline)?,
+        }
+    }
+    let probation = engine.probation.take();
+    for (new, _) in probation.iter().flat_map(|p| &p.former) {
+        judge(&new.name, new.object, Verdict::Good);
+    }
+    Ok(())
+}
+
+/// Ends a probation whose time is over.
+pub(crate) fn settle_if_over(engine: &mut Engine) {
+    let over = |p: &Probation| p.ends <= task_port::now();
+    if engine.probation.as_ref().is_some_and(over) {
+        let _ = end(engine, 0);
+    }
+}
+
+/// Puts the former cells back if `cell` is on probation.
+pub(crate) fn revert(engine: &mut Engine, cell: &str) -> Option<Record> {
+    let is_its = |p: &mut Probation| p.former.iter().any(|(new, _)| new.name == cell);
+    let probation = engine.probation.take_if(is_its)?;
+    let started = task_port::now();
+    let movers = movers(&probation);
+    // Where a port has moved, nobody may be on his way through either door.
+    let closing: Vec<Passage> = probation
+        .passages
+        .iter()
+        .filter(|p| p.new.has_state() || !movers.is_empty())
+        .map(|p| Passage {
+            new: p.new,
+            old: None,
+        })
+        .collect();
+    engine.journal.touched.clone_from(&closing);
+    let drained = close_and_drain(&closing, started + DRAIN_NS).is_ok();
+    for passage in &probation.passages {
+        let state = match drained {
+            true => state_of(passage),
+            false => None,
+        };
+        if passage.flip_back()
+            && let Some(state) = state
+        {
+            let _ = gate_unreported(|| passage.serving().reclaim(state));
+        }
+    }
+    move_statics_back(&movers);
+    for passage in closing.iter().rev() {
+        passage.new.open();
+    }
+    engine.journal.touched.clear();
+    make_former_current(&probation.former);
+    for (name, krate) in probation.crates {
+        match krate {
+            Some(krate) => drop(NAMESPACE.enter_crate(krate)),
+            None => NAMESPACE.forget_crate(&name),
+        }
+    }
+    for (new, old) in &probation.former {
+        if old.as_ref().is_some_and(|old| old.object != new.object) {
+            judge(&new.name, new.object, Verdict::Bad);
+        }
+    }
+    let record = Record {
+        at: started,
+        cells: probation.former.iter().filter_map(|f| back(&f.1)).collect(),
+        reason: Reason::Probation,
+        pause: task_port::now() - started,
+        load: 0,
+        failure: String::new(),
+    };
+    note(record.clone());
+    // The faulty generation goes once nobody is inside.
+    for passage in &probation.passages {
+        let deadline = task_port::now() + SETTLE_NS;
+        let _ = match passage.old {
+            Some(_) => passage.new.dismiss(deadline),
+            None => passage.new.retire(deadline),
+        };
+    }
+    Some(record)
+}
+
+fn state_of(passage: &Passage) -> Option<State> {
+    let given = gate_unreported(|| passage.new.export());
+    given.ok()?.ok()?
+}
+
+fn back(former: &Option<alloc::sync::Arc<mod_mgmt::namespace::Loaded>>) -> Option<Ran> {
+    let former = former.as_ref()?;
+    Some(Ran {
+        name: former.name.clone(),
+        version: former.version.clone(),
+        generation: former.generation,
+        object: former.object,
+        push: 0,
+    })
+}
+
+/// The crates whose statics had moved, lowest first.
+fn movers(probation: &Probation) -> Vec<Mover> {
+    let moved = probation.former.iter().filter_map(|(new, old)| {
+        let old = old.as_ref()?;
+        let both = new.cell().is_none() && (old.mutable || new.mutable);
+        both.then_some(Mover {
+            old: old.moves()?,
+            new: new.moves()?,
+        })
+    });
+    moved.collect()
+}
