@@ -15,12 +15,20 @@
 //! it. A world of tasks ends with the function given to [`run`]; tasks that are
 //! left then never run again.
 
+mod random;
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use report::give_up;
+
 use crate::imp::TaskRef;
+use random::Random;
+use report::report;
 use std::boxed::Box;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::string::String;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
@@ -72,24 +80,6 @@ pub struct Outcome {
     pub switches: u64,
     /// Nanoseconds of simulated time.
     pub time: u64,
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014).
-#[derive(Debug)]
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -145,11 +135,6 @@ struct World {
 static WORLD: Mutex<Option<World>> = Mutex::new(None);
 /// One simulation at a time.
 static ONE: Mutex<()> = Mutex::new(());
-/// Whoever gets the baton now says where it stands.
-static REPORTING: AtomicBool = AtomicBool::new(false);
-/// Who began with that.
-static REPORTER: AtomicUsize = AtomicUsize::new(usize::MAX);
-
 std::thread_local! {
     /// The task of the simulation that this thread is.
     static ME: Cell<Option<usize>> = const { Cell::new(None) };
@@ -298,64 +283,9 @@ fn pass(me: usize, ended: bool) {
 
 fn wait(me: usize, baton: &Baton) {
     baton.wait();
-    if REPORTING.load(Ordering::SeqCst) {
-        say_where(me);
+    if report::is_reporting() {
+        report::say_where(me);
         report(me + 1);
-    }
-}
-
-/// Lets every task say where it stands, and ends the process with [`STUCK`].
-pub fn give_up() -> ! {
-    report(0)
-}
-
-/// Lets every task from number `from` on say where it stands; ends the process.
-fn report(from: usize) -> ! {
-    let mut from = from;
-    if !REPORTING.swap(true, Ordering::SeqCst) {
-        let now = with(|w| w.now).unwrap_or(0);
-        std::eprintln!("no task can go on (at {now} ns); what each waits for:");
-        if let Some(me) = me() {
-            REPORTER.store(me, Ordering::SeqCst);
-            say_where(me);
-        }
-    }
-    loop {
-        let next = with(|world| {
-            let task = world.tasks.get(from)?;
-            let begun = REPORTER.load(Ordering::SeqCst) == from;
-            let alive = task.state != State::Ended && Some(from) != me();
-            Some((alive && !begun).then(|| Arc::clone(&task.baton)))
-        });
-        match next.flatten() {
-            None => std::process::exit(STUCK),
-            Some(None) => from += 1,
-            Some(Some(baton)) => {
-                baton.give();
-                loop {
-                    std::thread::park();
-                }
-            }
-        }
-    }
-}
-
-fn say_where(me: usize) {
-    let name = with(|w| w.tasks[me].name.clone()).unwrap_or_default();
-    let trace = std::string::ToString::to_string(&std::backtrace::Backtrace::force_capture());
-    std::eprintln!("-- task {me} ({name}):");
-    let lines: Vec<&str> = trace.lines().map(str::trim).collect();
-    for (at, line) in lines.iter().enumerate() {
-        // Frames of this workspace: their file is named relative to it. Without
-        // debug information there are whole paths instead.
-        let place = lines.get(at + 1).filter(|l| l.starts_with("at "));
-        let own = match place {
-            Some(place) => place.starts_with("at ./") && !place.contains("task/port/src"),
-            None => line.contains("::") && !line.contains("std::") && !line.contains("core::"),
-        };
-        if own && !line.starts_with("at ") {
-            std::eprintln!("   {line} {}", place.copied().unwrap_or_default());
-        }
     }
 }
 
@@ -559,72 +489,5 @@ pub fn join(task: &TaskRef) {
     };
     while ended() == Some(false) {
         crate::sleep(200_000);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{SpawnOptions, current, interleave, spawn};
-    use std::sync::atomic::AtomicU64;
-    use std::vec;
-
-    fn race(seed: u64) -> (Vec<u64>, Outcome) {
-        run(Plan::of(seed), || {
-            let order = Arc::new(Mutex::new(Vec::new()));
-            let start = crate::now();
-            let tasks: Vec<_> = (0..4)
-                .map(|n| {
-                    let order = Arc::clone(&order);
-                    let body = move || {
-                        for _ in 0..20 {
-                            interleave();
-                            lock(&order).push(n);
-                        }
-                        crate::sleep(1_000_000_000);
-                    };
-                    spawn(SpawnOptions::new("racer"), body).unwrap()
-                })
-                .collect();
-            tasks.iter().for_each(join);
-            assert!(crate::now() >= start + 1_000_000_000);
-            let order = lock(&order).clone();
-            order
-        })
-    }
-
-    #[test]
-    fn a_seed_decides_the_order_and_time_costs_nothing() {
-        let begun = std::time::Instant::now();
-        let orders: Vec<_> = (0..20).map(race).collect();
-        assert!((0..20).map(race).eq(orders.iter().cloned()));
-        let mut different = orders;
-        different.sort_by_key(|o| o.1.hash);
-        different.dedup();
-        assert_eq!(different.len(), 20);
-        assert!(begun.elapsed().as_secs() < 20 + 20);
-    }
-
-    #[test]
-    fn parks_are_tokens_and_events_interrupt() {
-        let ((), outcome) = run(Plan::of(1), || {
-            let me = current();
-            me.unpark();
-            crate::park();
-            let fired = Arc::new(AtomicU64::new(0));
-            let seen = Arc::clone(&fired);
-            after(5_000_000, move || {
-                seen.store(crate::now(), Ordering::SeqCst);
-                me.unpark();
-            });
-            crate::park();
-            assert!(fired.load(Ordering::SeqCst) >= 5_000_000);
-            let before = crate::now();
-            crate::park_until(before + 700);
-            assert_eq!(crate::now(), before + 700);
-            assert_eq!(tasks(), vec!["main"]);
-        });
-        assert!(outcome.time >= 5_000_700);
-        assert!(!is_running());
     }
 }
