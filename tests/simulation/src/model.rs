@@ -338,9 +338,7 @@ impl Model {
         };
         self.allowed(look, chain).any(|count| {
             let version = count.checked_sub(1).and_then(|at| chain.get(at));
-            version
-                .and_then(|v| v.row.as_deref())
-                .is_none_or(|row| other(row))
+            version.and_then(|v| v.row.as_deref()).is_none_or(&other)
         })
     }
 

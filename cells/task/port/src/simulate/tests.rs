@@ -13,7 +13,7 @@ fn race(seed: u64) -> (Vec<u64>, Outcome) {
             .map(|n| {
                 let order = Arc::clone(&order);
                 let body = move || {
-                    for _ in 0..20 {
+                    for _ in 0..200 {
                         interleave();
                         lock(&order).push(n);
                     }
