@@ -18,6 +18,7 @@ impl From<TxnError> for Stop {
         match error {
             TxnError::Deadlock => Stop::Again("deadlock"),
             TxnError::Serialization => Stop::Again("serialization"),
+            TxnError::ConcurrentDelete => Stop::Again("concurrent delete"),
             TxnError::LockTimeout => Stop::Again("lock timeout"),
             TxnError::LockNotAvailable => Stop::Again("locked"),
             TxnError::Cancelled => Stop::Again("cancelled"),
