@@ -4,7 +4,7 @@
 use std::process::{Command, Output};
 
 /// About two minutes of two CPUs.
-const SEEDS: &str = "600";
+const SEEDS: &str = "1200";
 
 /// Seeds that found something, and what. What a seed stands for changes with the
 /// simulation, so the tests of the parts, named here, pin the same down for good.
