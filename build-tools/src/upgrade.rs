@@ -30,7 +30,7 @@ pub fn sets<'a>(parts: &'a Parts, running: &'a Running) -> Result<Vec<BTreeSet<&
         let changed = running.differs(cell) || cell.uses.iter().any(other);
         let moves = running.has_other_code(cell) && says_how_it_moves(cell);
         // A library alone replaces nothing: it comes with those that use it.
-        if !moves && !(changed && has_door(parts, &cell.name)) {
+        if !(moves || changed && has_door(parts, &cell.name)) {
             continue;
         }
         let mut set = needs.closure(std::iter::once(cell.name.as_str()))?;

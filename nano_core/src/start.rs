@@ -61,8 +61,7 @@ macro_rules! address {
 
 #[unsafe(no_mangle)]
 extern "C" fn kernel_main(start_info: u32) -> ! {
-    // SAFETY: reading the counter has no effect.
-    let tsc_at_entry = unsafe { core::arch::x86_64::_rdtsc() };
+    let tsc_at_entry = cpu::tsc();
     tables::set_area(&BOOT_CPU, 0);
     serial::print(format_args!("mitos: nano_core\n"));
     // SAFETY: the entry code passes what PVH gave, and the boot tables map the

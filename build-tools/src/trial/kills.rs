@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::book::Book;
 use super::clients::{self, Clients, Work};
 use super::findings::Findings;
-use super::load::Load;
+use super::load::{Load, Outcome};
 use super::random::Random;
 use super::sums::Sums;
 use super::{Wishes, boot};
@@ -76,22 +76,7 @@ pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Re
         println!(
             "killed after {second:.3} s with {acknowledged} transactions; ready again after {boot_ms} ms"
         );
-        // What was under way may have become durable: one for each client.
-        let sums = Sums::ask(guest.port())?;
-        sums.check(
-            findings,
-            before + acknowledged,
-            u64::from(wishes.clients),
-            &when,
-        );
-        findings.check(
-            format!("pgbench's log is as its count{when}"),
-            outcome.processed == acknowledged && outcome.failed == 0,
-            format!(
-                "{acknowledged} logged, {} counted, {} failed",
-                outcome.processed, outcome.failed
-            ),
-        );
+        let sums = check(findings, guest.port(), wishes, before, &outcome, &when)?;
         findings.check(
             format!("one unanswered number a client at most{when}"),
             book.open() <= WITNESSES,
@@ -111,4 +96,29 @@ pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Re
     findings.row(Row::median("start to ready after a kill", boots, "ms"));
     findings.keep("kills", kills);
     guest.stop().map(drop)
+}
+
+/// What pgbench was told must be there, after the boot; gives what is.
+fn check(
+    findings: &mut Findings,
+    port: u16,
+    wishes: &Wishes,
+    before: u64,
+    outcome: &Outcome,
+    when: &str,
+) -> Result<Sums> {
+    // What was under way may have become durable: one for each client.
+    let acknowledged = outcome.latencies.count();
+    let sums = Sums::ask(port)?;
+    let most = u64::from(wishes.clients);
+    sums.check(findings, before + acknowledged, most, when);
+    findings.check(
+        format!("pgbench's log is as its count{when}"),
+        outcome.processed == acknowledged && outcome.failed == 0,
+        format!(
+            "{acknowledged} logged, {} counted, {} failed",
+            outcome.processed, outcome.failed
+        ),
+    );
+    Ok(sums)
 }

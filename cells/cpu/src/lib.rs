@@ -23,6 +23,15 @@ pub use kernel::*;
 /// The most CPUs the system uses; per-CPU arrays have this length.
 pub const MAX_CPUS: usize = 32;
 
+/// The time stamp counter.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+#[must_use]
+pub fn tsc() -> u64 {
+    // SAFETY: reading the counter has no effect.
+    unsafe { core::arch::x86_64::_rdtsc() }
+}
+
 /// Keeps the running task on its CPU while it lives.
 #[derive(Debug)]
 pub struct PreemptGuard {

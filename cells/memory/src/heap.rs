@@ -304,8 +304,8 @@ impl<S: FrameSource> Heap<S> {
         // Eight objects of the middle classes, two of the large ones: a slab never
         // goes back, and most systems hold few large objects.
         let pages = match size {
-            ..=1024 => 4,
-            ..=4096 => size * 8 / crate::PAGE_SIZE,
+            0..=1024 => 4,
+            1025..=4096 => size * 8 / crate::PAGE_SIZE,
             _ => size * 2 / crate::PAGE_SIZE,
         };
         let Some(slab) = NonNull::new(self.source.allocate(pages)) else {

@@ -3,9 +3,10 @@
 use crate::calendar;
 use alloc::boxed::Box;
 use core::sync::atomic::Ordering;
+use cpu::tsc;
 use interrupts::{apic, platform};
 use port::{Birth, BirthError, Component, CrashKind};
-use time_port::{CLOCK, Clock, RATES, Rates, now, tsc};
+use time_port::{CLOCK, Clock, RATES, Rates, now};
 use x86_64::instructions::port::Port;
 
 /// Ticks of the ACPI timer per second (ACPI specification 4.8.2.1).

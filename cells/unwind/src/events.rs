@@ -41,8 +41,7 @@ impl Write for Event {
 
 /// Notes an event; cut to 100 bytes. `event(format_args!(...))`.
 pub fn event(what: fmt::Arguments<'_>) {
-    // SAFETY: reading the time stamp counter has no effect.
-    let time = unsafe { core::arch::x86_64::_rdtsc() };
+    let time = cpu::tsc();
     let mut event = Event {
         time,
         cpu: cpu::id() as u8,

@@ -10,7 +10,7 @@ use port::Lineage;
 pub(crate) type Kept = Lineage;
 /// What this version keeps of it.
 #[cfg(not(feature = "lineage"))]
-pub(crate) type Kept = ();
+pub(crate) struct Kept;
 
 /// What is kept of the lineage that a state came with.
 #[cfg(feature = "lineage")]
@@ -20,7 +20,9 @@ pub(crate) fn keep(inherited: Option<Lineage>) -> Kept {
 
 /// What is kept of the lineage that a state came with.
 #[cfg(not(feature = "lineage"))]
-pub(crate) fn keep(_: Option<Lineage>) -> Kept {}
+pub(crate) fn keep(_: Option<Lineage>) -> Kept {
+    Kept
+}
 
 /// What the state is handed over with.
 #[cfg(feature = "lineage")]

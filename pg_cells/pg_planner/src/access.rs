@@ -243,26 +243,19 @@ impl Analyzer<'_> {
         let covered: Vec<Expr> = covered.into_iter().cloned().collect();
         let (rows, pages) = stats::size(relation);
         let unique = index.unique && matched.equal.len() == index.keys.len();
-        let fetched = if unique {
-            1.0
-        } else {
-            (rows * self.all_selectivity(&covered)).max(1.0)
+        let fetched = match unique {
+            true => 1.0,
+            false => (rows * self.all_selectivity(&covered)).max(1.0),
         };
         let given = fetched * self.all_selectivity(&rest);
-        let (startup, heap) = if unique && request.allowed.is_none() {
-            (KEY_LOOKUP * 0.5, KEY_LOOKUP * 0.5)
-        } else {
-            (RANDOM_PAGE * 0.25, fetched.min(pages * 2.0) * RANDOM_PAGE)
-        };
-        let total =
-            startup + fetched * (INDEX_ROW + ROW) + heap + fetched * OPERATOR * rest.len() as f64;
+        let is_lookup = unique && request.allowed.is_none();
+        let (startup, total) = index_cost(fetched, pages, is_lookup, rest.len());
         let (order, fixed) = index_order(index, vars, &matched);
         // Values of other leaves stay variables here; the join binds them.
         let filter = conjunction(rest);
-        let filter = if request.allowed.is_some() {
-            filter
-        } else {
-            filter.map(|f| bind(f, &layout)).transpose()?
+        let filter = match request.allowed.is_some() {
+            true => filter,
+            false => filter.map(|f| bind(f, &layout)).transpose()?,
         };
         let scan = IndexScan {
             relation: relation.clone(),
@@ -467,4 +460,16 @@ impl Analyzer<'_> {
         }
         Ok(paths)
     }
+}
+
+/// What a scan through an index costs until its first row, and in all: `fetched`
+/// rows of a table of `pages` pages, `conditions` looked at for each. One that looks
+/// a single row up by its key costs the same however small the table is.
+fn index_cost(fetched: f64, pages: f64, is_lookup: bool, conditions: usize) -> (f64, f64) {
+    let (startup, heap) = match is_lookup {
+        true => (KEY_LOOKUP * 0.5, KEY_LOOKUP * 0.5),
+        false => (RANDOM_PAGE * 0.25, fetched.min(pages * 2.0) * RANDOM_PAGE),
+    };
+    let rows = fetched * (INDEX_ROW + ROW + OPERATOR * conditions as f64);
+    (startup, startup + rows + heap)
 }

@@ -466,7 +466,10 @@ mod tests {
         ];
         assert!(check(&fork).contains(&Anomaly::Incompatible(1)));
         assert_eq!(check(&[txn(&[r(1, &[9])])]), [Anomaly::Phantom(0, 9)]);
-        assert_eq!(check(std::slice::from_ref(&writes)), [Anomaly::LostAppend(0, 10)]);
+        assert_eq!(
+            check(std::slice::from_ref(&writes)),
+            [Anomaly::LostAppend(0, 10)]
+        );
         let twice = [writes, txn(&[r(1, &[10, 10])])];
         assert!(check(&twice).contains(&Anomaly::Phantom(1, 10)));
     }

@@ -59,8 +59,8 @@ pub use lock::{IrqLock, SpinLock};
 pub use mutex::{Mutex, MutexGuard};
 pub use state::{HandoverError, State};
 pub use tasks::{
-    MAX_CPUS, Task, TaskId, TaskRef, advance_clock, check, current, id, interleave, migrate, now, park,
-    park_until, spawn, with_ledger,
+    MAX_CPUS, Task, TaskId, TaskRef, advance_clock, check, current, id, interleave, migrate, now,
+    park, park_until, spawn, with_ledger,
 };
 pub use wait_queue::WaitQueue;
 

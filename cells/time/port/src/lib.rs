@@ -4,6 +4,7 @@
 //! What was measured at boot lies here and outlives all generations of the cell.
 //! While there is no provider, early at boot, the plain formula serves.
 #![cfg_attr(mitos, no_std)]
+#![forbid(unsafe_code)]
 
 extern crate alloc;
 
@@ -94,21 +95,10 @@ pub trait Clock: Component {
     fn ticks(&self, rates: &Rates, ns: u64) -> u32;
 }
 
-/// The time stamp counter.
-#[inline]
-#[must_use]
-pub fn tsc() -> u64 {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: reading the counter has no effect.
-    unsafe {
-        core::arch::x86_64::_rdtsc()
-    }
-}
-
 /// Nanoseconds since the boot image's first instruction.
 #[must_use]
 pub fn now() -> u64 {
-    let tsc = tsc();
+    let tsc = cpu::tsc();
     CLOCK.with(|clock| match clock {
         Some(clock) => clock.at(&RATES, tsc),
         None => RATES.at(tsc),

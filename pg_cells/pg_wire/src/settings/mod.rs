@@ -260,7 +260,7 @@ fn adopt(session: &mut Session) {
     };
     session.lock_timeout = ms("lock_timeout");
     session.deadlock_timeout = ms("deadlock_timeout");
-    session.durability = match &get("synchronous_commit")[..] {
+    session.durability = match get("synchronous_commit") {
         "off" => Durability::Off,
         "second" => Durability::Second,
         _ => Durability::Flushed,
