@@ -10,6 +10,7 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail};
 use cell_archive::write::{NewSymbol, symbol_table};
 use goblin::elf::Elf;
+use goblin::elf::section_header::SHF_ALLOC;
 use goblin::elf::sym::{STB_LOCAL, STT_FILE, STT_FUNC, STT_SECTION, st_bind};
 
 use crate::object::{cache, members};
@@ -134,6 +135,16 @@ fn collect_exports(rlib: &[u8], exported: &mut BTreeSet<String>) -> Result<()> {
     Ok(())
 }
 
+/// Whether something lies at `address` in memory: not for the numbers that the
+/// linker script gives names.
+fn is_place(elf: &Elf<'_>, address: u64) -> bool {
+    elf.section_headers.iter().any(|section| {
+        let start = section.sh_addr;
+        let holds = (start..start + section.sh_size).contains(&address);
+        section.sh_flags & u64::from(SHF_ALLOC) != 0 && holds
+    })
+}
+
 fn symbols(image: &[u8], exported: &BTreeSet<String>) -> Result<Vec<u8>> {
     let elf = Elf::parse(image)?;
     let mut found: BTreeMap<(String, u64), NewSymbol> = BTreeMap::new();
@@ -142,6 +153,9 @@ fn symbols(image: &[u8], exported: &BTreeSet<String>) -> Result<Vec<u8>> {
         let name = elf.strtab.get_at(symbol.st_name).unwrap_or_default();
         let kind = symbol.st_type();
         if symbol.st_shndx == 0 || name.is_empty() || kind == STT_SECTION || kind == STT_FILE {
+            continue;
+        }
+        if !is_place(&elf, symbol.st_value) {
             continue;
         }
         let is_global = st_bind(symbol.st_info) != STB_LOCAL;

@@ -78,9 +78,6 @@ pub struct SymbolTable<'a> {
     strings: &'a str,
 }
 
-/// How far a symbol without a size reaches: those of assembly and of the linker.
-const UNSIZED: u64 = 16 << 10;
-
 impl<'a> SymbolTable<'a> {
     /// Checks the layout; `None` when the bytes are no symbol table.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
@@ -129,8 +126,8 @@ impl<'a> SymbolTable<'a> {
             .find(|symbol| symbol.is_linkable && symbol.name == name)
     }
 
-    /// The symbol that covers `address`, or the nearest one below it, not too far,
-    /// when sizes are unknown.
+    /// The symbol that covers `address`, or the nearest one below it when
+    /// sizes are unknown.
     pub fn covering(&self, address: u64) -> Option<Symbol<'a>> {
         let above = self.by_address.partition_point(|index| {
             self.record(*index)
@@ -138,11 +135,7 @@ impl<'a> SymbolTable<'a> {
         });
         let record = self.record(*self.by_address.get(above.checked_sub(1)?)?)?;
         let symbol = self.symbol(record);
-        let size = match symbol.size {
-            0 => UNSIZED,
-            size => u64::from(size),
-        };
-        let covers = address - symbol.address < size;
+        let covers = symbol.size == 0 || address - symbol.address < u64::from(symbol.size);
         covers.then_some(symbol)
     }
 

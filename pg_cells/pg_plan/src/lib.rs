@@ -17,6 +17,7 @@ extern crate alloc;
 mod ddl;
 mod expr;
 mod node;
+mod normalized;
 mod relation;
 mod statement;
 mod tag;
@@ -33,6 +34,7 @@ pub use node::{
     Join, JoinKind, LockStrength, Node, OnConflict, Rows, ScanDirection, SetOpKind, SortKey,
     TargetColumn, WindowCall, WindowFrame,
 };
+pub use normalized::{Literal, Normalized};
 pub use relation::{
     CheckConstraint, Column, ForeignKey, Index, IndexColumn, Relation, RelationKind, SequenceInfo,
 };

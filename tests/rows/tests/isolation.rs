@@ -171,7 +171,8 @@ fn repeatable_read_keeps_its_snapshot_and_refuses_lost_updates() {
     assert_eq!((report.removed, report.kept_dead), (0, 2));
     assert_eq!(see(&mut old, &p), ["1=10", "2=20"]);
     assert_eq!(lookup(&look(&mut old), p.index, p.table, b"1").len(), 1);
-    assert_eq!(pg_heap_port::delete(&mut old, p.table, p.two), STALE);
+    let gone = Err(HeapError::Txn(TxnError::ConcurrentDelete));
+    assert_eq!(pg_heap_port::delete(&mut old, p.table, p.two), gone);
     drop(old);
     assert_eq!(see(&mut begin(), &p), ["1=11"]);
 }

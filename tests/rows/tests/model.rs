@@ -196,7 +196,7 @@ impl World {
                 assert!(busy, "row {id} is nobody's");
                 self.leave(at, false);
             }
-            Err(HeapError::Txn(TxnError::Serialization)) => {
+            Err(HeapError::Txn(TxnError::Serialization | TxnError::ConcurrentDelete)) => {
                 assert!(stale, "row {id} has not changed");
                 self.leave(at, false);
             }

@@ -9,7 +9,7 @@ use core::cell::{Cell, RefCell};
 use core::net::SocketAddr;
 use net_port::TcpStream;
 use pg_executor_port::CopyInHandle;
-use pg_parser_port::Normalized;
+use pg_plan::Normalized;
 use pg_txn_port::{Durability, Isolation, SessionLocks, Transaction};
 use pg_types::{Datum, FormatSettings, Oid, SqlError, SqlState};
 
