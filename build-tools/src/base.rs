@@ -10,7 +10,6 @@ use std::process::Command;
 use anyhow::{Context, Result, anyhow, bail};
 use cell_archive::write::{NewSymbol, symbol_table};
 use goblin::elf::Elf;
-use goblin::elf::section_header::SHF_ALLOC;
 use goblin::elf::sym::{STB_LOCAL, STT_FILE, STT_FUNC, STT_SECTION, st_bind};
 
 use crate::object::{cache, members};
@@ -18,7 +17,7 @@ use crate::paths::{Paths, write_if_changed};
 use crate::run::output;
 
 /// Raised when linking or the table changes, to outdate cached results.
-const CACHE_VERSION: &str = "1";
+const CACHE_VERSION: &str = "2";
 
 /// The boot image's symbols.
 pub struct Base {
@@ -135,15 +134,9 @@ fn collect_exports(rlib: &[u8], exported: &mut BTreeSet<String>) -> Result<()> {
     Ok(())
 }
 
-/// Whether something lies at `address` in memory: not for the numbers that the
-/// linker script gives names.
-fn is_place(elf: &Elf<'_>, address: u64) -> bool {
-    elf.section_headers.iter().any(|section| {
-        let start = section.sh_addr;
-        let holds = (start..start + section.sh_size).contains(&address);
-        section.sh_flags & u64::from(SHF_ALLOC) != 0 && holds
-    })
-}
+/// Where the running image lies. What is below is used by the first instructions
+/// alone, or is a number that the linker script gives a name.
+const HIGHER_HALF: u64 = 0xffff_8000_0000_0000;
 
 fn symbols(image: &[u8], exported: &BTreeSet<String>) -> Result<Vec<u8>> {
     let elf = Elf::parse(image)?;
@@ -155,7 +148,7 @@ fn symbols(image: &[u8], exported: &BTreeSet<String>) -> Result<Vec<u8>> {
         if symbol.st_shndx == 0 || name.is_empty() || kind == STT_SECTION || kind == STT_FILE {
             continue;
         }
-        if !is_place(&elf, symbol.st_value) {
+        if symbol.st_value < HIGHER_HALF {
             continue;
         }
         let is_global = st_bind(symbol.st_info) != STB_LOCAL;
