@@ -36,6 +36,9 @@ impl Db {
 
     /// On a new disk of `capacity` bytes.
     pub fn with(capacity: u64, options: &'static str) -> Self {
+        // The background tasks are the process's: what they still write of the
+        // database before must not reach the new disk.
+        let _ = pg_wal_port::flush(pg_wal_port::insert_position());
         let disk = SimDisk::new(capacity);
         Db::open(disk, options).expect("the database opens")
     }
