@@ -277,27 +277,3 @@ fn statistics_are_kept() {
     assert_eq!((table.reltuples, table.relpages), (1000.0, 10));
     drop(db);
 }
-
-/// How long a lookup takes that the cache answers; for people.
-#[test]
-#[ignore = "a measurement"]
-fn cached_lookups() {
-    let _alone = alone();
-    let _db = Db::new();
-    plain_table();
-    let mut tx = begin();
-    tx.start_command().unwrap();
-    let catalog = CATALOG.enter().unwrap();
-    let path = path();
-    let start = std::time::Instant::now();
-    for _ in 0..1_000_000 {
-        let found = catalog.relation(&mut tx, &path, None, "t").unwrap();
-        assert!(found.is_some());
-    }
-    println!("{:?} a lookup", start.elapsed() / 1_000_000);
-    let start = std::time::Instant::now();
-    for _ in 0..1_000_000 {
-        std::hint::black_box(catalog.version(&tx));
-    }
-    println!("{:?} a look at the version", start.elapsed() / 1_000_000);
-}

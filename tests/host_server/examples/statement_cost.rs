@@ -1,6 +1,6 @@
 //! What statements cost without the network, to be run under a profiler that
-//! counts instructions: `cost prepared 10000`, `cost simple 10000`,
-//! `cost update 10000`. Prints nanoseconds a statement.
+//! counts instructions: `statement_cost prepared 10000`, `statement_cost simple 10000`,
+//! `statement_cost update 10000`. Prints nanoseconds a statement.
 
 use pg_wire_port::{Session, Step, WIRE};
 use std::time::Instant;

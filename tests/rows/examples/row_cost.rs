@@ -1,5 +1,5 @@
 //! What the steps of short transactions cost, on the host: nanoseconds a call.
-//! `cargo run --release -p rows --example cost`
+//! `cargo run --release -p rows --example row_cost`
 
 use pg_btree_port::{Cursor, EntryBatch};
 use pg_buffer_port::FileId;

@@ -1,4 +1,4 @@
-//! What a call costs, for `perf stat` or callgrind: `cost WHAT COUNT` does one
+//! What a call costs, for `perf stat` or callgrind: `page_cost WHAT COUNT` does one
 //! kind of call so often; the difference of two counts is the cost.
 
 use pg_buffer_port::{FileId, MiniTx, PageId};
