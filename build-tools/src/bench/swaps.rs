@@ -20,8 +20,9 @@ const CLIENTS: usize = 4;
 const BYTES: usize = 100;
 /// Traffic goes on between two swaps for so long at most.
 const SETTLE: Duration = Duration::from_secs(2);
-/// Cells that are there to refuse.
-const REFUSING: &[&str] = &["counter_faulty"];
+/// Cells that take no part: one is there to refuse, the other runs only where
+/// faults are injected.
+const APART: &[&str] = &["counter_faulty", "fault_injection"];
 /// Clients of `pgbench -S`, where SQL is served.
 const SQL_CLIENTS: u32 = 4;
 
@@ -41,7 +42,7 @@ pub(super) fn measure(paths: &Paths, wishes: &Wishes) -> Result<Vec<Row>> {
 /// The cells that can be swapped.
 pub(crate) fn cells(guest: &Guest) -> Result<Vec<String>> {
     let mut cells = guest.cells()?;
-    cells.retain(|cell| !REFUSING.contains(&cell.as_str()));
+    cells.retain(|cell| !APART.contains(&cell.as_str()));
     Ok(cells)
 }
 
