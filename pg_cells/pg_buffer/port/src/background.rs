@@ -89,6 +89,7 @@ fn writer() {
 }
 
 fn log_writer() {
+    let mut last = pg_wal_port::insert_position();
     while goes_on() {
         let Ok(pool) = any_pool() else {
             return;
@@ -97,14 +98,34 @@ fn log_writer() {
         let work = || {
             let ends = !pool.background.load(Ordering::SeqCst);
             let late = pg_wal_port::flushed() < pg_wal_port::insert_position();
-            (ends || late).then_some(())
+            (ends || late || !pg_wal_port::is_sealed()).then_some(())
         };
         if pool.logged.wait_deadline(nap, work).is_none() {
             continue;
         }
         task_port::sleep(WRITER_EVERY);
-        behind_a_gate(|| Ok(pg_wal_port::flush(pg_wal_port::insert_position())?));
+        let end = pg_wal_port::insert_position();
+        let flushed = behind_a_gate(|| Ok(pg_wal_port::flush(end)?));
+        // Nobody has come for a round: the last of a burst is what no later record
+        // speaks of.
+        let sealed = end != last || behind_a_gate(|| seal(pool));
+        last = end;
+        if !flushed || !sealed {
+            task_port::sleep(PAUSE);
+        }
     }
+}
+
+/// Ends the log with a record that knows of all before it. Not beside a checkpoint,
+/// which might be the last one and leave nothing to replay.
+fn seal(pool: &'static PoolState) -> Result<(), BufferError> {
+    let Some(_baton) = pool.checkpoint_baton.try_take() else {
+        return Ok(());
+    };
+    if goes_on() {
+        pg_wal_port::seal()?;
+    }
+    Ok(())
 }
 
 /// Writes pages that the clock's hand will meet soon. True when that were all.

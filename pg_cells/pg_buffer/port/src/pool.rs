@@ -236,6 +236,11 @@ impl Baton {
             .wait_until(|| (!self.taken.swap(true, Ordering::SeqCst)).then_some(()));
         Held::new(BatonGuard(self))
     }
+
+    /// The same if nobody has it.
+    pub(crate) fn try_take(&'static self) -> Option<Held<BatonGuard>> {
+        (!self.taken.swap(true, Ordering::SeqCst)).then(|| Held::new(BatonGuard(self)))
+    }
 }
 
 impl Drop for BatonGuard {

@@ -61,6 +61,8 @@ pub struct WalState {
     pub pressure: WaitQueue,
     /// The superblock as last written.
     pub superblock: Mutex<Option<Superblock>>,
+    /// The log's end behind the last [`crate::seal`]: nothing has come since.
+    pub sealed: AtomicU64,
     /// Commits acknowledged before they are durable.
     pub lazy: Lazy,
     /// Flushes done, for statistics.
@@ -90,6 +92,7 @@ impl WalState {
             space: WaitQueue::new(),
             pressure: WaitQueue::new(),
             superblock: Mutex::new(None),
+            sealed: AtomicU64::new(0),
             lazy: Lazy::default(),
             flushes: AtomicU64::new(0),
             records: AtomicU64::new(0),
