@@ -46,15 +46,15 @@ fn with_commits(commits: u32) -> (SimDisk, Superblock) {
 fn records(image: &Image, superblock: &Superblock) -> Vec<(u64, u64, u64)> {
     let mut found = Vec::new();
     let mut at = superblock.redo;
-    loop {
-        let place = LOG_OFFSET + at % superblock.log_size;
-        let bytes = image.bytes(place..(place + (64 << 10)).min(image.len()));
-        let Parsed::Record(record) = Record::parse(&bytes, at, superblock.epoch) else {
-            return found;
-        };
+    let mut log = image.bytes(LOG_OFFSET..LOG_OFFSET + superblock.log_size);
+    log.rotate_left((at % superblock.log_size) as usize);
+    let mut rest = &log[..];
+    while let Parsed::Record(record) = Record::parse(rest, at, superblock.epoch) {
         found.push((at, record.end(), record.durable()));
+        rest = &rest[record.len()..];
         at = record.end();
     }
+    found
 }
 
 fn place(superblock: &Superblock, at: u64) -> u64 {
@@ -142,7 +142,7 @@ fn damage_is_found_over_any_distance() {
     mtx.init(slot, 3, 0);
     mtx.commit().unwrap();
     // Most of a turn, so that what follows goes over the seam.
-    let mut fill = |bytes: u64| {
+    let fill = |bytes: u64| {
         let start = pg_wal_port::insert_position().0;
         while pg_wal_port::insert_position().0 < start + bytes {
             let mut mtx = MiniTx::begin(0);

@@ -222,7 +222,12 @@ impl LogReader {
     /// at the end says so of them, so it need not be looked for further on; twice
     /// as far, should that one be damaged too.
     fn known_behind(&mut self) -> Result<Lsn, ReadError> {
-        let in_memory = crate::superblock().map_or(0, |s| s.in_memory);
+        let disk = crate::superblock();
+        // Shut down in order there is no log behind the checkpoint, nor a need for it.
+        if disk.is_some_and(|s| s.clean && s.redo == self.at) {
+            return Ok(Lsn(0));
+        }
+        let in_memory = disk.map_or(0, |s| s.in_memory);
         let in_memory = if in_memory == 0 { IN_MEMORY } else { in_memory };
         let until = self.at + 2 * in_memory + 2 * MAX_RECORD as u64;
         let mut known = 0;
