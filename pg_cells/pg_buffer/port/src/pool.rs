@@ -41,6 +41,8 @@ pub struct Counters {
     pub corrupt: AtomicU64,
     /// Checkpoints completed.
     pub checkpoints: AtomicU64,
+    /// Starts of storage after a failure of the log or of a flush.
+    pub restarts: AtomicU64,
 }
 
 /// The buffer pool. It lives for ever; a cell that is born without inheriting it

@@ -68,6 +68,8 @@ fn no_memory(_: memory::OutOfMemory) -> DiskOpenError {
 /// When the disk is not ours to use, or fails.
 pub fn open_disk(log: Option<u64>, overwrite: bool) -> Result<Superblock, DiskOpenError> {
     let state = state()?;
+    // One that has failed ends here; until the next begins it counts as failed.
+    state.open.store(false, Ordering::SeqCst);
     let geometry = nvme_port::geometry()?;
     if u64::from(geometry.block_size) > BLOCK {
         return Err(DiskOpenError::BlockSize(geometry.block_size));
@@ -241,8 +243,9 @@ pub fn start_log(end: Lsn, highest_xid: u64) -> Result<Lsn, WalError> {
     let former = state.flushing.lock().take();
     drop(former);
     state.lazy.reset();
-    state.failed.store(false, Ordering::SeqCst);
     state.open.store(true, Ordering::SeqCst);
+    state.failed.store(false, Ordering::SeqCst);
+    state.space.wake_all();
     Ok(Lsn(start))
 }
 
@@ -253,7 +256,6 @@ pub fn start_log(end: Lsn, highest_xid: u64) -> Result<Lsn, WalError> {
 pub fn give_up() {
     if let Ok(state) = state() {
         state.poison();
-        state.pressure.wake_all();
     }
 }
 

@@ -144,6 +144,27 @@ pub fn has_failed() -> bool {
         .is_some_and(|s| s.failed.load(Ordering::SeqCst))
 }
 
+/// For who starts storage anew: waits until the log has failed or the clock shows
+/// `deadline` (ns). True when it has failed.
+#[must_use]
+pub fn wait_for_failure(deadline: u64) -> bool {
+    let Ok(state) = state::state() else {
+        task_port::park_until(deadline);
+        return false;
+    };
+    let failed = || state.failed.load(Ordering::SeqCst).then_some(());
+    state.pressure.wait_deadline(deadline, failed).is_some()
+}
+
+/// Waits until a log that has failed was started anew, or the clock shows
+/// `deadline` (ns).
+pub fn wait_while_failed(deadline: u64) {
+    if let Ok(state) = state::state() {
+        let back = || (!state.failed.load(Ordering::SeqCst)).then_some(());
+        let _ = state.space.wait_deadline(deadline, back);
+    }
+}
+
 /// The share of the region from which on new work waits for a checkpoint: three
 /// quarters. The rest is for work under way, which holds latches and must not
 /// wait.

@@ -227,10 +227,14 @@ impl LogReader {
         if disk.is_some_and(|s| s.clean && s.redo == self.at) {
             return Ok(Lsn(0));
         }
+        // A log that has failed while we watched: what it had made durable is known.
+        let mut known = match disk.is_some_and(|s| s.epoch == self.epoch) {
+            true => self.state.flushed.load(Ordering::SeqCst),
+            false => 0,
+        };
         let in_memory = disk.map_or(0, |s| s.in_memory);
         let in_memory = if in_memory == 0 { IN_MEMORY } else { in_memory };
         let until = self.at + 2 * in_memory + 2 * MAX_RECORD as u64;
-        let mut known = 0;
         loop {
             self.used = (self.used + 8).min(self.bytes.len());
             self.at += 8;

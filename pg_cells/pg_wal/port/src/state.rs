@@ -108,6 +108,8 @@ impl WalState {
         if let Some(state) = STATE.get() {
             state.open.store(false, Ordering::SeqCst);
             state.failed.store(false, Ordering::SeqCst);
+            // Of another disk, perhaps.
+            state.flushed.store(0, Ordering::SeqCst);
             // A fault within a spinning lock leaves it locked for ever.
             if state.insert.try_lock().is_some() && state.flushing.try_lock().is_some() {
                 return Ok(state);
@@ -155,6 +157,8 @@ impl WalState {
     pub fn poison(&self) {
         self.failed.store(true, Ordering::SeqCst);
         self.space.wake_all();
+        // Who looks after storage waits here, too.
+        self.pressure.wake_all();
     }
 
     /// Why no record can be appended, if so.
