@@ -3,7 +3,7 @@
 use crate::mini_tx::Inner;
 use crate::space::Space;
 use crate::table::PageTable;
-use crate::{BufferError, PageId};
+use crate::{BufferError, OpenReport, PageId};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -80,6 +80,8 @@ pub struct PoolState {
     pub(crate) open: AtomicBool,
     /// Background loops go on.
     pub(crate) background: AtomicBool,
+    /// What the last start found.
+    pub(crate) started: SpinLock<OpenReport>,
     /// Counts up when the pool is started anew.
     pub(crate) generation: AtomicU64,
     /// Bytes of the log region of a disk to be formatted; 0: by default.
@@ -132,6 +134,7 @@ impl PoolState {
             logged: WaitQueue::new(),
             open: AtomicBool::new(false),
             background: AtomicBool::new(true),
+            started: SpinLock::new(OpenReport::default()),
             generation: AtomicU64::new(0),
             log_size: AtomicU64::new(0),
             overwrite: AtomicBool::new(false),

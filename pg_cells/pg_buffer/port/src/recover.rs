@@ -35,6 +35,9 @@ pub struct OpenReport {
     pub from: Lsn,
     /// Where it ended: the position of the first bytes that are no record.
     pub to: Lsn,
+    /// The log before this position was durable for sure; should anything of it be
+    /// damaged, that shows.
+    pub durable: Lsn,
     /// Records replayed.
     pub records: u64,
     /// No transaction number beyond this one was ever logged.
@@ -137,6 +140,7 @@ pub fn open() -> Result<OpenReport, OpenError> {
         clean: disk.clean,
         from: Lsn(disk.redo),
         to: end.to,
+        durable: end.durable,
         highest_xid: disk.highest_xid,
         ..OpenReport::default()
     };
@@ -157,9 +161,16 @@ pub fn open() -> Result<OpenReport, OpenError> {
     } else {
         pg_wal_port::start_log(report.to, report.highest_xid)?;
     }
+    *pool.started.lock() = report;
     pool.background.store(true, Ordering::SeqCst);
     pool.open.store(true, Ordering::SeqCst);
     Ok(report)
+}
+
+/// What the last start found and did; of the system, or of storage alone.
+#[must_use]
+pub fn last_start() -> Option<OpenReport> {
+    Some(*any_pool().ok()?.started.lock())
 }
 
 /// Which pages a pass over the log brings up to date.
