@@ -33,7 +33,7 @@ pub fn insert(
     loop {
         let (page, path) = descend(file, first, false, 0)?;
         drop(page);
-        let mut mtx = MiniTx::begin(tx.xid().map_or(0, |x| x.0));
+        let mut mtx = tx.change_pages(tx.xid().map_or(0, |x| x.0));
         let Some((mut slot, mut block)) = latch(&mut mtx, file, path.block, first, 0)? else {
             continue;
         };

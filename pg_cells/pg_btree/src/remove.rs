@@ -5,7 +5,7 @@ use crate::descend::{corrupt, descend, open};
 use crate::node::{Frame, Item, Node, Position, write};
 use alloc::vec::Vec;
 use pg_btree_port::{DeadTids, FileId, IndexError, Tid};
-use pg_buffer_port::{MiniTx, PageId};
+use pg_buffer_port::PageId;
 use pg_txn_port::Transaction;
 
 /// See [`pg_btree_port::remove`].
@@ -32,7 +32,7 @@ pub fn remove(tx: &Transaction, file: FileId, dead: &DeadTids) -> Result<u64, In
         };
         next = right;
         if any {
-            match clean(file, block, dead)? {
+            match clean(tx, file, block, dead)? {
                 Some((count, right)) => {
                     removed += count;
                     next = right;
@@ -47,11 +47,12 @@ pub fn remove(tx: &Transaction, file: FileId, dead: &DeadTids) -> Result<u64, In
 /// Writes a leaf without its dead entries: how many there were, and the page to
 /// its right. None when it is no leaf any more.
 fn clean(
+    tx: &Transaction,
     file: FileId,
     block: u32,
     dead: &DeadTids,
 ) -> Result<Option<(u64, Option<u32>)>, IndexError> {
-    let mut mtx = MiniTx::begin(0);
+    let mut mtx = tx.change_pages(0);
     let slot = mtx.latch(PageId::new(file, block))?;
     let node = Node::new(mtx.page(slot)).ok_or_else(|| corrupt(file, block))?;
     if !node.is_leaf() {

@@ -38,7 +38,7 @@ pub fn collect(
     let mut dead = Vec::new();
     for block in 0..report.pages {
         tx.check_cancel()?;
-        let mut mtx = MiniTx::begin(0);
+        let mut mtx = tx.change_pages(0);
         let page = mtx.latch(PageId::new(file, block))?;
         if header::kind(mtx.page(page)) == page::KIND {
             let plan = prune::prune(&mut mtx, page)?;
@@ -69,7 +69,7 @@ pub fn finish(
         let Some(block) = tids.first().map(|t| t.block) else {
             continue;
         };
-        let mut mtx = MiniTx::begin(0);
+        let mut mtx = tx.change_pages(0);
         let page = mtx.latch(PageId::new(file, block))?;
         for tid in tids {
             let pointer = slots::pointer(mtx.page(page), tid.slot);

@@ -155,6 +155,7 @@ pub fn open() -> Result<OpenReport, OpenError> {
     replay.check()?;
     crate::checkpoint::write_before(pool, Lsn(u64::MAX))?;
     crate::checkpoint::flush_device()?;
+    replay.forget_gone();
     if log_lives {
         let redo = pg_wal_port::begin_checkpoint()?;
         pg_wal_port::finish_checkpoint(redo, false)?;
@@ -280,6 +281,17 @@ impl Replay {
             self.pool.space.lock().refresh(block.page.block, page);
         }
         applied.map_err(|_| OpenError::Record(Lsn(record.lsn())))
+    }
+
+    /// Pages whose file was cut or removed later in the log were replayed, too. Who
+    /// asks for one of them must not find it.
+    fn forget_gone(&self) {
+        for frame in self.pool.arena.frames() {
+            let tag = frame.tag.load(Ordering::SeqCst);
+            if tag != frame::NO_TAG && self.pool.locate(PageId::unpack(tag)).is_none() {
+                self.pool.discard(frame);
+            }
+        }
     }
 
     /// Whether all that exists now is sound.

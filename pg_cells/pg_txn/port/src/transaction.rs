@@ -176,6 +176,13 @@ impl Transaction {
         Ok(())
     }
 
+    /// Begins a change of pages on the transaction's behalf: it fails when the log has
+    /// begun anew since the transaction did. `xid` as in [`MiniTx::begin`].
+    #[must_use]
+    pub fn change_pages(&self, xid: u64) -> MiniTx {
+        MiniTx::begin_in(self.start, xid)
+    }
+
     /// Fails when the statement was cancelled, or the transaction is lost. For loops
     /// that do not wait.
     ///
