@@ -107,13 +107,16 @@ fn comes_back(world: &World) -> bool {
         return false;
     }
     must!(back(), "storage does not come back");
-    let report = pg_buffer_port::last_start().unwrap_or_default();
-    // Of several starts only the last one's end is known.
-    let once = pg_wal_port::epoch() == world.start.load(Ordering::SeqCst) + 1;
-    say!("storage is back, at once: {once}: {report}");
+    // There may have been several: the first has decided.
+    let epoch = world.start.load(Ordering::SeqCst) + 1;
+    let starts = pg_buffer_port::starts();
+    let Some(report) = starts.iter().rev().find(|report| report.epoch == epoch) else {
+        log::fail(format_args!("start {epoch} is not among {starts:?}"));
+    };
+    say!("storage is back: {report}");
     world.restarted(Start {
-        log_end: if once { report.to.0 } else { u64::MAX },
-        at_least: if once { report.to.0 } else { 0 },
+        log_end: report.to.0,
+        at_least: report.to.0,
         died_at: world.over_at.load(Ordering::SeqCst).saturating_sub(1_000_000),
     });
     world.over_at.store(u64::MAX, Ordering::SeqCst);

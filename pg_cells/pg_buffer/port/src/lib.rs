@@ -50,7 +50,7 @@ pub use page::{PagePin, PageRead, prefetch, read_page, set_hint};
 pub use pg_page::{PAGE_SIZE, Page};
 pub use pg_wal_port::Lsn;
 pub use pool::{Counters, DIRTY, PoolState, SCHEMAS, VALID, WRITING};
-pub use recover::{OpenError, OpenReport, last_start, open};
+pub use recover::{OpenError, OpenReport, open, starts};
 pub use table::PageTable;
 pub use types::{BufferError, BufferStats, FileId, Fork, PageId};
 pub use verify::Verifier;

@@ -80,8 +80,8 @@ pub struct PoolState {
     pub(crate) open: AtomicBool,
     /// Background loops go on.
     pub(crate) background: AtomicBool,
-    /// What the last start found.
-    pub(crate) started: SpinLock<OpenReport>,
+    /// What the latest starts found.
+    pub(crate) starts: SpinLock<VecDeque<OpenReport>>,
     /// Counts up when the pool is started anew.
     pub(crate) generation: AtomicU64,
     /// Bytes of the log region of a disk to be formatted; 0: by default.
@@ -134,7 +134,7 @@ impl PoolState {
             logged: WaitQueue::new(),
             open: AtomicBool::new(false),
             background: AtomicBool::new(true),
-            started: SpinLock::new(OpenReport::default()),
+            starts: SpinLock::new(VecDeque::new()),
             generation: AtomicU64::new(0),
             log_size: AtomicU64::new(0),
             overwrite: AtomicBool::new(false),

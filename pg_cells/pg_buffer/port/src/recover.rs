@@ -17,6 +17,7 @@ use crate::record::{Block, Body, How};
 use crate::space::Space;
 use crate::{BufferError, FileId, PageId};
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use frame::Exclusive;
 use pg_page::{PAGE_SIZE, header};
@@ -38,6 +39,8 @@ pub struct OpenReport {
     /// The log before this position was durable for sure; should anything of it be
     /// damaged, that shows.
     pub durable: Lsn,
+    /// Which start of the log this is ([`pg_wal_port::epoch`]).
+    pub epoch: u32,
     /// Records replayed.
     pub records: u64,
     /// No transaction number beyond this one was ever logged.
@@ -162,16 +165,31 @@ pub fn open() -> Result<OpenReport, OpenError> {
     } else {
         pg_wal_port::start_log(report.to, report.highest_xid)?;
     }
-    *pool.started.lock() = report;
+    report.epoch = pg_wal_port::epoch();
+    note(pool, report);
     pool.background.store(true, Ordering::SeqCst);
     pool.open.store(true, Ordering::SeqCst);
     Ok(report)
 }
 
-/// What the last start found and did; of the system, or of storage alone.
+/// How many starts are remembered.
+const STARTS: usize = 64;
+
+fn note(pool: &PoolState, report: OpenReport) {
+    let mut starts = pool.starts.lock();
+    if starts.len() >= STARTS {
+        starts.pop_front();
+    }
+    starts.push_back(report);
+}
+
+/// What the latest starts found and did, oldest first; of the system, and of storage
+/// alone.
 #[must_use]
-pub fn last_start() -> Option<OpenReport> {
-    Some(*any_pool().ok()?.started.lock())
+pub fn starts() -> Vec<OpenReport> {
+    any_pool().map_or(Vec::new(), |pool| {
+        pool.starts.lock().iter().copied().collect()
+    })
 }
 
 /// Which pages a pass over the log brings up to date.
