@@ -2,7 +2,7 @@
 
 use crate::model::Start;
 use crate::plan::{End, Plan};
-use crate::world::{World, lock};
+use crate::world::{LOG_BLOCK, World, lock};
 use crate::{check, log, must, rot, say, work};
 use pg_buffer_port::OpenReport;
 use sim_disk::{Image, Random};
@@ -107,16 +107,19 @@ fn comes_back(world: &World) -> bool {
         return false;
     }
     must!(back(), "storage does not come back");
-    // There may have been several: the first has decided.
-    let epoch = world.start.load(Ordering::SeqCst) + 1;
+    // There may have been several: the first has decided. One that was cut short after
+    // that has left a number out.
+    let epoch = world.start.load(Ordering::SeqCst);
     let starts = pg_buffer_port::starts();
-    let Some(report) = starts.iter().rev().find(|report| report.epoch == epoch) else {
-        log::fail(format_args!("start {epoch} is not among {starts:?}"));
+    let mut since = starts.iter().rev().take_while(|report| report.epoch > epoch);
+    let Some(report) = since.by_ref().last() else {
+        log::fail(format_args!("no start behind {epoch} among {starts:?}"));
     };
     say!("storage is back: {report}");
+    let cut_short = if report.epoch > epoch + 1 { LOG_BLOCK } else { 0 };
     world.restarted(Start {
         log_end: report.to.0,
-        at_least: report.to.0,
+        at_least: report.to.0 - cut_short,
         died_at: world.over_at.load(Ordering::SeqCst).saturating_sub(1_000_000),
     });
     world.over_at.store(u64::MAX, Ordering::SeqCst);

@@ -114,7 +114,7 @@ impl CellCode for Linked {
 }
 
 /// A new start begins the log at a multiple of this.
-const LOG_BLOCK: u64 = 4096;
+pub const LOG_BLOCK: u64 = 4096;
 
 /// The storage cells, lowest first.
 pub const CELLS: [&Cell; 5] = [
