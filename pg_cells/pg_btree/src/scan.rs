@@ -59,6 +59,23 @@ fn give(batch: &mut EntryBatch, at: Position<'_>, want_keys: bool) {
     }
 }
 
+/// Notes whose rows everyone sees. With the entries' page latched: as long as an
+/// entry is there, its row's slot has not been given to another row.
+fn note_visible(cursor: &Cursor, batch: &mut EntryBatch) -> Result<(), IndexError> {
+    match cursor.heap {
+        Some(heap) => {
+            let (tids, seen) = (&batch.tids, &mut batch.all_visible);
+            Ok(pg_heap_port::all_visible(
+                heap,
+                tids,
+                cursor.reads.as_ref(),
+                seen,
+            )?)
+        }
+        None => Ok(()),
+    }
+}
+
 fn forward(file: FileId, cursor: &Cursor, batch: &mut EntryBatch) -> Result<Place, IndexError> {
     let from = lower(cursor);
     let (page, block) = match cursor.place {
@@ -80,10 +97,12 @@ fn forward(file: FileId, cursor: &Cursor, batch: &mut EntryBatch) -> Result<Plac
     for index in first..node.len() {
         let at = node.position(index);
         if to.is_some_and(|to| at >= to) {
+            note_visible(cursor, batch)?;
             return Ok(Place::End);
         }
         give(batch, at, cursor.want_keys);
     }
+    note_visible(cursor, batch)?;
     let done = match (node.high(), to) {
         (Some(high), Some(to)) => high >= to,
         (Some(_), None) => false,
@@ -111,10 +130,12 @@ fn backward(file: FileId, cursor: &Cursor, batch: &mut EntryBatch) -> Result<Pla
     for index in (0..node.count_before(to)).rev() {
         let at = node.position(index);
         if at < from {
+            note_visible(cursor, batch)?;
             return Ok(Place::End);
         }
         give(batch, at, cursor.want_keys);
     }
+    note_visible(cursor, batch)?;
     let low = path.low.position();
     if low <= from || low == Position::LEAST {
         return Ok(Place::End);

@@ -282,6 +282,17 @@ impl TransactionManager for Manager {
         })
     }
 
+    fn is_waited_for(&self, target: LockTarget) -> bool {
+        // Of a torn state nobody knows; nobody who waits there will get anything.
+        let waits = |shared: &mut Shared| {
+            shared
+                .locks
+                .get(&target)
+                .is_some_and(|l| !l.queue.is_empty())
+        };
+        self.state.with(waits).unwrap_or(true)
+    }
+
     fn stop_waiting(&self, proc: ProcId) -> Result<bool, TxnError> {
         self.with(proc, |shared, slot, woken| {
             Ok(locks::stop_waiting(shared, slot, woken))

@@ -1,6 +1,6 @@
 //! Where a scan stands, and the entries it brings.
 
-use crate::Tid;
+use crate::{FileId, Tid};
 use alloc::vec::Vec;
 use core::ops::Bound;
 use pg_txn_port::Reads;
@@ -17,6 +17,9 @@ pub struct Cursor {
     pub backward: bool,
     /// Whether batches carry the keys too (for index-only scans and merges).
     pub want_keys: bool,
+    /// The table, when batches are to say of each entry whether everyone sees its
+    /// row's page (for index-only scans).
+    pub heap: Option<FileId>,
     /// Whom to tell which pages are read: a serializable transaction's
     /// (`Snapshot::reads`).
     pub reads: Option<Reads>,
@@ -52,6 +55,7 @@ impl Cursor {
             upper,
             backward,
             want_keys: false,
+            heap: None,
             reads: None,
             place: Place::Start,
         }
@@ -80,6 +84,14 @@ impl Cursor {
         self
     }
 
+    /// The same for a scan that need not look at rows of `heap` which everyone
+    /// sees.
+    #[must_use]
+    pub fn index_only(mut self, heap: FileId) -> Self {
+        self.heap = Some(heap);
+        self.with_keys()
+    }
+
     /// Back to the start.
     pub fn rewind(&mut self) {
         self.place = Place::Start;
@@ -99,6 +111,9 @@ fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
 pub struct EntryBatch {
     /// The tids, in the scan's order.
     pub tids: Vec<Tid>,
+    /// For each of them whether everyone sees all rows on its page, so that the
+    /// key says all that there is to say; empty when the cursor names no table.
+    pub all_visible: Vec<bool>,
     bytes: Vec<u8>,
     /// The ends of the keys in `bytes`; empty when keys are not wanted.
     ends: Vec<u32>,
@@ -110,6 +125,7 @@ impl EntryBatch {
     pub const fn new() -> Self {
         EntryBatch {
             tids: Vec::new(),
+            all_visible: Vec::new(),
             bytes: Vec::new(),
             ends: Vec::new(),
         }
@@ -143,6 +159,7 @@ impl EntryBatch {
     /// Forgets all entries.
     pub fn clear(&mut self) {
         self.tids.clear();
+        self.all_visible.clear();
         self.bytes.clear();
         self.ends.clear();
     }

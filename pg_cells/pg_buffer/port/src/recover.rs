@@ -146,6 +146,7 @@ pub fn open() -> Result<OpenReport, OpenError> {
     }
     replay.check()?;
     crate::checkpoint::write_before(pool, Lsn(u64::MAX))?;
+    replay.forget_what_is_gone();
     crate::checkpoint::flush_device()?;
     if log_lives {
         let redo = pg_wal_port::begin_checkpoint()?;
@@ -261,6 +262,17 @@ impl Replay {
             self.pool.space.lock().refresh(block.page.block, page);
         }
         applied.map_err(|_| OpenError::Record(Lsn(record.lsn())))
+    }
+
+    /// Takes the frames from pages that were replayed and have stopped existing
+    /// since: who asks for one of them is to hear that there is none.
+    fn forget_what_is_gone(&self) {
+        for frame in self.pool.arena.frames() {
+            let tag = frame.tag.load(Ordering::SeqCst);
+            if tag != frame::NO_TAG && self.pool.locate(PageId::unpack(tag)).is_none() {
+                self.pool.discard(frame);
+            }
+        }
     }
 
     /// Whether all that exists now is sound.

@@ -133,6 +133,8 @@ pub trait TransactionManager: Component {
     /// # Errors
     /// When the place is lost.
     fn unlock(&self, proc: ProcId, target: LockTarget, mode: LockMode) -> Result<(), TxnError>;
+    /// Whether somebody waits for a lock on `target`.
+    fn is_waited_for(&self, target: LockTarget) -> bool;
     /// Stops waiting. True when what was waited for has been granted already.
     ///
     /// # Errors
