@@ -31,7 +31,7 @@ pub enum Place {
     #[default]
     Start,
     /// Forward: all entries of pages left of this one have been given.
-    Page(u32),
+    Page(NextPage),
     /// Backward: all entries from this one on have been given.
     Before {
         /// Its key.
@@ -41,6 +41,19 @@ pub enum Place {
     },
     /// Behind its last entry.
     End,
+}
+
+/// The page with which a scan goes on, unless it has become another one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NextPage {
+    /// Its number.
+    pub block: u32,
+    /// Where the log stood when the link to it was read.
+    pub since: u64,
+    /// The key at which it begins.
+    pub low: Vec<u8>,
+    /// The tid at which it begins; packed.
+    pub tid: u64,
 }
 
 impl Cursor {
@@ -99,6 +112,8 @@ fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
 pub struct EntryBatch {
     /// The tids, in the scan's order.
     pub tids: Vec<Tid>,
+    /// The page they were on, and where the log stood before; the cell's.
+    pub page: Option<(u32, u64)>,
     bytes: Vec<u8>,
     /// The ends of the keys in `bytes`; empty when keys are not wanted.
     ends: Vec<u32>,
@@ -110,6 +125,7 @@ impl EntryBatch {
     pub const fn new() -> Self {
         EntryBatch {
             tids: Vec::new(),
+            page: None,
             bytes: Vec::new(),
             ends: Vec::new(),
         }
@@ -143,6 +159,7 @@ impl EntryBatch {
     /// Forgets all entries.
     pub fn clear(&mut self) {
         self.tids.clear();
+        self.page = None;
         self.bytes.clear();
         self.ends.clear();
     }
