@@ -32,10 +32,7 @@ struct Task {
 
 /// Checks a tree of `blocks` pages that `read` gives; a page that it does not give
 /// is a finding, and what is below it is not looked at.
-pub fn tree<E>(
-    blocks: u32,
-    mut read: impl FnMut(u32) -> Result<Box<Page>, E>,
-) -> CheckReport {
+pub fn tree<E>(blocks: u32, mut read: impl FnMut(u32) -> Result<Box<Page>, E>) -> CheckReport {
     let mut seen = BTreeSet::new();
     let mut report = CheckReport::default();
     let mut tasks = vec![Task {

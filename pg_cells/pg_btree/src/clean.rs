@@ -153,7 +153,10 @@ pub fn kill(
     }
     let tid_at = |index| Tid::unpack(node.position(index).tid);
     let here = |index: &u16| !node.is_killed(*index) && gone.binary_search(&tid_at(*index)).is_ok();
-    let mut found: Vec<(Tid, u16)> = (0..node.len()).filter(here).map(|i| (tid_at(i), i)).collect();
+    let mut found: Vec<(Tid, u16)> = (0..node.len())
+        .filter(here)
+        .map(|i| (tid_at(i), i))
+        .collect();
     found.sort_unstable();
     let tids: Vec<Tid> = found.iter().map(|f| f.0).collect();
     let mut dead = Vec::new();

@@ -63,7 +63,9 @@ pub fn page(file: FileId, block: u32, at: Position<'_>) -> Result<bool, IndexErr
     let mut mtx = MiniTx::begin(0);
     let mut latched: Vec<Latched> = Vec::new();
     for (level, victim) in (0u16..).zip(&plan.victims) {
-        let child = latched.last().map(|_| plan.victims[usize::from(level) - 1].block);
+        let child = latched
+            .last()
+            .map(|_| plan.victims[usize::from(level) - 1].block);
         match latch_victim(&mut mtx, file, &plan, (level, victim), child)? {
             Some(found) => latched.push(found),
             None => return Ok(false),
@@ -76,7 +78,10 @@ pub fn page(file: FileId, block: u32, at: Position<'_>) -> Result<bool, IndexErr
         return Ok(false);
     };
     let node = Node::new(mtx.page(parent)).ok_or_else(|| corrupt(file, parent_block))?;
-    let (index, heir) = (node.branch(low, false), latched.last().map(|l| l.right_block));
+    let (index, heir) = (
+        node.branch(low, false),
+        latched.last().map(|l| l.right_block),
+    );
     let top = plan.victims.last().map(|v| v.block);
     let as_planned = node.position(index) == low
         && node.child(index) == top
@@ -236,7 +241,11 @@ fn unlink(
         let (frame, items) = (Frame::of(&node), begin_at(&node, &plan.low));
         write(mtx, right, &frame, &items);
     }
-    Ok(pg_txn_port::page_split(file.0, block, &[found.right_block])?)
+    Ok(pg_txn_port::page_split(
+        file.0,
+        block,
+        &[found.right_block],
+    )?)
 }
 
 /// Moves the content of the root's only child into the root. True when done.

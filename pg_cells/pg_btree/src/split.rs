@@ -3,9 +3,7 @@
 
 use crate::descend::corrupt;
 use crate::free::{self, Fresh};
-use crate::node::{
-    self, Bound, CAPACITY, Frame, Item, Node, Position, ROOT, special_size, write,
-};
+use crate::node::{self, Bound, CAPACITY, Frame, Item, Node, Position, ROOT, special_size, write};
 use alloc::vec;
 use alloc::vec::Vec;
 use pg_btree_port::{FileId, IndexError};

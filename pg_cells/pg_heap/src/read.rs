@@ -195,12 +195,7 @@ pub fn find_dead(file: FileId, tids: &[Tid], dead: &mut Vec<Tid>) -> Result<(), 
 }
 
 /// Whether there is something at `tid`, and all of it is dead.
-fn is_dead(
-    page: &Page,
-    tid: Tid,
-    sight: &Sight,
-    known: &mut Known,
-) -> Result<bool, HeapError> {
+fn is_dead(page: &Page, tid: Tid, sight: &Sight, known: &mut Known) -> Result<bool, HeapError> {
     let Some(root) = slots::pointer(page, tid.slot) else {
         return Ok(false);
     };

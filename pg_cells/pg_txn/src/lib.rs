@@ -31,8 +31,8 @@ use pg_txn_port::serial_state::Serial;
 use pg_txn_port::state::{Proc, Shared};
 use pg_txn_port::{
     ActiveSet, Assigned, Keep, LockMode, LockTarget, ProcId, ReadReply, ReadTarget, RowHolder,
-    RowKey, SerialStart, Sight, StatusReply, TXN, TransactionManager, TxnError, TxnState, WaitReply, Xid,
-    commit_log,
+    RowKey, SerialStart, Sight, StatusReply, TXN, TransactionManager, TxnError, TxnState,
+    WaitReply, Xid, commit_log,
 };
 use port::{Birth, BirthError, Component, CrashKind, HandoverError, Lineage, State};
 use sync::Completion;

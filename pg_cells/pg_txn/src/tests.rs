@@ -56,7 +56,10 @@ fn a_place_is_used_again_but_its_former_owner_is_turned_away() {
     let a = m.begin();
     m.end(a, false);
     let b = m.begin();
-    assert_eq!((a.slot, m.active_set(a, Keep::NOTHING, false).is_err()), (b.slot, true));
+    assert_eq!(
+        (a.slot, m.active_set(a, Keep::NOTHING, false).is_err()),
+        (b.slot, true)
+    );
     m.end(a, true);
     assert!(m.active_set(b, Keep::NOTHING, false).is_ok());
 }

@@ -63,12 +63,8 @@ pub trait TransactionManager: Component {
     ///
     /// # Errors
     /// When the place is lost.
-    fn active_set(
-        &self,
-        proc: ProcId,
-        keep: Keep,
-        exact: bool,
-    ) -> Result<Arc<ActiveSet>, TxnError>;
+    fn active_set(&self, proc: ProcId, keep: Keep, exact: bool)
+    -> Result<Arc<ActiveSet>, TxnError>;
     /// The transaction has no snapshot any more that is older than `keep`.
     ///
     /// # Errors
