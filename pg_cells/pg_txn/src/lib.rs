@@ -30,9 +30,9 @@ use alloc::vec::Vec;
 use pg_txn_port::serial_state::Serial;
 use pg_txn_port::state::{Proc, Shared};
 use pg_txn_port::{
-    ActiveSet, Assigned, LockMode, LockTarget, ProcId, ReadReply, ReadTarget, RowHolder, RowKey,
-    SerialStart, StatusReply, TXN, TransactionManager, TxnError, TxnState, WaitReply, Xid,
-    commit_log,
+    ActiveSet, Assigned, Keep, LockMode, LockTarget, ProcId, ReadReply, ReadTarget, RowHolder,
+    RowKey, SerialStart, Sight, StatusReply, TXN, TransactionManager, TxnError, TxnState,
+    WaitReply, Xid, commit_log,
 };
 use port::{Birth, BirthError, Component, CrashKind, HandoverError, Lineage, State};
 use sync::Completion;
@@ -182,17 +182,21 @@ impl TransactionManager for Manager {
         }
     }
 
-    fn active_set(&self, proc: ProcId, keep: Xid) -> Result<Arc<ActiveSet>, TxnError> {
+    fn active_set(
+        &self,
+        proc: ProcId,
+        keep: Keep,
+        exact: bool,
+    ) -> Result<Arc<ActiveSet>, TxnError> {
         self.with(proc, |shared, slot, _| {
-            let set = running::active_set(shared);
-            place(shared, slot).xmin = keep.0.min(set.xmin.0);
-            Ok(set)
+            Ok(running::look(shared, slot, keep, exact))
         })
     }
 
-    fn advertise(&self, proc: ProcId, keep: Xid) -> Result<(), TxnError> {
+    fn advertise(&self, proc: ProcId, keep: Keep) -> Result<(), TxnError> {
         self.with(proc, |shared, slot, _| {
-            place(shared, slot).xmin = keep.0;
+            let proc = place(shared, slot);
+            (proc.xmin, proc.solid) = (keep.xmin.0, keep.solid.0);
             Ok(())
         })
     }
@@ -322,7 +326,7 @@ impl TransactionManager for Manager {
         deferrable: bool,
     ) -> Result<SerialStart, TxnError> {
         self.with_serial(proc, |serial, me, _| {
-            let set = self.active_set(proc, keep)?;
+            let set = self.active_set(proc, Keep::solid(keep), false)?;
             Ok(serial::begin(serial, me, set, read_only, deferrable))
         })
     }
@@ -389,6 +393,11 @@ impl TransactionManager for Manager {
             serial::end(serial, me, committed, ended);
             Ok(())
         });
+    }
+
+    fn sight(&self) -> Sight {
+        let sight = self.state.with(running::sight);
+        sight.unwrap_or_else(Sight::unknown)
     }
 
     fn horizon(&self) -> Xid {
