@@ -35,6 +35,7 @@ mod page;
 mod pool;
 pub mod record;
 mod recover;
+mod restart;
 pub mod space;
 mod table;
 mod types;
@@ -111,6 +112,7 @@ pub fn stats() -> Result<BufferStats, BufferError> {
         evictions: counters.evictions.load(Ordering::Relaxed),
         corrupt: counters.corrupt.load(Ordering::Relaxed),
         checkpoints: counters.checkpoints.load(Ordering::Relaxed),
+        restarts: counters.restarts.load(Ordering::Relaxed),
         extents,
         free_extents,
     })

@@ -41,6 +41,8 @@ pub struct Counters {
     pub corrupt: AtomicU64,
     /// Checkpoints completed.
     pub checkpoints: AtomicU64,
+    /// Starts of storage after a failure of the log or of a flush.
+    pub restarts: AtomicU64,
 }
 
 /// The buffer pool. It lives for ever; a cell that is born without inheriting it
@@ -235,6 +237,11 @@ impl Baton {
         self.waiters
             .wait_until(|| (!self.taken.swap(true, Ordering::SeqCst)).then_some(()));
         Held::new(BatonGuard(self))
+    }
+
+    /// The same if nobody has it.
+    pub(crate) fn try_take(&'static self) -> Option<Held<BatonGuard>> {
+        (!self.taken.swap(true, Ordering::SeqCst)).then(|| Held::new(BatonGuard(self)))
     }
 }
 

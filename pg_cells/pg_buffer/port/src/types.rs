@@ -174,6 +174,8 @@ pub struct BufferStats {
     pub corrupt: u64,
     /// Checkpoints completed.
     pub checkpoints: u64,
+    /// Starts of storage after a failure of the log or of a flush.
+    pub restarts: u64,
     /// Extents in all, and free ones.
     pub extents: u64,
     /// Extents that belong to no file.

@@ -11,6 +11,9 @@ use alloc::vec::Vec;
 use pg_buffer_port::MiniTx;
 use pg_wal_port::Durability;
 
+/// How long a transaction waits at its begin for storage that is being started anew.
+const PATIENCE: u64 = 2_000_000_000;
+
 /// What a transaction sees of others that commit while it runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Isolation {
@@ -62,6 +65,8 @@ pub struct Transaction {
     looked: bool,
     /// Whether it has taken others beside it in the running command.
     looks_beside: bool,
+    /// Which start of the log it began in.
+    start: u32,
     /// The commit is in the log: whatever happens to us now, it is committed.
     logged: bool,
     ended: bool,
@@ -85,6 +90,10 @@ impl Transaction {
         read_only: bool,
         cancel: CancelToken,
     ) -> Result<Self, TxnError> {
+        if pg_wal_port::has_failed() {
+            pg_wal_port::wait_while_failed(task_port::now() + PATIENCE);
+        }
+        let start = pg_wal_port::epoch();
         let proc = TXN.enter()?.begin();
         Ok(Transaction {
             proc,
@@ -109,6 +118,7 @@ impl Transaction {
             deferrable: false,
             looked: false,
             looks_beside: false,
+            start,
             logged: false,
             ended: false,
         })
@@ -141,6 +151,7 @@ impl Transaction {
             deferrable: self.deferrable,
             looked: self.looked,
             looks_beside: self.looks_beside,
+            start: self.start,
             logged: false,
             ended: true,
         }
@@ -157,12 +168,24 @@ impl Transaction {
         &self.cancel
     }
 
-    /// Fails when the statement was cancelled. For loops that do not wait.
+    /// Fails when the log began anew since the transaction did: what it has seen and
+    /// done may be lost, and is lost together.
+    #[inline]
+    fn check_start(&self) -> Result<(), TxnError> {
+        if self.start != pg_wal_port::epoch() {
+            return Err(TxnError::Serialization);
+        }
+        Ok(())
+    }
+
+    /// Fails when the statement was cancelled, or the transaction is lost. For loops
+    /// that do not wait.
     ///
     /// # Errors
-    /// [`TxnError::Cancelled`].
+    /// [`TxnError::Cancelled`], [`TxnError::Serialization`].
     #[inline]
     pub fn check_cancel(&self) -> Result<(), TxnError> {
+        self.check_start()?;
         if self.cancel.is_cancelled() {
             return Err(TxnError::Cancelled);
         }
@@ -310,6 +333,7 @@ impl Transaction {
     /// # Errors
     /// When the transaction is lost or cancelled.
     pub fn start_command(&mut self) -> Result<(), TxnError> {
+        self.check_start()?;
         if self.command_used {
             self.command.0 += 1;
             self.command_used = false;
@@ -445,6 +469,7 @@ impl Transaction {
     /// [`TxnError::Dependency`]. [`TxnError::Log`]: whether it is committed is known after the next start;
     /// until then it stays running for everyone. Any other error: rolled back.
     pub fn commit(mut self) -> Result<(), TxnError> {
+        self.check_start()?;
         let xids = self.own_xids();
         if self.registered {
             TXN.enter()?.serial_prepare(self.proc)?;
