@@ -24,6 +24,7 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
         faults: Vec::new(),
         mixed: false,
         memory: "2G".into(),
+        through: String::new(),
         out: None,
         build: true,
     };
@@ -46,6 +47,8 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
             Arg::Long("cells") => wishes.cells = list(parser)?,
             Arg::Long("faults") => wishes.faults = list(parser)?,
             Arg::Long("mixed") => wishes.mixed = true,
+            Arg::Long("through") => wishes.through = parser.value()?.string()?,
+            Arg::Long("last") => wishes.times = value(parser, "last")?,
             Arg::Long("memory") => wishes.memory = value(parser, "memory")?,
             Arg::Long("out") => wishes.out = Some(parser.value()?.into()),
             Arg::Long("no-build") => wishes.build = false,
@@ -77,7 +80,8 @@ pub fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
         wishes.seconds = kind.seconds;
     }
     qemu::ensure()?;
-    if wishes.build {
+    // Revisions are built by themselves.
+    if wishes.build && kind.name != "revisions" {
         pipeline::build(paths)?;
     }
     let origin = Origin::here(paths);

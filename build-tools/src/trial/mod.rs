@@ -11,6 +11,7 @@
 //! | `swaps` | cells are swapped again and again; nobody may notice |
 //! | `crashes` | cells crash; the others carry on |
 //! | `faults` | one fault at a time, in random cells; what became of it |
+//! | `revisions` | one revision after the other is pushed; nobody may notice |
 //! | `kills` | QEMU is killed; every acknowledged commit must be there |
 //! | `load` | pgbench's processes and what they say at the end |
 //! | `latency` | percentiles of pgbench's logs |
@@ -33,6 +34,7 @@ mod kills;
 mod latency;
 mod load;
 mod random;
+mod revisions;
 mod sums;
 mod swaps;
 mod verdict;
@@ -49,7 +51,7 @@ use crate::paths::Paths;
 use findings::Findings;
 
 /// What `trial` was asked for.
-#[derive(Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub(crate) struct Wishes {
     kind: String,
     /// How long pgbench runs at a time.
@@ -70,6 +72,8 @@ pub(crate) struct Wishes {
     mixed: bool,
     /// The machine's memory, as QEMU reads it.
     memory: String,
+    /// The revisions that are pushed, `FROM..TO`; empty for the latest ones.
+    through: String,
     /// Where the JSON goes.
     #[serde(skip)]
     out: Option<PathBuf>,
@@ -94,6 +98,12 @@ const KINDS: &[Kind] = &[
         times: 10,
         seconds: 60,
         run: swaps::run,
+    },
+    Kind {
+        name: "revisions",
+        times: 20,
+        seconds: 12,
+        run: revisions::run,
     },
     Kind {
         name: "kills",
@@ -131,6 +141,11 @@ impl Wishes {
 /// Boots a system for a trial on this disk.
 fn boot(paths: &Paths, wishes: &Wishes, disk: Disk) -> Result<Guest> {
     boot_with(paths, wishes, disk, &[])
+}
+
+/// The same, from an image that was built elsewhere.
+fn boot_from(image: &Paths, wishes: &Wishes, disk: Disk) -> Result<Guest> {
+    boot_with(image, wishes, disk, &[])
 }
 
 /// The same, with boot options.

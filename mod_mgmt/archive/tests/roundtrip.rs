@@ -1,6 +1,6 @@
 //! What is written is read back; what is altered is refused; noise is an error.
 
-use cell_archive::write::{NewEntry, NewSymbol, NewUse, archive, public_key, symbol_table};
+use cell_archive::write::{NewEntry, NewSymbol, NewUse, archive, labelled, public_key, symbol_table};
 use cell_archive::{Archive, ArchiveError, EntryKind, SymbolTable, UseKind};
 
 const SECRET: [u8; 32] = [7; 32];
@@ -56,6 +56,19 @@ fn reads_what_was_written() {
     );
     let offset = second.payload.as_ptr() as usize - bytes.as_ptr() as usize;
     assert_eq!(offset % 4096, 0);
+}
+
+#[test]
+fn a_label_is_read_back_and_signed() {
+    let bytes = labelled(&[], &SECRET, "0123456789abcdef more");
+    let archive = Archive::parse(&bytes).unwrap();
+    archive.verify(&public_key(&SECRET)).unwrap();
+    assert_eq!(archive.label(), "0123456789abcdef");
+    assert_eq!(Archive::parse(&sample()).unwrap().label(), "");
+    let mut other = bytes.clone();
+    other[48] ^= 1;
+    let verdict = Archive::parse(&other).unwrap().verify(&public_key(&SECRET));
+    assert_eq!(verdict, Err(ArchiveError::BadSignature));
 }
 
 #[test]

@@ -16,7 +16,6 @@
 extern crate alloc;
 
 mod deadlock;
-mod lineage;
 mod locks;
 mod running;
 mod serial;
@@ -50,7 +49,7 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
         Some(state) => takeover(state, birth)?,
         None => (fresh(birth)?, None),
     };
-    let kept = lineage::keep(lineage);
+    let kept = port::Kept::of(lineage, cfg!(feature = "lineage"));
     birth.provide(&TXN, Box::new(Manager { state, kept }));
     Ok(())
 }
@@ -87,7 +86,7 @@ fn fresh(birth: &Birth<'_>) -> Result<Arc<TxnState>, BirthError> {
 /// The provider.
 struct Manager {
     state: Arc<TxnState>,
-    kept: lineage::Kept,
+    kept: port::Kept,
 }
 
 impl Component for Manager {
@@ -97,7 +96,7 @@ impl Component for Manager {
 
     fn export(&self) -> Result<Option<State>, HandoverError> {
         Ok(Some(
-            Arc::clone(&self.state).into_state(lineage::give(&self.kept)),
+            Arc::clone(&self.state).into_state(self.kept.give()),
         ))
     }
 
