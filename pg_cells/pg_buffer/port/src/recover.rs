@@ -9,6 +9,7 @@
 //! map may as well be that of the log's end, and is when a page of it was torn:
 //! until its image is met in the log nobody could say where other pages lie.
 
+use crate::checkpoint::Pace;
 use crate::load::{blank, exclusive};
 use crate::pool::{DIRTY, PoolState, any_pool};
 use crate::record::{Block, Body, How};
@@ -145,7 +146,7 @@ pub fn open() -> Result<OpenReport, OpenError> {
         replay.pass(Which::Others, &mut report)?;
     }
     replay.check()?;
-    crate::checkpoint::write_before(pool, Lsn(u64::MAX))?;
+    crate::checkpoint::write_before(pool, Lsn(u64::MAX), Pace::Fast)?;
     crate::checkpoint::flush_device()?;
     if log_lives {
         let redo = pg_wal_port::begin_checkpoint()?;
@@ -184,7 +185,7 @@ impl Replay {
     fn load_map(&mut self, pages: u32) -> Result<(), OpenError> {
         for block in 0..pages {
             let page = PageId::new(FileId::SPACE_MAP, block);
-            match crate::load::read(self.pool, page) {
+            match crate::load::read(self.pool, page, false) {
                 Ok(guard) => self.pool.space.lock().refresh(block, &guard),
                 Err(BufferError::Corrupt { .. }) => {
                     self.broken.insert(page);
