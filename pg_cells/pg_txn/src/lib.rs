@@ -31,8 +31,8 @@ use pg_txn_port::serial_state::Serial;
 use pg_txn_port::state::{Proc, Shared};
 use pg_txn_port::{
     ActiveSet, Assigned, LockMode, LockTarget, ProcId, ReadReply, ReadTarget, RowHolder, RowKey,
-    SerialStart, StatusReply, TXN, TransactionManager, TxnError, TxnState, WaitReply, Xid,
-    commit_log,
+    SerialStart, StatusReply, TXN, TransactionManager, TxnCounts, TxnError, TxnState, WaitReply,
+    Xid, commit_log,
 };
 use port::{Birth, BirthError, Component, CrashKind, HandoverError, Lineage, State};
 use sync::Completion;
@@ -388,5 +388,16 @@ impl TransactionManager for Manager {
 
     fn next_xid(&self) -> Xid {
         self.state.with(|s| Xid(s.next)).unwrap_or(Xid::INVALID)
+    }
+
+    fn counts(&self) -> TxnCounts {
+        let counts = self.state.with(|shared| running::counts(shared));
+        let serial = self.state.with_serial(|s| (s.xacts.len(), s.locks));
+        let (serializable, predicate_locks) = serial.unwrap_or_default();
+        TxnCounts {
+            serializable: serializable as u64,
+            predicate_locks: predicate_locks as u64,
+            ..counts.unwrap_or_default()
+        }
     }
 }
