@@ -133,7 +133,7 @@ pub fn scan_block(
     rows: &mut RowBatch,
 ) -> Result<(), HeapError> {
     rows.clear();
-    let mut page = open(file, block)?;
+    let mut page = rows.scan().read(PageId::new(file, block))?;
     if let Some(reads) = snapshot.reads() {
         serial::read_page(reads, snapshot, file, block, &page)?;
     }

@@ -30,8 +30,8 @@ use pg_txn_port::serial_state::Serial;
 use pg_txn_port::state::{Proc, Shared};
 use pg_txn_port::{
     ActiveSet, Assigned, Keep, LockMode, LockTarget, ProcId, ReadReply, ReadTarget, RowHolder,
-    RowKey, SerialStart, Sight, StatusReply, TXN, TransactionManager, TxnError, TxnState,
-    WaitReply, Xid, commit_log,
+    RowKey, SerialStart, Sight, StatusReply, TXN, TransactionManager, TxnCounts, TxnError,
+    TxnState, WaitReply, Xid, commit_log,
 };
 use port::{Birth, BirthError, Component, CrashKind, HandoverError, Lineage, State};
 use sync::Completion;
@@ -438,5 +438,16 @@ impl TransactionManager for Manager {
 
     fn next_xid(&self) -> Xid {
         self.state().with(|s| Xid(s.next)).unwrap_or(Xid::INVALID)
+    }
+
+    fn counts(&self) -> TxnCounts {
+        let counts = self.state.with(|shared| running::counts(shared));
+        let serial = self.state.with_serial(|s| (s.xacts.len(), s.locks));
+        let (serializable, predicate_locks) = serial.unwrap_or_default();
+        TxnCounts {
+            serializable: serializable as u64,
+            predicate_locks: predicate_locks as u64,
+            ..counts.unwrap_or_default()
+        }
     }
 }

@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use pg_txn_port::state::{Proc, Shared, Waiter, Waiting};
 use pg_txn_port::{
-    ActiveSet, Assigned, Keep, RowHolder, RowKey, Sight, StatusReply, TxnState, WaitReply, Xid,
+    ActiveSet, Assigned, Keep, RowHolder, RowKey, Sight, StatusReply, TxnCounts, TxnState,
+    WaitReply, Xid,
     XidStatus, commit_log,
 };
 use sync::Completion;
@@ -211,6 +212,32 @@ pub fn sight(shared: &mut Shared) -> Sight {
         solid: Xid(solid.unwrap_or(u64::MAX)),
         now,
         exact: open.filter_map(|p| p.exact.clone()).collect(),
+    }
+}
+
+/// What there is, but for serializable transactions.
+pub fn counts(shared: &Shared) -> TxnCounts {
+    let open = || shared.procs.iter().filter(|p| p.serial != 0);
+    let modes = |set: &u8| u64::from(set.count_ones());
+    let table = shared.locks.values();
+    let strong: u64 = table
+        .clone()
+        .flat_map(|lock| lock.holders.iter().map(|(_, set)| modes(set)))
+        .sum();
+    let weak: u64 = open()
+        .flat_map(|p| p.weak.iter().map(|(_, set)| modes(set)))
+        .sum();
+    let queued: usize = table.map(|lock| lock.queue.len()).sum();
+    let for_ids: usize = open().map(|p| p.waiters.len()).sum();
+    let holders = shared.rows.values().flatten();
+    TxnCounts {
+        open: open().count() as u64,
+        locks: strong + weak,
+        running: shared.running.len() as u64,
+        snapshots: open().filter(|p| p.xmin != u64::MAX).count() as u64,
+        waiting: (queued + for_ids) as u64,
+        row_holders: holders.filter(|h| is_running(shared, h.xid.0)).count() as u64,
+        ..TxnCounts::default()
     }
 }
 

@@ -11,6 +11,7 @@
 //! map may as well be that of the log's end, and is when a page of it was torn:
 //! until its image is met in the log nobody could say where other pages lie.
 
+use crate::checkpoint::Pace;
 use crate::load::{blank, exclusive};
 use crate::pool::{DIRTY, PoolState, any_pool};
 use crate::record::{Block, Body, How};
@@ -149,7 +150,7 @@ pub fn open() -> Result<OpenReport, OpenError> {
         replay.pass(Which::Others, &mut report)?;
     }
     replay.check()?;
-    crate::checkpoint::write_before(pool, Lsn(u64::MAX))?;
+    crate::checkpoint::write_before(pool, Lsn(u64::MAX), Pace::Fast)?;
     replay.forget_what_is_gone();
     crate::checkpoint::flush_device()?;
     if log_lives {
@@ -190,7 +191,7 @@ impl Replay {
     fn load_map(&mut self, pages: u32) -> Result<(), OpenError> {
         for block in 0..pages {
             let page = PageId::new(FileId::SPACE_MAP, block);
-            match crate::load::read(self.pool, page) {
+            match crate::load::read(self.pool, page, false) {
                 Ok(guard) => self.pool.space.lock().refresh(block, &guard),
                 Err(error @ (BufferError::Corrupt { .. } | BufferError::Io { .. })) => {
                     self.broken.insert(page, error);

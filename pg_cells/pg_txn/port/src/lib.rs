@@ -41,7 +41,7 @@ mod xid;
 pub use cancel::CancelToken;
 pub use error::TxnError;
 pub use lock::{LockMode, LockTarget, RowHolder, RowKey, RowLock};
-pub use manager::{Assigned, ProcId, StatusReply, TXN, TransactionManager, WaitReply};
+pub use manager::{Assigned, ProcId, StatusReply, TXN, TransactionManager, TxnCounts, WaitReply};
 pub use pg_wal_port::Durability;
 pub use serial::{
     ReadReply, ReadTarget, Reads, SerialFailure, SerialStart, file_replaced, page_split,

@@ -52,6 +52,28 @@ pub enum WaitReply {
     Wait(Completion),
 }
 
+/// What the transaction manager holds: all 0 when nobody is at work, the first two
+/// but for what idle sessions keep.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TxnCounts {
+    /// Open transactions, and sessions that hold locks of their own.
+    pub open: u64,
+    /// Locks held, of any kind but on rows.
+    pub locks: u64,
+    /// Ids that run.
+    pub running: u64,
+    /// Transactions with a snapshot in use.
+    pub snapshots: u64,
+    /// Requests that wait, for a lock or for the end of an id.
+    pub waiting: u64,
+    /// Holders of rows that have more than one, as far as they still run.
+    pub row_holders: u64,
+    /// Serializable transactions that still matter.
+    pub serializable: u64,
+    /// What these have read.
+    pub predicate_locks: u64,
+}
+
 /// Who runs, who holds what, who waits for whom. No call sleeps. Calls with a
 /// [`ProcId`] fail with [`TxnError::Serialization`] when the place is not theirs
 /// any more, because the state was lost in a fault.
@@ -216,4 +238,6 @@ pub trait TransactionManager: Component {
     fn horizon(&self) -> Xid;
     /// The id that the next transaction gets.
     fn next_xid(&self) -> Xid;
+    /// What it holds now, for people and tests.
+    fn counts(&self) -> TxnCounts;
 }
