@@ -36,6 +36,7 @@ pub mod push;
 pub mod qemu;
 pub mod run;
 pub mod running;
+mod timeline;
 pub mod tokens;
 pub mod toolchain;
 pub mod trial;

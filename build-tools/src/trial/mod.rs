@@ -14,6 +14,7 @@
 //! | `kills` | QEMU is killed; every acknowledged commit must be there |
 //! | `load` | pgbench's processes and what they say at the end |
 //! | `latency` | percentiles of pgbench's logs |
+//! | `watch` | the picture in the terminal meanwhile (`--watch`) |
 //! | `sums` | the four sums of pgbench's tables |
 //! | `clients` | clients of our own that know what was acknowledged to them |
 //! | `book` | what they know, compared with the table they wrote |
@@ -36,6 +37,7 @@ mod random;
 mod sums;
 mod swaps;
 mod verdict;
+mod watch;
 
 pub use command::run;
 
@@ -68,6 +70,9 @@ pub(crate) struct Wishes {
     faults: Vec<String>,
     /// Whether the clients speak all three modes of the protocol.
     mixed: bool,
+    /// Draw throughput and latency while it runs.
+    #[serde(skip)]
+    watch: bool,
     /// The machine's memory, as QEMU reads it.
     memory: String,
     /// Where the JSON goes.
@@ -119,6 +124,11 @@ impl Wishes {
     /// Where a table goes: beside the JSON.
     fn csv(&self, paths: &Paths) -> PathBuf {
         self.json(paths).with_extension("csv")
+    }
+
+    /// Where a chart goes: beside the JSON.
+    fn svg(&self, paths: &Paths) -> PathBuf {
+        self.json(paths).with_extension("svg")
     }
 
     /// Where the JSON goes.
