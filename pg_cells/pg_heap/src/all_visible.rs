@@ -19,7 +19,7 @@ use pg_heap_port::{HeapError, Tid};
 use pg_page::maps::{VISIBILITY_KIND, visibility};
 use pg_page::slots::{self, State};
 use pg_page::{HEADER_SIZE, PAGE_SIZE, Page, header};
-use pg_txn_port::{Reads, Xid};
+use pg_txn_port::{Reads, Sight, Xid};
 
 /// The map of a table.
 pub fn map_of(file: FileId) -> FileId {
