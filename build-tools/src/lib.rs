@@ -16,6 +16,7 @@
 //! to the test.
 #![forbid(unsafe_code)]
 
+pub mod absent;
 pub mod bench;
 pub mod bodies;
 pub mod client;

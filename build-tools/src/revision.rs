@@ -137,15 +137,15 @@ fn git(paths: &Paths) -> Command {
     git
 }
 
-/// Lets the first build of another revision begin with what was compiled here:
-/// second names of the same files, which a compiler replaces and never alters. Cargo
-/// tells by the sources' content what holds.
+/// Lets the first build of another revision begin with a copy of what was compiled
+/// here; cargo tells by the sources' content what holds. Not with second names of the
+/// same files: cargo writes its notes over the old ones.
 fn warm(paths: &Paths, tree: &Paths) -> Result<()> {
     let (here, there) = (paths.cells(), tree.cells());
     if there.exists() || !here.exists() {
         return Ok(());
     }
     let mut copy = Command::new("cp");
-    copy.args(["--archive", "--link"]).arg(here).arg(&there);
+    copy.args(["--archive", "--reflink=auto"]).arg(here).arg(&there);
     output(&mut copy).map(drop)
 }
