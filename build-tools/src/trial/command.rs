@@ -16,13 +16,14 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
     let mut wishes = Wishes {
         kind: String::new(),
         seconds: 0,
-        clients: 8,
+        clients: 0,
         scale: 10,
         seed: 1,
         times: 0,
         cells: Vec::new(),
         faults: Vec::new(),
         mixed: false,
+        buffers: String::new(),
         memory: "2G".into(),
         through: String::new(),
         out: None,
@@ -40,7 +41,7 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
         match argument {
             Arg::Value(word) if wishes.kind.is_empty() => wishes.kind = word.string()?,
             Arg::Long("seconds") => wishes.seconds = value(parser, "seconds")?,
-            Arg::Long("clients") => wishes.clients = value::<u32>(parser, "clients")?.max(1),
+            Arg::Long("clients") => wishes.clients = value(parser, "clients")?,
             Arg::Long("scale") => wishes.scale = value(parser, "scale")?,
             Arg::Long("seed") => wishes.seed = value(parser, "seed")?,
             Arg::Long("times") => wishes.times = value(parser, "times")?,
@@ -49,6 +50,7 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
             Arg::Long("mixed") => wishes.mixed = true,
             Arg::Long("through") => wishes.through = parser.value()?.string()?,
             Arg::Long("last") => wishes.times = value(parser, "last")?,
+            Arg::Long("buffers") => wishes.buffers = value(parser, "buffers")?,
             Arg::Long("memory") => wishes.memory = value(parser, "memory")?,
             Arg::Long("out") => wishes.out = Some(parser.value()?.into()),
             Arg::Long("no-build") => wishes.build = false,
@@ -78,6 +80,9 @@ pub fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
     }
     if wishes.seconds == 0 {
         wishes.seconds = kind.seconds;
+    }
+    if wishes.clients == 0 {
+        wishes.clients = kind.clients;
     }
     qemu::ensure()?;
     // Revisions are built by themselves.

@@ -13,6 +13,7 @@
 //! | `faults` | one fault at a time, in random cells; what became of it |
 //! | `revisions` | one revision after the other is pushed; nobody may notice |
 //! | `kills` | QEMU is killed; every acknowledged commit must be there |
+//! | `soak` | everything at once for a long time; nothing may be wrong or left over |
 //! | `load` | pgbench's processes and what they say at the end |
 //! | `latency` | percentiles of pgbench's logs |
 //! | `sums` | the four sums of pgbench's tables |
@@ -35,6 +36,7 @@ mod latency;
 mod load;
 mod random;
 mod revisions;
+mod soak;
 mod sums;
 mod swaps;
 mod verdict;
@@ -70,6 +72,9 @@ pub(crate) struct Wishes {
     faults: Vec<String>,
     /// Whether the clients speak all three modes of the protocol.
     mixed: bool,
+    /// The size of the buffer pool, as the boot option has it; empty for the
+    /// kind's own choice.
+    buffers: String,
     /// The machine's memory, as QEMU reads it.
     memory: String,
     /// The revisions that are pushed, `FROM..TO`; empty for the latest ones.
@@ -89,6 +94,8 @@ struct Kind {
     times: usize,
     /// How long the load runs, when nothing is said.
     seconds: u64,
+    /// How many clients there are, when nothing is said.
+    clients: u32,
     run: fn(&Paths, &Wishes, &mut Findings) -> Result<()>,
 }
 
@@ -97,31 +104,43 @@ const KINDS: &[Kind] = &[
         name: "swaps",
         times: 10,
         seconds: 60,
+        clients: 8,
         run: swaps::run,
     },
     Kind {
         name: "revisions",
         times: 20,
         seconds: 12,
+        clients: 8,
         run: revisions::run,
     },
     Kind {
         name: "kills",
         times: 5,
         seconds: 60,
+        clients: 8,
         run: kills::run,
     },
     Kind {
         name: "crashes",
         times: 1,
         seconds: 60,
+        clients: 8,
         run: crashes::run,
     },
     Kind {
         name: "faults",
         times: 200,
         seconds: 2,
+        clients: 8,
         run: faults::run,
+    },
+    Kind {
+        name: "soak",
+        times: 1,
+        seconds: 1200,
+        clients: 32,
+        run: soak::run,
     },
 ];
 

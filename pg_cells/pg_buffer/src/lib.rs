@@ -77,8 +77,8 @@ impl Component for Pool {
 }
 
 impl BufferPool for Pool {
-    fn place(&self, tag: u64) -> Result<Place, BufferError> {
-        Ok(clock::place(self.state, tag))
+    fn place(&self, tag: u64, once: bool) -> Result<Place, BufferError> {
+        Ok(clock::place(self.state, tag, once))
     }
 
     fn dirty_before(&self, lsn: Lsn) -> Vec<(u32, u64)> {

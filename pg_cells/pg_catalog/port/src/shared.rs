@@ -17,7 +17,7 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use pg_txn_port::{Transaction, TxnError, Xid, XidStatus};
 use port::{HandoverError, Moves, State};
 use sync::SpinLock;
@@ -54,6 +54,8 @@ pub struct Stock {
 #[derive(Debug)]
 pub struct Shared {
     version: AtomicU64,
+    /// Which start of the log this belongs to.
+    start: AtomicU32,
     /// The length of `pending`.
     open: AtomicUsize,
     own: AtomicU64,
@@ -68,6 +70,7 @@ pub struct Shared {
 /// The one there is.
 pub static SHARED: Shared = Shared {
     version: AtomicU64::new(1),
+    start: AtomicU32::new(0),
     open: AtomicUsize::new(0),
     own: AtomicU64::new(1),
     pending: SpinLock::new(Vec::new()),
@@ -161,10 +164,29 @@ impl Shared {
     #[inline]
     #[must_use]
     pub fn version(&self, tx: &Transaction) -> u64 {
+        self.look_at_log();
         if self.open.load(Ordering::Acquire) == 0 {
             return self.version.load(Ordering::Acquire);
         }
         self.version_of(tx)
+    }
+
+    /// The log may have begun anew under the running system: values in stock may be
+    /// of a record that is lost, and so may a change of the schema that was not
+    /// durable. Those who were changing it have ended, and are asked about as always.
+    #[inline]
+    fn look_at_log(&self) {
+        let start = pg_wal_port::epoch();
+        if self.start.load(Ordering::Acquire) != start {
+            self.begin_anew(start);
+        }
+    }
+
+    #[cold]
+    fn begin_anew(&self, start: u32) {
+        self.stocks.lock().clear();
+        self.version.fetch_add(1, Ordering::AcqRel);
+        self.start.store(start, Ordering::Release);
     }
 
     #[cold]
@@ -288,6 +310,7 @@ impl Shared {
 
     /// Works on the stock of the sequence in `file`.
     pub fn stock<T>(&self, file: u32, work: impl FnOnce(&mut Option<Stock>) -> T) -> T {
+        self.look_at_log();
         let mut stocks = self.stocks.lock();
         let mut stock = stocks.get(&file).copied();
         let former = stock;
