@@ -5,7 +5,11 @@ use std::hash::{DefaultHasher, Hasher};
 use std::path::{Path, PathBuf};
 
 /// What takes part, from this package's folder.
-const FOLDERS: [&str; 3] = ["src/link", "../mod_mgmt/object/src", "../mod_mgmt/archive/src"];
+const FOLDERS: [&str; 3] = [
+    "src/link",
+    "../mod_mgmt/object/src",
+    "../mod_mgmt/archive/src",
+];
 
 fn main() {
     let mut files = Vec::new();
@@ -22,7 +26,10 @@ fn main() {
             hasher.write(part);
         }
     }
-    println!("cargo:rustc-env=MITOS_LINK_SOURCES={:016x}", hasher.finish());
+    println!(
+        "cargo:rustc-env=MITOS_LINK_SOURCES={:016x}",
+        hasher.finish()
+    );
 }
 
 fn list(folder: &Path, files: &mut Vec<PathBuf>) {

@@ -15,8 +15,8 @@ use anyhow::{Context, Result};
 use cell_archive::UseKind;
 use cell_archive::write::NewUse;
 
-use crate::graph::{Graph, Package, PackageId};
 use crate::absent::places;
+use crate::graph::{Graph, Package, PackageId};
 use crate::tokens::parts;
 use crate::toolchain::Toolchain;
 

@@ -78,7 +78,10 @@ pub fn prepare_with(paths: &Paths, keys: Keys, features: &[&str]) -> Result<Part
     let (rlibs, fingerprints) = std::thread::scope(|scope| {
         let reading = scope.spawn(|| Fingerprints::compute(&graph, &toolchain));
         let rlibs = compile(paths, &toolchain, &graph, &keys.public, features);
-        (rlibs, reading.join().expect("reading sources does not panic"))
+        (
+            rlibs,
+            reading.join().expect("reading sources does not panic"),
+        )
     });
     let (rlibs, fingerprints) = (rlibs?, fingerprints?);
     spent.compiling = lap();

@@ -79,7 +79,14 @@ pub fn between(paths: &Paths, from: &str, to: &str, folder: &str) -> Result<Vec<
     let range = format!("{from}..{to}");
     let mut found = list(
         paths,
-        &["--reverse", "--topo-order", "--no-merges", &range, "--", folder],
+        &[
+            "--reverse",
+            "--topo-order",
+            "--no-merges",
+            &range,
+            "--",
+            folder,
+        ],
     )?;
     if found.is_empty() {
         bail!("no revision in {range} touches {folder}");
@@ -97,7 +104,15 @@ pub fn latest(paths: &Paths, count: usize, folder: &str) -> Result<Vec<Revision>
     let most = format!("{}", count + 1);
     let mut found = list(
         paths,
-        &["--topo-order", "--no-merges", "-n", &most, "HEAD", "--", folder],
+        &[
+            "--topo-order",
+            "--no-merges",
+            "-n",
+            &most,
+            "HEAD",
+            "--",
+            folder,
+        ],
     )?;
     if found.len() <= count {
         bail!("there are {} revisions that touch {folder}", found.len());
@@ -146,6 +161,8 @@ fn warm(paths: &Paths, tree: &Paths) -> Result<()> {
         return Ok(());
     }
     let mut copy = Command::new("cp");
-    copy.args(["--archive", "--reflink=auto"]).arg(here).arg(&there);
+    copy.args(["--archive", "--reflink=auto"])
+        .arg(here)
+        .arg(&there);
     output(&mut copy).map(drop)
 }

@@ -229,17 +229,24 @@ fn an_upgrade_names_what_cannot_be_replaced_and_does_the_rest() {
     };
     let line = |cell: &Cell, moving: &str| {
         let object = mitos::running::object_number(cell);
-        format!("{} {:016x} {object:016x} {moving}\n", cell.name, cell.fingerprint)
+        format!(
+            "{} {:016x} {object:016x} {moving}\n",
+            cell.name, cell.fingerprint
+        )
     };
     let old = build(1, "old");
     let list: String = old.iter().map(|cell| line(cell, "fixed")).collect();
-    let running = Running::parse(&(list + "gone 0000000000000000 0000000000000001 free\n")).unwrap();
+    let running =
+        Running::parse(&(list + "gone 0000000000000000 0000000000000001 free\n")).unwrap();
     // Its interface changes, and it does not say how it moves.
     let plan = upgrade::plan(&parts(build(2, "new"), vec![]), &running);
     assert_eq!(plan.sets, [["top"]]);
     assert_eq!(plan.refused.len(), 1, "{plan:?}");
     assert_eq!(plan.refused[0].0, "log");
-    assert!(plan.refused[0].1.contains("log_port has statics"), "{plan:?}");
+    assert!(
+        plan.refused[0].1.contains("log_port has statics"),
+        "{plan:?}"
+    );
     assert!(!plan.is_whole());
     // Its code alone changes: it runs on.
     let plan = upgrade::plan(&parts(build(1, "new"), vec![]), &running);

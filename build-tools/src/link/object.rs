@@ -22,7 +22,6 @@ use crate::link::{SOURCES, unwind_index};
 use crate::paths::{Paths, write_if_changed};
 use crate::run::output;
 
-
 /// Relocations the loader knows.
 const RELOCATIONS: [u32; 7] = [
     reloc::R_X86_64_64,
