@@ -256,8 +256,10 @@ fn judge(findings: &mut Findings, names: &[&str], intervals: &[Interval]) {
     }
 }
 
-const FIGURES: [(&str, fn(&Interval) -> f64); 2] =
-    [("TPC-B", |i| i.tpcb), ("moving", |i| i.moving)];
+/// One of an interval's figures.
+type Figure = fn(&Interval) -> f64;
+
+const FIGURES: [(&str, Figure); 2] = [("TPC-B", |i| i.tpcb), ("moving", |i| i.moving)];
 
 fn stays(findings: &mut Findings, name: &str, what: &str, before: u64, after: u64) {
     findings.check(
