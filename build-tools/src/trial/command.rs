@@ -20,6 +20,7 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
         scale: 10,
         seed: 1,
         times: 0,
+        transactions: None,
         cells: Vec::new(),
         faults: Vec::new(),
         mixed: false,
@@ -46,6 +47,9 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
             Arg::Long("scale") => wishes.scale = value(parser, "scale")?,
             Arg::Long("seed") => wishes.seed = value(parser, "seed")?,
             Arg::Long("times") => wishes.times = value(parser, "times")?,
+            Arg::Long("transactions") => {
+                wishes.transactions = Some(value(parser, "transactions")?);
+            }
             Arg::Long("cells") => wishes.cells = list(parser)?,
             Arg::Long("faults") => wishes.faults = list(parser)?,
             Arg::Long("mixed") => wishes.mixed = true,

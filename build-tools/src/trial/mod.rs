@@ -14,6 +14,7 @@
 //! | `revisions` | one revision after the other is pushed; nobody may notice |
 //! | `kills` | QEMU is killed; every acknowledged commit must be there |
 //! | `soak` | everything at once for a long time; nothing may be wrong or left over |
+//! | `steady` | as many updates as an hour brings; sizes and costs must stay |
 //! | `load` | pgbench's processes and what they say at the end |
 //! | `latency` | percentiles of pgbench's logs |
 //! | `watch` | the picture in the terminal meanwhile (`--watch`) |
@@ -38,6 +39,7 @@ mod load;
 mod random;
 mod revisions;
 mod soak;
+mod steady;
 mod sums;
 mod swaps;
 mod verdict;
@@ -51,6 +53,7 @@ use anyhow::{Result, bail};
 
 use crate::bench::guest::{Disk, Guest};
 use crate::bench::swaps::cells;
+use crate::machine::Config;
 use crate::paths::Paths;
 use findings::Findings;
 
@@ -68,6 +71,9 @@ pub(crate) struct Wishes {
     seed: u64,
     /// How often it is done; to each cell, where cells are chosen.
     times: usize,
+    /// Transactions at a time, where they are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transactions: Option<u32>,
     /// The cells it is done to; empty for the kind's own choice.
     cells: Vec<String>,
     /// The kinds of faults; empty for the kind's own choice.
@@ -141,6 +147,13 @@ const KINDS: &[Kind] = &[
         run: faults::run,
     },
     Kind {
+        name: "steady",
+        times: 24,
+        seconds: 0,
+        clients: 1,
+        run: steady::run,
+    },
+    Kind {
         name: "soak",
         times: 1,
         seconds: 1200,
@@ -179,9 +192,21 @@ fn boot_from(image: &Paths, wishes: &Wishes, disk: Disk) -> Result<Guest> {
 
 /// The same, with boot options.
 fn boot_with(paths: &Paths, wishes: &Wishes, disk: Disk, options: &[&str]) -> Result<Guest> {
+    boot_with_config(paths, wishes, disk, |config| {
+        config.append.extend(options.iter().map(|o| o.to_string()));
+    })
+}
+
+/// The same, with another machine.
+fn boot_with_config(
+    paths: &Paths,
+    wishes: &Wishes,
+    disk: Disk,
+    adjust: impl Fn(&mut Config),
+) -> Result<Guest> {
     Guest::boot(paths, disk, |config| {
         config.memory.clone_from(&wishes.memory);
-        config.append.extend(options.iter().map(|o| o.to_string()));
+        adjust(config);
     })
 }
 
