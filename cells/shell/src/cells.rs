@@ -20,10 +20,11 @@ pub(crate) fn cells(arguments: &[&str]) -> Outcome {
         ["--all"] => Ok(list(|_| true) + &base()),
         ["--history"] => Ok(history().iter().map(line).collect()),
         ["--history", name] => of_one(name),
+        ["--repairs"] => Ok(repairs()),
         ["--objects"] => Ok(running()),
         ["--deps", name] => deps(name),
         _ => Err(String::from(
-            "usage: cells [--history [CELL] | --all | --deps CELL | --objects]\n",
+            "usage: cells [--history [CELL] | --repairs | --all | --deps CELL | --objects]\n",
         )),
     }
 }
@@ -68,6 +69,28 @@ fn base() -> String {
         format!("{:<16} {:<8} in the boot image\n", c.name, c.version)
     };
     NAMESPACE.base_crates().iter().map(line).collect()
+}
+
+/// The last repair of each cell, in microseconds since its fault.
+fn repairs() -> String {
+    let line = |repair: &captain_port::Repair| {
+        let since = |at: u64| match at.checked_sub(repair.at) {
+            Some(ns) if at != 0 => format!("{} us", ns / 1000),
+            _ => String::from("-"),
+        };
+        format!(
+            "{:<16} {:?} at {:.6} s, caught {}, served {}, replaced {}, gave back {}, torn {}\n",
+            repair.cell,
+            repair.kind,
+            repair.at as f64 / 1e9,
+            since(repair.caught),
+            since(repair.served),
+            since(repair.replaced),
+            repair.released,
+            repair.torn
+        )
+    };
+    captain_port::repairs().iter().map(line).collect()
 }
 
 /// What the captain thinks of a cell that faulted lately.
