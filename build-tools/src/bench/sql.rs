@@ -2,6 +2,7 @@
 //! trusted, and simple queries. Enough to see whether SQL is served and to run
 //! test scripts; loads are `pgbench`'s.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -59,6 +60,8 @@ pub(crate) struct Session {
     stream: TcpStream,
     buffer: Vec<u8>,
     deadline: Instant,
+    /// The names of prepared statements.
+    prepared: BTreeSet<String>,
 }
 
 impl Session {
@@ -70,6 +73,7 @@ impl Session {
             stream,
             buffer: Vec::new(),
             deadline: Instant::now() + limit,
+            prepared: BTreeSet::new(),
         };
         let mut start = PROTOCOL.to_be_bytes().to_vec();
         start.extend(b"user\0postgres\0database\0postgres\0\0");
@@ -112,6 +116,28 @@ impl Session {
             bind.extend(value.as_bytes());
         }
         bind.extend([0, 0]);
+        self.send(Some(b'B'), &bind)?;
+        self.send(Some(b'E'), &[0; 5])?;
+        self.send(Some(b'S'), &[])?;
+        self.answer()
+    }
+
+    /// Runs a statement without values by a name, under which it is prepared when
+    /// it is run for the first time; gives its rows.
+    pub(crate) fn prepared(&mut self, name: &str, text: &str) -> Result<Vec<TextRow>, SqlError> {
+        if !self.prepared.contains(name) {
+            let mut parse = name.as_bytes().to_vec();
+            parse.push(0);
+            parse.extend(text.as_bytes());
+            parse.extend([0, 0, 0]);
+            self.send(Some(b'P'), &parse)?;
+            self.send(Some(b'S'), &[])?;
+            self.answer()?;
+            self.prepared.insert(name.to_string());
+        }
+        let mut bind = vec![0];
+        bind.extend(name.as_bytes());
+        bind.extend([0; 7]);
         self.send(Some(b'B'), &bind)?;
         self.send(Some(b'E'), &[0; 5])?;
         self.send(Some(b'S'), &[])?;

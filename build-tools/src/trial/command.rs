@@ -17,12 +17,16 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
         kind: String::new(),
         seconds: 0,
         clients: 8,
-        scale: 10,
+        scale: 0,
         seed: 1,
         times: 0,
         cells: Vec::new(),
         faults: Vec::new(),
         mixed: false,
+        settle: 300,
+        minutes: 0,
+        append: false,
+        aim: true,
         memory: "2G".into(),
         out: None,
         build: true,
@@ -45,6 +49,10 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
             Arg::Long("times") => wishes.times = value(parser, "times")?,
             Arg::Long("cells") => wishes.cells = list(parser)?,
             Arg::Long("faults") => wishes.faults = list(parser)?,
+            Arg::Long("settle") => wishes.settle = value(parser, "settle")?,
+            Arg::Long("minutes") => wishes.minutes = value(parser, "minutes")?,
+            Arg::Long("append") => wishes.append = true,
+            Arg::Long("anywhere") => wishes.aim = false,
             Arg::Long("mixed") => wishes.mixed = true,
             Arg::Long("memory") => wishes.memory = value(parser, "memory")?,
             Arg::Long("out") => wishes.out = Some(parser.value()?.into()),
@@ -72,6 +80,9 @@ pub fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
     };
     if wishes.times == 0 {
         wishes.times = kind.times;
+    }
+    if wishes.scale == 0 {
+        wishes.scale = kind.scale;
     }
     if wishes.seconds == 0 {
         wishes.seconds = kind.seconds;

@@ -18,6 +18,8 @@
 //! | `clients` | clients of our own that know what was acknowledged to them |
 //! | `book` | what they know, compared with the table they wrote |
 //! | `answers` | questions whose answers are known |
+//! | `site` | the system that a campaign damages, and the looks at it |
+//! | `profile` | which code the load executes |
 //! | `verdict` | what becomes of a fault, as CSV and summaries |
 //! | `random` | numbers from a seed |
 //! | `findings` | checks, figures, the file |
@@ -32,7 +34,9 @@ mod findings;
 mod kills;
 mod latency;
 mod load;
+mod profile;
 mod random;
+mod site;
 mod sums;
 mod swaps;
 mod verdict;
@@ -45,6 +49,7 @@ use anyhow::{Result, bail};
 
 use crate::bench::guest::{Disk, Guest};
 use crate::bench::swaps::cells;
+use crate::machine::Config;
 use crate::paths::Paths;
 use findings::Findings;
 
@@ -68,6 +73,14 @@ pub(crate) struct Wishes {
     faults: Vec<String>,
     /// Whether the clients speak all three modes of the protocol.
     mixed: bool,
+    /// How long each fault of a campaign is watched at the least (ms).
+    settle: u64,
+    /// After so many minutes a campaign begins no other fault; 0 for no limit.
+    minutes: u64,
+    /// A campaign goes on where its table ends.
+    append: bool,
+    /// Damage to code goes where code runs.
+    aim: bool,
     /// The machine's memory, as QEMU reads it.
     memory: String,
     /// Where the JSON goes.
@@ -85,6 +98,8 @@ struct Kind {
     times: usize,
     /// How long the load runs, when nothing is said.
     seconds: u64,
+    /// The scale of pgbench's tables, when nothing is said.
+    scale: u32,
     run: fn(&Paths, &Wishes, &mut Findings) -> Result<()>,
 }
 
@@ -93,24 +108,29 @@ const KINDS: &[Kind] = &[
         name: "swaps",
         times: 10,
         seconds: 60,
+        scale: 10,
         run: swaps::run,
     },
     Kind {
         name: "kills",
         times: 5,
         seconds: 60,
+        scale: 10,
         run: kills::run,
     },
     Kind {
         name: "crashes",
         times: 1,
         seconds: 60,
+        scale: 10,
         run: crashes::run,
     },
     Kind {
         name: "faults",
         times: 200,
         seconds: 2,
+        // All accounts are added up now and then.
+        scale: 1,
         run: faults::run,
     },
 ];
@@ -123,7 +143,11 @@ impl Wishes {
 
     /// Where the JSON goes.
     fn json(&self, paths: &Paths) -> PathBuf {
-        let usual = || paths.root().join(format!("bench/trial-{}.json", self.kind));
+        let name = match self.kind.as_str() {
+            "faults" => "bench/faults.json".to_string(),
+            kind => format!("bench/trial-{kind}.json"),
+        };
+        let usual = || paths.root().join(name);
         self.out.clone().unwrap_or_else(usual)
     }
 }
@@ -135,9 +159,21 @@ fn boot(paths: &Paths, wishes: &Wishes, disk: Disk) -> Result<Guest> {
 
 /// The same, with boot options.
 fn boot_with(paths: &Paths, wishes: &Wishes, disk: Disk, options: &[&str]) -> Result<Guest> {
+    boot_with_config(paths, wishes, disk, |config| {
+        config.append.extend(options.iter().map(|o| o.to_string()));
+    })
+}
+
+/// The same, with anything else about the machine.
+fn boot_with_config(
+    paths: &Paths,
+    wishes: &Wishes,
+    disk: Disk,
+    adjust: impl Fn(&mut Config),
+) -> Result<Guest> {
     Guest::boot(paths, disk, |config| {
         config.memory.clone_from(&wishes.memory);
-        config.append.extend(options.iter().map(|o| o.to_string()));
+        adjust(config);
     })
 }
 

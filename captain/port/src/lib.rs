@@ -15,7 +15,7 @@ mod repairs;
 mod watch;
 
 #[cfg(mitos)]
-pub use repairs::{Repair, repairs};
+pub use repairs::{Repair, faults, repairs};
 #[cfg(mitos)]
 pub use watch::{install, past, start};
 

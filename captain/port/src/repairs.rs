@@ -4,6 +4,7 @@
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
 use mod_mgmt::namespace::NAMESPACE;
 use sync::SpinLock;
 use task_port::{Fault, FaultKind};
@@ -30,6 +31,8 @@ pub struct Repair {
     pub torn: usize,
 }
 
+/// Faults that gates have reported since the boot, whoever they are blamed on.
+static FAULTS: AtomicU64 = AtomicU64::new(0);
 static REPAIRS: SpinLock<BTreeMap<String, Repair>> = SpinLock::new(BTreeMap::new());
 
 impl Repair {
@@ -47,7 +50,14 @@ impl Repair {
     }
 }
 
+/// How many faults gates have reported since the boot.
+#[must_use]
+pub fn faults() -> u64 {
+    FAULTS.load(Ordering::Relaxed)
+}
+
 pub(crate) fn begin(repair: Repair) {
+    FAULTS.fetch_add(1, Ordering::Relaxed);
     let name = repair.cell.clone();
     let former = REPAIRS.lock().insert(name, repair);
     drop(former);

@@ -90,7 +90,8 @@ fn repairs() -> String {
             repair.torn
         )
     };
-    captain_port::repairs().iter().map(line).collect()
+    let all: String = captain_port::repairs().iter().map(line).collect();
+    format!("faults {}\n{all}", captain_port::faults())
 }
 
 /// What the captain thinks of a cell that faulted lately.
@@ -241,13 +242,18 @@ pub(crate) fn crash(arguments: &[&str]) -> Outcome {
 }
 
 pub(crate) fn inject(arguments: &[&str]) -> Outcome {
-    const USAGE: &str = "usage: inject CELL text|data|word|skip|state SEED\n";
-    let [cell, kind, seed] = arguments else {
-        return Err(String::from(USAGE));
+    const USAGE: &str = "usage: inject CELL code|text|data|word|skip|state SEED [OFFSET]\n";
+    let (cell, kind, seed, at) = match arguments {
+        [cell, kind, seed] => (cell, kind, seed, None),
+        [cell, kind, seed, at] => {
+            let at = at.parse().map_err(|_| String::from(USAGE))?;
+            (cell, kind, seed, Some(at))
+        }
+        _ => return Err(String::from(USAGE)),
     };
     let seed = seed.parse().map_err(|_| String::from(USAGE))?;
     match fault_injection_port::INJECTOR.enter() {
-        Ok(injector) => injector.inject(cell, kind, seed),
+        Ok(injector) => injector.inject(cell, kind, seed, at),
         Err(_) => Err(String::from(
             "damage is only done to a system that was booted with faults=inject\n",
         )),

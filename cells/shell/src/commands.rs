@@ -100,7 +100,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "inject",
-        usage: "inject CELL text|data|word|skip|state SEED",
+        usage: "inject CELL code|text|data|word|skip|state SEED [OFFSET]",
         does: "damage a running cell (only when booted with faults=inject)",
         run: cells::inject,
     },

@@ -13,7 +13,6 @@ use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use cell_archive::Entry;
-use mod_mgmt::LoadError;
 use mod_mgmt::loader::{self, Prepared};
 use mod_mgmt::namespace::{Loaded, NAMESPACE};
 use mod_mgmt::scope::Scope;
@@ -58,20 +57,13 @@ pub fn make_one() -> bool {
     let made = source.with_entry(&cell.name, |entry| {
         loader::prepare(entry, &Scope::default())
     });
-    let spare = match made {
-        Some(Ok(spare)) => spare,
-        Some(Err(error)) => return refused(&cell.name, &error),
-        None => return false,
+    let Some(Ok(spare)) = made else {
+        // Loading it will be refused as well when the time comes, and that is told.
+        return false;
     };
     let former = SPARES.lock().insert(cell.name.to_string(), spare);
     drop(former);
     true
-}
-
-/// Loading it will be refused as well when the time comes; then it is said aloud.
-fn refused(name: &str, error: &LoadError) -> bool {
-    log::debug!("no spare of {name}: {error}");
-    false
 }
 
 /// A running cell without a spare, if there is room for one.
