@@ -308,6 +308,25 @@ fn a_torn_space_map_hides_no_page_that_the_log_restores() {
 }
 
 #[test]
+fn a_page_that_was_replayed_and_cut_off_again_is_not_there() {
+    let _alone = alone();
+    let disk = fresh();
+    fill(FILE, 20);
+    truncate(&mut MiniTx::begin(0), FILE, 5).unwrap();
+    fill(FileId(12), 3);
+    drop_file(&mut MiniTx::begin(0), FileId(12)).unwrap();
+    pg_wal_port::flush(pg_wal_port::insert_position()).unwrap();
+    // All of it is in the log alone.
+    open(&SimDisk::from_image(disk.image()), OPTIONS).unwrap();
+    assert_eq!(number(FILE, 4), 4);
+    for page in [PageId::new(FILE, 5), PageId::new(FileId(12), 0)] {
+        let absent = BufferError::NoSuchPage { page };
+        assert_eq!(read_page(page).err(), Some(absent));
+        assert_eq!(MiniTx::begin(0).latch(page).err(), Some(absent));
+    }
+}
+
+#[test]
 fn read_errors_pass_when_the_disk_recovers() {
     let _alone = alone();
     let disk = fresh();

@@ -16,7 +16,6 @@
 extern crate alloc;
 
 mod deadlock;
-mod lineage;
 mod locks;
 mod running;
 mod serial;
@@ -30,9 +29,9 @@ use alloc::vec::Vec;
 use pg_txn_port::serial_state::Serial;
 use pg_txn_port::state::{Proc, Shared};
 use pg_txn_port::{
-    ActiveSet, Assigned, LockMode, LockTarget, ProcId, ReadReply, ReadTarget, RowHolder, RowKey,
-    SerialStart, StatusReply, TXN, TransactionManager, TxnError, TxnState, WaitReply, Xid,
-    commit_log,
+    ActiveSet, Assigned, Keep, LockMode, LockTarget, ProcId, ReadReply, ReadTarget, RowHolder,
+    RowKey, SerialStart, Sight, StatusReply, TXN, TransactionManager, TxnCounts, TxnError,
+    TxnState, WaitReply, Xid, commit_log,
 };
 use port::{Birth, BirthError, Component, CrashKind, HandoverError, Lineage, State};
 use sync::Completion;
@@ -50,7 +49,7 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
         Some(state) => takeover(state, birth)?,
         None => (fresh(birth)?, None),
     };
-    let kept = lineage::keep(lineage);
+    let kept = port::Kept::of(lineage, cfg!(feature = "lineage"));
     birth.provide(&TXN, Box::new(Manager { state, kept }));
     Ok(())
 }
@@ -87,7 +86,7 @@ fn fresh(birth: &Birth<'_>) -> Result<Arc<TxnState>, BirthError> {
 /// The provider.
 struct Manager {
     state: Arc<TxnState>,
-    kept: lineage::Kept,
+    kept: port::Kept,
 }
 
 impl Component for Manager {
@@ -96,9 +95,7 @@ impl Component for Manager {
     }
 
     fn export(&self) -> Result<Option<State>, HandoverError> {
-        Ok(Some(
-            Arc::clone(&self.state).into_state(lineage::give(&self.kept)),
-        ))
+        Ok(Some(Arc::clone(&self.state).into_state(self.kept.give())))
     }
 
     fn reclaim(&self, _state: State) -> Result<(), HandoverError> {
@@ -167,13 +164,15 @@ impl Manager {
         result.unwrap_or(Err(TxnError::Serialization))
     }
 
-    fn active_set_now(&self, proc: ProcId, keep: Xid) -> Result<Arc<ActiveSet>, TxnError> {
-        let set = |shared: &mut Shared, slot, _: &mut Vec<Completion>| {
-            let set = running::active_set(shared);
-            place(shared, slot).xmin = keep.0.min(set.xmin.0);
-            Ok(set)
-        };
-        self.collecting(proc, &mut Vec::new(), set)
+    fn active_set_now(
+        &self,
+        proc: ProcId,
+        keep: Keep,
+        exact: bool,
+    ) -> Result<Arc<ActiveSet>, TxnError> {
+        self.collecting(proc, &mut Vec::new(), |shared, slot, _| {
+            Ok(running::look(shared, slot, keep, exact))
+        })
     }
 }
 
@@ -212,14 +211,20 @@ impl TransactionManager for Manager {
         }
     }
 
-    fn active_set(&self, proc: ProcId, keep: Xid) -> Result<Arc<ActiveSet>, TxnError> {
+    fn active_set(
+        &self,
+        proc: ProcId,
+        keep: Keep,
+        exact: bool,
+    ) -> Result<Arc<ActiveSet>, TxnError> {
         self.state();
-        self.active_set_now(proc, keep)
+        self.active_set_now(proc, keep, exact)
     }
 
-    fn advertise(&self, proc: ProcId, keep: Xid) -> Result<(), TxnError> {
+    fn advertise(&self, proc: ProcId, keep: Keep) -> Result<(), TxnError> {
         self.with(proc, |shared, slot, _| {
-            place(shared, slot).xmin = keep.0;
+            let proc = place(shared, slot);
+            (proc.xmin, proc.solid) = (keep.xmin.0, keep.solid.0);
             Ok(())
         })
     }
@@ -309,6 +314,17 @@ impl TransactionManager for Manager {
         })
     }
 
+    fn is_waited_for(&self, target: LockTarget) -> bool {
+        // Of a torn state nobody knows; nobody who waits there will get anything.
+        let waits = |shared: &mut Shared| {
+            shared
+                .locks
+                .get(&target)
+                .is_some_and(|l| !l.queue.is_empty())
+        };
+        self.state.with(waits).unwrap_or(true)
+    }
+
     fn stop_waiting(&self, proc: ProcId) -> Result<bool, TxnError> {
         self.with(proc, |shared, slot, woken| {
             Ok(locks::stop_waiting(shared, slot, woken))
@@ -338,7 +354,7 @@ impl TransactionManager for Manager {
         deferrable: bool,
     ) -> Result<SerialStart, TxnError> {
         self.with_serial(proc, |serial, me, _| {
-            let set = self.active_set_now(proc, keep)?;
+            let set = self.active_set_now(proc, Keep::solid(keep), false)?;
             Ok(serial::begin(serial, me, set, read_only, deferrable))
         })
     }
@@ -407,6 +423,11 @@ impl TransactionManager for Manager {
         });
     }
 
+    fn sight(&self) -> Sight {
+        let sight = self.state().with(running::sight);
+        sight.unwrap_or_else(Sight::unknown)
+    }
+
     fn horizon(&self) -> Xid {
         // Of a torn state nobody knows who looks.
         let horizon = self.state().with(|shared| running::horizon(shared));
@@ -415,5 +436,16 @@ impl TransactionManager for Manager {
 
     fn next_xid(&self) -> Xid {
         self.state().with(|s| Xid(s.next)).unwrap_or(Xid::INVALID)
+    }
+
+    fn counts(&self) -> TxnCounts {
+        let counts = self.state.with(|shared| running::counts(shared));
+        let serial = self.state.with_serial(|s| (s.xacts.len(), s.locks));
+        let (serializable, predicate_locks) = serial.unwrap_or_default();
+        TxnCounts {
+            serializable: serializable as u64,
+            predicate_locks: predicate_locks as u64,
+            ..counts.unwrap_or_default()
+        }
     }
 }

@@ -3,9 +3,12 @@
 //! storage anew when the log has failed. Each enters the port anew on each round, so
 //! the cell can be replaced.
 
+use crate::checkpoint::Pace;
+use crate::load::{ReadingAhead, read_ahead};
 use crate::pool::{PoolState, any_pool};
 use crate::write::{BATCH, Latched, write_out};
 use crate::{BUFFER, BufferError};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use nvme_port::Urgency;
@@ -21,6 +24,10 @@ const WRITER_EVERY: u64 = 50 * MS;
 pub(crate) const NAP: u64 = 1_000 * MS;
 /// After an error, before the next try.
 const PAUSE: u64 = 500 * MS;
+/// The most submissions of the reader that are under way together.
+const READS_UNDER_WAY: usize = 4;
+/// Of the pool's frames, the share that the reader may be filling.
+const READER_SHARE: usize = 8;
 
 /// Starts the pool's background tasks. They end with [`crate::shut_down`].
 ///
@@ -30,7 +37,8 @@ pub fn run_background() -> Result<(), SpawnError> {
     let tasks: [(&str, Priority, fn()); 5] = [
         ("checkpointer", Priority::Background, checkpointer),
         ("page writer", Priority::Background, writer),
-        ("page reader", Priority::Background, reader),
+        // Somebody will wait for what it reads.
+        ("page reader", Priority::Normal, reader),
         // Not behind the page writer: what it writes may take long, and commits
         // that did not wait count on the log being written.
         ("log writer", Priority::High, log_writer),
@@ -66,7 +74,7 @@ fn checkpointer() {
             continue;
         }
         let before = pg_wal_port::insert_position();
-        match behind_a_gate(crate::checkpoint) {
+        match behind_a_gate(|| crate::checkpoint::make_at(Pace::Even)) {
             true => last = (task_port::now(), before),
             false => task_port::sleep(PAUSE),
         }
@@ -150,23 +158,41 @@ fn write_ahead(pool: &'static PoolState) -> Result<bool, BufferError> {
     Ok(all)
 }
 
+/// Reads what is wanted, with several submissions under way: while the device is
+/// busy with one it has the next.
 fn reader() {
+    let mut under_way: VecDeque<ReadingAhead> = VecDeque::new();
     while goes_on() {
         let Ok(pool) = any_pool() else {
             return;
         };
+        if under_way.is_empty() {
+            pool.reading.store(0, Ordering::SeqCst);
+        }
         let until = task_port::now() + NAP;
         let over = || !pool.background.load(Ordering::SeqCst);
         let some = || (!pool.wanted.lock().is_empty() || over()).then_some(());
-        if pool.wanting.wait_deadline(until, some).is_none() {
+        if under_way.is_empty() && pool.wanting.wait_deadline(until, some).is_none() {
             continue;
         }
+        let share = pool.arena.frames().len() / READER_SHARE;
+        let most = (share / READS_UNDER_WAY).clamp(1, BATCH);
         let wanted: Vec<_> = {
             let mut wanted = pool.wanted.lock();
-            let count = wanted.len().min(BATCH);
+            let count = wanted.len().min(most);
+            pool.reading.fetch_add(count as u64, Ordering::SeqCst);
             wanted.drain(..count).collect()
         };
-        behind_a_gate(|| crate::load::read_ahead(crate::pool::pool()?, &wanted));
+        if !wanted.is_empty() {
+            behind_a_gate(|| {
+                under_way.push_back(read_ahead(crate::pool::pool()?, &wanted)?);
+                Ok(())
+            });
+        }
+        if wanted.is_empty() || under_way.len() >= READS_UNDER_WAY {
+            let first = under_way.pop_front();
+            behind_a_gate(|| first.map_or(Ok(()), |reading| reading.finish(pool)));
+        }
     }
 }
 

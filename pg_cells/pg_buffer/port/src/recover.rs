@@ -11,6 +11,7 @@
 //! map may as well be that of the log's end, and is when a page of it was torn:
 //! until its image is met in the log nobody could say where other pages lie.
 
+use crate::checkpoint::Pace;
 use crate::load::{blank, exclusive};
 use crate::pool::{DIRTY, PoolState, any_pool};
 use crate::record::{Block, Body, How};
@@ -156,9 +157,9 @@ pub fn open() -> Result<OpenReport, OpenError> {
         replay.pass(Which::Others, &mut report)?;
     }
     replay.check()?;
-    crate::checkpoint::write_before(pool, Lsn(u64::MAX))?;
+    crate::checkpoint::write_before(pool, Lsn(u64::MAX), Pace::Fast)?;
+    replay.forget_what_is_gone();
     crate::checkpoint::flush_device()?;
-    replay.forget_gone();
     if log_lives {
         let redo = pg_wal_port::begin_checkpoint()?;
         pg_wal_port::finish_checkpoint(redo, false)?;
@@ -219,7 +220,7 @@ impl Replay {
     fn load_map(&mut self, pages: u32) -> Result<(), OpenError> {
         for block in 0..pages {
             let page = PageId::new(FileId::SPACE_MAP, block);
-            match crate::load::read(self.pool, page) {
+            match crate::load::read(self.pool, page, false) {
                 Ok(guard) => self.pool.space.lock().refresh(block, &guard),
                 Err(error @ (BufferError::Corrupt { .. } | BufferError::Io { .. })) => {
                     self.broken.insert(page, error);
@@ -301,9 +302,9 @@ impl Replay {
         applied.map_err(|_| OpenError::Record(Lsn(record.lsn())))
     }
 
-    /// Pages whose file was cut or removed later in the log were replayed, too. Who
-    /// asks for one of them must not find it.
-    fn forget_gone(&self) {
+    /// Takes the frames from pages that were replayed and have stopped existing
+    /// since: who asks for one of them is to hear that there is none.
+    fn forget_what_is_gone(&self) {
         for frame in self.pool.arena.frames() {
             let tag = frame.tag.load(Ordering::SeqCst);
             if tag != frame::NO_TAG && self.pool.locate(PageId::unpack(tag)).is_none() {

@@ -22,8 +22,8 @@ use sync::{Completion, SpinLock};
 
 /// The schemas of [`TxnState`]: as it is, and with its lineage.
 pub const SCHEMAS: Schemas = Schemas {
-    plain: 2,
-    traced: 4,
+    plain: 5,
+    traced: 6,
 };
 
 /// Everything the transaction manager knows.
@@ -117,6 +117,10 @@ pub struct Proc {
     /// The oldest id that a snapshot of its still cares for; `u64::MAX` when it
     /// has none.
     pub xmin: u64,
+    /// The same of its solid snapshots (`Keep`).
+    pub solid: u64,
+    /// The set of its other ones.
+    pub exact: Option<Arc<ActiveSet>>,
     /// Its ids that run, ascending.
     pub xids: Vec<u64>,
     /// Weak locks that are in no [`Lock`], with the set of modes.

@@ -4,7 +4,7 @@ use crate::manager::{Assigned, ProcId, TXN};
 use crate::savepoint::Level;
 use crate::wait::Limits;
 use crate::{
-    ActiveSet, CancelToken, CommandId, LockTarget, Reads, Snapshot, TxnError, Xid, commit_log,
+    ActiveSet, CancelToken, CommandId, Keep, LockTarget, Reads, Snapshot, TxnError, Xid, commit_log,
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -65,6 +65,8 @@ pub struct Transaction {
     pub(crate) deferrable: bool,
     /// Whether it has had a snapshot.
     looked: bool,
+    /// Whether it has taken others beside it in the running command.
+    looks_beside: bool,
     /// Which start of the log it began in.
     start: u32,
     /// The commit is in the log: whatever happens to us now, it is committed.
@@ -117,6 +119,7 @@ impl Transaction {
             registered: false,
             deferrable: false,
             looked: false,
+            looks_beside: false,
             start,
             logged: false,
             ended: false,
@@ -149,6 +152,7 @@ impl Transaction {
             registered: self.registered,
             deferrable: self.deferrable,
             looked: self.looked,
+            looks_beside: self.looks_beside,
             start: self.start,
             logged: false,
             ended: true,
@@ -371,8 +375,9 @@ impl Transaction {
     /// # Errors
     /// When the transaction is lost.
     pub fn latest_snapshot(&mut self) -> Result<Arc<Snapshot>, TxnError> {
-        let keep = self.oldest_held().unwrap_or(Xid::MAX);
-        let set = TXN.enter()?.active_set(self.proc, keep)?;
+        let keep = self.held();
+        let set = TXN.enter()?.active_set(self.proc, keep, false)?;
+        self.looks_beside = true;
         let fresh = Arc::new(Snapshot {
             set,
             own: self.own_xids(),
@@ -383,10 +388,22 @@ impl Transaction {
         Ok(fresh)
     }
 
-    fn oldest_held(&mut self) -> Option<Xid> {
+    /// What the snapshots in use hold up. All those of one set are exact under
+    /// repeatable read: that of the transaction itself.
+    fn held(&mut self) -> Keep {
         self.earlier.retain(|s| Arc::strong_count(s) > 1);
-        let current = self.snapshot.iter();
-        self.earlier.iter().chain(current).map(|s| s.xmin()).min()
+        let exact = match self.isolation {
+            Isolation::RepeatableRead => self.snapshot.as_ref().map(|s| &s.set),
+            _ => None,
+        };
+        let mut keep = Keep::NOTHING;
+        for snapshot in self.earlier.iter().chain(&self.snapshot) {
+            keep.xmin = keep.xmin.min(snapshot.xmin());
+            if !exact.is_some_and(|set| Arc::ptr_eq(set, &snapshot.set)) {
+                keep.solid = keep.solid.min(snapshot.xmin());
+            }
+        }
+        keep
     }
 
     /// Replaces the current snapshot by one of `set`, or of who runs now.
@@ -399,10 +416,13 @@ impl Transaction {
         let set = match set {
             Some(set) => set,
             None => {
-                let keep = self.oldest_held().unwrap_or(Xid::MAX);
+                let keep = self.held();
                 match self.isolation {
-                    Isolation::Serializable => self.start_serial(keep)?,
-                    _ => TXN.enter()?.active_set(self.proc, keep)?,
+                    Isolation::Serializable => self.start_serial(keep.xmin)?,
+                    level => {
+                        let exact = level == Isolation::RepeatableRead;
+                        TXN.enter()?.active_set(self.proc, keep, exact)?
+                    }
                 }
             }
         };
@@ -428,22 +448,25 @@ impl Transaction {
         Ok(())
     }
 
-    /// Between commands, under read committed: lets go of the snapshot, so that
-    /// an idle transaction holds up no pruning.
+    /// Between commands: lets go of looks aside, and under read committed of the
+    /// snapshot, so that an idle transaction holds up no pruning.
     ///
     /// # Errors
     /// When the transaction is lost.
     pub fn end_command(&mut self) -> Result<(), TxnError> {
-        if self.isolation != Isolation::ReadCommitted {
+        if self.isolation != Isolation::ReadCommitted && !self.looks_beside {
             return Ok(());
         }
-        if let Some(mut snapshot) = self.snapshot.take() {
+        self.looks_beside = false;
+        if self.isolation == Isolation::ReadCommitted
+            && let Some(mut snapshot) = self.snapshot.take()
+        {
             match Arc::get_mut(&mut snapshot) {
                 Some(_) => self.spare = Some(snapshot),
                 None => self.earlier.push(snapshot),
             }
         }
-        let keep = self.oldest_held().unwrap_or(Xid::MAX);
+        let keep = self.held();
         TXN.enter()?.advertise(self.proc, keep)
     }
 
