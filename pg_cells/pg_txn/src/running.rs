@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use pg_txn_port::state::{Proc, Shared, Waiter, Waiting};
 use pg_txn_port::{
-    ActiveSet, Assigned, RowHolder, RowKey, StatusReply, TxnCounts, TxnState, WaitReply, Xid,
-    XidStatus, commit_log,
+    ActiveSet, Assigned, Keep, RowHolder, RowKey, Sight, StatusReply, TxnCounts, TxnState,
+    WaitReply, Xid, XidStatus, commit_log,
 };
 use sync::Completion;
 
@@ -22,8 +22,28 @@ pub fn begin(shared: &mut Shared) -> (u32, u64) {
     let serial = shared.serial;
     let proc = place(shared, slot);
     proc.serial = serial;
-    proc.xmin = u64::MAX;
+    look_away(proc);
     (slot, serial)
+}
+
+/// It has no snapshot.
+fn look_away(proc: &mut Proc) {
+    (proc.xmin, proc.solid) = (u64::MAX, u64::MAX);
+    proc.exact = None;
+}
+
+/// Takes a set for a transaction, which keeps what it says beside it.
+pub fn look(shared: &mut Shared, slot: u32, keep: Keep, exact: bool) -> Arc<ActiveSet> {
+    let set = active_set(shared);
+    let proc = place(shared, slot);
+    proc.xmin = keep.xmin.0.min(set.xmin.0);
+    proc.solid = keep.solid.0;
+    if exact {
+        proc.exact = Some(Arc::clone(&set));
+    } else {
+        proc.solid = proc.solid.min(set.xmin.0);
+    }
+    set
 }
 
 /// Who runs now; the same set until someone ends.
@@ -125,7 +145,7 @@ pub fn end(
     let proc = place(shared, slot);
     proc.xids = xids;
     proc.serial = 0;
-    proc.xmin = u64::MAX;
+    look_away(proc);
     proc.waiting = None;
     proc.session = None;
     proc.tenant = None;
@@ -179,6 +199,19 @@ pub fn horizon(shared: &Shared) -> Xid {
         .min()
         .unwrap_or(u64::MAX)
         .min(running))
+}
+
+/// Who looks.
+pub fn sight(shared: &mut Shared) -> Sight {
+    let now = active_set(shared);
+    let open = shared.procs.iter().filter(|p| p.serial != 0);
+    let solid = open.clone().map(|p| p.solid).min();
+    Sight {
+        horizon: horizon(shared),
+        solid: Xid(solid.unwrap_or(u64::MAX)),
+        now,
+        exact: open.filter_map(|p| p.exact.clone()).collect(),
+    }
 }
 
 /// What there is, but for serializable transactions.

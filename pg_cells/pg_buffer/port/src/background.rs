@@ -1,6 +1,7 @@
 //! The loops that look after the pool: checkpoints, writing ahead of the clock's
-//! hand, making the log durable without being asked, and reading ahead. Each
-//! enters the port anew on each round, so the cell can be replaced.
+//! hand, making the log durable without being asked, reading ahead, and starting
+//! storage anew when the log has failed. Each enters the port anew on each round, so
+//! the cell can be replaced.
 
 use crate::checkpoint::Pace;
 use crate::load::{ReadingAhead, read_ahead};
@@ -20,7 +21,7 @@ const CHECKPOINT_EVERY: u64 = 60_000 * MS;
 const WRITER_EVERY: u64 = 50 * MS;
 /// The longest nap of a loop that has nothing to do: a lost edge costs so much, and
 /// a pool that was started anew is noticed.
-const NAP: u64 = 1_000 * MS;
+pub(crate) const NAP: u64 = 1_000 * MS;
 /// After an error, before the next try.
 const PAUSE: u64 = 500 * MS;
 /// The most submissions of the reader that are under way together.
@@ -33,7 +34,7 @@ const READER_SHARE: usize = 8;
 /// # Errors
 /// When there is no memory for them.
 pub fn run_background() -> Result<(), SpawnError> {
-    let tasks: [(&str, Priority, fn()); 4] = [
+    let tasks: [(&str, Priority, fn()); 5] = [
         ("checkpointer", Priority::Background, checkpointer),
         ("page writer", Priority::Background, writer),
         // Somebody will wait for what it reads.
@@ -41,6 +42,7 @@ pub fn run_background() -> Result<(), SpawnError> {
         // Not behind the page writer: what it writes may take long, and commits
         // that did not wait count on the log being written.
         ("log writer", Priority::High, log_writer),
+        ("storage keeper", Priority::High, crate::restart::keeper),
     ];
     for (name, priority, body) in tasks {
         task_port::spawn(SpawnOptions::new(name).priority(priority), body)?;
@@ -48,7 +50,7 @@ pub fn run_background() -> Result<(), SpawnError> {
     Ok(())
 }
 
-fn goes_on() -> bool {
+pub(crate) fn goes_on() -> bool {
     any_pool().is_ok_and(|p| p.background.load(Ordering::SeqCst))
 }
 
@@ -97,6 +99,7 @@ fn writer() {
 }
 
 fn log_writer() {
+    let mut last = pg_wal_port::insert_position();
     while goes_on() {
         let Ok(pool) = any_pool() else {
             return;
@@ -105,14 +108,34 @@ fn log_writer() {
         let work = || {
             let ends = !pool.background.load(Ordering::SeqCst);
             let late = pg_wal_port::flushed() < pg_wal_port::insert_position();
-            (ends || late).then_some(())
+            (ends || late || !pg_wal_port::is_sealed()).then_some(())
         };
         if pool.logged.wait_deadline(nap, work).is_none() {
             continue;
         }
         task_port::sleep(WRITER_EVERY);
-        behind_a_gate(|| Ok(pg_wal_port::flush(pg_wal_port::insert_position())?));
+        let end = pg_wal_port::insert_position();
+        let flushed = behind_a_gate(|| Ok(pg_wal_port::flush(end)?));
+        // Nobody has come for a round: the last of a burst is what no later record
+        // speaks of.
+        let sealed = end != last || behind_a_gate(|| seal(pool));
+        last = end;
+        if !flushed || !sealed {
+            task_port::sleep(PAUSE);
+        }
     }
+}
+
+/// Ends the log with a record that knows of all before it. Not beside a checkpoint,
+/// which might be the last one and leave nothing to replay.
+fn seal(pool: &'static PoolState) -> Result<(), BufferError> {
+    let Some(_baton) = pool.checkpoint_baton.try_take() else {
+        return Ok(());
+    };
+    if goes_on() {
+        pg_wal_port::seal()?;
+    }
+    Ok(())
 }
 
 /// Writes pages that the clock's hand will meet soon. True when that were all.

@@ -35,6 +35,7 @@ mod page;
 mod pool;
 pub mod record;
 mod recover;
+mod restart;
 mod scan;
 pub mod space;
 mod table;
@@ -120,6 +121,7 @@ pub fn stats() -> Result<BufferStats, BufferError> {
         checkpoints: count(&counters.checkpoints),
         checkpoint_pages: count(&counters.checkpoint_pages),
         checkpoint_requests: count(&counters.checkpoint_requests),
+        restarts: count(&counters.restarts),
         extents,
         free_extents,
     })

@@ -65,6 +65,8 @@ pub struct Counters {
     pub corrupt: AtomicU64,
     /// Checkpoints completed.
     pub checkpoints: AtomicU64,
+    /// Starts of storage after a failure of the log or of a flush.
+    pub restarts: AtomicU64,
     /// Pages that they wrote.
     pub checkpoint_pages: AtomicU64,
     /// Requests that they wrote them with.
@@ -282,6 +284,11 @@ impl Baton {
         self.waiters
             .wait_until(|| (!self.taken.swap(true, Ordering::SeqCst)).then_some(()));
         Held::new(BatonGuard(self))
+    }
+
+    /// The same if nobody has it.
+    pub(crate) fn try_take(&'static self) -> Option<Held<BatonGuard>> {
+        (!self.taken.swap(true, Ordering::SeqCst)).then(|| Held::new(BatonGuard(self)))
     }
 }
 

@@ -180,6 +180,8 @@ pub struct BufferStats {
     pub corrupt: u64,
     /// Checkpoints completed.
     pub checkpoints: u64,
+    /// Starts of storage after a failure of the log or of a flush.
+    pub restarts: u64,
     /// Pages that checkpoints wrote.
     pub checkpoint_pages: u64,
     /// Requests that wrote them.
