@@ -20,6 +20,7 @@ impl VirtualRows for Views<'_> {
             "pg_stat_activity" => activity(),
             "pg_prepared_statements" => prepared(self.0),
             "pg_cursors" => cursors(self.0),
+            "pg_stat_bgwriter" => writers(),
             "pg_stat_database" => database(self.0),
             _ => return Ok(None),
         };
@@ -163,6 +164,23 @@ fn database(eval: &Eval<'_>) -> Vec<Named> {
             Datum::Int4(i32::try_from(sessions).unwrap_or(i32::MAX))
         ),
         ("blks_read", count(pages.reads)),
+        ("blks_hit", count(pages.hits)),
+        ("checksum_failures", count(pages.corrupt)),
+    ]]
+}
+
+/// Who wrote pages: checkpoints, or others to make room.
+fn writers() -> Vec<Named> {
+    let pages = pg_buffer_port::stats().unwrap_or_default();
+    let count = |n: u64| Datum::Int8(i64::try_from(n).unwrap_or(i64::MAX));
+    alloc::vec![alloc::vec![
+        ("checkpoints_timed", count(pages.checkpoints)),
+        ("buffers_checkpoint", count(pages.checkpoint_pages)),
+        (
+            "buffers_clean",
+            count(pages.writes.saturating_sub(pages.checkpoint_pages))
+        ),
+        ("buffers_alloc", count(pages.reads)),
     ]]
 }
 
