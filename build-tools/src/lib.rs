@@ -37,6 +37,7 @@ pub mod qemu;
 pub mod revision;
 pub mod run;
 pub mod running;
+mod timeline;
 pub mod tokens;
 pub mod toolchain;
 pub mod trial;

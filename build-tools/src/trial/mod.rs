@@ -17,6 +17,7 @@
 //! | `steady` | as many updates as an hour brings; sizes and costs must stay |
 //! | `load` | pgbench's processes and what they say at the end |
 //! | `latency` | percentiles of pgbench's logs |
+//! | `watch` | the picture in the terminal meanwhile (`--watch`) |
 //! | `sums` | the four sums of pgbench's tables |
 //! | `clients` | clients of our own that know what was acknowledged to them |
 //! | `book` | what they know, compared with the table they wrote |
@@ -42,6 +43,7 @@ mod steady;
 mod sums;
 mod swaps;
 mod verdict;
+mod watch;
 
 pub use command::run;
 
@@ -81,6 +83,9 @@ pub(crate) struct Wishes {
     /// The size of the buffer pool, as the boot option has it; empty for the
     /// kind's own choice.
     buffers: String,
+    /// Draw throughput and latency while it runs.
+    #[serde(skip)]
+    watch: bool,
     /// The machine's memory, as QEMU reads it.
     memory: String,
     /// The revisions that are pushed, `FROM..TO`; empty for the latest ones.
@@ -161,6 +166,11 @@ impl Wishes {
     /// Where a table goes: beside the JSON.
     fn csv(&self, paths: &Paths) -> PathBuf {
         self.json(paths).with_extension("csv")
+    }
+
+    /// Where a chart goes: beside the JSON.
+    fn svg(&self, paths: &Paths) -> PathBuf {
+        self.json(paths).with_extension("svg")
     }
 
     /// Where the JSON goes.

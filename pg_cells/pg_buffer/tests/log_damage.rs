@@ -159,7 +159,11 @@ fn damage_is_found_over_any_distance() {
     let all = records(&image, &superblock);
     let seam = superblock.log_size;
     assert!(all[0].0 < seam && all.last().unwrap().0 > seam);
-    for (from, len) in [(all[0].0, 4096u64), (all[1].0, 96 << 10), (all[2].0, 130 << 10)] {
+    for (from, len) in [
+        (all[0].0, 4096u64),
+        (all[1].0, 96 << 10),
+        (all[2].0, 130 << 10),
+    ] {
         let damaged = SimDisk::from_image(image.clone());
         for at in (from..from + len).step_by(8) {
             damaged.damage(place(&superblock, at), &[0; 8]);

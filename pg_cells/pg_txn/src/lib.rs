@@ -95,9 +95,7 @@ impl Component for Manager {
     }
 
     fn export(&self) -> Result<Option<State>, HandoverError> {
-        Ok(Some(
-            Arc::clone(&self.state).into_state(self.kept.give()),
-        ))
+        Ok(Some(Arc::clone(&self.state).into_state(self.kept.give())))
     }
 
     fn reclaim(&self, _state: State) -> Result<(), HandoverError> {

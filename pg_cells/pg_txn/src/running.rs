@@ -8,8 +8,7 @@ use core::sync::atomic::Ordering;
 use pg_txn_port::state::{Proc, Shared, Waiter, Waiting};
 use pg_txn_port::{
     ActiveSet, Assigned, Keep, RowHolder, RowKey, Sight, StatusReply, TxnCounts, TxnState,
-    WaitReply, Xid,
-    XidStatus, commit_log,
+    WaitReply, Xid, XidStatus, commit_log,
 };
 use sync::Completion;
 

@@ -1,7 +1,7 @@
 //! Waiting for durability: the leader writes for all, the others wait for it.
 
-use crate::state::WalState;
 use crate::record::Builder;
+use crate::state::WalState;
 use crate::{Lsn, WAL, WalError};
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;

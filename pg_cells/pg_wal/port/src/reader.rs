@@ -107,7 +107,11 @@ impl LogReader {
     /// Without memory, or a disk.
     pub fn new(from: Lsn) -> Result<Self, WalError> {
         let open = state()?.open.load(Ordering::SeqCst);
-        let limit = if open { crate::flushed() } else { Lsn(u64::MAX) };
+        let limit = if open {
+            crate::flushed()
+        } else {
+            Lsn(u64::MAX)
+        };
         LogReader::until(from, limit)
     }
 

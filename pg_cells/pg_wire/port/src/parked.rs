@@ -62,13 +62,20 @@ impl Fields {
 
     fn get_numbers<'a>(&'a self, name: &str) -> impl Iterator<Item = u64> + use<'a> {
         let words = self.get_bytes(name).chunks_exact(8);
-        words.map(|word| word.iter().rev().fold(0, |n, byte| n << 8 | u64::from(*byte)))
+        words.map(|word| {
+            word.iter()
+                .rev()
+                .fold(0, |n, byte| n << 8 | u64::from(*byte))
+        })
     }
 
     fn get_texts(&self, name: &str) -> Vec<String> {
         let (mut rest, mut texts) = (self.get_bytes(name), Vec::new());
         while let Some((head, tail)) = rest.split_at_checked(8) {
-            let length = head.iter().rev().fold(0, |n, byte| n << 8 | usize::from(*byte));
+            let length = head
+                .iter()
+                .rev()
+                .fold(0, |n, byte| n << 8 | usize::from(*byte));
             let Some((text, tail)) = tail.split_at_checked(length) else {
                 break;
             };
@@ -114,7 +121,9 @@ impl Parked {
         f.number("ready", u64::from(session.phase == Phase::Ready));
         f.numbers(
             "identity",
-            [session.entry.pid, session.entry.secret].map(u64::from).into_iter(),
+            [session.entry.pid, session.entry.secret]
+                .map(u64::from)
+                .into_iter(),
         );
         f.number("started", session.entry.started.cast_unsigned());
         f.number("seed", session.seed.get());
@@ -153,7 +162,11 @@ impl Parked {
             );
             f.numbers(
                 &alloc::format!("statement {index} made"),
-                [u64::from(statement.from_sql), statement.made.cast_unsigned()].into_iter(),
+                [
+                    u64::from(statement.from_sql),
+                    statement.made.cast_unsigned(),
+                ]
+                .into_iter(),
             );
         }
         Parked { fields: f, stream }

@@ -224,7 +224,10 @@ fn give() -> Result<Option<State>, HandoverError> {
     shared::clear();
     let sessions = parked.into_iter().map(|p| (p.fields.0, p.stream));
     let moved: Moved = (
-        listeners.into_iter().map(|(listener, _)| listener).collect(),
+        listeners
+            .into_iter()
+            .map(|(listener, _)| listener)
+            .collect(),
         registry::next(),
         sessions.collect(),
     );
