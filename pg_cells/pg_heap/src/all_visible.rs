@@ -19,7 +19,7 @@ use pg_heap_port::{HeapError, Tid};
 use pg_page::maps::{VISIBILITY_KIND, visibility};
 use pg_page::slots::{self, State};
 use pg_page::{HEADER_SIZE, PAGE_SIZE, Page, header};
-use pg_txn_port::{Reads, Xid};
+use pg_txn_port::{Reads, Sight, Xid};
 
 /// The map of a table.
 pub fn map_of(file: FileId) -> FileId {
@@ -83,8 +83,8 @@ fn set_bit(mtx: &mut MiniTx, map: Slot, block: u32, on: bool) {
 
 /// Marks the latched page if everyone sees all of it. The map must have its page.
 /// True when it is marked now.
-pub fn mark(mtx: &mut MiniTx, slot: Slot, horizon: Xid) -> Result<bool, HeapError> {
-    if !is_all_visible(mtx.page(slot), horizon)? {
+pub fn mark(mtx: &mut MiniTx, slot: Slot, sight: &Sight) -> Result<bool, HeapError> {
+    if !is_all_visible(mtx.page(slot), sight)? {
         return Ok(false);
     }
     let id = mtx.page_id(slot);
@@ -99,7 +99,7 @@ pub fn mark(mtx: &mut MiniTx, slot: Slot, horizon: Xid) -> Result<bool, HeapErro
 
 /// Whether every version on the page is one that all snapshots see, and no index
 /// may lead to one that is gone.
-fn is_all_visible(page: &Page, horizon: Xid) -> Result<bool, HeapError> {
+fn is_all_visible(page: &Page, sight: &Sight) -> Result<bool, HeapError> {
     if header::kind(page) != page::KIND {
         return Ok(false);
     }
@@ -110,8 +110,8 @@ fn is_all_visible(page: &Page, horizon: Xid) -> Result<bool, HeapError> {
             State::Dead => false,
             State::Normal => match version(page, number) {
                 Some(found) => {
-                    let fate = known.fate(&found.header, horizon, &mut 0)?;
-                    fate == Fate::Live && Xid(found.header.xmin) < horizon
+                    let fate = known.fate(&found.header, sight, &mut 0)?;
+                    fate == Fate::Live && Xid(found.header.xmin) < sight.horizon
                 }
                 None => false,
             },

@@ -157,8 +157,8 @@ impl HeapAccess for Heap {
         read::liveness(tx, file, tid)
     }
 
-    fn is_dead(&self, file: FileId, tid: Tid) -> Result<bool, HeapError> {
-        read::is_dead(file, tid)
+    fn find_dead(&self, file: FileId, tids: &[Tid], dead: &mut Vec<Tid>) -> Result<(), HeapError> {
+        read::find_dead(file, tids, dead)
     }
 
     fn prune(&self, file: FileId, block: u32) -> Result<bool, HeapError> {

@@ -117,7 +117,7 @@ impl Vacuum {
             self.dead
                 .extend(gone.map(|(number, _)| Tid::new(block, number)));
             if self.dead.len() == before && plan.kept_dead == 0 {
-                all_visible::mark(&mut mtx, page, pg_txn_port::horizon()?)?;
+                all_visible::mark(&mut mtx, page, &pg_txn_port::sight()?)?;
             }
             if !truncate::is_empty(mtx.page(page), true) {
                 report.in_use = block + 1;
@@ -188,7 +188,7 @@ pub fn finish(
                 set_free_slots(&mut mtx, page, true);
             }
         }
-        all_visible::mark(&mut mtx, page, pg_txn_port::horizon()?)?;
+        all_visible::mark(&mut mtx, page, &pg_txn_port::sight()?)?;
         let free = page::free(mtx.page(page));
         mtx.commit()?;
         if !has_map {

@@ -34,7 +34,7 @@ pub enum Place {
     #[default]
     Start,
     /// Forward: all entries of pages left of this one have been given.
-    Page(u32),
+    Page(NextPage),
     /// Backward: all entries from this one on have been given.
     Before {
         /// Its key.
@@ -44,6 +44,19 @@ pub enum Place {
     },
     /// Behind its last entry.
     End,
+}
+
+/// The page with which a scan goes on, unless it has become another one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NextPage {
+    /// Its number.
+    pub block: u32,
+    /// Where the log stood when the link to it was read.
+    pub since: u64,
+    /// The key at which it begins.
+    pub low: Vec<u8>,
+    /// The tid at which it begins; packed.
+    pub tid: u64,
 }
 
 impl Cursor {
@@ -114,6 +127,8 @@ pub struct EntryBatch {
     /// For each of them whether everyone sees all rows on its page, so that the
     /// key says all that there is to say; empty when the cursor names no table.
     pub all_visible: Vec<bool>,
+    /// The page they were on, and where the log stood before; the cell's.
+    pub page: Option<(u32, u64)>,
     bytes: Vec<u8>,
     /// The ends of the keys in `bytes`; empty when keys are not wanted.
     ends: Vec<u32>,
@@ -126,6 +141,7 @@ impl EntryBatch {
         EntryBatch {
             tids: Vec::new(),
             all_visible: Vec::new(),
+            page: None,
             bytes: Vec::new(),
             ends: Vec::new(),
         }
@@ -160,6 +176,7 @@ impl EntryBatch {
     pub fn clear(&mut self) {
         self.tids.clear();
         self.all_visible.clear();
+        self.page = None;
         self.bytes.clear();
         self.ends.clear();
     }

@@ -90,6 +90,7 @@ impl Operator for IndexOnlyScan {
                 self.fetches += 1;
                 let scan = &mut self.scan;
                 let Some(id) = env.store.fetch(scan.table, root, &mut scan.fetched)? else {
+                    scan.gone.push(root);
                     continue;
                 };
                 scan.decoder
@@ -100,7 +101,7 @@ impl Operator for IndexOnlyScan {
             {
                 continue;
             }
-            self.scan.given();
+            self.scan.given(env)?;
             return Ok(true);
         }
     }

@@ -99,8 +99,8 @@ pub trait HeapAccess: Component {
     ) -> Result<LockOutcome, HeapError>;
     /// See [`crate::liveness`].
     fn liveness(&self, tx: &Transaction, file: FileId, tid: Tid) -> Result<Liveness, HeapError>;
-    /// See [`crate::is_dead`].
-    fn is_dead(&self, file: FileId, tid: Tid) -> Result<bool, HeapError>;
+    /// See [`crate::find_dead`].
+    fn find_dead(&self, file: FileId, tids: &[Tid], dead: &mut Vec<Tid>) -> Result<(), HeapError>;
     /// See [`crate::prune`].
     fn prune(&self, file: FileId, block: u32) -> Result<bool, HeapError>;
     /// See [`crate::vacuum_collect`].

@@ -172,14 +172,14 @@ pub fn liveness(tx: &Transaction, file: FileId, tid: Tid) -> Result<Liveness, He
     HEAP.enter()?.liveness(tx, file, tid)
 }
 
-/// Whether nobody will see any version in the chain of `tid` again, so that index
-/// entries with it are useless. True at most until a vacuum frees the slot: ask
-/// with the entry's page latched.
+/// Adds to `dead` those of `tids` (ascending) in whose chains nobody will see any
+/// version again, so that index entries with them are useless. True at most until
+/// a vacuum frees the slots: ask with the entries' page latched.
 ///
 /// # Errors
 /// When a page cannot be read.
-pub fn is_dead(file: FileId, tid: Tid) -> Result<bool, HeapError> {
-    HEAP.enter()?.is_dead(file, tid)
+pub fn find_dead(file: FileId, tids: &[Tid], dead: &mut Vec<Tid>) -> Result<(), HeapError> {
+    HEAP.enter()?.find_dead(file, tids, dead)
 }
 
 /// Removes versions that nobody will see again from one page. Done by itself
