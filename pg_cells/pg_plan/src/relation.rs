@@ -59,6 +59,8 @@ pub struct Relation {
     pub reltuples: f64,
     /// Pages at that time.
     pub relpages: u32,
+    /// How many of these everyone saw all rows of.
+    pub relallvisible: u32,
 }
 
 /// What the catalog knows of a column beside its type.

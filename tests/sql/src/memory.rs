@@ -177,6 +177,7 @@ impl Memory {
             sequence: None,
             reltuples: -1.0,
             relpages: 0,
+            relallvisible: 0,
         }
     }
 

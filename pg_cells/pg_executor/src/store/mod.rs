@@ -10,7 +10,7 @@ mod ports;
 
 pub use pg_btree_port::{Cursor, EntryBatch};
 pub use pg_heap_port::{RowBatch, RowBuf, Tid, WaitPolicy};
-pub use ports::PortStore;
+pub use ports::{PortStore, main};
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -22,7 +22,9 @@ pub struct PortStore<'a, 't> {
     put_aside: Option<Arc<Snapshot>>,
 }
 
-fn main(file: u32) -> FileId {
+/// The file that holds a relation's rows or entries.
+#[must_use]
+pub fn main(file: u32) -> FileId {
     FileId::new(file, Fork::Main)
 }
 
