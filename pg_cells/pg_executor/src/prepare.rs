@@ -178,6 +178,8 @@ pub struct Surroundings<'a> {
     pub cancel: &'a pg_txn_port::CancelToken,
     /// Disk space for sorts.
     pub spill: Option<&'a dyn pg_executor_port::SpillStore>,
+    /// Where checks of deferred constraints wait.
+    pub deferred: Option<&'a RefCell<pg_executor_port::Deferred>>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -195,6 +197,7 @@ impl<'a> Surroundings<'a> {
             run,
         );
         env.spill = self.spill;
+        env.deferred = self.deferred;
         env
     }
 }
@@ -214,6 +217,7 @@ impl Query for Running {
         self.run.memory.limit = ctx.memory_limit;
         let cancel = ctx.tx.cancel_token().clone();
         let (params, views, spill) = (ctx.params, ctx.views, ctx.spill);
+        let deferred = ctx.session.deferred();
         let tx = RefCell::new(&mut *ctx.tx);
         let session = InTransaction::new(ctx.session, &tx);
         let mut store = PortStore::new(&tx, snapshot);
@@ -227,6 +231,7 @@ impl Query for Running {
                 views,
                 cancel: &cancel,
                 spill,
+                deferred,
             })?;
         }
         let surroundings = Surroundings {
@@ -236,6 +241,7 @@ impl Query for Running {
             views,
             cancel: &cancel,
             spill,
+            deferred,
         };
         let result = self.advance(surroundings, max_rows, sink);
         if !self.done && result.is_ok() {

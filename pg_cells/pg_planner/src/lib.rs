@@ -42,6 +42,8 @@ mod from_function;
 mod from_query;
 mod greedy;
 mod group;
+mod implication;
+mod index_facts;
 mod insert;
 mod join;
 mod leaf;

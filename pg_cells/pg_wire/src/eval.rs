@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, OnceCell, RefCell};
 use pg_builtins::{CatalogQuery, EvalContext, PatternCache, SequenceCall};
 use pg_catalog_port::{CATALOG, Catalog};
+use pg_executor_port::Deferred;
 use pg_executor_port::errors::{port_error, txn_error};
 use pg_txn_port::{CancelToken, SessionLocks, Transaction, TxnError};
 use pg_types::{Datum, FormatSettings, Oid, SqlError, SqlResult, SqlState, Str};
@@ -45,6 +46,7 @@ pub struct Eval<'a> {
     cancel: &'a CancelToken,
     /// The session's advisory locks.
     pub advisory: &'a RefCell<SessionLocks>,
+    deferred: &'a RefCell<Deferred>,
     /// Warnings to be sent when the statement has run.
     warnings: RefCell<Vec<(SqlState, &'static str)>>,
     /// What `set_config` asked for.
@@ -95,6 +97,7 @@ pub fn split_for_executor(session: &mut Session) -> Result<(Eval<'_>, Parts<'_>)
         tx: RefCell::new(None),
         cancel: &session.entry.cancel,
         advisory: &session.advisory,
+        deferred: &session.deferred,
         warnings: RefCell::default(),
         changes: RefCell::default(),
         patterns: PatternCache::default(),
@@ -220,6 +223,10 @@ impl pg_executor_port::Session for Eval<'_> {
         args: &[Datum],
     ) -> Option<SqlResult<Datum>> {
         crate::advisory::call(self, tx, name, args)
+    }
+
+    fn deferred(&self) -> Option<&RefCell<Deferred>> {
+        Some(self.deferred)
     }
 
     fn lend(&self, tx: &Transaction) {

@@ -16,6 +16,7 @@
 extern crate alloc;
 
 mod advisory;
+mod constraints;
 mod copy;
 mod cursor;
 mod ddl;

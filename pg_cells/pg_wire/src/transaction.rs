@@ -1,6 +1,6 @@
 //! What is around statements: beginning and ending transactions, savepoints.
 
-use crate::settings;
+use crate::{constraints, settings};
 use pg_executor_port::errors::txn_error;
 use pg_plan::{IsolationLevel, TransactionCommand, TransactionModes};
 use pg_txn_port::{Isolation, Transaction};
@@ -70,6 +70,12 @@ pub fn commit(session: &mut Session) -> Result<(), SqlError> {
         session.end_transaction(false);
         return Err(error);
     }
+    if !session.deferred.get_mut().is_empty()
+        && let Err(error) = constraints::check(session, None)
+    {
+        session.end_transaction(false);
+        return Err(error);
+    }
     let Some(mut tx) = session.tx.take() else {
         session.end_transaction(true);
         return Ok(());
@@ -100,6 +106,7 @@ pub fn command(
         TransactionCommand::Rollback { chain } => end_block(session, false, *chain),
         TransactionCommand::Savepoint(name) => {
             open_transaction(session, "SAVEPOINT")?.savepoint(name);
+            session.deferred.get_mut().mark();
             let savepoint = Savepoint {
                 name: name.clone(),
                 settings: session.settings.clone(),
@@ -111,6 +118,8 @@ pub fn command(
             let tx = open_transaction(session, "RELEASE SAVEPOINT")?;
             tx.release(name).map_err(txn_error)?;
             forget_savepoints(session, name, false);
+            let depth = session.savepoints.len();
+            session.deferred.get_mut().release(depth);
             Ok(None)
         }
         TransactionCommand::RollbackTo(name) => rollback_to(session, name).map(|()| None),
@@ -226,6 +235,8 @@ fn rollback_to(session: &mut Session, name: &str) -> Result<(), SqlError> {
         session.epoch += 1;
     }
     forget_savepoints(session, name, true);
+    let depth = session.savepoints.len();
+    session.deferred.get_mut().roll_back(depth);
     session.block = Block::Open;
     Ok(())
 }

@@ -15,9 +15,12 @@
 //! then asks, learns of the change.
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use pg_plan::Counters;
 use pg_txn_port::{Transaction, TxnError, Xid, XidStatus};
+use pg_types::Oid;
 use sync::SpinLock;
 
 /// Set in versions that only the changing transaction itself sees.
@@ -61,7 +64,11 @@ pub struct Shared {
     /// Whether there are any.
     littered: AtomicBool,
     stocks: SpinLock<BTreeMap<u32, Stock>>,
+    counters: SpinLock<BTreeMap<Oid, Arc<Counters>>>,
 }
+
+/// More counters than this are swept for those that no descriptor has any more.
+const MOST_COUNTERS: usize = 4096;
 
 /// The one there is.
 pub static SHARED: Shared = Shared {
@@ -72,6 +79,7 @@ pub static SHARED: Shared = Shared {
     garbage: SpinLock::new(Vec::new()),
     littered: AtomicBool::new(false),
     stocks: SpinLock::new(BTreeMap::new()),
+    counters: SpinLock::new(BTreeMap::new()),
 };
 
 impl Shared {
@@ -138,6 +146,26 @@ impl Shared {
             self.garbage.lock().extend(garbage);
             self.littered.store(true, Ordering::Release);
         }
+    }
+
+    /// The counters of a table or an index.
+    #[must_use]
+    pub fn counters(&self, oid: Oid) -> Arc<Counters> {
+        if let Some(known) = self.counters.lock().get(&oid) {
+            return Arc::clone(known);
+        }
+        let fresh = Arc::new(Counters::default());
+        let mut counters = self.counters.lock();
+        let mut unused = Vec::new();
+        if counters.len() >= MOST_COUNTERS {
+            let gone = counters.iter().filter(|(_, c)| Arc::strong_count(c) == 1);
+            let gone: Vec<Oid> = gone.map(|(oid, _)| *oid).collect();
+            unused.extend(gone.iter().filter_map(|oid| counters.remove(oid)));
+        }
+        let kept = Arc::clone(counters.entry(oid).or_insert(fresh));
+        drop(counters);
+        drop(unused);
+        kept
     }
 
     /// Whether files wait for [`Shared::take_garbage`].

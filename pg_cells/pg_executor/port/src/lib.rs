@@ -20,6 +20,7 @@ extern crate alloc;
 
 mod context;
 mod copy;
+mod deferred;
 pub mod errors;
 mod query;
 mod session;
@@ -27,6 +28,7 @@ mod utility;
 
 pub use context::{ExecContext, NoViews, RowSink, SpillFile, SpillStore, VirtualRows};
 pub use copy::{CopyIn, CopyInHandle, CopyOut, CopyOutHandle, CopySink};
+pub use deferred::{Check, CheckKind, Deferred};
 pub use query::{Measure, Prepared, PreparedPlan, Progress, Query, RunningQuery};
 pub use session::{InTransaction, Session, SharedTransaction};
 pub use utility::{IndexBuild, RowExprs, TableChangeRows, VacuumResult, insert_plan};
@@ -87,6 +89,16 @@ pub trait Executor: Component {
         change: &TableChangeRows<'_>,
         ctx: &mut ExecContext<'_>,
     ) -> Result<u64, SqlError>;
+
+    /// Makes checks of constraints that have waited ([`Deferred::take`]).
+    ///
+    /// # Errors
+    /// 23503, 23505 when a constraint does not hold.
+    fn check_constraints(
+        &self,
+        checks: &[Check],
+        ctx: &mut ExecContext<'_>,
+    ) -> Result<(), SqlError>;
 
     /// Removes what no one can see any more from a table and its indexes.
     ///

@@ -1,6 +1,7 @@
 //! The session as functions see it while a statement runs: what it knows itself,
 //! and, through its transaction, the catalog and the sequences.
 
+use crate::Deferred;
 use crate::errors::{port_error, txn_error};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -26,6 +27,12 @@ pub trait Session: EvalContext {
         _name: &str,
         _args: &[Datum],
     ) -> Option<SqlResult<Datum>> {
+        None
+    }
+
+    /// Where checks of deferred constraints wait; without it they are made at the
+    /// end of the statement.
+    fn deferred(&self) -> Option<&RefCell<Deferred>> {
         None
     }
 

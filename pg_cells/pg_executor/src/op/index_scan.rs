@@ -75,6 +75,7 @@ impl IndexScan {
             lower: bound(&scan.lower, builder)?,
             upper: bound(&scan.upper, builder)?,
             single: scan.index.unique
+                && !scan.index.deferral.deferrable
                 && scan.equal.len() + usize::from(scan.any.is_some()) == scan.index.keys.len(),
             backward: scan.direction == ScanDirection::Backward,
             filter: compile_option(scan.filter.as_ref(), builder)?,

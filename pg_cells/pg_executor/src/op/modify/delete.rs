@@ -27,6 +27,7 @@ impl RowDeleter {
             relation,
             row_id,
             recheck,
+            reached,
             ..
         } = node
         else {
@@ -36,7 +37,7 @@ impl RowDeleter {
         Ok(RowDeleter {
             file: relation.file,
             versions,
-            keys: ForeignKeys::new(relation),
+            keys: ForeignKeys::new(relation, reached.as_slice().into()),
             old: Vec::new(),
         })
     }

@@ -55,6 +55,7 @@ impl RowInserter {
             checks,
             on_conflict,
             index_exprs,
+            reached,
             ..
         } = node
         else {
@@ -69,7 +70,7 @@ impl RowInserter {
                 .transpose()?,
             new: Vec::new(),
             queue: Queue::default(),
-            keys: ForeignKeys::new(relation),
+            keys: ForeignKeys::new(relation, reached.as_slice().into()),
         })
     }
 
@@ -166,12 +167,14 @@ impl RowChange for RowInserter {
 
     fn finish(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
         self.flush(env)?;
+        self.target.settle(env)?;
         self.keys.settle(env)
     }
 
     fn clear(&mut self) {
         self.keys.clear();
         self.queue.clear();
+        self.target.forget();
     }
 
     fn foreign_keys(&mut self) -> &mut ForeignKeys {

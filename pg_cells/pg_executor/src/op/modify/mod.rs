@@ -11,6 +11,7 @@ pub mod errors;
 mod foreign;
 pub mod indexes;
 mod insert;
+pub mod late;
 mod referenced;
 pub mod target;
 mod update;

@@ -1,8 +1,8 @@
 //! [`Target`]: the table a statement changes. It computes new rows, checks them,
 //! encodes them and keeps the indexes.
 
-use super::errors;
 use super::indexes::{Entry, IndexWriter};
+use super::{errors, late};
 use crate::env::Env;
 use crate::expr::{Code, compile, eval_all};
 use crate::op::Builder;
@@ -26,6 +26,8 @@ pub struct Target {
     pub indexes: Vec<IndexWriter>,
     bytes: Vec<u8>,
     old_key: Vec<u8>,
+    /// Keys of deferrable constraints that may be there twice.
+    late: Vec<late::Key>,
 }
 
 /// The values of a new row.
@@ -84,6 +86,7 @@ impl Target {
             indexes: IndexWriter::compile_all(relation, exprs, builder)?,
             bytes: Vec::new(),
             old_key: Vec::new(),
+            late: Vec::new(),
         })
     }
 
@@ -97,6 +100,25 @@ impl Target {
                 return Err(errors::not_null(&self.relation, column, row, env));
             }
         }
+        self.check_conditions(row, env)
+    }
+
+    /// The same for a row that no statement has computed: NOT NULL as the table
+    /// says.
+    ///
+    /// # Errors
+    /// As [`Target::check`].
+    pub fn check_all(&mut self, row: &[Datum], env: &mut Env<'_>) -> SqlResult<()> {
+        for (column, attr) in self.relation.desc.attrs().iter().enumerate() {
+            let null = row.get(column).is_none_or(Datum::is_null);
+            if attr.not_null && !attr.dropped && null {
+                return Err(errors::not_null(&self.relation, column, row, env));
+            }
+        }
+        self.check_conditions(row, env)
+    }
+
+    fn check_conditions(&mut self, row: &[Datum], env: &mut Env<'_>) -> SqlResult<()> {
         for (name, code) in &mut self.checks {
             // NULL passes a check.
             if code.eval_bool(row, env)? == Some(false) {
@@ -157,15 +179,36 @@ impl Target {
             if entry == Entry::None {
                 continue;
             }
-            let unique = entry == Entry::Unique;
+            let alone = entry == Entry::Unique;
+            let at_once = alone && !writer.index.deferral.deferrable;
             if let Some(other) =
                 env.store
-                    .index_insert(writer.index.file, file, &writer.key, id, unique)?
+                    .index_insert(writer.index.file, file, &writer.key, id, at_once)?
             {
                 return Ok(Some((at, other)));
             }
+            if alone && !at_once && late::repeats(&writer.index, &writer.key, env)? {
+                self.late
+                    .push((at, writer.key.clone(), writer.values.clone()));
+            }
         }
         Ok(None)
+    }
+
+    /// Checks the keys that had to be alone only when the statement ends.
+    ///
+    /// # Errors
+    /// 23505.
+    pub fn settle(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        if self.late.is_empty() {
+            return Ok(());
+        }
+        late::settle_keys(&self.relation, &self.indexes, &mut self.late, env)
+    }
+
+    /// Forgets what a statement that failed has left.
+    pub fn forget(&mut self) {
+        self.late.clear();
     }
 
     /// The error for a key that index number `at` has already, as computed last.
