@@ -178,8 +178,8 @@ pub struct Surroundings<'a> {
     pub cancel: &'a pg_txn_port::CancelToken,
     /// Disk space for sorts.
     pub spill: Option<&'a dyn pg_executor_port::SpillStore>,
-    /// Where checks of deferred constraints wait.
-    pub deferred: Option<&'a RefCell<pg_executor_port::Deferred>>,
+    /// What the transaction remembers.
+    pub notes: Option<&'a pg_executor_port::Notes>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -197,7 +197,7 @@ impl<'a> Surroundings<'a> {
             run,
         );
         env.spill = self.spill;
-        env.deferred = self.deferred;
+        env.notes = self.notes;
         env
     }
 }
@@ -217,7 +217,7 @@ impl Query for Running {
         self.run.memory.limit = ctx.memory_limit;
         let cancel = ctx.tx.cancel_token().clone();
         let (params, views, spill) = (ctx.params, ctx.views, ctx.spill);
-        let deferred = ctx.session.deferred();
+        let notes = ctx.session.notes();
         let tx = RefCell::new(&mut *ctx.tx);
         let session = InTransaction::new(ctx.session, &tx);
         let mut store = PortStore::new(&tx, snapshot);
@@ -231,7 +231,7 @@ impl Query for Running {
                 views,
                 cancel: &cancel,
                 spill,
-                deferred,
+                notes,
             })?;
         }
         let surroundings = Surroundings {
@@ -241,7 +241,7 @@ impl Query for Running {
             views,
             cancel: &cancel,
             spill,
-            deferred,
+            notes,
         };
         let result = self.advance(surroundings, max_rows, sink);
         if !self.done && result.is_ok() {

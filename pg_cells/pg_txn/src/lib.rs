@@ -22,6 +22,7 @@ mod running;
 mod serial;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -30,8 +31,8 @@ use alloc::vec::Vec;
 use pg_txn_port::serial_state::Serial;
 use pg_txn_port::state::{Proc, Shared};
 use pg_txn_port::{
-    ActiveSet, Assigned, LockMode, LockTarget, ProcId, ReadReply, ReadTarget, RowHolder, RowKey,
-    SerialStart, StatusReply, TXN, TransactionManager, TxnError, TxnState, WaitReply, Xid,
+    ActiveSet, Assigned, LockMode, LockTarget, ProcId, Process, ReadReply, ReadTarget, RowHolder,
+    RowKey, SerialStart, StatusReply, TXN, TransactionManager, TxnError, TxnState, WaitReply, Xid,
     commit_log,
 };
 use port::{Birth, BirthError, Component, CrashKind, HandoverError, Lineage, State};
@@ -388,5 +389,10 @@ impl TransactionManager for Manager {
 
     fn next_xid(&self) -> Xid {
         self.state.with(|s| Xid(s.next)).unwrap_or(Xid::INVALID)
+    }
+
+    fn processes(&self) -> Vec<Process> {
+        let all = self.state.with(|shared| view::processes(shared));
+        all.unwrap_or_default()
     }
 }

@@ -27,7 +27,7 @@ pub fn set(
         list.extend(named(session, name, deferred)?);
     }
     let which = names.map(|_| list.as_slice());
-    session.deferred.get_mut().set(which, deferred);
+    session.notes.deferred.get_mut().set(which, deferred);
     match deferred {
         true => Ok(()),
         false => check(session, which),
@@ -81,7 +81,7 @@ fn named(
 
 /// Makes the checks that wait, of these constraints or of all.
 pub fn check(session: &mut Session, which: Option<&[Oid]>) -> Result<(), SqlError> {
-    let checks = session.deferred.get_mut().take(which);
+    let checks = session.notes.deferred.get_mut().take(which);
     if checks.is_empty() {
         return Ok(());
     }
@@ -99,7 +99,7 @@ pub fn refuse_pending(
     name: &str,
     command: &str,
 ) -> Result<(), SqlError> {
-    match session.deferred.get_mut().concerns(table) {
+    match session.notes.deferred.get_mut().concerns(table) {
         false => Ok(()),
         true => Err(SqlError::new(
             SqlState::OBJECT_IN_USE,

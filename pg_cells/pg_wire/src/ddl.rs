@@ -58,7 +58,7 @@ fn apply(session: &mut Session, ddl: &Ddl) -> Result<DdlOutcome, SqlError> {
 
 /// What was changed in a table must be checked before its schema changes.
 fn refuse_pending(session: &mut Session, ddl: &Ddl) -> Result<(), SqlError> {
-    if session.deferred.get_mut().is_empty() {
+    if session.notes.deferred.get_mut().is_empty() {
         return Ok(());
     }
     let tables: &[Arc<Relation>] = match ddl {

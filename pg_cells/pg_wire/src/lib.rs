@@ -15,6 +15,7 @@
 
 extern crate alloc;
 
+mod activity;
 mod advisory;
 mod constraints;
 mod copy;

@@ -1,6 +1,7 @@
 //! What is around statements: beginning and ending transactions, savepoints.
 
 use crate::{constraints, settings};
+use core::sync::atomic::Ordering;
 use pg_executor_port::errors::txn_error;
 use pg_plan::{IsolationLevel, TransactionCommand, TransactionModes};
 use pg_txn_port::{Isolation, Transaction};
@@ -47,6 +48,10 @@ fn begin(session: &mut Session, modes: TransactionModes) -> Result<(), SqlError>
     if !advisory.is_empty() {
         advisory.attach(&tx).map_err(txn_error)?;
     }
+    session
+        .entry
+        .transaction
+        .store(tx.proc().serial, Ordering::Relaxed);
     session.tx = Some(tx);
     session.tx_start = session.statement_start;
     session.format.now = session.statement_start;
@@ -70,7 +75,7 @@ pub fn commit(session: &mut Session) -> Result<(), SqlError> {
         session.end_transaction(false);
         return Err(error);
     }
-    if !session.deferred.get_mut().is_empty()
+    if !session.notes.deferred.get_mut().is_empty()
         && let Err(error) = constraints::check(session, None)
     {
         session.end_transaction(false);
@@ -106,7 +111,7 @@ pub fn command(
         TransactionCommand::Rollback { chain } => end_block(session, false, *chain),
         TransactionCommand::Savepoint(name) => {
             open_transaction(session, "SAVEPOINT")?.savepoint(name);
-            session.deferred.get_mut().mark();
+            session.notes.mark();
             let savepoint = Savepoint {
                 name: name.clone(),
                 settings: session.settings.clone(),
@@ -119,7 +124,7 @@ pub fn command(
             tx.release(name).map_err(txn_error)?;
             forget_savepoints(session, name, false);
             let depth = session.savepoints.len();
-            session.deferred.get_mut().release(depth);
+            session.notes.release(depth);
             Ok(None)
         }
         TransactionCommand::RollbackTo(name) => rollback_to(session, name).map(|()| None),
@@ -236,7 +241,7 @@ fn rollback_to(session: &mut Session, name: &str) -> Result<(), SqlError> {
     }
     forget_savepoints(session, name, true);
     let depth = session.savepoints.len();
-    session.deferred.get_mut().roll_back(depth);
+    session.notes.roll_back(depth);
     session.block = Block::Open;
     Ok(())
 }

@@ -1,7 +1,8 @@
 //! Scripts of statements with what PostgreSQL answers to them: `regress/NAME.sql`,
 //! and recorded beside it `NAME.out`. A statement ends with a semicolon at the end
 //! of a line; `@NAME` on a line of its own goes on in the session of that name.
-//! Each script runs in a schema of its own.
+//! Of EXPLAIN only the expected rows are printed. Each script runs in a schema of
+//! its own.
 
 use isolation::client::{Answer, Client};
 use std::collections::BTreeMap;
@@ -41,7 +42,10 @@ pub fn run(script: &str, port: u16) -> String {
             }
             let session = sessions.get_mut(&now).expect("a session");
             let answer = session.query(&statement).expect("an answer");
-            show(&answer, &mut out);
+            match statement.starts_with("EXPLAIN") {
+                true => estimate(&answer, &mut out),
+                false => show(&answer, &mut out),
+            }
             statement.clear();
         }
     }
@@ -66,6 +70,15 @@ fn silently(sessions: &mut Sessions, name: &str, sql: &str) {
     let session = sessions.get_mut(name).expect("a session");
     let answer = session.query(sql).expect("an answer");
     assert_eq!(answer.error, None, "{sql}");
+}
+
+/// Of a plan only how many rows are expected.
+fn estimate(answer: &Answer, out: &mut String) {
+    let lines = answer.lines();
+    let first = lines.first().map_or("", String::as_str);
+    let rows = first.split("rows=").nth(1).unwrap_or("");
+    let rows = rows.split(' ').next().unwrap_or("");
+    writeln!(out, "rows={rows}").expect("memory");
 }
 
 fn show(answer: &Answer, out: &mut String) {

@@ -42,4 +42,4 @@ macro_rules! scripts {
     };
 }
 
-scripts! { deferrable foreign_keys indexes }
+scripts! { deferrable foreign_keys indexes statistics }

@@ -18,7 +18,7 @@ use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use pg_plan::Counters;
+use pg_plan::{Counters, Counts};
 use pg_txn_port::{Transaction, TxnError, Xid, XidStatus};
 use pg_types::Oid;
 use sync::SpinLock;
@@ -166,6 +166,13 @@ impl Shared {
         drop(counters);
         drop(unused);
         kept
+    }
+
+    /// The sums of all counters, and of what tables alone count.
+    #[must_use]
+    pub fn counts(&self) -> Vec<Counts> {
+        let counters = self.counters.lock();
+        counters.values().map(|c| c.read()).collect()
     }
 
     /// Whether files wait for [`Shared::take_garbage`].

@@ -1,7 +1,7 @@
 //! The session as functions see it while a statement runs: what it knows itself,
 //! and, through its transaction, the catalog and the sequences.
 
-use crate::Deferred;
+use crate::Notes;
 use crate::errors::{port_error, txn_error};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -30,9 +30,9 @@ pub trait Session: EvalContext {
         None
     }
 
-    /// Where checks of deferred constraints wait; without it they are made at the
+    /// What the transaction remembers; without it constraints are checked at the
     /// end of the statement.
-    fn deferred(&self) -> Option<&RefCell<Deferred>> {
+    fn notes(&self) -> Option<&Notes> {
         None
     }
 

@@ -63,7 +63,7 @@ fn surroundings<'a>(
         views: &NoViews,
         cancel,
         spill: None,
-        deferred: None,
+        notes: None,
     }
 }
 

@@ -32,7 +32,7 @@ pub fn with_env<T>(
         ..RunState::default()
     };
     let (params, views, spill) = (ctx.params, ctx.views, ctx.spill);
-    let deferred = ctx.session.deferred();
+    let notes = ctx.session.notes();
     let tx = RefCell::new(&mut *ctx.tx);
     let session = InTransaction::new(ctx.session, &tx);
     let mut store = PortStore::new(&tx, snapshot);
@@ -43,7 +43,7 @@ pub fn with_env<T>(
         views,
         cancel: &cancel,
         spill,
-        deferred,
+        notes,
     };
     work(&mut surroundings.env(&mut run))
 }

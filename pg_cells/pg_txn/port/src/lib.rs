@@ -34,6 +34,7 @@ mod session_locks;
 mod snapshot;
 pub mod state;
 mod transaction;
+mod view;
 mod wait;
 mod xid;
 
@@ -49,6 +50,7 @@ pub use session_locks::SessionLocks;
 pub use snapshot::{ActiveSet, Snapshot};
 pub use state::TxnState;
 pub use transaction::{Isolation, Transaction};
+pub use view::{Locked, Process, WaitsFor, processes};
 pub use wait::{CANCELLED, GRANTED, WaitPolicy};
 pub use xid::{CommandId, Xid, XidStatus};
 

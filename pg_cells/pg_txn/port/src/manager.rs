@@ -2,8 +2,8 @@
 //! [`crate::Transaction`] instead, which does the waiting.
 
 use crate::{
-    ActiveSet, LockMode, LockTarget, ReadReply, ReadTarget, RowHolder, RowKey, SerialStart,
-    TxnError, Xid, XidStatus,
+    ActiveSet, LockMode, LockTarget, Process, ReadReply, ReadTarget, RowHolder, RowKey,
+    SerialStart, TxnError, Xid, XidStatus,
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -211,4 +211,6 @@ pub trait TransactionManager: Component {
     fn horizon(&self) -> Xid;
     /// The id that the next transaction gets.
     fn next_xid(&self) -> Xid;
+    /// See [`crate::processes`].
+    fn processes(&self) -> Vec<Process>;
 }

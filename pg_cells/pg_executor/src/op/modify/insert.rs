@@ -117,6 +117,7 @@ impl RowInserter {
             let rows: Vec<&[u8]> = starts.zip(&queue.ends).map(slice).collect();
             env.store.insert_many(file, &rows, &mut queue.tids)?;
         }
+        self.target.count_inserted(queue.ends.len() as u64);
         for (row, tid) in queue.rows.iter().zip(&queue.tids) {
             env.tick()?;
             if let Some((at, _)) = self.target.index_row(row, *tid, env)? {

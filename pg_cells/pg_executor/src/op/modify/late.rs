@@ -7,7 +7,7 @@ use super::{errors, foreign, referenced};
 use crate::env::Env;
 use crate::store::{Cursor, EntryBatch};
 use alloc::vec::Vec;
-use pg_executor_port::{Check, CheckKind};
+use pg_executor_port::{Check, CheckKind, Notes};
 use pg_plan::{Deferral, Index, Relation};
 use pg_types::{Datum, Oid, SqlResult};
 
@@ -17,17 +17,15 @@ pub type Key = (usize, Vec<u8>, Vec<Datum>);
 
 /// Whether a constraint waits for the end of the transaction.
 pub fn waits(constraint: Oid, deferral: Deferral, env: &Env<'_>) -> bool {
-    let waits = |d: &core::cell::RefCell<pg_executor_port::Deferred>| {
-        d.borrow().waits(constraint, deferral)
-    };
-    deferral.deferrable && env.deferred.is_some_and(waits)
+    let waits = |notes: &Notes| notes.deferred.borrow().waits(constraint, deferral);
+    deferral.deferrable && env.notes.is_some_and(waits)
 }
 
 /// Puts a check off; false when there is nobody to remember it.
 pub fn put_off(check: Check, env: &Env<'_>) -> bool {
-    match env.deferred {
-        Some(deferred) => {
-            deferred.borrow_mut().push(check);
+    match env.notes {
+        Some(notes) => {
+            notes.deferred.borrow_mut().push(check);
             true
         }
         None => false,

@@ -19,7 +19,7 @@ use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::ops::Bound;
 use pg_executor_port::{Check, CheckKind};
-use pg_plan::{ForeignKey, Index, Relation, TableExprs};
+use pg_plan::{ForeignKey, Index, Relation, RowChanges, TableExprs};
 use pg_types::{Datum, SqlError, SqlResult, SqlState, compare};
 
 /// A row as it was, and as it is now unless it was deleted.
@@ -138,12 +138,14 @@ impl Side<'_> {
     fn delete_all(&self, values: &[Datum], env: &mut Env<'_>) -> SqlResult<()> {
         let child = self.child;
         let mut keys = ForeignKeys::new(child, self.reached.clone());
+        let mut done = RowChanges::default();
         for (mut tid, mut row) in rows_with(child, &self.key.columns, values, false, env)? {
             loop {
                 env.tick()?;
                 match env.store.delete(child.file, tid)? {
                     Changed::Done { .. } => {
                         keys.deleted(&row);
+                        done.deleted += 1;
                         break;
                     }
                     Changed::Concurrent { newest } => {
@@ -156,6 +158,7 @@ impl Side<'_> {
                 }
             }
         }
+        super::count(child, done, 0, env);
         keys.settle_now(env)
     }
 

@@ -11,7 +11,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use pg_plan::{Expr, IndexExprs, Relation, TargetColumn};
+use pg_plan::{Expr, IndexExprs, Relation, RowChanges, TargetColumn};
 use pg_types::{Datum, SqlError, SqlResult, SqlState, tuple};
 
 /// Longest row that fits a page, in bytes.
@@ -28,6 +28,10 @@ pub struct Target {
     old_key: Vec<u8>,
     /// Keys of deferrable constraints that may be there twice.
     late: Vec<late::Key>,
+    /// Rows changed since the last count.
+    done: RowChanges,
+    /// Of the updates those that needed no index entries.
+    hot: u64,
 }
 
 /// The values of a new row.
@@ -87,6 +91,8 @@ impl Target {
             bytes: Vec::new(),
             old_key: Vec::new(),
             late: Vec::new(),
+            done: RowChanges::default(),
+            hot: 0,
         })
     }
 
@@ -158,7 +164,9 @@ impl Target {
     /// # Errors
     /// As the heap.
     pub fn insert(&mut self, env: &mut Env<'_>) -> SqlResult<Tid> {
-        env.store.insert(self.relation.file, &self.bytes)
+        let id = env.store.insert(self.relation.file, &self.bytes)?;
+        self.done.inserted += 1;
+        Ok(id)
     }
 
     /// Adds a stored row to all indexes. The place of the index that has its
@@ -195,11 +203,19 @@ impl Target {
         Ok(None)
     }
 
-    /// Checks the keys that had to be alone only when the statement ends.
+    /// Rows were stored by other means.
+    pub fn count_inserted(&mut self, rows: u64) {
+        self.done.inserted += rows;
+    }
+
+    /// Checks the keys that had to be alone only when the statement ends, and adds
+    /// up what it did.
     ///
     /// # Errors
     /// 23505.
     pub fn settle(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        let done = core::mem::take(&mut self.done);
+        super::count(&self.relation, done, core::mem::take(&mut self.hot), env);
         if self.late.is_empty() {
             return Ok(());
         }
@@ -209,6 +225,8 @@ impl Target {
     /// Forgets what a statement that failed has left.
     pub fn forget(&mut self) {
         self.late.clear();
+        self.done = RowChanges::default();
+        self.hot = 0;
     }
 
     /// The error for a key that index number `at` has already, as computed last.
@@ -264,6 +282,10 @@ impl Target {
         let outcome = env
             .store
             .update(self.relation.file, id, &self.bytes, keep)?;
+        if let Changed::Done { hot, .. } = outcome {
+            self.done.updated += 1;
+            self.hot += u64::from(hot);
+        }
         if let Changed::Done { tid, hot: false } = outcome
             && let Some((at, _)) = self.index_row(new, tid, env)?
         {
