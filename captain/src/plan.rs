@@ -1,12 +1,13 @@
 //! The order of boot. To start another cell at boot, add it to [`PLAN`].
 
-use crate::{policy, services};
+use crate::{counters, policy, services};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use captain_port::{Action, CAPTAIN, Captain, Duty, Past};
 use port::{Birth, BirthError, Component, CrashKind, Options};
-use task_port::{Fault, SpawnOptions};
+use task_port::Fault;
 
 /// The captain's description. Its first birth is the boot plan and does not
 /// return.
@@ -87,6 +88,10 @@ impl Captain for Watch {
     fn check(&self) -> Result<String, String> {
         services::check()
     }
+
+    fn counters(&self) -> Vec<(String, u64)> {
+        counters::all()
+    }
 }
 
 fn boot(birth: &mut Birth<'_>) -> Result<(), BirthError> {
@@ -149,8 +154,7 @@ fn run(options: &Options) {
         )),
         Some(what) => nano_core::serial::print(format_args!("mitos: not ready: {what}\n")),
     }
-    let watching = task_port::spawn(SpawnOptions::new("captain"), captain_port::run);
-    if watching.is_err() {
+    if captain_port::start().is_err() {
         log::error!("no memory to watch the cells: faults will not be acted upon");
     }
 }

@@ -20,7 +20,7 @@ const RECORD: usize = 16;
 const NAMED: usize = 3000;
 
 /// The compiled plugin.
-pub(super) fn plugin(paths: &Paths) -> Result<PathBuf> {
+pub(crate) fn plugin(paths: &Paths) -> Result<PathBuf> {
     let source = paths.root().join("bench/insns.c");
     let plugin = folder(paths)?.join("insns.so");
     let status = Command::new("cc")
@@ -36,10 +36,10 @@ pub(super) fn plugin(paths: &Paths) -> Result<PathBuf> {
 }
 
 /// The file that the plugin writes while the guest runs.
-pub(super) struct Counts(File);
+pub(crate) struct Counts(File);
 
 /// Instructions by block, at one moment.
-pub(super) struct Snapshot(HashMap<u64, u64>);
+pub(crate) struct Snapshot(HashMap<u64, u64>);
 
 /// Instructions executed in one function.
 #[derive(Debug)]
@@ -52,12 +52,12 @@ pub(super) struct Spot {
 
 impl Counts {
     /// Opens it.
-    pub(super) fn open(path: PathBuf) -> Result<Self> {
+    pub(crate) fn open(path: PathBuf) -> Result<Self> {
         Ok(Self(File::open(path).context("the plugin's file")?))
     }
 
     /// All instructions since power-on.
-    pub(super) fn total(&self) -> Result<u64> {
+    pub(crate) fn total(&self) -> Result<u64> {
         Ok(self.word(0)?)
     }
 
@@ -68,7 +68,7 @@ impl Counts {
     }
 
     /// All blocks.
-    pub(super) fn snapshot(&self) -> Result<Snapshot> {
+    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         let blocks = usize::try_from(self.word(8)?)?;
         let mut bytes = vec![0; blocks * RECORD];
         self.0.read_exact_at(&mut bytes, HEADER as u64)?;
@@ -84,6 +84,16 @@ impl Counts {
 }
 
 impl Snapshot {
+    /// The blocks that were executed since `before`, with their instructions.
+    pub(crate) fn executed_since(&self, before: &Self) -> Vec<(u64, u64)> {
+        let since = |(address, now): (&u64, &u64)| {
+            let executed = now.saturating_sub(*before.0.get(address).unwrap_or(&0));
+            (*address, executed)
+        };
+        let all = self.0.iter().map(since);
+        all.filter(|(_, executed)| *executed > 0).collect()
+    }
+
     /// What was executed in the functions since `before`, most first, for each
     /// of `count` operations. The running system names the addresses.
     pub(super) fn since(&self, before: &Self, count: f64, guest: &Guest) -> Vec<Spot> {

@@ -2,12 +2,15 @@
 //! trusted, and simple queries. Enough to see whether SQL is served and to run
 //! test scripts; loads are `pgbench`'s.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 const PROTOCOL: i32 = 196_608;
+/// Bytes of copied data sent in one message.
+const COPY_PIECE: usize = 64 << 10;
 /// No message of a test is longer.
 const MAX_MESSAGE: usize = 64 << 20;
 
@@ -59,6 +62,8 @@ pub(crate) struct Session {
     stream: TcpStream,
     buffer: Vec<u8>,
     deadline: Instant,
+    /// The names of prepared statements.
+    prepared: BTreeSet<String>,
 }
 
 impl Session {
@@ -70,6 +75,7 @@ impl Session {
             stream,
             buffer: Vec::new(),
             deadline: Instant::now() + limit,
+            prepared: BTreeSet::new(),
         };
         let mut start = PROTOCOL.to_be_bytes().to_vec();
         start.extend(b"user\0postgres\0database\0postgres\0\0");
@@ -112,6 +118,70 @@ impl Session {
             bind.extend(value.as_bytes());
         }
         bind.extend([0, 0]);
+        self.send(Some(b'B'), &bind)?;
+        self.send(Some(b'E'), &[0; 5])?;
+        self.send(Some(b'S'), &[])?;
+        self.answer()
+    }
+
+    /// Runs `copy … from stdin` with this data.
+    pub(crate) fn copy_in(&mut self, text: &str, data: &[u8]) -> Result<(), SqlError> {
+        let mut body = text.as_bytes().to_vec();
+        body.push(0);
+        self.send(Some(b'Q'), &body)?;
+        loop {
+            match self.message()? {
+                (b'G', _) => break,
+                (b'E', body) => {
+                    let error = refusal(&body);
+                    self.answer()?;
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+        for piece in data.chunks(COPY_PIECE) {
+            self.send(Some(b'd'), piece)?;
+        }
+        self.send(Some(b'c'), &[])?;
+        self.answer().map(drop)
+    }
+
+    /// Runs `copy … to stdout`; gives the lines.
+    pub(crate) fn copy_out(&mut self, text: &str) -> Result<Vec<String>, SqlError> {
+        let mut body = text.as_bytes().to_vec();
+        body.push(0);
+        self.send(Some(b'Q'), &body)?;
+        let (mut data, mut refused) = (Vec::new(), None);
+        loop {
+            match self.message()? {
+                (b'd', body) => data.extend(body),
+                (b'E', body) => refused = Some(refusal(&body)),
+                (b'Z', _) => break,
+                _ => {}
+            }
+        }
+        let text = String::from_utf8_lossy(&data);
+        let lines = text.lines().map(str::to_string).collect();
+        refused.map_or(Ok(lines), Err)
+    }
+
+    /// Runs a statement without values by a name, under which it is prepared when
+    /// it is run for the first time; gives its rows.
+    pub(crate) fn prepared(&mut self, name: &str, text: &str) -> Result<Vec<TextRow>, SqlError> {
+        if !self.prepared.contains(name) {
+            let mut parse = name.as_bytes().to_vec();
+            parse.push(0);
+            parse.extend(text.as_bytes());
+            parse.extend([0, 0, 0]);
+            self.send(Some(b'P'), &parse)?;
+            self.send(Some(b'S'), &[])?;
+            self.answer()?;
+            self.prepared.insert(name.to_string());
+        }
+        let mut bind = vec![0];
+        bind.extend(name.as_bytes());
+        bind.extend([0; 7]);
         self.send(Some(b'B'), &bind)?;
         self.send(Some(b'E'), &[0; 5])?;
         self.send(Some(b'S'), &[])?;

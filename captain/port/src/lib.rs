@@ -10,10 +10,14 @@
 extern crate alloc;
 
 #[cfg(mitos)]
+mod repairs;
+#[cfg(mitos)]
 mod watch;
 
 #[cfg(mitos)]
-pub use watch::{install, past, run};
+pub use repairs::{Repair, faults, repairs};
+#[cfg(mitos)]
+pub use watch::{install, past, start};
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -69,6 +73,8 @@ pub trait Captain: Component {
     /// # Errors
     /// What was found, or why it could not be looked for.
     fn check(&self) -> Result<String, String>;
+    /// What the database holds and has done, by name.
+    fn counters(&self) -> Vec<(String, u64)>;
 }
 
 /// What must be ended before the power goes.

@@ -20,10 +20,11 @@ pub(crate) fn cells(arguments: &[&str]) -> Outcome {
         ["--all"] => Ok(list(|_| true) + &base()),
         ["--history"] => Ok(history().iter().map(line).collect()),
         ["--history", name] => of_one(name),
+        ["--repairs"] => Ok(repairs()),
         ["--objects"] => Ok(running()),
         ["--deps", name] => deps(name),
         _ => Err(String::from(
-            "usage: cells [--history [CELL] | --all | --deps CELL | --objects]\n",
+            "usage: cells [--history [CELL] | --repairs | --all | --deps CELL | --objects]\n",
         )),
     }
 }
@@ -70,6 +71,29 @@ fn base() -> String {
     NAMESPACE.base_crates().iter().map(line).collect()
 }
 
+/// The last repair of each cell, in microseconds since its fault.
+fn repairs() -> String {
+    let line = |repair: &captain_port::Repair| {
+        let since = |at: u64| match at.checked_sub(repair.at) {
+            Some(ns) if at != 0 => format!("{} us", ns / 1000),
+            _ => String::from("-"),
+        };
+        format!(
+            "{:<16} {:?} at {:.6} s, caught {}, served {}, replaced {}, gave back {}, torn {}\n",
+            repair.cell,
+            repair.kind,
+            repair.at as f64 / 1e9,
+            since(repair.caught),
+            since(repair.served),
+            since(repair.replaced),
+            repair.released,
+            repair.torn
+        )
+    };
+    let all: String = captain_port::repairs().iter().map(line).collect();
+    format!("faults {}\n{all}", captain_port::faults())
+}
+
 /// What the captain thinks of a cell that faulted lately.
 fn trouble(name: &str) -> String {
     let past = captain_port::past(name);
@@ -87,10 +111,14 @@ fn line(record: &Record) -> String {
     };
     let cells: Vec<String> = record.cells.iter().map(ran).collect();
     format!(
-        "{:>12.3} s  {}  {}  pause {} us, load {} us{}\n",
+        "{:>12.3} s  {}  {}{}  pause {} us, load {} us{}\n",
         record.at as f64 / 1e9,
         cells.join(" "),
         record.reason.text(),
+        match record.label.as_str() {
+            "" => String::new(),
+            label => format!(" ({label})"),
+        },
         record.pause / 1000,
         record.load / 1000,
         result
@@ -142,12 +170,19 @@ fn of_one(name: &str) -> Outcome {
     Ok(text)
 }
 
-/// Every crate that runs, for the host: name, fingerprint, object.
+/// Every crate that runs, for the host: name, fingerprint, object, and whether it
+/// would move to a later generation (`moves`, `fixed`; `free` for what has no statics
+/// or stands behind a door).
 fn running() -> String {
     let mut text = String::new();
     for cell in NAMESPACE.cells() {
+        let moving = match (cell.moves().is_some(), cell.mutable) {
+            (true, _) => "moves",
+            (false, true) if cell.cell().is_none() => "fixed",
+            (false, _) => "free",
+        };
         text += &format!(
-            "{} {:016x} {:016x}\n",
+            "{} {:016x} {:016x} {moving}\n",
             cell.name, cell.fingerprint, cell.object
         );
     }
@@ -218,13 +253,18 @@ pub(crate) fn crash(arguments: &[&str]) -> Outcome {
 }
 
 pub(crate) fn inject(arguments: &[&str]) -> Outcome {
-    const USAGE: &str = "usage: inject CELL text|data|word|skip|state SEED\n";
-    let [cell, kind, seed] = arguments else {
-        return Err(String::from(USAGE));
+    const USAGE: &str = "usage: inject CELL code|text|data|word|skip|state SEED [OFFSET]\n";
+    let (cell, kind, seed, at) = match arguments {
+        [cell, kind, seed] => (cell, kind, seed, None),
+        [cell, kind, seed, at] => {
+            let at = at.parse().map_err(|_| String::from(USAGE))?;
+            (cell, kind, seed, Some(at))
+        }
+        _ => return Err(String::from(USAGE)),
     };
     let seed = seed.parse().map_err(|_| String::from(USAGE))?;
     match fault_injection_port::INJECTOR.enter() {
-        Ok(injector) => injector.inject(cell, kind, seed),
+        Ok(injector) => injector.inject(cell, kind, seed, at),
         Err(_) => Err(String::from(
             "damage is only done to a system that was booted with faults=inject\n",
         )),

@@ -1,6 +1,6 @@
 //! The table of commands.
 
-use crate::{cells, devices, mem, system};
+use crate::{cells, counters, devices, mem, system};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -76,7 +76,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "cells",
-        usage: "cells [--history [CELL] | --all | --deps CELL | --objects]",
+        usage: "cells [--history [CELL] | --repairs | --all | --deps CELL | --objects]",
         does: "cells with a port: version, generation, size, calls in flight, swaps, faults",
         run: cells::cells,
     },
@@ -100,7 +100,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "inject",
-        usage: "inject CELL text|data|word|skip|state SEED",
+        usage: "inject CELL code|text|data|word|skip|state SEED [OFFSET]",
         does: "damage a running cell (only when booted with faults=inject)",
         run: cells::inject,
     },
@@ -115,6 +115,12 @@ const COMMANDS: &[Command] = &[
         usage: "mem",
         does: "memory in use, and by whom",
         run: mem::mem,
+    },
+    Command {
+        name: "counters",
+        usage: "counters",
+        does: "what is held and was done, a name and a number a line, for scripts",
+        run: counters::counters,
     },
     Command {
         name: "disk",

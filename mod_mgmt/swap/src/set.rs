@@ -48,6 +48,7 @@ impl Member {
 
 /// A crate whose statics move to another generation of it.
 pub(crate) struct Mover {
+    pub(crate) name: String,
     pub(crate) old: &'static Moves,
     pub(crate) new: &'static Moves,
 }
@@ -69,10 +70,13 @@ impl Set {
     pub(crate) fn load(orders: &[Order]) -> Result<Self, SwapFailure> {
         let mut scope = Scope::default();
         let (mut members, mut crates) = (Vec::new(), Vec::new());
+        // A spare is linked to what is current, and not to others of its set.
+        let alone = orders.len() == 1;
         for order in orders {
-            let loaded = order
-                .source
-                .with_entry(&order.name, |entry| load(order, entry, &mut scope));
+            let loaded = order.source.with_entry(&order.name, |entry| {
+                let spare = alone.then(|| swap_port::spares::take(entry)).flatten();
+                load(order, entry, &mut scope, spare)
+            });
             match loaded {
                 Some(Ok(Load::Cell(member))) => members.push(member),
                 Some(Ok(Load::Crate(krate))) => crates.push(krate),
@@ -154,7 +158,12 @@ enum Load {
     Crate(BaseCrate),
 }
 
-fn load(order: &Order, entry: &Entry<'_>, scope: &mut Scope) -> Result<Load, LoadError> {
+fn load(
+    order: &Order,
+    entry: &Entry<'_>,
+    scope: &mut Scope,
+    spare: Option<Arc<Loaded>>,
+) -> Result<Load, LoadError> {
     if entry.kind == EntryKind::CodelessCrate {
         scope.add_crate(entry.name, entry.fingerprint);
         return Ok(Load::Crate(BaseCrate {
@@ -163,7 +172,10 @@ fn load(order: &Order, entry: &Entry<'_>, scope: &mut Scope) -> Result<Load, Loa
             fingerprint: entry.fingerprint,
         }));
     }
-    let code = loader::load_in(entry, scope)?;
+    let code = match spare {
+        Some(code) => code,
+        None => loader::load_in(entry, scope)?,
+    };
     scope.add(&code);
     let former = NAMESPACE.find(&order.replaces);
     let cell = code.cell();
@@ -212,7 +224,11 @@ fn movers(members: &[Member]) -> Result<Vec<Mover>, SwapFailure> {
                 missing,
             });
         }
-        movers.push(Mover { old, new });
+        movers.push(Mover {
+            name: former.name.clone(),
+            old,
+            new,
+        });
     }
     Ok(movers)
 }

@@ -81,6 +81,7 @@ impl<'a> Env<'a> {
 
     #[cold]
     fn look(&self) -> SqlResult<()> {
+        task_port::with_ledger(|ledger| ledger.sign_of_life());
         if self.cancel.is_cancelled() {
             return Err(SqlError::new(
                 SqlState::QUERY_CANCELED,

@@ -115,6 +115,17 @@ pub trait RowStore {
         cursor: &mut Cursor,
         batch: &mut EntryBatch,
     ) -> SqlResult<bool>;
+    /// Entries of the batch led to no row that is seen: who keeps the index may
+    /// find that nobody will see one there.
+    fn index_gone(
+        &mut self,
+        _index: u32,
+        _table: u32,
+        _batch: &EntryBatch,
+        _gone: &[Tid],
+    ) -> SqlResult<()> {
+        Ok(())
+    }
     /// Adds an entry. With `unique`, the address of a row in the way is answered
     /// and nothing is added; waits for transactions that decide whether it is.
     fn index_insert(

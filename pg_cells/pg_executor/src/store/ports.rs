@@ -193,6 +193,16 @@ impl RowStore for PortStore<'_, '_> {
         pg_btree_port::next_batch(main(index), cursor, batch).map_err(index_error)
     }
 
+    fn index_gone(
+        &mut self,
+        index: u32,
+        table: u32,
+        batch: &EntryBatch,
+        gone: &[Tid],
+    ) -> SqlResult<()> {
+        pg_btree_port::kill(main(index), main(table), batch, gone).map_err(index_error)
+    }
+
     fn index_insert(
         &mut self,
         index: u32,
