@@ -127,7 +127,7 @@ pub fn open() -> Result<OpenReport, OpenError> {
     };
     // What we read may stand in the disk's cache only.
     crate::checkpoint::flush_device()?;
-    *pool.space.lock() = Space::new(&disk);
+    *pool.space.lock() = Space::new(&disk).with_lent(pool.lent.clone());
     let mut replay = Replay::new(pool);
     replay.load_map(disk.map_pages)?;
     let mut report = OpenReport {
