@@ -5,6 +5,7 @@ use crate::eval::Eval;
 use crate::settings::{self, table::Kind};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
 use pg_builtins::EvalContext;
 use pg_executor_port::VirtualRows;
 use pg_plan::Relation;
@@ -154,6 +155,9 @@ fn cursors(eval: &Eval<'_>) -> Vec<Named> {
 fn database(eval: &Eval<'_>) -> Vec<Named> {
     let sessions = pg_wire_port::sessions().len();
     let pages = pg_buffer_port::stats().unwrap_or_default();
+    let temp = pg_temp_port::state().unwrap_or_default();
+    let temp = &temp.counters;
+    let of_temp = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     let count = |n: u64| Datum::Int8(i64::try_from(n).unwrap_or(i64::MAX));
     alloc::vec![alloc::vec![
         ("datid", Datum::Oid(DATABASE)),
@@ -163,6 +167,8 @@ fn database(eval: &Eval<'_>) -> Vec<Named> {
             Datum::Int4(i32::try_from(sessions).unwrap_or(i32::MAX))
         ),
         ("blks_read", count(pages.reads)),
+        ("temp_files", count(of_temp(&temp.files))),
+        ("temp_bytes", count(of_temp(&temp.written))),
     ]]
 }
 

@@ -30,12 +30,15 @@ impl Operator for Measured {
         let spent = task_port::now().saturating_sub(start);
         if let Some(measure) = env.run.measures.get_mut(self.number) {
             measure.total += spent;
-            if !core::mem::replace(&mut self.running, true) {
+            let first = !core::mem::replace(&mut self.running, true);
+            if first {
                 measure.loops += 1;
                 measure.first += spent;
             }
-            if matches!(result, Ok(true)) {
-                measure.rows += 1;
+            let more = matches!(result, Ok(true));
+            measure.rows += u64::from(more);
+            if first || !more {
+                measure.detail = self.input.detail();
             }
         }
         result
@@ -56,5 +59,9 @@ impl Operator for Measured {
 
     fn affected(&self) -> u64 {
         self.input.affected()
+    }
+
+    fn detail(&self) -> pg_executor_port::Detail {
+        self.input.detail()
     }
 }
