@@ -1,9 +1,10 @@
 //! The order of boot. To start another cell at boot, add it to [`PLAN`].
 
-use crate::{policy, services};
+use crate::{counters, policy, services};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use captain_port::{Action, CAPTAIN, Captain, Duty, Past};
 use port::{Birth, BirthError, Component, CrashKind, Options};
 use task_port::{Fault, SpawnOptions};
@@ -87,6 +88,10 @@ impl Captain for Watch {
 
     fn check(&self) -> Result<String, String> {
         services::check()
+    }
+
+    fn counters(&self) -> Vec<(String, u64)> {
+        counters::all()
     }
 }
 

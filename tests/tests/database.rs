@@ -29,6 +29,7 @@ const CELLS: [&str; 20] = [
     "pg_heap",
     "pg_btree",
     "pg_buffer",
+    "pg_temp",
     "pg_wal",
     "nvme",
     "virtio_net",

@@ -26,7 +26,7 @@ mod inside;
 mod insns;
 mod logic;
 pub(crate) mod pgbench;
-mod profile;
+pub(crate) mod profile;
 pub(crate) mod report;
 mod slt;
 pub(crate) mod sql;

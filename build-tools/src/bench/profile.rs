@@ -20,7 +20,7 @@ const RECORD: usize = 16;
 const NAMED: usize = 3000;
 
 /// The compiled plugin.
-pub(super) fn plugin(paths: &Paths) -> Result<PathBuf> {
+pub(crate) fn plugin(paths: &Paths) -> Result<PathBuf> {
     let source = paths.root().join("bench/insns.c");
     let plugin = folder(paths)?.join("insns.so");
     let status = Command::new("cc")
@@ -36,7 +36,7 @@ pub(super) fn plugin(paths: &Paths) -> Result<PathBuf> {
 }
 
 /// The file that the plugin writes while the guest runs.
-pub(super) struct Counts(File);
+pub(crate) struct Counts(File);
 
 /// Instructions by block, at one moment.
 pub(super) struct Snapshot(HashMap<u64, u64>);
@@ -52,12 +52,12 @@ pub(super) struct Spot {
 
 impl Counts {
     /// Opens it.
-    pub(super) fn open(path: PathBuf) -> Result<Self> {
+    pub(crate) fn open(path: PathBuf) -> Result<Self> {
         Ok(Self(File::open(path).context("the plugin's file")?))
     }
 
     /// All instructions since power-on.
-    pub(super) fn total(&self) -> Result<u64> {
+    pub(crate) fn total(&self) -> Result<u64> {
         Ok(self.word(0)?)
     }
 

@@ -69,6 +69,8 @@ pub trait Captain: Component {
     /// # Errors
     /// What was found, or why it could not be looked for.
     fn check(&self) -> Result<String, String>;
+    /// What the database holds and has done, by name.
+    fn counters(&self) -> Vec<(String, u64)>;
 }
 
 /// What must be ended before the power goes.

@@ -30,5 +30,5 @@ pub use completion::{Completion, Outcome};
 pub use fault_lock::FaultLock;
 pub use latch::RwLatch;
 pub use mutex::{Mutex, MutexGuard};
-pub use spinlock::{IrqLock, IrqLockGuard, SpinLock, SpinLockGuard};
+pub use spinlock::{IrqLock, IrqLockGuard, SpinLock, SpinLockGuard, spins};
 pub use wait_queue::WaitQueue;

@@ -2,8 +2,19 @@
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use cpu::{IrqGuard, PreemptGuard};
+
+/// Looks at locks that were taken, all together.
+static SPINS: AtomicU64 = AtomicU64::new(0);
+
+/// How often, since the start, a CPU looked at a spinning lock and found it taken:
+/// what locks cost beyond their own instructions. A lock that nobody else has
+/// counts nothing.
+#[must_use]
+pub fn spins() -> u64 {
+    SPINS.load(Ordering::Relaxed)
+}
 
 struct Raw<T: ?Sized> {
     locked: AtomicBool,
@@ -13,10 +24,8 @@ struct Raw<T: ?Sized> {
 impl<T: ?Sized> Raw<T> {
     #[inline]
     fn acquire(&self) {
-        while self.locked.swap(true, Ordering::Acquire) {
-            while self.locked.load(Ordering::Relaxed) {
-                cpu::relax();
-            }
+        if self.locked.swap(true, Ordering::Acquire) {
+            spin(&self.locked);
         }
     }
 
@@ -24,6 +33,18 @@ impl<T: ?Sized> Raw<T> {
     fn try_acquire(&self) -> bool {
         !self.locked.swap(true, Ordering::Acquire)
     }
+}
+
+#[cold]
+fn spin(locked: &AtomicBool) {
+    let mut looks = 1;
+    while locked.swap(true, Ordering::Acquire) {
+        while locked.load(Ordering::Relaxed) {
+            looks += 1;
+            cpu::relax();
+        }
+    }
+    SPINS.fetch_add(looks, Ordering::Relaxed);
 }
 
 macro_rules! spinning_lock {

@@ -3,7 +3,7 @@
 
 use pg_buffer_port::{FileId, MiniTx, PageId, create_file, drop_file, read_page, room};
 use pg_temp_port::{BLOCK, TEMP, TempError, TempFile};
-use port::{Birth, CellCode, CellRef, Door, Options};
+use port::{Birth, CellCode, CellRef, Options};
 use sim_disk::{Random, SimDisk};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

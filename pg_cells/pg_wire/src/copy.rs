@@ -89,10 +89,11 @@ pub fn step(session: &mut Session, tag: u8, body: &[u8]) -> Step {
 }
 
 fn feed(session: &mut Session, body: &[u8]) -> Result<(), SqlError> {
-    match &mut session.copy {
-        Some(copy) if copy.handle.push(body) => {}
-        Some(_) => return Ok(()),
-        None => return Err(SqlError::internal("there is no COPY")),
+    let Some(copy) = &mut session.copy else {
+        return Err(SqlError::internal("there is no COPY"));
+    };
+    if !copy.handle.push(body) {
+        return Ok(());
     }
     let Some(mut copy) = session.copy.take() else {
         return Ok(());

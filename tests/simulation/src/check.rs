@@ -63,12 +63,17 @@ fn sound(txn: &mut Txn<'_>, table: Table) -> Result<(), Stop> {
         must!(report.is_clean(), "index {index:?}: {:?}", report.findings);
         let snapshot = txn.tx.snapshot()?;
         let cursor = Cursor::new(Bound::Unbounded, Bound::Unbounded, false);
-        let mut cursor = cursor.with_keys();
+        let mut cursor = cursor.index_only(table.heap());
         let (mut batch, mut buffer) = (EntryBatch::new(), RowBuf::new());
         let mut ids = BTreeSet::new();
         while pg_btree_port::next_batch(index, &mut cursor, &mut batch)? {
             for (at, tid) in batch.tids.iter().enumerate() {
                 let seen = pg_heap_port::fetch(&snapshot, table.heap(), *tid, &mut buffer)?;
+                let said = batch.all_visible.get(at) == Some(&true);
+                must!(
+                    seen.is_some() || !said,
+                    "index {index:?}: not everyone sees {tid}"
+                );
                 if seen.is_none() {
                     continue;
                 }
@@ -99,7 +104,7 @@ fn remove_orphans(world: &World) -> Result<(), Stop> {
     let known: BTreeSet<FileId> = {
         let tables = lock(&world.tables);
         let all = tables.iter().copied().chain([CATALOG]);
-        all.flat_map(Table::files).collect()
+        all.flat_map(Table::all_files).collect()
     };
     for (file, _) in pg_buffer_port::files()? {
         let own = file == pg_txn_port::commit_log::CONTROL_FILE

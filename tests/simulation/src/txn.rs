@@ -110,6 +110,14 @@ impl<'w> Txn<'w> {
         there.then_some(()).ok_or(Stop::Gone)
     }
 
+    /// The same if nobody is in the way.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn lock_now(&mut self, table: Table, mode: LockMode) -> Result<(), Stop> {
+        Ok(self.tx.try_lock_relation(table.0, mode)?)
+    }
+
     /// Begins a command.
     fn look(&mut self) -> Result<Arc<Snapshot>, Stop> {
         let from = lock(&self.world.model).now();
@@ -154,14 +162,24 @@ impl<'w> Txn<'w> {
         snapshot: &Snapshot,
         table: Table,
         index: FileId,
-        mut cursor: Cursor,
+        cursor: Cursor,
     ) -> Result<Vec<(Tid, Vec<u8>)>, Stop> {
+        let mut cursor = cursor.index_only(table.heap());
         let mut batch = EntryBatch::new();
         let mut buffer = RowBuf::new();
         let mut found = Vec::new();
         while pg_btree_port::next_batch(index, &mut cursor, &mut batch)? {
-            for tid in &batch.tids {
+            for (at, tid) in batch.tids.iter().enumerate() {
                 let version = pg_heap_port::fetch(snapshot, table.heap(), *tid, &mut buffer)?;
+                if batch.all_visible.get(at) == Some(&true) {
+                    // The key alone would have been the answer.
+                    let key = match index == table.by_id() {
+                        true => row::id_key(row::id(&buffer.bytes)),
+                        false => row::group_key(row::group(&buffer.bytes)),
+                    };
+                    let same = version.is_some() && batch.key(at) == Some(&key[..]);
+                    must!(same, "index {index:?}: {tid} is said to be visible to all");
+                }
                 found.extend(version.map(|tid| (tid, buffer.bytes.clone())));
             }
         }

@@ -6,7 +6,7 @@ use crate::world::{CATALOG, CELLS, Stop, Table, World, lock, swap};
 use crate::{must, row, say};
 use pg_buffer_port::{BufferError, MiniTx};
 use pg_heap_port::RowLock;
-use pg_txn_port::{LockMode, WaitPolicy};
+use pg_txn_port::{LockMode, LockTarget, WaitPolicy};
 use pg_wal_port::Durability;
 use sim_disk::Random;
 use std::sync::Arc;
@@ -189,6 +189,16 @@ pub fn vacuum(world: &World, table: Table) -> Result<(), Stop> {
     pg_btree_port::remove(&txn.tx, table.by_group(), &dead)?;
     pg_heap_port::vacuum_finish(&txn.tx, table.heap(), &dead)?;
     say!("vacuum {}: {report:?}", table.0);
+    if report.in_use < report.pages {
+        match txn.lock_now(table, LockMode::AccessExclusive) {
+            Ok(()) => {}
+            Err(Stop::Again(_)) => return Ok(()),
+            Err(stop) => return Err(stop),
+        }
+        let target = LockTarget::relation(table.0);
+        let cut = pg_heap_port::vacuum_truncate(&txn.tx, table.heap(), target)?;
+        say!("vacuum {}: {cut} pages cut", table.0);
+    }
     Ok(())
 }
 
@@ -233,7 +243,7 @@ pub fn make_files(table: Table) -> Result<(), Stop> {
 /// # Errors
 /// The system's.
 pub fn drop_files(table: Table) -> Result<(), Stop> {
-    for file in table.files() {
+    for file in table.all_files() {
         let mut mtx = MiniTx::begin(0);
         pg_buffer_port::drop_file(&mut mtx, file)?;
         mtx.commit()?;

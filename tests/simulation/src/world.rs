@@ -39,10 +39,19 @@ impl Table {
         FileId::new(self.0 + 2, Fork::Main)
     }
 
-    /// All files.
+    /// The files that it always has.
     #[must_use]
     pub fn files(self) -> [FileId; 3] {
         [self.heap(), self.by_id(), self.by_group()]
+    }
+
+    /// All that it may have: its maps, too.
+    #[must_use]
+    pub fn all_files(self) -> [FileId; 5] {
+        let map = |fork| FileId::new(self.0, fork);
+        let [heap, by_id, by_group] = self.files();
+        let maps = (map(Fork::FreeSpace), map(Fork::Visibility));
+        [heap, by_id, by_group, maps.0, maps.1]
     }
 }
 

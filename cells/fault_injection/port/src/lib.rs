@@ -14,6 +14,9 @@ pub static INJECTOR: Port<dyn Injector> = Port::new("fault_injection");
 /// The same, without its type.
 pub static DOOR: &dyn port::Door = &INJECTOR;
 
+/// There is nothing to move.
+pub static MOVES: port::Moves = port::Moves::doors_only();
+
 /// Does damage.
 pub trait Injector: Component {
     /// Damages the cell in the way that `kind` names, at a place that `seed`

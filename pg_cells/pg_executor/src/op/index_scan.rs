@@ -5,7 +5,7 @@ use super::decode::Decoder;
 use super::{Builder, Operator};
 use crate::env::Env;
 use crate::expr::{Code, compile, compile_all, compile_option};
-use crate::store::{Cursor, EntryBatch, RowBuf};
+use crate::store::{Cursor, EntryBatch, RowBuf, Tid};
 use alloc::vec::Vec;
 use core::ops::Bound;
 use pg_plan::{BoundKind, IndexBound, ScanDirection};
@@ -34,6 +34,8 @@ pub struct IndexScan {
     cursor: Option<Cursor>,
     batch: EntryBatch,
     at: usize,
+    /// Entries of the batch that led to no row.
+    gone: Vec<Tid>,
     fetched: RowBuf,
     row: Vec<Datum>,
 }
@@ -44,6 +46,8 @@ const ABOVE: u8 = 0xff;
 /// The markers of `keycode`: a value, and NULL behind all values.
 const VALUE: u8 = 1;
 const NULL_LAST: u8 = 2;
+/// So many entries of a batch that lead to no row are worth a second look.
+const MANY_GONE: usize = 4;
 
 impl IndexScan {
     /// Compiles a scan.
@@ -84,6 +88,7 @@ impl IndexScan {
             cursor: None,
             batch: EntryBatch::new(),
             at: 0,
+            gone: Vec::new(),
             fetched: RowBuf::new(),
             row: Vec::new(),
         })
@@ -186,11 +191,23 @@ impl IndexScan {
         Ok(Some((low, high)))
     }
 
+    /// Done with the batch: tells of its entries that led nowhere.
+    fn leave_batch(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        if self.gone.len() >= MANY_GONE {
+            let (index, table) = (self.index, self.table);
+            env.store
+                .index_gone(index, table, &self.batch, &self.gone)?;
+        }
+        self.gone.clear();
+        Ok(())
+    }
+
     /// Reads entries until there are some; false when all ranges are done.
     fn next_batch(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
         if !self.started {
             self.start(env)?;
         }
+        self.leave_batch(env)?;
         loop {
             if self.cursor.is_none() {
                 let Some((low, high)) = self.ranges.pop() else {
@@ -223,6 +240,7 @@ impl Operator for IndexScan {
             self.at += 1;
             env.tick()?;
             let Some(id) = env.store.fetch(self.table, root, &mut self.fetched)? else {
+                self.gone.push(root);
                 continue;
             };
             self.decoder
@@ -234,6 +252,7 @@ impl Operator for IndexScan {
             }
             if self.single {
                 // Looking for more would read the page again for nothing.
+                self.leave_batch(env)?;
                 self.batch.clear();
                 self.cursor = None;
             }
@@ -253,6 +272,7 @@ impl Operator for IndexScan {
         self.started = false;
         self.ranges.clear();
         self.cursor = None;
+        self.gone.clear();
         self.batch.clear();
         self.at = 0;
         Ok(())

@@ -12,7 +12,7 @@ use pg_executor_port::errors::{heap_error, index_error, port_error, txn_error};
 use pg_heap_port::{Liveness, LockOutcome, RowLock, UpdateOutcome};
 use pg_plan::{LockStrength, Relation};
 use pg_txn_port::{Isolation, Snapshot, TxnError};
-use pg_types::{Datum, Oid, SqlError, SqlResult};
+use pg_types::{Datum, Oid, SqlError, SqlResult, SqlState};
 
 /// Tables and indexes through their ports, for one statement of a transaction.
 pub struct PortStore<'a, 't> {
@@ -72,6 +72,28 @@ impl RowStore for PortStore<'_, '_> {
 
     fn scan_block(&mut self, file: u32, block: u32, batch: &mut RowBatch) -> SqlResult<()> {
         pg_heap_port::scan_block(&self.snapshot, main(file), block, batch).map_err(heap_error)
+    }
+
+    fn scan_roots(
+        &mut self,
+        file: u32,
+        block: u32,
+        batch: &mut RowBatch,
+        roots: &mut Vec<u16>,
+    ) -> SqlResult<()> {
+        self.scan_block(file, block, batch)?;
+        let mut of_slots = Vec::new();
+        pg_heap_port::roots(main(file), block, &mut of_slots).map_err(heap_error)?;
+        let root = |tid: Tid| of_slots.get(usize::from(tid.slot)).copied().unwrap_or(0);
+        roots.clear();
+        roots.extend(batch.iter().map(|(tid, _)| root(tid)));
+        match roots.contains(&0) {
+            false => Ok(()),
+            true => Err(SqlError::new(
+                SqlState::DATA_CORRUPTED,
+                format!("a row in block {block} of file {file} belongs to no chain"),
+            )),
+        }
     }
 
     fn fetch(&mut self, file: u32, root: Tid, row: &mut RowBuf) -> SqlResult<Option<Tid>> {
@@ -187,6 +209,16 @@ impl RowStore for PortStore<'_, '_> {
             cursor.reads = Some(reads.clone());
         }
         pg_btree_port::next_batch(main(index), cursor, batch).map_err(index_error)
+    }
+
+    fn index_gone(
+        &mut self,
+        index: u32,
+        table: u32,
+        batch: &EntryBatch,
+        gone: &[Tid],
+    ) -> SqlResult<()> {
+        pg_btree_port::kill(main(index), main(table), batch, gone).map_err(index_error)
     }
 
     fn index_insert(

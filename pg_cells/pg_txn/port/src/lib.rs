@@ -31,6 +31,7 @@ mod savepoint;
 mod serial;
 pub mod serial_state;
 mod session_locks;
+mod sight;
 mod snapshot;
 pub mod state;
 mod transaction;
@@ -40,12 +41,13 @@ mod xid;
 pub use cancel::CancelToken;
 pub use error::TxnError;
 pub use lock::{LockMode, LockTarget, RowHolder, RowKey, RowLock};
-pub use manager::{Assigned, ProcId, StatusReply, TXN, TransactionManager, WaitReply};
+pub use manager::{Assigned, ProcId, StatusReply, TXN, TransactionManager, TxnCounts, WaitReply};
 pub use pg_wal_port::Durability;
 pub use serial::{
     ReadReply, ReadTarget, Reads, SerialFailure, SerialStart, file_replaced, page_split,
 };
 pub use session_locks::SessionLocks;
+pub use sight::{Keep, Sight};
 pub use snapshot::{ActiveSet, Snapshot};
 pub use state::TxnState;
 pub use transaction::{Isolation, Transaction};
@@ -82,4 +84,12 @@ pub fn status(xid: Xid) -> Result<XidStatus, TxnError> {
 /// When nobody stands behind the port.
 pub fn horizon() -> Result<Xid, TxnError> {
     Ok(TXN.enter()?.horizon())
+}
+
+/// Who looks: the finer answer to the question which versions may be pruned.
+///
+/// # Errors
+/// When nobody stands behind the port.
+pub fn sight() -> Result<Sight, TxnError> {
+    Ok(TXN.enter()?.sight())
 }

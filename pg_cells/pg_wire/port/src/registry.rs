@@ -1,5 +1,6 @@
 //! All sessions: who they are, what they do, and cancelling them.
 
+use crate::roster;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -114,10 +115,25 @@ impl Entry {
     }
 }
 
-/// Blocks until the time of some statement is limited.
+/// Blocks until the time of some statement is limited, or tasks are to leave.
 pub(crate) fn wait_for_limits() {
     let limited = |entry: &Arc<Entry>| entry.deadline.load(Ordering::SeqCst) != 0;
-    LIMITED.wait_until(|| sessions().iter().any(limited).then_some(()));
+    LIMITED.wait_until(|| (roster::leaving() || sessions().iter().any(limited)).then_some(()));
+}
+
+/// Lets whoever watches the time look around.
+pub(crate) fn nudge() {
+    LIMITED.wake_all();
+}
+
+/// The number of the next session.
+pub(crate) fn next() -> u32 {
+    NEXT.load(Ordering::Relaxed)
+}
+
+/// The number of the next session, as another generation has counted.
+pub(crate) fn go_on_from(next: u32) {
+    NEXT.store(next, Ordering::Relaxed);
 }
 
 /// Cancels statements whose time is over. Called now and then.
@@ -142,9 +158,18 @@ impl Registered {
     #[must_use]
     pub fn new(peer: Option<SocketAddr>, started: i64) -> Self {
         let pid = NEXT.fetch_add(1, Ordering::Relaxed) & 0x7FFF_FFFF;
+        Self::known_as((pid, secret(pid)), peer, started)
+    }
+
+    /// Enters a session that has its number and secret already.
+    pub(crate) fn known_as(
+        (pid, secret): (u32, u32),
+        peer: Option<SocketAddr>,
+        started: i64,
+    ) -> Self {
         let entry = Arc::new(Entry {
             pid,
-            secret: secret(pid),
+            secret,
             cancel: CancelToken::new(),
             peer,
             started,

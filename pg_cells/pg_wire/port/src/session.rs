@@ -165,7 +165,21 @@ impl Session {
     #[must_use]
     pub fn new(stream: Option<Arc<TcpStream>>) -> Self {
         let peer: Option<SocketAddr> = stream.as_ref().map(|s| s.peer());
-        let entry = Registered::new(peer, now());
+        Self::with(stream, Registered::new(peer, now()))
+    }
+
+    /// A session that another generation has served: its number and secret, and when
+    /// it began.
+    pub(crate) fn known_as(
+        stream: Option<Arc<TcpStream>>,
+        identity: (u32, u32),
+        started: i64,
+    ) -> Self {
+        let peer: Option<SocketAddr> = stream.as_ref().map(|s| s.peer());
+        Self::with(stream, Registered::known_as(identity, peer, started))
+    }
+
+    fn with(stream: Option<Arc<TcpStream>>, entry: Registered) -> Self {
         let seed = u64::from(entry.secret) << 16 | 1;
         Session {
             entry,
