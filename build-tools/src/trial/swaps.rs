@@ -26,7 +26,6 @@ const USUAL: [&str; 7] = [
     "pg_planner",
     "pg_executor",
     "pg_buffer",
-    "pg_temp",
     "pg_wal",
     "nvme",
     "net",
