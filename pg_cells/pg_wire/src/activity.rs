@@ -6,7 +6,7 @@ use crate::views::{Named, instant};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 use pg_builtins::EvalContext;
 use pg_executor_port::errors::txn_error;
 use pg_txn_port::{LockMode, LockTarget, Locked, Process, WaitsFor, Xid};
@@ -253,6 +253,9 @@ fn mode_name(mode: LockMode) -> &'static str {
 pub fn database(eval: &Eval<'_>) -> Vec<Named> {
     let sessions = pg_wire_port::sessions().len();
     let pages = pg_buffer_port::stats().unwrap_or_default();
+    let temp = pg_temp_port::state().unwrap_or_default();
+    let temp = &temp.counters;
+    let of_temp = |counter: &AtomicU64| count(counter.load(Ordering::Relaxed));
     let (committed, rolled_back) = pg_wire_port::transactions();
     let all = pg_catalog_port::SHARED.counts();
     let sum = |of: fn(&pg_plan::Counts) -> u64| count(all.iter().map(of).sum());
@@ -268,6 +271,8 @@ pub fn database(eval: &Eval<'_>) -> Vec<Named> {
         ("blks_read", count(pages.reads)),
         ("blks_hit", count(pages.hits)),
         ("checksum_failures", count(pages.corrupt)),
+        ("temp_files", of_temp(&temp.files)),
+        ("temp_bytes", of_temp(&temp.written)),
         ("tup_returned", sum(|c| c.read)),
         // Indexes count what was found through them, too.
         (

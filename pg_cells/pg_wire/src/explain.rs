@@ -10,7 +10,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use pg_builtins::EvalContext;
 use pg_executor_port::errors::port_error;
-use pg_executor_port::{EXECUTOR, Measure, RowSink};
+use pg_executor_port::{Detail, EXECUTOR, Measure, RowSink};
 use pg_plan::{ExplainFormat, ExplainOptions, OutputColumn, Plan, Planned, Utility};
 use pg_planner_port::PLANNER;
 use pg_types::{Datum, SqlError, oid};
@@ -88,7 +88,7 @@ fn analyze(
     if options.format == ExplainFormat::Text {
         let measures = query.measures();
         measured(lines, &measures, options.timing);
-        heap_fetches(lines, &measures);
+        *lines = details(lines, &measures);
         if options.summary != Some(false) {
             lines.push(format!("Execution Time: {:.3} ms", ms(lasted)));
         }
@@ -123,33 +123,119 @@ fn measured(lines: &mut [String], measures: &[Measure], timing: bool) {
     }
 }
 
+/// The line that an operator's kind adds.
+fn told(detail: &Detail) -> Option<String> {
+    let kb = |bytes: u64| bytes.div_ceil(1024);
+    Some(match *detail {
+        Detail::None => return None,
+        Detail::IndexOnly { heap_fetches } => format!("Heap Fetches: {heap_fetches}"),
+        Detail::Sort { top, disk, memory } => match (disk, top) {
+            (0, true) => format!("Sort Method: top-N heapsort  Memory: {}kB", kb(memory)),
+            (0, false) => format!("Sort Method: quicksort  Memory: {}kB", kb(memory)),
+            (disk, _) => format!("Sort Method: external merge  Disk: {}kB", kb(disk)),
+        },
+        Detail::Hash {
+            buckets,
+            batches,
+            memory,
+        } => format!(
+            "Buckets: {buckets}  Batches: {batches}  Memory Usage: {}kB",
+            kb(memory)
+        ),
+        Detail::Groups {
+            batches,
+            memory,
+            disk,
+        } => {
+            let disk = match disk {
+                0 => String::new(),
+                disk => format!("  Disk Usage: {}kB", kb(disk)),
+            };
+            format!("Batches: {batches}  Memory Usage: {}kB{disk}", kb(memory))
+        }
+    })
+}
+
+/// Whether a line names an operator.
 fn is_operator(at: usize, line: &str) -> bool {
     at == 0 || line.trim_start().starts_with("->")
 }
 
-/// Writes how often each index-only scan looked at its table, behind what else is
-/// told of the scan.
-fn heap_fetches(lines: &mut Vec<String>, measures: &[Measure]) {
-    let operators: Vec<usize> = (0..lines.len())
-        .filter(|at| is_operator(*at, &lines[*at]))
-        .collect();
-    // From the end, so that the places before stay right.
-    for (at, measure) in operators.into_iter().zip(measures).rev() {
-        let line = lines[at].trim_start();
-        let title = line.trim_start_matches("->").trim_start();
-        if !title.starts_with("Index Only Scan") {
-            continue;
+/// Puts what operators tell behind their other lines.
+fn details(lines: &[String], measures: &[Measure]) -> Vec<String> {
+    let mut out = Vec::with_capacity(lines.len());
+    let mut measures = measures.iter();
+    let mut owed: Option<String> = None;
+    for (at, line) in lines.iter().enumerate() {
+        let begins_another = ["->", "SubPlan", "InitPlan", "CTE "]
+            .iter()
+            .any(|word| line.trim_start().starts_with(word));
+        if begins_another {
+            out.extend(owed.take());
         }
-        let indent = lines[at].len() - title.len() + 2;
-        let told = |line: &&String| {
-            let text = line.trim_start();
-            text.starts_with("Output:")
-                || text.starts_with("Index Cond:")
-                || text.starts_with("Filter:")
+        if is_operator(at, line) {
+            let indent = match at {
+                0 => 2,
+                _ => line.len() - line.trim_start().len() + 6,
+            };
+            let told = measures.next().and_then(|m| told(&m.detail));
+            owed = told.map(|told| format!("{}{told}", " ".repeat(indent)));
+        }
+        out.push(line.clone());
+    }
+    out.extend(owed);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn what_operators_tell_stands_behind_their_lines() {
+        let lines = [
+            "Sort  (cost=1)",
+            "  Sort Key: a",
+            "  ->  Hash Join  (cost=1)",
+            "        Hash Cond: (a = b)",
+            "        ->  Seq Scan on t  (cost=1)",
+            "        ->  HashAggregate  (cost=1)",
+        ];
+        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        let of = |detail| Measure {
+            detail,
+            ..Measure::default()
         };
-        let behind = at + 1 + lines[at + 1..].iter().take_while(told).count();
-        let fetches = measure.heap_fetches.unwrap_or(0);
-        let text = format!("{}Heap Fetches: {fetches}", " ".repeat(indent));
-        lines.insert(behind, text);
+        let measures = [
+            of(Detail::Sort {
+                top: false,
+                disk: 5000,
+                memory: 9,
+            }),
+            of(Detail::Hash {
+                buckets: 56,
+                batches: 4,
+                memory: 2048,
+            }),
+            of(Detail::None),
+            of(Detail::Groups {
+                batches: 1,
+                memory: 1,
+                disk: 0,
+            }),
+        ];
+        let expected = [
+            "Sort  (cost=1)",
+            "  Sort Key: a",
+            "  Sort Method: external merge  Disk: 5kB",
+            "  ->  Hash Join  (cost=1)",
+            "        Hash Cond: (a = b)",
+            "        Buckets: 56  Batches: 4  Memory Usage: 2kB",
+            "        ->  Seq Scan on t  (cost=1)",
+            "        ->  HashAggregate  (cost=1)",
+            "              Batches: 1  Memory Usage: 1kB",
+        ];
+        assert_eq!(details(&lines, &measures), expected);
     }
 }

@@ -7,6 +7,7 @@ use super::{Builder, Operator};
 use crate::env::Env;
 use alloc::format;
 use alloc::vec::Vec;
+use pg_executor_port::Detail;
 use pg_types::{Datum, SqlError, SqlResult, SqlState, keycode};
 
 /// A scan of an index that holds all columns wanted.
@@ -118,7 +119,9 @@ impl Operator for IndexOnlyScan {
         self.scan.reset(env)
     }
 
-    fn heap_fetches(&self) -> Option<u64> {
-        Some(self.fetches)
+    fn detail(&self) -> Detail {
+        Detail::IndexOnly {
+            heap_fetches: self.fetches,
+        }
     }
 }

@@ -30,14 +30,13 @@ impl Operator for Measured {
         let spent = task_port::now().saturating_sub(start);
         if let Some(measure) = env.run.measures.get_mut(self.number) {
             measure.total += spent;
-            measure.heap_fetches = self.input.heap_fetches();
             if !core::mem::replace(&mut self.running, true) {
                 measure.loops += 1;
                 measure.first += spent;
             }
-            if matches!(result, Ok(true)) {
-                measure.rows += 1;
-            }
+            let more = matches!(result, Ok(true));
+            measure.rows += u64::from(more);
+            measure.detail = self.input.detail();
         }
         result
     }
@@ -57,5 +56,9 @@ impl Operator for Measured {
 
     fn affected(&self) -> u64 {
         self.input.affected()
+    }
+
+    fn detail(&self) -> pg_executor_port::Detail {
+        self.input.detail()
     }
 }

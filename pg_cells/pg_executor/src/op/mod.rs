@@ -25,7 +25,6 @@ pub mod project_set;
 pub mod seq_scan;
 pub mod set_op;
 pub mod sort;
-pub mod spill;
 pub mod values;
 pub mod virtual_scan;
 pub mod window;
@@ -35,6 +34,7 @@ use crate::expr::{compile_all, compile_option};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use cte::{CteNames, CteSlot};
+use pg_executor_port::Detail;
 use pg_plan::{Join, Node, Plan};
 use pg_types::{Datum, SqlResult};
 
@@ -64,9 +64,9 @@ pub trait Operator: Send {
         0
     }
 
-    /// How often the table was looked at, of a scan that may do without.
-    fn heap_fetches(&self) -> Option<u64> {
-        None
+    /// What it has to tell of its work so far, for EXPLAIN ANALYZE.
+    fn detail(&self) -> Detail {
+        Detail::None
     }
 }
 
@@ -191,7 +191,7 @@ impl Builder {
                 all,
                 left,
                 right,
-            } => Box::new(set_op::SetOp::compile(*kind, *all, left, right, self)?),
+            } => set_op::build(*kind, *all, left, right, self)?,
             Node::With { ctes, body } => Box::new(cte::With::compile(ctes, body, self)?),
             Node::RecursiveUnion {
                 id,
