@@ -71,5 +71,5 @@ pub fn leaf_cost(index: &Index, entries: f64) -> f64 {
         _ => UNKNOWN_WIDTH,
     };
     let entry: f64 = ENTRY + index.keys.iter().map(width).sum::<f64>();
-    (entries * entry / FILLED).floor() * RANDOM_PAGE
+    libm::floor(entries * entry / FILLED) * RANDOM_PAGE
 }
