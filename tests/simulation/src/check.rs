@@ -142,7 +142,9 @@ pub fn serializable(world: &World) {
     let seen = std::mem::take(&mut model.serial);
     if let Some(cycle) = crate::serial::cycle(&model, &seen) {
         let saw: Vec<_> = cycle.iter().map(|no| (no, seen.get(no))).collect();
-        log::fail(format_args!("a cycle of serializable transactions: {saw:?}"));
+        log::fail(format_args!(
+            "a cycle of serializable transactions: {saw:?}"
+        ));
     }
 }
 

@@ -209,7 +209,9 @@ impl Model {
     /// The rows, each with who wrote its versions, oldest first.
     pub fn writers(&self) -> impl Iterator<Item = (Key, Vec<TxnNo>)> {
         let writers = |chain: &Vec<Version>| chain.iter().map(|v| v.txn).collect();
-        self.chains.iter().map(move |(key, chain)| (*key, writers(chain)))
+        self.chains
+            .iter()
+            .map(move |(key, chain)| (*key, writers(chain)))
     }
 
     /// The commit was acknowledged, perhaps before it was durable.

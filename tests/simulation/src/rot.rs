@@ -37,7 +37,11 @@ pub fn trials((mut world, image, sound): (World, Image, OpenReport), random: &mu
     let Some(disk) = pg_wal_port::superblock() else {
         return;
     };
-    let tables: Vec<Table> = lock(&world.tables).iter().copied().chain([CATALOG]).collect();
+    let tables: Vec<Table> = lock(&world.tables)
+        .iter()
+        .copied()
+        .chain([CATALOG])
+        .collect();
     for _ in 0..TRIALS {
         let place = place(&disk, &sound, random);
         let damage = match random.below(4) {
@@ -114,7 +118,9 @@ fn trial(
             }
         }
     }
-    world.start.store(pg_wal_port::epoch(), std::sync::atomic::Ordering::SeqCst);
+    world
+        .start
+        .store(pg_wal_port::epoch(), std::sync::atomic::Ordering::SeqCst);
     for table in tables {
         look(&world, *table, damage);
     }

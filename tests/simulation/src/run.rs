@@ -111,20 +111,33 @@ fn comes_back(world: &World) -> bool {
     // that has left a number out.
     let epoch = world.start.load(Ordering::SeqCst);
     let starts = pg_buffer_port::starts();
-    let mut since = starts.iter().rev().take_while(|report| report.epoch > epoch);
+    let mut since = starts
+        .iter()
+        .rev()
+        .take_while(|report| report.epoch > epoch);
     let Some(report) = since.by_ref().last() else {
         log::fail(format_args!("no start behind {epoch} among {starts:?}"));
     };
     say!("storage is back: {report}");
-    let cut_short = if report.epoch > epoch + 1 { LOG_BLOCK } else { 0 };
+    let cut_short = if report.epoch > epoch + 1 {
+        LOG_BLOCK
+    } else {
+        0
+    };
     world.restarted(Start {
         log_end: report.to.0,
         at_least: report.to.0 - cut_short,
-        died_at: world.over_at.load(Ordering::SeqCst).saturating_sub(1_000_000),
+        died_at: world
+            .over_at
+            .load(Ordering::SeqCst)
+            .saturating_sub(1_000_000),
     });
     world.over_at.store(u64::MAX, Ordering::SeqCst);
     if let Err(stop) = check::everything(world) {
-        must!(world.disk.is_dead(), "check after storage is back: {stop:?}");
+        must!(
+            world.disk.is_dead(),
+            "check after storage is back: {stop:?}"
+        );
         return false;
     }
     true
@@ -157,11 +170,7 @@ fn take(mut shared: Arc<World>) -> World {
 
 /// Starts the system on what the last life has left, through as many power cuts
 /// as it takes, and checks everything. What it started from, and what it found.
-fn start(
-    mut world: World,
-    random: &mut Random,
-    starts: &mut u64,
-) -> (World, Image, OpenReport) {
+fn start(mut world: World, random: &mut Random, starts: &mut u64) -> (World, Image, OpenReport) {
     let mut redo = pg_wal_port::superblock().map_or(0, |s| s.redo);
     loop {
         let mut image = world.disk.image();

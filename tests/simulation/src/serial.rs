@@ -32,9 +32,8 @@ impl Seen {
     }
 
     fn covers(&self, key: Key) -> bool {
-        let within = |(table, ids): &(u32, std::ops::Range<u32>)| {
-            *table == key.0 && ids.contains(&key.1)
-        };
+        let within =
+            |(table, ids): &(u32, std::ops::Range<u32>)| *table == key.0 && ids.contains(&key.1);
         self.ranges.iter().any(within)
     }
 }

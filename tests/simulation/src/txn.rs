@@ -170,7 +170,10 @@ impl<'w> Txn<'w> {
     fn still(&self) -> Result<(), Stop> {
         let checked = self.tx.check_cancel();
         if self.world.is_lost() {
-            must!(checked.is_err(), "a transaction outlives a start of storage");
+            must!(
+                checked.is_err(),
+                "a transaction outlives a start of storage"
+            );
         }
         Ok(checked?)
     }

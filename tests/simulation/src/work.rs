@@ -136,7 +136,8 @@ fn step(world: &World, random: &mut Random, txn: &mut Txn<'_>, table: Table) -> 
     match random.below(100) {
         0..25 => txn.insert(table, id, group, filler),
         25..60 => txn.change(table, id, Some(group % 2), filler).map(drop),
-        60..70 => txn.change(table, id, None, 0).map(drop),
+        60..69 => txn.change(table, id, None, 0).map(drop),
+        69 => (id..id + 60).try_for_each(|id| txn.change(table, id, None, 0).map(drop)),
         70..75 => txn.lookup(table, id).map(drop),
         75..79 => txn.lookup_group(table, group),
         79..83 => {

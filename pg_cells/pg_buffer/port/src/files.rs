@@ -85,11 +85,7 @@ fn reserve(pool: &'static PoolState, near: Option<u32>) -> Result<Reserved, Buff
 
 /// Notes entries of the space map, which the log has, unless the pool was started anew
 /// since.
-fn set(
-    pool: &PoolState,
-    generation: u64,
-    entries: &[(u32, Entry)],
-) -> Result<(), BufferError> {
+fn set(pool: &PoolState, generation: u64, entries: &[(u32, Entry)]) -> Result<(), BufferError> {
     // The map is replaced under this lock, after the generation has changed.
     let mut space = pool.space.lock();
     if pool.generation.load(Ordering::SeqCst) != generation {
@@ -101,11 +97,7 @@ fn set(
 
 /// Logs new entries of the space map. The generation is that in which the map was
 /// looked at.
-fn write_entries(
-    xid: u64,
-    generation: u64,
-    entries: &[(u32, Entry)],
-) -> Result<(), BufferError> {
+fn write_entries(xid: u64, generation: u64, entries: &[(u32, Entry)]) -> Result<(), BufferError> {
     let mut mtx = MiniTx::begin_now(xid, Some(generation));
     for (extent, entry) in entries {
         let (page, at) = entry_place(*extent);

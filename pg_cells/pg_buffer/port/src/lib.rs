@@ -29,6 +29,7 @@ extern crate alloc;
 mod background;
 mod checkpoint;
 mod files;
+mod lend;
 mod load;
 mod mini_tx;
 mod page;
@@ -46,6 +47,7 @@ mod write;
 pub use background::{run_background, stop_background};
 pub use checkpoint::{checkpoint, shut_down};
 pub use files::{blocks, create_file, drop_file, files, truncate};
+pub use lend::{BorrowedExtent, Lent, Room, borrow_extent, room};
 pub use mini_tx::{MAX_PAGES, MiniTx, Slot};
 pub use page::{PagePin, PageRead, prefetch, read_page, set_hint};
 pub use pg_page::{PAGE_SIZE, Page};
@@ -124,6 +126,7 @@ pub fn stats() -> Result<BufferStats, BufferError> {
         restarts: count(&counters.restarts),
         extents,
         free_extents,
+        lent_extents: pool.lent.len() as u64,
     })
 }
 

@@ -3,9 +3,10 @@
 use crate::mini_tx::Inner;
 use crate::space::Space;
 use crate::table::PageTable;
-use crate::{BufferError, OpenReport, PageId};
+use crate::{BufferError, Lent, OpenReport, PageId};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use frame::{Arena, Frame, IoBuffer, NO_TAG, StaticRef};
@@ -101,6 +102,8 @@ pub struct PoolState {
     pub left: Line<SpinLock<VecDeque<(u32, u64)>>>,
     /// The files. Nothing is waited for under it.
     pub space: Line<SpinLock<Space>>,
+    /// Extents lent to others; opening shows them to the space map.
+    pub lent: Arc<Lent>,
     /// Held by the one who changes the space map.
     pub(crate) space_baton: Baton,
     /// Held by the one who makes a checkpoint, or opens the pool.
@@ -161,6 +164,8 @@ impl PoolState {
             // Who still has the old one can only fail.
             pool.generation.fetch_add(1, Ordering::SeqCst);
         }
+        // What is lent stays lent: it may be written to at this moment.
+        let lent = POOL.get().map(|p| p.lent.clone()).unwrap_or_default();
         let arena = Arena::new(frames)?;
         let pool: &'static PoolState = Box::leak(Box::new(PoolState {
             table: PageTable::new(frames as usize),
@@ -169,6 +174,7 @@ impl PoolState {
             looked: AtomicU32::new(0),
             left: Line::default(),
             space: Line::default(),
+            lent,
             space_baton: Baton::default(),
             checkpoint_baton: Baton::default(),
             hurry: AtomicU32::new(0),

@@ -137,7 +137,7 @@ pub fn open() -> Result<OpenReport, OpenError> {
     crate::checkpoint::flush_device()?;
     let end = LogReader::find_end(Lsn(disk.redo))?;
     pg_wal_port::make_durable(&end)?;
-    *pool.space.lock() = Space::new(&disk);
+    *pool.space.lock() = Space::new(&disk).with_lent(pool.lent.clone());
     let mut replay = Replay::new(pool, end);
     replay.load_map(disk.map_pages)?;
     let mut report = OpenReport {
