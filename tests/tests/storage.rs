@@ -70,7 +70,10 @@ fn storage_starts_anew_after_a_failed_write_of_the_log() {
         SqlState::CANNOT_CONNECT_NOW,
         SqlState::T_R_SERIALIZATION_FAILURE,
     ];
-    assert!(failed.iter().all(|(_, code)| fine.contains(code)), "{failed:?}");
+    assert!(
+        failed.iter().all(|(_, code)| fine.contains(code)),
+        "{failed:?}"
+    );
     let console = guest.console();
     for words in ["starting anew from the log", "storage: back after"] {
         assert!(console.contains(words), "the log says `{words}`");
@@ -78,12 +81,14 @@ fn storage_starts_anew_after_a_failed_write_of_the_log() {
     assert!(guest.shell("log 200").contains("storage: back after"));
 
     let check = |guest: &Guest| {
-        let count = format!(
-            "select id / 1000, count(*) from kept group by 1 having count(*) <> {ROWS}"
-        );
+        let count =
+            format!("select id / 1000, count(*) from kept group by 1 having count(*) <> {ROWS}");
         assert_eq!(guest.sql(&count), "", "each statement wholly or not at all");
         let numbers = guest.sql("select distinct id / 1000 from kept");
-        let found: Vec<i32> = numbers.lines().map(|n| n.parse().expect("a number")).collect();
+        let found: Vec<i32> = numbers
+            .lines()
+            .map(|n| n.parse().expect("a number"))
+            .collect();
         assert!(done.iter().all(|number| found.contains(number)));
         // Of those that failed, only one that was in doubt may be there.
         let extra = found.iter().filter(|n| !done.contains(n));
