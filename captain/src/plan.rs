@@ -93,6 +93,10 @@ impl Captain for Watch {
     fn counters(&self) -> Vec<(String, u64)> {
         counters::all()
     }
+
+    fn conditions(&self) -> Vec<(String, String)> {
+        services::conditions()
+    }
 }
 
 fn boot(birth: &mut Birth<'_>) -> Result<(), BirthError> {

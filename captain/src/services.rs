@@ -3,6 +3,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use captain_port::Duty;
 use pg_types::SqlState;
 use port::Options;
@@ -59,6 +60,18 @@ pub(crate) fn open_catalogs(_: &Options) -> Result<(), String> {
         log::info!("{} files without an owner removed", opened.orphans);
     }
     Ok(())
+}
+
+/// What `cells` tells of cells besides their figures.
+pub(crate) fn conditions() -> Vec<(String, String)> {
+    if !pg_wal_port::has_failed() {
+        return Vec::new();
+    }
+    let words = format!(
+        "a write of the log or a flush has failed at {}: storage is being started anew",
+        pg_wal_port::flushed()
+    );
+    alloc::vec![(String::from("pg_wal"), words)]
 }
 
 /// Looks for damage: every page, row and index entry.
