@@ -4,6 +4,7 @@ use crate::{policy, services};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use captain_port::{Action, CAPTAIN, Captain, Duty, Past};
 use port::{Birth, BirthError, Component, CrashKind, Options};
 use task_port::Fault;
@@ -86,6 +87,10 @@ impl Captain for Watch {
 
     fn check(&self) -> Result<String, String> {
         services::check()
+    }
+
+    fn held(&self) -> Vec<(String, u64)> {
+        services::held()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use captain_port::Duty;
 use pg_types::SqlState;
 use port::Options;
@@ -68,6 +69,13 @@ pub(crate) fn check() -> Result<String, String> {
         Ok(report) => Err(report.to_string()),
         Err(error) => Err(format!("pg_check: {error:?}\n")),
     }
+}
+
+/// What statements hold of the database.
+pub(crate) fn held() -> Vec<(String, u64)> {
+    let pins = pg_buffer_port::pins();
+    let pins = pins.map(|pins| (String::from("pages pinned"), pins));
+    pins.into_iter().collect()
 }
 
 /// The port clients connect to.

@@ -111,6 +111,12 @@ const COMMANDS: &[Command] = &[
         run: system::tasks,
     },
     Command {
+        name: "held",
+        usage: "held",
+        does: "calls in flight, pages pinned, ledger entries of sessions; faults may not add to them",
+        run: system::held,
+    },
+    Command {
         name: "mem",
         usage: "mem",
         does: "memory in use, and by whom",
