@@ -95,6 +95,9 @@ fn command(paths: &Paths, toolchain: &Toolchain, graph: &Graph, public_key: &str
     let mut command = cargo(paths);
     command
         .args(["build", "--lib", "--profile=cell", "--quiet"])
+        // What is compiled already is told by content: neither a file that was saved
+        // without a change nor another work tree makes it old.
+        .arg("-Zchecksum-freshness")
         .args([format, "--target", TARGET])
         .arg("--target-dir")
         .arg(paths.cells())

@@ -2,7 +2,8 @@
 //!
 //! A crate's fingerprint covers its sources, its manifest, the compiler, and
 //! the fingerprints of the workspace crates it depends on; an external crate
-//! counts with its name and version. Comments, layout, unit tests and the bodies
+//! counts with its name and version. Comments, layout, what is not compiled
+//! into the system (`absent.rs`) and the bodies
 //! of functions that are compiled once (`bodies.rs`) do not count; apart from these
 //! it is deliberately coarse: a private item changes it, a changed type can never
 //! escape it.
@@ -14,8 +15,9 @@ use anyhow::{Context, Result};
 use cell_archive::UseKind;
 use cell_archive::write::NewUse;
 
+use crate::absent::places;
 use crate::graph::{Graph, Package, PackageId};
-use crate::tokens::normalize;
+use crate::tokens::parts;
 use crate::toolchain::Toolchain;
 
 /// The fingerprints of all packages.
@@ -92,20 +94,47 @@ fn add_sources(folder: &Path, text: &mut Vec<u8>) -> Result<()> {
     let mut files = vec![folder.join("Cargo.toml")];
     list(&folder.join("src"), &mut files)?;
     files.sort();
+    let mut absent = Vec::new();
+    let mut read = Vec::new();
     for file in files {
-        let name = file.strip_prefix(folder).unwrap_or(&file);
         let mut content = std::fs::read(&file)?;
         if let (Some("rs"), Ok(source)) = (
             file.extension().and_then(|end| end.to_str()),
             std::str::from_utf8(&content),
         ) {
-            content = normalize(source).into_bytes();
+            let (tokens, modules) = parts(source);
+            content = tokens.into_bytes();
+            absent.extend(modules.iter().flat_map(|module| places(&file, module)));
         }
+        if file.ends_with("Cargo.toml") {
+            content = manifest(&String::from_utf8_lossy(&content)).into_bytes();
+        }
+        read.push((file, content));
+    }
+    read.retain(|(file, _)| !absent.iter().any(|place| file.starts_with(place)));
+    for (file, content) in read {
+        let name = file.strip_prefix(folder).unwrap_or(&file);
         text.extend_from_slice(name.to_string_lossy().as_bytes());
         text.extend_from_slice(&(content.len() as u64).to_le_bytes());
         text.extend_from_slice(&content);
     }
     Ok(())
+}
+
+/// A manifest without what only tests need.
+fn manifest(text: &str) -> String {
+    let mut is_for_tests = false;
+    let mut kept = String::new();
+    for line in text.lines() {
+        if line.starts_with('[') {
+            is_for_tests = line.starts_with("[dev-dependencies");
+        }
+        if !is_for_tests && !line.is_empty() {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
 }
 
 fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
@@ -118,4 +147,15 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::manifest;
+
+    #[test]
+    fn what_only_tests_need_does_not_count() {
+        let text = "[package]\nname = \"a\"\n\n[dev-dependencies]\nb = \"1\"\n\n[lints]\nc = 1\n";
+        assert_eq!(manifest(text), "[package]\nname = \"a\"\n[lints]\nc = 1\n");
+    }
 }

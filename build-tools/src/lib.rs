@@ -11,12 +11,12 @@
 //! [`vm`] is one QEMU process,
 //! [`instance`] is where a running system is found, [`client`] talks to it,
 //! [`running`] is what it runs, [`push`] chooses what it needs to be sent,
-//! [`upgrade`] does so for a whole revision.
+//! [`upgrade`] does so for a whole revision, which [`revision`] builds.
 //! [`command`] is the command line; [`bench`] measures, [`trial`] puts promises
 //! to the test.
 #![forbid(unsafe_code)]
 
-pub mod base;
+pub mod absent;
 pub mod bench;
 pub mod bodies;
 pub mod client;
@@ -27,18 +27,21 @@ pub mod graph;
 pub mod image;
 pub mod instance;
 pub mod keys;
+pub mod link;
 pub mod machine;
-pub mod object;
 pub mod paths;
 pub mod pipeline;
 pub mod progress;
 pub mod push;
 pub mod qemu;
+pub mod revision;
 pub mod run;
 pub mod running;
+mod timeline;
 pub mod tokens;
 pub mod toolchain;
 pub mod trial;
-pub mod unwind_index;
 pub mod upgrade;
 pub mod vm;
+
+pub use link::{base, object, unwind_index};

@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 #[derive(Clone, Debug)]
 pub struct Paths {
     root: PathBuf,
+    /// What all revisions share.
+    target: PathBuf,
+    /// What was built from this one.
+    build: PathBuf,
 }
 
 impl Paths {
@@ -21,8 +25,26 @@ impl Paths {
 
     /// Another workspace.
     pub fn at(root: PathBuf) -> Self {
+        let root = root.canonicalize().unwrap_or(root);
+        let target = root.join("target");
         Self {
-            root: root.canonicalize().unwrap_or(root),
+            build: target.clone(),
+            root,
+            target,
+        }
+    }
+
+    /// Another revision of this workspace, checked out in a folder of its own. It
+    /// shares the toolchain, the keys, the cache and the running systems; what is
+    /// compiled from it has a place of its own, so that neither makes the other's
+    /// out of date.
+    #[must_use]
+    pub fn revision(&self) -> Self {
+        let build = self.target.join("upgrade");
+        Self {
+            root: build.join("tree"),
+            target: self.target.clone(),
+            build,
         }
     }
 
@@ -31,19 +53,24 @@ impl Paths {
         &self.root
     }
 
-    /// Everything generated.
+    /// Everything generated, but for what belongs to one revision.
     pub fn target(&self) -> PathBuf {
-        self.root.join("target")
+        self.target.clone()
     }
 
     /// Cargo's target directory for cells.
     pub fn cells(&self) -> PathBuf {
-        self.target().join("cells")
+        self.build.join("cells")
     }
 
     /// The finished image.
     pub fn image(&self) -> PathBuf {
-        self.target().join("image")
+        self.build.join("image")
+    }
+
+    /// Results that are found by what they were made from.
+    pub fn cache(&self) -> PathBuf {
+        self.target.join("image/cache")
     }
 
     /// The boot image.

@@ -17,7 +17,7 @@ use cell_archive::UseKind;
 
 use crate::image::Cell;
 use crate::pipeline::Parts;
-use crate::running::Running;
+use crate::running::{Moving, Running, has_statics, says_how_it_moves};
 
 /// A set of cells to push.
 pub struct Push {
@@ -54,7 +54,7 @@ pub fn pack(parts: &Parts, names: &BTreeSet<&str>) -> Push {
         .collect();
     let entries: Vec<_> = cells.iter().map(|cell| cell.entry()).collect();
     Push {
-        archive: cell_archive::write::archive(&entries, &parts.keys.secret),
+        archive: cell_archive::write::labelled(&entries, &parts.keys.secret, &parts.label),
         names: cells.iter().map(|cell| cell.name.clone()).collect(),
     }
 }
@@ -105,6 +105,7 @@ impl<'a> Needs<'a> {
                 continue;
             }
             self.check_base(cell)?;
+            self.check_moving(cell)?;
             waiting.extend(self.needed_by(cell));
             // It was named, or has another interface.
             if cell.name.ends_with("_port") {
@@ -125,6 +126,27 @@ impl<'a> Needs<'a> {
                     used.name
                 );
             }
+        }
+        Ok(())
+    }
+
+    /// A crate with statics that is replaced must say how they move, in both
+    /// generations.
+    fn check_moving(&self, cell: &Cell) -> Result<()> {
+        let Some(runs) = self.running.get(&cell.name) else {
+            return Ok(());
+        };
+        // A cell keeps its state behind its door.
+        let keeps = cell.fingerprint != 0 && has_statics(cell);
+        let fixed = match runs.moving {
+            Moving::Fixed => true,
+            Moving::Moves | Moving::Free | Moving::Unknown => keeps && !says_how_it_moves(cell),
+        };
+        if fixed {
+            bail!(
+                "{} has statics or tasks and does not say how they move: restart the system",
+                cell.name
+            );
         }
         Ok(())
     }

@@ -19,6 +19,22 @@ pub struct Crate {
     pub fingerprint: u64,
     /// The start of its object's digest; 0 without an object of its own.
     pub object: u64,
+    /// Whether its statics and tasks can move to a later generation.
+    pub moving: Moving,
+}
+
+/// What becomes of the statics and tasks of a crate that is replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Moving {
+    /// It says how they move.
+    Moves,
+    /// It does not say so, and stays as it was loaded.
+    Fixed,
+    /// It has none, or a door that keeps its state.
+    Free,
+    /// The system does not tell.
+    #[default]
+    Unknown,
 }
 
 /// All crates that run, by name.
@@ -36,7 +52,7 @@ impl Running {
     }
 
     /// Reads the shell's list: name, fingerprint and object a line, in hexadecimal
-    /// digits, `-` for no object.
+    /// digits, `-` for no object; and how it moves.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let line = |line: &str| {
@@ -47,11 +63,18 @@ impl Running {
                 "-" => 0,
                 digits => u64::from_str_radix(digits, 16).ok()?,
             };
+            let moving = match words.next() {
+                Some("moves") => Moving::Moves,
+                Some("fixed") => Moving::Fixed,
+                Some("free") => Moving::Free,
+                _ => Moving::Unknown,
+            };
             Some((
                 name,
                 Crate {
                     fingerprint,
                     object,
+                    moving,
                 },
             ))
         };
@@ -75,10 +98,16 @@ impl Running {
                 Crate {
                     fingerprint,
                     object,
+                    moving: Moving::Unknown,
                 },
             )
         };
         Self(crates.map(krate).collect())
+    }
+
+    /// All crates, by name.
+    pub fn crates(&self) -> impl Iterator<Item = (&str, Crate)> {
+        self.0.iter().map(|(name, krate)| (name.as_str(), *krate))
     }
 
     /// The crate of this name.

@@ -1,5 +1,5 @@
 //! A Rust source without what cannot change its meaning to others: comments,
-//! layout, documentation, unit tests, and the bodies of functions that are compiled
+//! layout, documentation, what is not compiled into the system (`absent.rs`), and the bodies of functions that are compiled
 //! once, in their own crate; which those are is `bodies.rs`'s to say.
 
 use std::str::FromStr;
@@ -9,19 +9,25 @@ use quote::ToTokens;
 
 /// The tokens that matter, as text; the source itself when it is not Rust.
 pub fn normalize(source: &str) -> String {
-    let tokens = match syn::parse_file(source) {
+    parts(source).0
+}
+
+/// The same, and the names of the modules whose files do not matter.
+pub fn parts(source: &str) -> (String, Vec<String>) {
+    let (tokens, absent) = match syn::parse_file(source) {
         Ok(mut file) => {
+            let absent = crate::absent::remove(&mut file.items);
             crate::bodies::strip(&mut file.items);
-            file.into_token_stream()
+            (file.into_token_stream(), absent)
         }
         Err(_) => match TokenStream::from_str(source) {
-            Ok(tokens) => tokens,
-            Err(_) => return source.to_string(),
+            Ok(tokens) => (tokens, Vec::new()),
+            Err(_) => return (source.to_string(), Vec::new()),
         },
     };
     let mut text = String::with_capacity(source.len());
     write(tokens, &mut text);
-    text
+    (text, absent)
 }
 
 fn write(tokens: TokenStream, text: &mut String) {
@@ -37,10 +43,6 @@ fn write(tokens: TokenStream, text: &mut String) {
                 continue;
             };
             match attribute.stream().to_string().replace(' ', "").as_str() {
-                // The item that follows ends with its body or a semicolon.
-                "cfg(test)" if inner.is_empty() => {
-                    tokens.by_ref().find(ends_item);
-                }
                 doc if doc.starts_with("doc=") => {}
                 other => {
                     text.push('#');
@@ -77,14 +79,6 @@ fn is_hash(token: &TokenTree) -> bool {
 
 fn is_bang(token: &TokenTree) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == '!')
-}
-
-fn ends_item(token: &TokenTree) -> bool {
-    match token {
-        TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
-        TokenTree::Punct(punct) => punct.as_char() == ';',
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use mitos::base::Base;
 use mitos::image::{Cell, order};
 use mitos::keys::Keys;
 use mitos::object::{Object, Symbols};
-use mitos::pipeline::Parts;
+use mitos::pipeline::{Parts, Spent};
 use mitos::push::plan;
 use mitos::running::Running;
-use mitos::upgrade::sets;
+use mitos::upgrade;
 
 fn base() -> Base {
     Base {
@@ -91,6 +91,8 @@ fn parts(cells: Vec<Cell>, base_crates: Vec<Cell>) -> Parts {
         base_crates,
         cells,
         keys,
+        label: String::new(),
+        spent: Spent::default(),
     }
 }
 
@@ -202,14 +204,56 @@ fn an_upgrade_is_sets_of_what_differs_lowest_first() {
     let old = booted(&build("log", 1));
     let running = running(&old);
     let same = parts(build("log", 1), vec![]);
-    assert!(sets(&same, &running).unwrap().is_empty());
+    assert!(upgrade::plan(&same, &running).sets.is_empty());
     let changed = parts(build("another log", 2), vec![]);
-    let names: Vec<Vec<&str>> = sets(&changed, &running)
-        .unwrap()
-        .into_iter()
-        .map(|set| set.into_iter().collect())
-        .collect();
-    assert_eq!(names, [vec!["log"], vec!["top", "tree", "tree_port"]]);
+    let plan = upgrade::plan(&changed, &running);
+    assert_eq!(plan.sets, [vec!["log"], vec!["tree_port", "tree", "top"]]);
+    assert_eq!(plan.ports, ["tree_port"]);
+    assert!(plan.is_whole() && plan.left.is_empty(), "{plan:?}");
+}
+
+#[test]
+fn an_upgrade_names_what_cannot_be_replaced_and_does_the_rest() {
+    let build = |interface: u64, body: &str| {
+        let mut port = cell("log_port", &[], &[], &[]);
+        port.fingerprint = interface;
+        let object = port.object.as_mut().unwrap();
+        object.symbols.statics = true;
+        object.packed = body.as_bytes().to_vec();
+        vec![
+            port,
+            cell("top_port", &[], &[], &[]),
+            behind_a_port("log", body, &[("log_port", interface)]),
+            behind_a_port("top", body, &[("top_port", 7)]),
+        ]
+    };
+    let line = |cell: &Cell, moving: &str| {
+        let object = mitos::running::object_number(cell);
+        format!(
+            "{} {:016x} {object:016x} {moving}\n",
+            cell.name, cell.fingerprint
+        )
+    };
+    let old = build(1, "old");
+    let list: String = old.iter().map(|cell| line(cell, "fixed")).collect();
+    let running =
+        Running::parse(&(list + "gone 0000000000000000 0000000000000001 free\n")).unwrap();
+    // Its interface changes, and it does not say how it moves.
+    let plan = upgrade::plan(&parts(build(2, "new"), vec![]), &running);
+    assert_eq!(plan.sets, [["top"]]);
+    assert_eq!(plan.refused.len(), 1, "{plan:?}");
+    assert_eq!(plan.refused[0].0, "log");
+    assert!(
+        plan.refused[0].1.contains("log_port has statics"),
+        "{plan:?}"
+    );
+    assert!(!plan.is_whole());
+    // Its code alone changes: it runs on.
+    let plan = upgrade::plan(&parts(build(1, "new"), vec![]), &running);
+    assert_eq!(plan.sets, [["log"], ["top"]]);
+    let left: Vec<&str> = plan.left.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(left, ["log_port", "gone"]);
+    assert!(plan.is_whole());
 }
 
 #[test]

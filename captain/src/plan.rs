@@ -1,6 +1,6 @@
 //! The order of boot. To start another cell at boot, add it to [`PLAN`].
 
-use crate::{policy, services};
+use crate::{counters, policy, services};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -89,8 +89,8 @@ impl Captain for Watch {
         services::check()
     }
 
-    fn held(&self) -> Vec<(String, u64)> {
-        services::held()
+    fn counters(&self) -> Vec<(String, u64)> {
+        counters::all()
     }
 }
 

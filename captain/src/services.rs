@@ -71,13 +71,6 @@ pub(crate) fn check() -> Result<String, String> {
     }
 }
 
-/// What statements hold of the database.
-pub(crate) fn held() -> Vec<(String, u64)> {
-    let pins = pg_buffer_port::pins();
-    let pins = pins.map(|pins| (String::from("pages pinned"), pins));
-    pins.into_iter().collect()
-}
-
 /// The port clients connect to.
 const POSTGRES_PORT: u16 = 5432;
 

@@ -12,7 +12,9 @@ use mitos::running::Running;
 use mitos::vm::{End, Vm, free_port, make_disk};
 use mitos::{pipeline, push};
 
-use crate::power::{self, Cut};
+use offline::power::image::Fates;
+
+use crate::power;
 use crate::slot::Slot;
 
 /// What a guest may take for anything before the test fails. Generous: the
@@ -81,7 +83,7 @@ impl Guest {
 
     /// Cuts the power of a recording guest: what it wrote since the last flush
     /// of its disk is there, missing or torn, as the seed has it.
-    pub fn power_cut(&mut self, seed: u64) -> Cut {
+    pub fn power_cut(&mut self, seed: u64) -> Fates {
         self.kill();
         let log = self
             .config
@@ -89,10 +91,10 @@ impl Guest {
             .as_ref()
             .expect("the guest records its writes");
         let disk = &self.config.disk;
-        copy_sparse(&before(disk), disk);
-        let cut = power::cut(disk, log, seed).expect("the log of writes is readable");
-        println!("power cut with seed {seed}: {cut:?}");
-        cut
+        let fates = power::cut(&before(disk), log, disk, seed);
+        let fates = fates.expect("the log of writes is readable");
+        println!("power cut with seed {seed}: {fates:?}");
+        fates
     }
 
     fn power_on(&mut self) {

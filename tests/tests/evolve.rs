@@ -9,6 +9,7 @@ use bank::{Load, check, set_up};
 use cell_archive::write::{NewEntry, archive};
 use mitos::client::ClientError;
 use mitos::pipeline::{self, Parts};
+use mitos::push;
 use system_tests::Guest;
 
 const CLIENTS: usize = 4;
@@ -105,11 +106,12 @@ fn a_port_is_replaced_with_all_cells_that_use_it_under_load() {
         }
     }
     load.advance(CLIENTS as u64);
-    // Nothing replaces a port whose connections run in it.
-    let refused = guest.try_push(&["pg_wire_port"]);
+    // Nothing replaces a port that does not say how it moves.
+    let fixed = push::pack(&parts(), &["nvme_port", "nvme"].into());
+    let refused = guest.push_archive(&fixed.archive);
     let why = format!("{refused:?}");
     assert!(matches!(refused, Err(ClientError::Refused(_))), "{why}");
-    assert!(why.contains("pg_wire_port has statics"), "{why}");
+    assert!(why.contains("nvme_port has statics"), "{why}");
     load.advance(CLIENTS as u64);
     let tally = load.stop();
     assert_eq!(tally.failures, Vec::<String>::new());

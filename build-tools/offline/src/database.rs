@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pg_buffer_port::{BufferError, OpenError, OpenReport};
 use pg_check_port::{Around, Finding, Place, Report, Severity, What};
-use pg_wal_port::Lsn;
+use pg_wal_port::{Lsn, ReadError};
 use port::{Cell, Options};
 
 use crate::device::Device;
@@ -121,6 +121,8 @@ fn opening(error: &OpenError) -> Finding {
         OpenError::Buffer(BufferError::Corrupt { page }) => (Place::Page(*page), What::Checksum),
         OpenError::Buffer(BufferError::Io { page }) => (Place::Page(*page), What::Unreadable),
         OpenError::Record(Lsn(lsn)) => (Place::Log(Lsn(*lsn)), What::Record),
+        OpenError::Read(ReadError::Damaged { at, .. }) => (Place::Log(*at), What::Gap),
+        OpenError::Read(ReadError::Disk { at, .. }) => (Place::Log(*at), What::Unreadable),
         OpenError::Disk(_) | OpenError::Buffer(_) | OpenError::Read(_) => {
             (Place::System, What::NotRunning)
         }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nvme_port::{BAD_REQUEST, BlockDevice, DISK, Geometry, IO_ERROR, OK, Op, Request, Urgency};
@@ -97,6 +98,26 @@ impl Layer {
             };
             piece[within..within + len].copy_from_slice(&bytes[at..at + len]);
             at += len;
+        }
+        Ok(())
+    }
+}
+
+impl Layer {
+    /// Writes the whole disk to a file, holes for zeros.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn write_to(&self, path: &Path) -> io::Result<()> {
+        let file = File::create(path)?;
+        file.set_len(self.len())?;
+        let mut piece = [0; PIECE];
+        for at in (0..self.len()).step_by(PIECE) {
+            let len = (self.len() - at).min(PIECE as u64) as usize;
+            self.read(at, &mut piece[..len])?;
+            if piece[..len].iter().any(|byte| *byte != 0) {
+                file.write_all_at(&piece[..len], at)?;
+            }
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::client::{self, ClientError};
+use crate::instance::Instance;
 use crate::machine::Config;
 use crate::paths::Paths;
 use crate::qemu::Accel;
@@ -161,6 +162,11 @@ impl Guest {
     /// PostgreSQL's port on 127.0.0.1.
     pub(crate) fn port(&self) -> u16 {
         self.vm.instance().port()
+    }
+
+    /// Where it is found.
+    pub(crate) fn instance(&self) -> &Instance {
+        self.vm.instance()
     }
 
     /// The echo service's port on 127.0.0.1.

@@ -57,7 +57,7 @@ impl Counts {
     }
 
     /// All instructions since power-on.
-    pub(super) fn total(&self) -> Result<u64> {
+    pub(crate) fn total(&self) -> Result<u64> {
         Ok(self.word(0)?)
     }
 

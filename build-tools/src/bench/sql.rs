@@ -9,6 +9,8 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 const PROTOCOL: i32 = 196_608;
+/// Bytes of copied data sent in one message.
+const COPY_PIECE: usize = 64 << 10;
 /// No message of a test is longer.
 const MAX_MESSAGE: usize = 64 << 20;
 
@@ -120,6 +122,48 @@ impl Session {
         self.send(Some(b'E'), &[0; 5])?;
         self.send(Some(b'S'), &[])?;
         self.answer()
+    }
+
+    /// Runs `copy … from stdin` with this data.
+    pub(crate) fn copy_in(&mut self, text: &str, data: &[u8]) -> Result<(), SqlError> {
+        let mut body = text.as_bytes().to_vec();
+        body.push(0);
+        self.send(Some(b'Q'), &body)?;
+        loop {
+            match self.message()? {
+                (b'G', _) => break,
+                (b'E', body) => {
+                    let error = refusal(&body);
+                    self.answer()?;
+                    return Err(error);
+                }
+                _ => {}
+            }
+        }
+        for piece in data.chunks(COPY_PIECE) {
+            self.send(Some(b'd'), piece)?;
+        }
+        self.send(Some(b'c'), &[])?;
+        self.answer().map(drop)
+    }
+
+    /// Runs `copy … to stdout`; gives the lines.
+    pub(crate) fn copy_out(&mut self, text: &str) -> Result<Vec<String>, SqlError> {
+        let mut body = text.as_bytes().to_vec();
+        body.push(0);
+        self.send(Some(b'Q'), &body)?;
+        let (mut data, mut refused) = (Vec::new(), None);
+        loop {
+            match self.message()? {
+                (b'd', body) => data.extend(body),
+                (b'E', body) => refused = Some(refusal(&body)),
+                (b'Z', _) => break,
+                _ => {}
+            }
+        }
+        let text = String::from_utf8_lossy(&data);
+        let lines = text.lines().map(str::to_string).collect();
+        refused.map_or(Ok(lines), Err)
     }
 
     /// Runs a statement without values by a name, under which it is prepared when

@@ -47,7 +47,8 @@ usage: cargo run -- [COMMAND]
                              that must come with them
   upgrade [--pg-port N] [--plan] REVISION
                              build another revision of this repository and swap
-                             what differs into the running system, set by set
+                             what differs into the running system, set by set;
+                             --plan shows what it would do
   stop [--pg-port N] [--deadline SECONDS]
                              shut the running system down
   test-guest NAME [boot's OPTIONS]
@@ -74,12 +75,14 @@ usage: cargo run -- [COMMAND]
       --out FILE             the JSON, also of some rows only
   trial KIND [OPTIONS]       do something to a system under pgbench's load and
                              check what was promised; writes bench/trial-KIND.json
-      KIND                   swaps, kills, crashes, faults
+      KIND                   swaps, revisions, kills, crashes, faults
       --seconds N  --clients N  --scale N of the load (60, 8, 10; faults: 2, 8, 1)
       --mixed                clients on all three modes of the protocol
       --seed N               decides moments, order and choice (1)
       --times N              kills (5), swaps (10) or crashes (1) of each cell,
                              faults in all (200)
+      --last N               revisions: the latest N that touch pg_cells (20)
+      --through FROM..TO     revisions: from this one, by all that touch pg_cells
       --cells LIST|all       which cells, separated by commas
       --faults LIST          kinds: panic,null,wild,divide,opcode,stack,loop,
                              execute,relock,wait,memory; and for faults also

@@ -1,21 +1,18 @@
 //! `upgrade`: builds another revision of this repository and swaps what differs
 //! into the running system, set by set, with the plan shown first.
 
-use std::path::PathBuf;
-use std::process::{Command, ExitCode};
-use std::time::Duration;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use lexopt::{Arg, Parser, ValueExt};
 
 use super::{DEFAULT_PORT, value};
-use crate::client;
 use crate::instance::Instance;
-use crate::keys::Keys;
 use crate::paths::Paths;
-use crate::run::text;
+use crate::revision::Revision;
 use crate::running::Running;
-use crate::{pipeline, push, upgrade};
+use crate::upgrade::{self, Taken};
 
 /// What was asked for.
 struct Wanted {
@@ -50,61 +47,32 @@ pub(super) fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
     if !instance.is_running() {
         bail!("no system is running on port {}", wanted.port);
     }
-    let tree = check_out(paths, &wanted.revision)?;
-    // The running system trusts the key it was built with.
-    let parts = pipeline::prepare_with(&Paths::at(tree), Keys::load(paths)?, &[])?;
+    let revision = Revision::find(paths, &wanted.revision)?;
+    println!("to {} {}", revision.label(), revision.subject);
+    let parts = revision.build(paths)?;
     let running = Running::ask(&instance)?;
-    let sets = upgrade::sets(&parts, &running)?;
-    println!("plan: {} sets", sets.len());
-    for (number, set) in sets.iter().enumerate() {
-        let names: Vec<&str> = set.iter().copied().collect();
-        println!("{:>4}  {}", number + 1, names.join(" "));
-    }
-    let left = upgrade::left(&parts, &running, &sets);
-    if !left.is_empty() {
-        println!("as they were loaded until a restart: {}", left.join(" "));
-    }
+    let plan = upgrade::plan(&parts, &running);
+    print!("{}", plan.text());
     if wanted.plan_only {
         return Ok(ExitCode::SUCCESS);
     }
-    for (number, set) in sets.iter().enumerate() {
-        let push = push::pack(&parts, set);
-        let answer = client::push(&instance, &push.archive, wanted.deadline).with_context(|| {
-            format!(
-                "set {} was not taken; {number} of {} are in place, and `upgrade` with the former revision takes them back",
-                number + 1,
-                sets.len()
-            )
-        })?;
-        println!("{:>4}  {}", number + 1, answer.trim_end());
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The sources of a revision, in a work tree of their own that is kept: the next
-/// upgrade compiles only what differs.
-fn check_out(paths: &Paths, revision: &str) -> Result<PathBuf> {
-    let git = || {
-        let mut git = Command::new("git");
-        git.arg("-C").arg(paths.root());
-        git
+    let (started, count) = (Instant::now(), plan.sets.len());
+    let tell = |number: usize, taken: &Taken| {
+        let pause = taken.pause_us.unwrap_or_default();
+        println!(
+            "{:>4} of {count}  {:>4.1} s  pause {pause} us  {}",
+            number + 1,
+            taken.seconds,
+            taken.cells.join(" ")
+        );
     };
-    let commit = format!("{revision}^{{commit}}");
-    let commit = text(git().args(["rev-parse", "--verify", "--quiet", &commit]))
-        .with_context(|| format!("there is no revision `{revision}`"))?;
-    let tree = paths.target().join("upgrade/tree");
-    if tree.join(".git").exists() {
-        let mut git = Command::new("git");
-        git.arg("-C").arg(&tree);
-        text(git.args(["checkout", "--quiet", "--detach", "--force", &commit]))?;
-    } else {
-        text(git().args(["worktree", "prune"]))?;
-        text(
-            git()
-                .args(["worktree", "add", "--quiet", "--detach", "--force"])
-                .arg(&tree)
-                .arg(&commit),
-        )?;
+    upgrade::carry_out(&plan, &parts, &instance, wanted.deadline, tell)?;
+    if count > 0 {
+        println!("done in {:.1} s", started.elapsed().as_secs_f64());
     }
-    Ok(tree)
+    Ok(match plan.is_whole() {
+        true => ExitCode::SUCCESS,
+        // What could not be replaced was named.
+        false => ExitCode::FAILURE,
+    })
 }

@@ -16,18 +16,22 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
     let mut wishes = Wishes {
         kind: String::new(),
         seconds: 0,
-        clients: 8,
+        clients: 0,
         scale: 0,
         seed: 1,
         times: 0,
+        transactions: None,
         cells: Vec::new(),
         faults: Vec::new(),
         mixed: false,
+        buffers: String::new(),
+        watch: false,
         settle: 300,
         minutes: 0,
         append: false,
         aim: true,
         memory: "2G".into(),
+        through: String::new(),
         out: None,
         build: true,
     };
@@ -43,10 +47,13 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
         match argument {
             Arg::Value(word) if wishes.kind.is_empty() => wishes.kind = word.string()?,
             Arg::Long("seconds") => wishes.seconds = value(parser, "seconds")?,
-            Arg::Long("clients") => wishes.clients = value::<u32>(parser, "clients")?.max(1),
+            Arg::Long("clients") => wishes.clients = value(parser, "clients")?,
             Arg::Long("scale") => wishes.scale = value(parser, "scale")?,
             Arg::Long("seed") => wishes.seed = value(parser, "seed")?,
             Arg::Long("times") => wishes.times = value(parser, "times")?,
+            Arg::Long("transactions") => {
+                wishes.transactions = Some(value(parser, "transactions")?);
+            }
             Arg::Long("cells") => wishes.cells = list(parser)?,
             Arg::Long("faults") => wishes.faults = list(parser)?,
             Arg::Long("settle") => wishes.settle = value(parser, "settle")?,
@@ -54,6 +61,10 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
             Arg::Long("append") => wishes.append = true,
             Arg::Long("anywhere") => wishes.aim = false,
             Arg::Long("mixed") => wishes.mixed = true,
+            Arg::Long("through") => wishes.through = parser.value()?.string()?,
+            Arg::Long("last") => wishes.times = value(parser, "last")?,
+            Arg::Long("buffers") => wishes.buffers = value(parser, "buffers")?,
+            Arg::Long("watch") => wishes.watch = true,
             Arg::Long("memory") => wishes.memory = value(parser, "memory")?,
             Arg::Long("out") => wishes.out = Some(parser.value()?.into()),
             Arg::Long("no-build") => wishes.build = false,
@@ -87,8 +98,12 @@ pub fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
     if wishes.seconds == 0 {
         wishes.seconds = kind.seconds;
     }
+    if wishes.clients == 0 {
+        wishes.clients = kind.clients;
+    }
     qemu::ensure()?;
-    if wishes.build {
+    // Revisions are built by themselves.
+    if wishes.build && kind.name != "revisions" {
         pipeline::build(paths)?;
     }
     let origin = Origin::here(paths);

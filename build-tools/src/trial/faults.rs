@@ -20,13 +20,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::Wishes;
 use super::crashes::USUAL;
 use super::findings::Findings;
 use super::profile::Hot;
 use super::random::Random;
 use super::site::{Bench, PATIENCE};
 use super::verdict::{Class, Fault, Table, summary};
-use super::Wishes;
 use crate::bench::report::Row;
 
 /// Damage, done by `inject`; everything else is a word of `crash`.
@@ -43,7 +43,11 @@ const LEAVES: [&str; 2] = ["sched", "time"];
 /// After so many faults everything is looked at, not only what is quick.
 const DEEP: usize = 25;
 
-pub(super) fn run(paths: &crate::paths::Paths, wishes: &Wishes, findings: &mut Findings) -> Result<()> {
+pub(super) fn run(
+    paths: &crate::paths::Paths,
+    wishes: &Wishes,
+    findings: &mut Findings,
+) -> Result<()> {
     let usual = |cell: &str| USUAL.contains(&cell) || DRIVERS.contains(&cell);
     let (mut bench, cells) = Bench::set_up(paths, wishes, usual)?;
     let kinds: Vec<String> = match wishes.faults.as_slice() {
@@ -90,10 +94,18 @@ pub(super) fn run(paths: &crate::paths::Paths, wishes: &Wishes, findings: &mut F
     // What quick looks have missed is the last faults' affair.
     let mut last = Fault::new(0, 0, String::new(), String::new());
     let sound = bench.verify(&mut last, true);
-    findings.check("everything is as it should be at the end", sound, last.detail);
+    findings.check(
+        "everything is as it should be at the end",
+        sound,
+        last.detail,
+    );
     report(findings, &table.faults);
     let seconds = began.elapsed().as_secs_f64();
-    findings.row(Row::one("faults a minute", 60.0 * f64::from(done) / seconds, ""));
+    findings.row(Row::one(
+        "faults a minute",
+        60.0 * f64::from(done) / seconds,
+        "",
+    ));
     let fresh = table.faults.iter().skip(first - 1);
     let manifested = fresh.filter(|f| f.class != Class::Silent).count();
     findings.row(Row::one(
@@ -167,13 +179,22 @@ fn report(findings: &mut Findings, faults: &[Fault]) {
     findings.row(Row::one("manifested", manifested as f64, ""));
     findings.row(Row::one("manifested and the system lives", share, "%"));
     for (name, of) in [
-        ("fault to caught", (|f| f.caught_us) as fn(&Fault) -> Option<u64>),
+        (
+            "fault to caught",
+            (|f| f.caught_us) as fn(&Fault) -> Option<u64>,
+        ),
         ("fault to the first call served", |f| f.served_us),
         ("fault to replaced", |f| f.replaced_us),
     ] {
-        let at_once = faults.iter().filter(|f| f.kind != "loop" && f.kind != "wait");
+        let at_once = faults
+            .iter()
+            .filter(|f| f.kind != "loop" && f.kind != "wait");
         let values: Vec<f64> = at_once.filter_map(of).map(|us| us as f64 / 1e3).collect();
-        findings.row(Row::median(&format!("{name}, the system's clock"), values, "ms"));
+        findings.row(Row::median(
+            &format!("{name}, the system's clock"),
+            values,
+            "ms",
+        ));
     }
     findings.check(
         "the system lives after 95 % of manifested faults",
@@ -191,7 +212,11 @@ fn report(findings: &mut Findings, faults: &[Fault]) {
         .filter(|f| !DAMAGE.contains(&f.kind.as_str()))
         .map(|f| f.reader_errors)
         .sum();
-    findings.row(Row::one("explicit faults that a reader saw", readers as f64, ""));
+    findings.row(Row::one(
+        "explicit faults that a reader saw",
+        readers as f64,
+        "",
+    ));
     let random = count(&|f| f.class == Class::Data && DAMAGE.contains(&f.kind.as_str()));
     findings.row(Row::one("damage that made data wrong", random as f64, ""));
     findings.keep("by kind", by(faults, |f| &f.kind));

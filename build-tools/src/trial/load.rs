@@ -18,6 +18,8 @@ use crate::paths::Paths;
 
 /// What pgbench may take beyond its time.
 const GRACE: Duration = Duration::from_secs(60);
+/// In the names of the logs.
+pub(super) const LOG: &str = "-log";
 /// The modes of the protocol, as pgbench calls them.
 const MODES: [&str; 3] = ["simple", "extended", "prepared"];
 
@@ -69,6 +71,11 @@ impl Load {
             load.processes.push(process);
         }
         Ok(load)
+    }
+
+    /// Where its logs grow.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Whether all of it still runs.
@@ -139,7 +146,7 @@ impl Process {
             .args(["-j", &clients.min(2).to_string()])
             .args(["-T", &seconds.to_string()])
             .args(["--failures-detailed", "--log"])
-            .arg(format!("--log-prefix={name}-log"))
+            .arg(format!("--log-prefix={name}{LOG}"))
             .arg(format!("--random-seed={seed}"))
             .arg("postgres")
             .current_dir(folder)
@@ -183,7 +190,7 @@ impl Process {
         }
         for entry in std::fs::read_dir(folder)? {
             let entry = entry?;
-            let prefix = format!("{}-log", self.name);
+            let prefix = format!("{}{LOG}", self.name);
             if entry.file_name().to_string_lossy().starts_with(&prefix) {
                 outcome.latencies.read(&entry.path())?;
             }

@@ -11,9 +11,13 @@
 //! | `swaps` | cells are swapped again and again; nobody may notice |
 //! | `crashes` | cells crash; the others carry on |
 //! | `faults` | one fault at a time, in random cells; what became of it |
+//! | `revisions` | one revision after the other is pushed; nobody may notice |
 //! | `kills` | QEMU is killed; every acknowledged commit must be there |
+//! | `soak` | everything at once for a long time; nothing may be wrong or left over |
+//! | `steady` | as many updates as an hour brings; sizes and costs must stay |
 //! | `load` | pgbench's processes and what they say at the end |
 //! | `latency` | percentiles of pgbench's logs |
+//! | `watch` | the picture in the terminal meanwhile (`--watch`) |
 //! | `sums` | the four sums of pgbench's tables |
 //! | `clients` | clients of our own that know what was acknowledged to them |
 //! | `book` | what they know, compared with the table they wrote |
@@ -36,10 +40,14 @@ mod latency;
 mod load;
 mod profile;
 mod random;
+mod revisions;
 mod site;
+mod soak;
+mod steady;
 mod sums;
 mod swaps;
 mod verdict;
+mod watch;
 
 pub use command::run;
 
@@ -54,7 +62,7 @@ use crate::paths::Paths;
 use findings::Findings;
 
 /// What `trial` was asked for.
-#[derive(Debug, serde::Serialize)]
+#[derive(Clone, Debug, serde::Serialize)]
 pub(crate) struct Wishes {
     kind: String,
     /// How long pgbench runs at a time.
@@ -67,12 +75,21 @@ pub(crate) struct Wishes {
     seed: u64,
     /// How often it is done; to each cell, where cells are chosen.
     times: usize,
+    /// Transactions at a time, where they are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transactions: Option<u32>,
     /// The cells it is done to; empty for the kind's own choice.
     cells: Vec<String>,
     /// The kinds of faults; empty for the kind's own choice.
     faults: Vec<String>,
     /// Whether the clients speak all three modes of the protocol.
     mixed: bool,
+    /// The size of the buffer pool, as the boot option has it; empty for the
+    /// kind's own choice.
+    buffers: String,
+    /// Draw throughput and latency while it runs.
+    #[serde(skip)]
+    watch: bool,
     /// How long each fault of a campaign is watched at the least (ms).
     settle: u64,
     /// After so many minutes a campaign begins no other fault; 0 for no limit.
@@ -83,6 +100,8 @@ pub(crate) struct Wishes {
     aim: bool,
     /// The machine's memory, as QEMU reads it.
     memory: String,
+    /// The revisions that are pushed, `FROM..TO`; empty for the latest ones.
+    through: String,
     /// Where the JSON goes.
     #[serde(skip)]
     out: Option<PathBuf>,
@@ -98,6 +117,8 @@ struct Kind {
     times: usize,
     /// How long the load runs, when nothing is said.
     seconds: u64,
+    /// How many clients there are, when nothing is said.
+    clients: u32,
     /// The scale of pgbench's tables, when nothing is said.
     scale: u32,
     run: fn(&Paths, &Wishes, &mut Findings) -> Result<()>,
@@ -108,13 +129,23 @@ const KINDS: &[Kind] = &[
         name: "swaps",
         times: 10,
         seconds: 60,
+        clients: 8,
         scale: 10,
         run: swaps::run,
+    },
+    Kind {
+        name: "revisions",
+        times: 20,
+        seconds: 12,
+        clients: 8,
+        scale: 10,
+        run: revisions::run,
     },
     Kind {
         name: "kills",
         times: 5,
         seconds: 60,
+        clients: 8,
         scale: 10,
         run: kills::run,
     },
@@ -122,6 +153,7 @@ const KINDS: &[Kind] = &[
         name: "crashes",
         times: 1,
         seconds: 60,
+        clients: 8,
         scale: 10,
         run: crashes::run,
     },
@@ -129,9 +161,26 @@ const KINDS: &[Kind] = &[
         name: "faults",
         times: 200,
         seconds: 2,
+        clients: 8,
         // All accounts are added up now and then.
         scale: 1,
         run: faults::run,
+    },
+    Kind {
+        name: "steady",
+        times: 24,
+        seconds: 0,
+        clients: 1,
+        scale: 1,
+        run: steady::run,
+    },
+    Kind {
+        name: "soak",
+        times: 1,
+        seconds: 1200,
+        clients: 32,
+        scale: 10,
+        run: soak::run,
     },
 ];
 
@@ -139,6 +188,11 @@ impl Wishes {
     /// Where a table goes: beside the JSON.
     fn csv(&self, paths: &Paths) -> PathBuf {
         self.json(paths).with_extension("csv")
+    }
+
+    /// Where a chart goes: beside the JSON.
+    fn svg(&self, paths: &Paths) -> PathBuf {
+        self.json(paths).with_extension("svg")
     }
 
     /// Where the JSON goes.
@@ -155,6 +209,11 @@ impl Wishes {
 /// Boots a system for a trial on this disk.
 fn boot(paths: &Paths, wishes: &Wishes, disk: Disk) -> Result<Guest> {
     boot_with(paths, wishes, disk, &[])
+}
+
+/// The same, from an image that was built elsewhere.
+fn boot_from(image: &Paths, wishes: &Wishes, disk: Disk) -> Result<Guest> {
+    boot_with(image, wishes, disk, &[])
 }
 
 /// The same, with boot options.

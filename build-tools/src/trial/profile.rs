@@ -78,7 +78,11 @@ impl Hot {
             }
         }
         let count: usize = hot.values().map(Vec::len).sum();
-        eprintln!("{:>10} {count} blocks of {} cells run", "Profiled", hot.len());
+        eprintln!(
+            "{:>10} {count} blocks of {} cells run",
+            "Profiled",
+            hot.len()
+        );
         Ok(Self(hot))
     }
 

@@ -397,23 +397,17 @@ fn leaked(site: &Site) -> (u64, String) {
         }
     }
     for _ in 0..20 {
-        let Ok(said) = site.guest.try_shell("held", SHELL) else {
+        let ask = |command| site.guest.try_shell(command, SHELL);
+        let (Ok(counters), Ok(cells)) = (ask("counters"), ask("cells")) else {
             break;
         };
-        // The command itself is a call in the shell, the console's loop and the captain.
-        let own = ["shell", "console", "captain", "swap"];
-        let own = |line: &str| own.iter().any(|cell| line.starts_with(&format!("calls in {cell} ")));
-        let lines = said.lines().filter(|line| !own(line));
-        let count = |line: &str| line.rsplit(' ').next()?.parse::<u64>().ok();
-        let held: Vec<(u64, &str)> = lines.filter_map(|l| Some((count(l)?, l))).collect();
-        let sum: u64 = held.iter().map(|(count, _)| count).sum();
-        let names = held.iter().filter(|(count, _)| *count > 0);
-        let names: Vec<&str> = names.map(|(_, line)| *line).collect();
-        found = (sum, match sum {
-            0 => String::new(),
-            _ => format!(" held: {}", names.join(", ")),
-        });
-        if sum == 0 {
+        let held = held(&counters, &cells);
+        let names: Vec<String> = held.iter().map(|(n, name)| format!("{n} {name}")).collect();
+        found = match held.iter().map(|(count, _)| count).sum() {
+            0 => (0, String::new()),
+            sum => (sum, format!(" held: {}", names.join(", "))),
+        };
+        if held.is_empty() {
             break;
         }
         std::thread::sleep(Duration::from_millis(50));
@@ -423,12 +417,39 @@ fn leaked(site: &Site) -> (u64, String) {
     found
 }
 
+/// What `counters` and `cells` say is held, but for nothing.
+fn held(counters: &str, cells: &str) -> Vec<(u64, String)> {
+    const NAMES: [&str; 11] = [
+        "pool.pins",
+        "pool.latched",
+        "pool.claimed",
+        "disk.in_flight",
+        "disk.waiting",
+        "txn.open",
+        "txn.locks",
+        "txn.running",
+        "txn.waiting",
+        "txn.row_holders",
+        "txn.predicate_locks",
+    ];
+    let counted = counters.lines().filter_map(|line| {
+        let (name, count) = line.split_once(' ')?;
+        let count = count.parse().ok()?;
+        NAMES.contains(&name).then(|| (count, name.to_string()))
+    });
+    // The command itself is a call in the shell, from the console's loop.
+    let calls = cells.lines().filter_map(|line| {
+        let cell = line.split_whitespace().next()?;
+        let (_, rest) = line.split_once("in flight ")?;
+        let count = rest.split_whitespace().next()?.parse().ok()?;
+        let own = ["shell", "console", "captain", "swap"].contains(&cell);
+        (!own).then(|| (count, format!("calls in {cell}")))
+    });
+    counted.chain(calls).filter(|(count, _)| *count > 0).collect()
+}
+
 /// Everything, while nobody changes it: the clients rest.
-fn problems(
-    site: &mut Site,
-    book: &mut Book,
-    answers: &Answers,
-) -> Result<(usize, Vec<String>)> {
+fn problems(site: &mut Site, book: &mut Book, answers: &Answers) -> Result<(usize, Vec<String>)> {
     site.tellers.rest(true);
     let looked = all_problems(site, book, answers);
     site.tellers.rest(false);
@@ -479,5 +500,14 @@ mod tests {
         assert_eq!((repair.caught, repair.served), (Some(300), Some(900)));
         assert_eq!(repair.replaced, None);
         assert!(State::read("nonsense").is_none());
+    }
+
+    #[test]
+    fn what_is_held_is_named() {
+        let cells = "pg_wal 0.1.0 generation 2 9 KiB  in flight 3    swaps 1 faults 2\n\
+                     shell  0.1.0 generation 1 9 KiB  in flight 1    swaps 0 faults 0\n";
+        let held = held("pool.pins 2\npool.reads 9\ntxn.locks 0\n", cells);
+        let wanted = [(2, "pool.pins".to_string()), (3, "calls in pg_wal".to_string())];
+        assert_eq!(held, wanted);
     }
 }

@@ -24,7 +24,11 @@ pub(super) struct Sums {
 impl Sums {
     /// Asks the system.
     pub(super) fn ask(port: u16) -> Result<Self> {
-        let mut session = Session::connect(port, LIMIT)?;
+        Self::ask_in(&mut Session::connect(port, LIMIT)?)
+    }
+
+    /// Asks in this session.
+    pub(super) fn ask_in(session: &mut Session) -> Result<Self> {
         let rows = session.query(
             "select (select sum(abalance) from pgbench_accounts), \
              (select sum(bbalance) from pgbench_branches), \

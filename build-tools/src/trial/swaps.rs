@@ -11,12 +11,14 @@ use super::findings::Findings;
 use super::load::{Load, Outcome};
 use super::random::Random;
 use super::sums::Sums;
+use super::watch::Watch;
 use super::{Wishes, boot, cells_there};
 use crate::bench::guest::{Disk, Guest};
 use crate::bench::pgbench;
 use crate::bench::report::Row;
 use crate::bench::swaps::pause;
 use crate::paths::Paths;
+use crate::timeline::{Deed, Timeline};
 
 /// Swapped when nothing is said.
 const USUAL: [&str; 7] = [
@@ -59,7 +61,8 @@ pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Re
     let quiet = Load::start(paths, guest.port(), wishes, wishes.seed)?.finish()?;
     check_load(findings, &quiet, "quiet run");
     let before = memory(&guest)?;
-    let (swaps, swapped) = swap_all(paths, &guest, wishes, &cells)?;
+    let watch = Watch::new(wishes.watch);
+    let (swaps, swapped) = swap_all(paths, &guest, wishes, &cells, &watch)?;
     check_load(findings, &swapped, "run with swaps");
     let after = memory(&guest)?;
     check_swaps(findings, &cells, &swaps, wishes.times);
@@ -74,6 +77,7 @@ pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Re
         ));
     }
     findings.equal("cells loaded, after as before", after.1, before.1);
+    chart(paths, wishes, findings, &swapped, &watch)?;
     findings.keep("swaps", swaps);
     guest.stop().map(drop)
 }
@@ -85,6 +89,7 @@ fn swap_all(
     guest: &Guest,
     wishes: &Wishes,
     cells: &[String],
+    watch: &Watch,
 ) -> Result<(Vec<Swap>, Outcome)> {
     let mut random = Random::new(wishes.seed);
     let mut plan: Vec<&String> = (0..wishes.times).flat_map(|_| cells).collect();
@@ -94,6 +99,7 @@ fn swap_all(
     let (mut outcome, mut swaps) = (Outcome::default(), Vec::new());
     let start = |seed| -> Result<(Load, Instant)> {
         let load = Load::start(paths, guest.port(), wishes, seed)?;
+        watch.follow(&load);
         let started = Instant::now();
         std::thread::sleep(MARGIN);
         Ok((load, started))
@@ -112,16 +118,23 @@ fn swap_all(
         // Never longer than the load lasts.
         let wait = moment.saturating_duration_since(Instant::now());
         std::thread::sleep(wait.min(left.saturating_sub(MARGIN)));
-        swap_one(guest, cell, began, &mut swaps)?;
+        swap_one(guest, cell, began, &mut swaps, watch)?;
     }
     outcome.add(load.finish()?);
     Ok((swaps, outcome))
 }
 
 /// Swaps one cell, if need be after it was refused.
-fn swap_one(guest: &Guest, cell: &str, began: Instant, swaps: &mut Vec<Swap>) -> Result<()> {
+fn swap_one(
+    guest: &Guest,
+    cell: &str,
+    began: Instant,
+    swaps: &mut Vec<Swap>,
+    watch: &Watch,
+) -> Result<()> {
     for _ in 0..TRIES {
         let second = began.elapsed().as_secs_f64();
+        watch.note(Deed::Swap, cell);
         let answer = guest.try_shell(&format!("swap {cell}"), PATIENCE);
         let swap = |pause_us, refused| Swap {
             cell: cell.to_string(),
@@ -132,7 +145,7 @@ fn swap_one(guest: &Guest, cell: &str, began: Instant, swaps: &mut Vec<Swap>) ->
         match answer {
             Ok(answer) => {
                 let pause = pause(&answer).context("the answer to `swap` names no pause")?;
-                println!("{second:>8.3} s  {cell:<14} pause {pause} us");
+                watch.say(&format!("{second:>8.3} s  {cell:<14} pause {pause} us"));
                 swaps.push(swap(Some(pause), None));
                 return Ok(());
             }
@@ -192,6 +205,22 @@ fn check_swaps(findings: &mut Findings, cells: &[String], swaps: &[Swap], times:
         Row::one("swaps refused and tried again", refused.len() as f64, "")
             .note(refused.join("; ")),
     );
+}
+
+/// The chart of the run with swaps, and its longest time without a commit.
+fn chart(
+    paths: &Paths,
+    wishes: &Wishes,
+    findings: &mut Findings,
+    swapped: &Outcome,
+    watch: &Watch,
+) -> Result<()> {
+    let done = swapped.latencies.done();
+    let silence = Timeline::longest_silence(done) as f64 / 1e3;
+    let row = Row::one("longest time without a commit, with swaps", silence, "ms");
+    findings.row(row);
+    let title = format!("TPC-B, {} clients, swaps of cells", wishes.clients);
+    watch.chart(&wishes.svg(paths), &title, done)
 }
 
 fn latencies(findings: &mut Findings, quiet: &Outcome, swapped: &Outcome) {

@@ -212,8 +212,19 @@ impl Table {
 /// A line of the table, but for the texts at its end.
 fn read(line: &str) -> Option<Fault> {
     let fields: Vec<&str> = line.splitn(17, ',').collect();
-    let [number, seed, cell, kind, class, faults, caught, served, replaced, ms, rest @ ..] =
-        fields.as_slice()
+    let [
+        number,
+        seed,
+        cell,
+        kind,
+        class,
+        faults,
+        caught,
+        served,
+        replaced,
+        ms,
+        rest @ ..,
+    ] = fields.as_slice()
     else {
         return None;
     };
@@ -276,10 +287,14 @@ mod tests {
         (fault.faults, fault.lost, fault.served_us) = (1, 2, Some(900));
         fault.detail = "a\nb".into();
         let line = csv(&fault);
-        let wanted = "1,7,pg_wal,text,system lost,1,,900,,0,0,0,2,0,0,0,\"bit 3, \"\"x\"\"\",\"a | b\"";
+        let wanted =
+            "1,7,pg_wal,text,system lost,1,,900,,0,0,0,2,0,0,0,\"bit 3, \"\"x\"\"\",\"a | b\"";
         assert_eq!(line, wanted);
         let again = read(&line).unwrap();
-        assert_eq!((again.number, again.class, again.lost), (1, Class::System, 2));
+        assert_eq!(
+            (again.number, again.class, again.lost),
+            (1, Class::System, 2)
+        );
         assert_eq!((again.served_us, again.replaced_us), (Some(900), None));
         assert_eq!(HEAD.split(',').count(), 18);
         let table = summary(&[fault], "by kind", |f| &f.kind);

@@ -73,8 +73,8 @@ pub trait Captain: Component {
     /// # Errors
     /// What was found, or why it could not be looked for.
     fn check(&self) -> Result<String, String>;
-    /// What statements hold of the database now: what, and how many.
-    fn held(&self) -> Vec<(String, u64)>;
+    /// What the database holds and has done, by name.
+    fn counters(&self) -> Vec<(String, u64)>;
 }
 
 /// What must be ended before the power goes.

@@ -65,7 +65,11 @@ impl Injector for Damage {
             "data" => self.data(&loaded, random, 1),
             "word" => self.data(&loaded, random, 8),
             "state" => self.state(&loaded, random),
-            _ => return Err(String::from("kinds are code, text, skip, data, word, state\n")),
+            _ => {
+                return Err(String::from(
+                    "kinds are code, text, skip, data, word, state\n",
+                ));
+            }
         };
         done.ok_or_else(|| format!("{cell} has nothing that `{kind}` could damage\n"))
     }

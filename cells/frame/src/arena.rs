@@ -156,6 +156,18 @@ impl Frame {
         self.state.load(Ordering::Relaxed) == 0
     }
 
+    /// Whether somebody has its latch, for people and tests.
+    #[must_use]
+    pub fn is_latched(&self) -> bool {
+        self.latch.is_taken()
+    }
+
+    /// Whether it is being given to another page, for people and tests.
+    #[must_use]
+    pub fn is_claimed(&self) -> bool {
+        self.state.load(Ordering::Relaxed) & CLAIMED != 0
+    }
+
     /// Takes an unpinned frame out of use: no pin succeeds until
     /// [`Arena::install`] or [`Frame::unclaim`].
     pub fn claim(&self) -> bool {
@@ -172,8 +184,9 @@ impl Frame {
         self.state.store(0, Ordering::SeqCst);
     }
 
-    fn unclaim_pinned(&self) {
-        self.state.store(PIN | USAGE, Ordering::SeqCst);
+    fn unclaim_pinned(&self, used: bool) {
+        let usage = if used { USAGE } else { 0 };
+        self.state.store(PIN | usage, Ordering::SeqCst);
     }
 }
 
@@ -261,10 +274,21 @@ impl Arena {
     #[inline]
     #[must_use]
     pub fn try_read(&self, index: u32, tag: u64) -> TryRead {
+        self.try_read_counted(index, tag, true)
+    }
+
+    /// The same without counting as a use: for those who read every page once.
+    #[must_use]
+    pub fn try_read_quietly(&self, index: u32, tag: u64) -> TryRead {
+        self.try_read_counted(index, tag, false)
+    }
+
+    #[inline]
+    fn try_read_counted(&self, index: u32, tag: u64, count_usage: bool) -> TryRead {
         let Some(frame) = self.frames().get(index as usize) else {
             return TryRead::Gone;
         };
-        if !frame.add_pin(true) {
+        if !frame.add_pin(count_usage) {
             return TryRead::Gone;
         }
         if frame.tag.load(Ordering::SeqCst) != tag {
@@ -296,12 +320,14 @@ impl Arena {
         None
     }
 
-    /// Puts the claimed frame `index` to use for `tag`, pinned once.
+    /// Puts the claimed frame `index` to use for `tag`, pinned once. That counts
+    /// as a use only if it is `used`: a page that is read ahead, or by who reads
+    /// every page once, may go at the clock's next visit.
     #[must_use]
-    pub fn install(&self, index: u32, tag: u64) -> Option<Pin> {
+    pub fn install(&self, index: u32, tag: u64, used: bool) -> Option<Pin> {
         let frame = self.frames().get(index as usize)?;
         frame.tag.store(tag, Ordering::SeqCst);
-        frame.unclaim_pinned();
+        frame.unclaim_pinned(used);
         // SAFETY: in an arena, with the one pin just stored.
         Some(unsafe { Pin::new(NonNull::from(frame)) })
     }

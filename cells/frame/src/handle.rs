@@ -317,7 +317,7 @@ mod tests {
     fn arena_with(tag: u64) -> Arena {
         let arena = Arena::new(2).unwrap();
         assert!(arena.frames()[0].claim());
-        drop(arena.install(0, tag).unwrap());
+        drop(arena.install(0, tag, true).unwrap());
         arena
     }
 
@@ -363,7 +363,7 @@ mod tests {
         assert!(frame.claim());
         assert!(arena.pin(0, 7).is_none());
         assert!(matches!(arena.try_read(0, 7), TryRead::Gone));
-        drop(arena.install(0, 9).unwrap());
+        drop(arena.install(0, 9, true).unwrap());
         assert!(arena.pin(0, 9).is_some());
     }
 
@@ -411,7 +411,7 @@ mod tests {
                         }
                         if n < 2 {
                             if frame.claim() {
-                                drop(arena.install(0, round % 3));
+                                drop(arena.install(0, round % 3, true));
                                 counts[0].fetch_add(1, Ordering::Relaxed);
                             }
                         } else if let Some(pin) = arena.pin(0, round % 3) {

@@ -15,7 +15,6 @@ mod autoconf;
 mod checksum;
 mod conn;
 mod ingress;
-mod lineage;
 mod round;
 mod user;
 mod wire;
@@ -39,7 +38,7 @@ pub static CELL: port::Cell = port::Cell {
 /// The provider: the state, and the code that works on it.
 struct Net {
     state: Arc<NetState>,
-    kept: lineage::Kept,
+    kept: port::Kept,
 }
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
@@ -50,7 +49,7 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
             None => (fresh(birth.options())?, None),
         },
     };
-    let kept = lineage::keep(lineage);
+    let kept = port::Kept::of(lineage, cfg!(feature = "lineage"));
     state::remember(Some(Arc::clone(&state)));
     let provider: Box<dyn Network> = Box::new(Net { state, kept });
     birth.provide(&NET, provider);
@@ -76,7 +75,7 @@ impl Component for Net {
         // Both generations may know the state: the port lets one of them in.
         Ok(Some(state::export(
             Arc::clone(&self.state),
-            lineage::give(&self.kept),
+            self.kept.give(),
         )))
     }
 

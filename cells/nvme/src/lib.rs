@@ -37,7 +37,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use nvme_port::registers::{CC, CC_SHUTDOWN, CSTS, CSTS_SHUTDOWN, CSTS_SHUTDOWN_DONE};
-use nvme_port::{BlockDevice, DISK, Geometry, Look, NvmeState, Request, Urgency, deliver};
+use nvme_port::{BlockDevice, DISK, Geometry, Load, Look, NvmeState, Request, Urgency, deliver};
 use port::{Birth, BirthError, Component, CrashKind, HandoverError, State};
 
 /// This cell.
@@ -153,6 +153,14 @@ impl BlockDevice for Driver {
             state => return state == CSTS_SHUTDOWN_DONE,
         }
         false
+    }
+
+    fn load(&self) -> Load {
+        let mut sum = Load::default();
+        for queue in &self.state.queues {
+            sum += queue.rings.with(|rings| rings.load());
+        }
+        sum
     }
 
     fn report(&self) -> Vec<String> {

@@ -104,9 +104,9 @@ impl<T: ?Sized + Component> Leaf<T> {
     #[inline(never)]
     fn fault(&self, marked: *mut Provider<T>) -> *mut Provider<T> {
         let provider = marked.map_addr(|address| address & !INJECT);
-        let told = self
-            .current
-            .compare_exchange(marked, provider, Ordering::SeqCst, Ordering::SeqCst);
+        let told =
+            self.current
+                .compare_exchange(marked, provider, Ordering::SeqCst, Ordering::SeqCst);
         let kind = CrashKind::from_code(self.inject.swap(0, Ordering::SeqCst));
         if let (Ok(_), Some(kind)) = (told, kind) {
             // SAFETY: as in `with`.

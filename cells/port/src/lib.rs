@@ -36,5 +36,5 @@ pub use door::{Door, Port};
 pub use entry::Entered;
 pub use error::{DoorStatus, PortError, SwapError};
 pub use leaf::{Leaf, NO_ANSWER, a_leaf_has_failed};
-pub use moves::Moves;
-pub use state::{HandoverError, Lineage, Schemas, State};
+pub use moves::{Moves, no_tasks};
+pub use state::{HandoverError, Kept, Lineage, Schemas, State};

@@ -6,17 +6,26 @@
 //! `pub static MOVES` in its root what to do about them. A crate with statics
 //! that has none stays as it was loaded, and a set that brings another generation
 //! of it is refused.
+//!
+//! What moves is best made of numbers, texts and the collections of `alloc`: the two
+//! generations may differ in every type of their own, and nothing checks that.
 
 use crate::{HandoverError, State};
 
 /// What a crate does when a later generation of it takes its place.
+#[derive(Debug)]
 pub struct Moves {
-    /// On the earlier generation, with all doors of the set closed: ends its
-    /// tasks, or lets them end at their next round, and gives what its statics
-    /// hold.
+    /// On the earlier generation, before any door is closed: asks its tasks to
+    /// leave its code, and waits until the last one has or the clock shows so many
+    /// nanoseconds. If they have not, or something else hinders, they go on as
+    /// before; so they do at [`Moves::take`] of nothing.
+    pub park: fn(u64) -> Result<(), HandoverError>,
+    /// On the earlier generation, with the doors of the set that have state
+    /// closed: gives what its statics and its parked tasks held.
     pub give: fn() -> Result<Option<State>, HandoverError>,
     /// On the later generation: takes that, and starts its tasks. Also on the
-    /// earlier one, when the move is undone.
+    /// earlier one, when the move is undone: with what the later one gives back, or
+    /// with nothing when it has not given yet.
     pub take: fn(Option<State>) -> Result<(), HandoverError>,
 }
 
@@ -26,8 +35,17 @@ impl Moves {
     #[must_use]
     pub const fn doors_only() -> Self {
         Moves {
+            park: no_tasks,
             give: || Ok(None),
             take: |_| Ok(()),
         }
     }
+}
+
+/// What a crate without tasks says for [`Moves::park`].
+///
+/// # Errors
+/// None.
+pub fn no_tasks(_: u64) -> Result<(), HandoverError> {
+    Ok(())
 }

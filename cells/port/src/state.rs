@@ -82,6 +82,27 @@ impl Lineage {
     }
 }
 
+/// What a version of a cell keeps of the lineage that its state came with: the
+/// usual version nothing, the one that the tests of upgrades build with the feature
+/// `lineage` all of it. So there are two versions whose states differ in shape.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept(Option<Lineage>);
+
+impl Kept {
+    /// By a version that keeps it if `keeps`; callers say
+    /// `cfg!(feature = "lineage")`.
+    #[must_use]
+    pub fn of(inherited: Option<Lineage>, keeps: bool) -> Self {
+        Kept(keeps.then(|| inherited.unwrap_or_else(Lineage::begins)))
+    }
+
+    /// What the state is handed over with.
+    #[must_use]
+    pub fn give(&self) -> Option<Lineage> {
+        self.0.map(Lineage::handed_over)
+    }
+}
+
 /// The value of a state with its lineage beside it. The body is the same as
 /// without, so both directions of the conversion move one pointer however much
 /// the body holds.
@@ -164,6 +185,20 @@ mod tests {
         let (body, found) = SCHEMAS.unwrap::<Arc<Vec<u8>>>(traced).unwrap();
         assert_eq!(found.unwrap().handovers, 4);
         assert_eq!(Arc::as_ptr(&body), at);
+    }
+
+    #[test]
+    fn a_version_keeps_the_lineage_or_drops_it() {
+        let found = Lineage {
+            handovers: 3,
+            since: 5,
+        };
+        assert_eq!(Kept::of(Some(found), false).give(), None);
+        assert_eq!(
+            Kept::of(Some(found), true).give(),
+            Some(found.handed_over())
+        );
+        assert_eq!(Kept::of(None, true).give().map(|l| l.handovers), Some(1));
     }
 
     #[test]

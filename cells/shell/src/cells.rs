@@ -111,10 +111,14 @@ fn line(record: &Record) -> String {
     };
     let cells: Vec<String> = record.cells.iter().map(ran).collect();
     format!(
-        "{:>12.3} s  {}  {}  pause {} us, load {} us{}\n",
+        "{:>12.3} s  {}  {}{}  pause {} us, load {} us{}\n",
         record.at as f64 / 1e9,
         cells.join(" "),
         record.reason.text(),
+        match record.label.as_str() {
+            "" => String::new(),
+            label => format!(" ({label})"),
+        },
         record.pause / 1000,
         record.load / 1000,
         result
@@ -166,12 +170,19 @@ fn of_one(name: &str) -> Outcome {
     Ok(text)
 }
 
-/// Every crate that runs, for the host: name, fingerprint, object.
+/// Every crate that runs, for the host: name, fingerprint, object, and whether it
+/// would move to a later generation (`moves`, `fixed`; `free` for what has no statics
+/// or stands behind a door).
 fn running() -> String {
     let mut text = String::new();
     for cell in NAMESPACE.cells() {
+        let moving = match (cell.moves().is_some(), cell.mutable) {
+            (true, _) => "moves",
+            (false, true) if cell.cell().is_none() => "fixed",
+            (false, _) => "free",
+        };
         text += &format!(
-            "{} {:016x} {:016x}\n",
+            "{} {:016x} {:016x} {moving}\n",
             cell.name, cell.fingerprint, cell.object
         );
     }

@@ -1,6 +1,6 @@
 //! The table of commands.
 
-use crate::{cells, devices, mem, system};
+use crate::{cells, counters, devices, mem, system};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -111,16 +111,16 @@ const COMMANDS: &[Command] = &[
         run: system::tasks,
     },
     Command {
-        name: "held",
-        usage: "held",
-        does: "calls in flight, pages pinned, ledger entries of sessions; faults may not add to them",
-        run: system::held,
-    },
-    Command {
         name: "mem",
         usage: "mem",
         does: "memory in use, and by whom",
         run: mem::mem,
+    },
+    Command {
+        name: "counters",
+        usage: "counters",
+        does: "what is held and was done, a name and a number a line, for scripts",
+        run: counters::counters,
     },
     Command {
         name: "disk",

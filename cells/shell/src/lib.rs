@@ -12,6 +12,8 @@ mod cells;
 #[cfg(mitos)]
 mod commands;
 #[cfg(mitos)]
+mod counters;
+#[cfg(mitos)]
 mod devices;
 #[cfg(mitos)]
 mod mem;

@@ -79,26 +79,3 @@ pub(crate) fn stop(_: &[&str]) -> Outcome {
         .map(|_| String::from("stopping\n"))
         .map_err(|_| String::from("no memory for a task; cut the power\n"))
 }
-
-/// What calls and statements hold now. Where nobody works, nothing but what waits for
-/// work is left.
-pub(crate) fn held(_: &[&str]) -> Outcome {
-    let mut text = String::new();
-    for cell in NAMESPACE.cells() {
-        let doors = cell.cell().map_or(&[][..], |cell| cell.provides);
-        let calls: u32 = doors.iter().map(|door| door.status().inflight).sum();
-        if calls > 0 {
-            text += &format!("calls in {} {calls}\n", cell.name);
-        }
-    }
-    let sessions = task_port::list();
-    let sessions = sessions.iter().filter(|task| task.name == "session");
-    let entries: usize = sessions.map(|task| task.holds).sum();
-    text += &format!("ledger entries of sessions {entries}\n");
-    if let Ok(captain) = captain_port::CAPTAIN.enter() {
-        for (what, count) in captain.held() {
-            text += &format!("{what} {count}\n");
-        }
-    }
-    Ok(text)
-}

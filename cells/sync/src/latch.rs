@@ -27,6 +27,12 @@ impl RwLatch {
         }
     }
 
+    /// Whether somebody has it, for people and tests.
+    #[must_use]
+    pub fn is_taken(&self) -> bool {
+        self.state.load(Ordering::Relaxed) & (WRITER | READERS) != 0
+    }
+
     /// Takes the latch for reading if no writer has it or waits for it.
     #[inline]
     pub fn try_read(&self) -> bool {

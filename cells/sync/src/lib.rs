@@ -32,5 +32,5 @@ pub use latch::RwLatch;
 pub use mutex::{Mutex, MutexGuard};
 #[cfg(mitos)]
 pub use spinlock::tear;
-pub use spinlock::{IrqLock, IrqLockGuard, SpinLock, SpinLockGuard};
+pub use spinlock::{IrqLock, IrqLockGuard, SpinLock, SpinLockGuard, spins};
 pub use wait_queue::WaitQueue;

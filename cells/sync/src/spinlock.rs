@@ -9,8 +9,19 @@
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 use core::panic::Location;
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use cpu::{IrqGuard, PreemptGuard};
+
+/// Looks at locks that were taken, all together.
+static SPINS: AtomicU64 = AtomicU64::new(0);
+
+/// How often, since the start, a CPU looked at a spinning lock and found it taken:
+/// what locks cost beyond their own instructions. A lock that nobody else has
+/// counts nothing.
+#[must_use]
+pub fn spins() -> u64 {
+    SPINS.load(Ordering::Relaxed)
+}
 
 /// The word of a lock that nobody holds.
 const FREE: u32 = 0;
@@ -46,16 +57,23 @@ impl<T: ?Sized> Raw<T> {
 #[cold]
 #[inline(never)]
 fn contended(word: &AtomicU32, what: &str, at: &Location<'_>) {
+    let mut looks = 1;
     loop {
         match word.load(Ordering::Relaxed) {
-            FREE => return,
+            FREE => {
+                SPINS.fetch_add(looks, Ordering::Relaxed);
+                return;
+            }
             TORN => panic!("the lock of a {what} was left half done by a fault (at {at})"),
             // Threads of the host share numbers.
             #[cfg(mitos)]
             holder if holder == cpu::id() as u32 + 1 => {
                 panic!("the lock of a {what} is taken twice (at {at})")
             }
-            _ => cpu::relax(),
+            _ => {
+                looks += 1;
+                cpu::relax();
+            }
         }
     }
 }
@@ -132,6 +150,12 @@ macro_rules! spinning_lock {
                     lock: &self.0,
                     _hold: hold,
                 })
+            }
+
+            /// Whether a fault has skipped a holder's frame.
+            #[must_use]
+            pub fn is_torn(&self) -> bool {
+                self.0.word.load(Ordering::SeqCst) == TORN
             }
 
             /// Frees the lock if a fault has left it torn: what it protects is in
@@ -228,7 +252,7 @@ mod tests {
     fn a_torn_lock_fails_those_who_want_it_until_it_is_mended() {
         let lock = SpinLock::new(7);
         lock.0.word.store(TORN, Ordering::SeqCst);
-        assert!(lock.try_lock().is_none());
+        assert!(lock.is_torn() && lock.try_lock().is_none());
         let failed = catch_unwind(AssertUnwindSafe(|| *lock.lock()));
         let text = failed.unwrap_err().downcast::<std::string::String>();
         assert!(text.unwrap().contains("half done"));

@@ -71,7 +71,8 @@ pub(crate) struct Header {
     pub total_len: U64,
     /// First bytes of the public key, to tell "other key" from "altered".
     pub key_hint: [u8; 8],
-    pub reserved: [u8; 16],
+    /// Where it comes from, in ASCII, for people; zeros behind it.
+    pub label: [u8; 16],
     /// ed25519 over `DOMAIN`, then the SHA-256 of the table with this field
     /// zeroed.
     pub signature: [u8; 64],

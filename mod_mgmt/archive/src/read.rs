@@ -155,6 +155,15 @@ impl<'a> Archive<'a> {
             .find(|entry| entry.kind == kind && entry.name == name)
     }
 
+    /// Where it comes from, such as a revision; may be empty.
+    #[must_use]
+    pub fn label(&self) -> &'a str {
+        let label = &self.header.label;
+        let end = label.iter().position(|byte| *byte == 0);
+        let text = core::str::from_utf8(&label[..end.unwrap_or(label.len())]);
+        text.unwrap_or_default()
+    }
+
     /// Length of the archive in bytes, without what a boot loader appended.
     pub fn total_len(&self) -> usize {
         self.bytes.len()

@@ -43,6 +43,15 @@ pub struct NewEntry {
 /// # Panics
 /// When a count or a string offset exceeds 32 bits.
 pub fn archive(entries: &[NewEntry], secret_key: &[u8; 32]) -> Vec<u8> {
+    labelled(entries, secret_key, "")
+}
+
+/// The same, with a label that says where it comes from; of a longer one the first
+/// 16 bytes count.
+///
+/// # Panics
+/// When a count or a string offset exceeds 32 bits.
+pub fn labelled(entries: &[NewEntry], secret_key: &[u8; 32], label: &str) -> Vec<u8> {
     let key = SigningKey::from_bytes(secret_key);
     let mut strings = String::new();
     let mut uses = Vec::new();
@@ -90,9 +99,12 @@ pub fn archive(entries: &[NewEntry], secret_key: &[u8; 32]) -> Vec<u8> {
         table_len: (table_len as u64).into(),
         total_len: (end as u64).into(),
         key_hint: [0; 8],
-        reserved: [0; 16],
+        label: [0; 16],
         signature: [0; 64],
     };
+    for (place, byte) in header.label.iter_mut().zip(label.bytes()) {
+        *place = byte;
+    }
     header
         .key_hint
         .copy_from_slice(&key.verifying_key().as_bytes()[..8]);

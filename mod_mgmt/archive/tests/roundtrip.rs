@@ -1,9 +1,12 @@
 //! What is written is read back; what is altered is refused; noise is an error.
 
-use cell_archive::write::{NewEntry, NewSymbol, NewUse, archive, public_key, symbol_table};
-use cell_archive::{Archive, ArchiveError, EntryKind, SymbolTable, UseKind};
+mod support;
 
-const SECRET: [u8; 32] = [7; 32];
+use cell_archive::write::{
+    NewEntry, NewSymbol, NewUse, archive, labelled, public_key, symbol_table,
+};
+use cell_archive::{Archive, ArchiveError, EntryKind, SymbolTable, UseKind};
+use support::SECRET;
 
 fn sample() -> Vec<u8> {
     let port = NewUse {
@@ -56,6 +59,19 @@ fn reads_what_was_written() {
     );
     let offset = second.payload.as_ptr() as usize - bytes.as_ptr() as usize;
     assert_eq!(offset % 4096, 0);
+}
+
+#[test]
+fn a_label_is_read_back_and_signed() {
+    let bytes = labelled(&[], &SECRET, "0123456789abcdef more");
+    let archive = Archive::parse(&bytes).unwrap();
+    archive.verify(&public_key(&SECRET)).unwrap();
+    assert_eq!(archive.label(), "0123456789abcdef");
+    assert_eq!(Archive::parse(&sample()).unwrap().label(), "");
+    let mut other = bytes.clone();
+    other[48] ^= 1;
+    let verdict = Archive::parse(&other).unwrap().verify(&public_key(&SECRET));
+    assert_eq!(verdict, Err(ArchiveError::BadSignature));
 }
 
 #[test]
@@ -116,12 +132,7 @@ fn noise_is_an_error_and_never_a_panic() {
             bytes[at] = random() as u8;
         }
         bytes.truncate((random() % (bytes.len() as u64 + 1)) as usize);
-        if let Ok(archive) = Archive::parse(&bytes) {
-            for entry in archive.entries() {
-                let _ = (entry.is_intact(), entry.uses().count(), entry.name.len());
-            }
-        }
-        let _ = SymbolTable::parse(&bytes).map(|table| table.covering(random()));
+        support::attempt(&bytes, random());
     }
 }
 
@@ -150,4 +161,23 @@ fn symbols_are_found_by_name_and_address() {
     assert_eq!(name_at(0x1010), Some("hidden"));
     assert_eq!(name_at(0x1018), None);
     assert_eq!(name_at(0x9999), Some("asm"));
+}
+
+/// What fuzzing found worth keeping (`mod_mgmt/fuzz`).
+#[test]
+fn the_corpus_is_read_or_refused() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/archive");
+    let (mut loadable, mut refused) = (0, 0);
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        println!("{}", path.display());
+        match support::attempt(&std::fs::read(path).unwrap(), 0x1005) {
+            true => loadable += 1,
+            false => refused += 1,
+        }
+    }
+    assert!(
+        loadable >= 1 && refused >= 10,
+        "{loadable} loadable, {refused} refused"
+    );
 }

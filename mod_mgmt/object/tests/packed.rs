@@ -7,34 +7,10 @@ mod support;
 use cell_object::elf::Object;
 use cell_object::layout::Layout;
 use cell_object::pack::{pack, pack_placed};
-use cell_object::{FunctionNames, Import, LARGEST, ObjectError, Packed};
+use cell_object::{FunctionNames, ObjectError, Packed};
+use support::attempt;
 use support::elf::Writer;
 use support::rustc;
-
-const BASE: u64 = 0xffff_e000_0000_1000;
-
-/// Links as the loader would; the memory comes from the caller, so that thousands
-/// of attempts need not clear a new one each.
-fn attempt(bytes: &[u8], memory: &mut Vec<u8>) -> Result<Vec<Import>, ObjectError> {
-    let packed = Packed::parse(bytes)?;
-    assert!(packed.size() <= LARGEST && packed.size().is_multiple_of(4096));
-    assert!(packed.read_at() <= packed.write_at() && packed.write_at() <= packed.size());
-    for (_, offset) in packed.exports() {
-        assert!(offset <= packed.size());
-    }
-    let names = packed.names();
-    for offset in [0, 100, packed.size()] {
-        let _ = names.find(offset);
-    }
-    if memory.len() < packed.size() {
-        memory.resize(packed.size(), 0);
-    }
-    let imports = packed.link(memory, BASE, &|_| Some((BASE - 4096, 1)))?;
-    for import in &imports {
-        assert!((packed.write_at()..packed.size() - 7).contains(&import.at));
-    }
-    Ok(imports)
-}
 
 fn packed() -> Vec<u8> {
     pack(&rustc::object(), "shapes").unwrap()
@@ -53,10 +29,10 @@ fn next(state: &mut u64) -> u64 {
 fn every_truncation_is_refused_or_loses_names() {
     let bytes = packed();
     let mut memory = Vec::new();
-    let whole = attempt(&bytes, &mut memory).unwrap().len();
+    let whole = attempt::packed(&bytes, &mut memory).unwrap().len();
     let mut intact = 0;
     for len in 0..bytes.len() {
-        if let Ok(imports) = attempt(&bytes[..len], &mut memory) {
+        if let Ok(imports) = attempt::packed(&bytes[..len], &mut memory) {
             assert_eq!(imports.len(), whole);
             intact += 1;
         }
@@ -76,7 +52,7 @@ fn every_changed_byte_is_refused_or_harmless() {
     for at in 0..bytes.len() {
         for value in [0, 0xff, bytes[at] ^ 1 << (next(&mut seed) % 8)] {
             altered[at] = value;
-            refused += u32::from(attempt(&altered, &mut memory).is_err());
+            refused += u32::from(attempt::packed(&altered, &mut memory).is_err());
         }
         altered[at] = bytes[at];
     }
@@ -106,7 +82,7 @@ fn extreme_numbers_in_the_header_are_refused_or_harmless() {
             let value: u32 = extreme[next(&mut state) as usize % extreme.len()];
             altered[at..at + 4].copy_from_slice(&value.to_le_bytes());
         }
-        let _ = attempt(&altered, &mut memory);
+        let _ = attempt::packed(&altered, &mut memory);
     }
 }
 
@@ -118,11 +94,11 @@ fn noise_is_refused() {
         let mut state = seed;
         let len = next(&mut state) as usize % 600;
         let mut noise: Vec<u8> = (0..len).map(|_| next(&mut state) as u8).collect();
-        assert!(attempt(&noise, &mut memory).is_err());
+        assert!(attempt::packed(&noise, &mut memory).is_err());
         // Behind a proper header the rest is looked at.
         let head = noise.len().min(68);
         noise[..head].copy_from_slice(&proper[..head]);
-        assert!(attempt(&noise, &mut memory).is_err());
+        assert!(attempt::packed(&noise, &mut memory).is_err());
     }
 }
 

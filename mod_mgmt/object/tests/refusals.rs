@@ -15,27 +15,8 @@ use goblin::elf::section_header::{SHT_INIT_ARRAY, SHT_NOBITS};
 use support::elf::{ALLOC, EXECUTE, WRITE, Writer};
 use support::rustc;
 
-/// Links as the loader would, at an address of the system.
 fn attempt(bytes: &[u8]) -> Result<Vec<Import>, ObjectError> {
-    let object = Object::parse(bytes)?;
-    assert!(
-        object.relocations.len() * 24 <= bytes.len(),
-        "more than the file holds"
-    );
-    assert!(object.symbols.len() * 24 <= bytes.len());
-    let layout = Layout::of(&object)?;
-    assert!(layout.size <= LARGEST && layout.size.is_multiple_of(4096));
-    let mut memory = vec![0; layout.size];
-    let base = 0xffff_e000_0000_1000;
-    let packed = pack_placed(&object, &layout, "odd")?;
-    let imports = Packed::parse(&packed)?.link(&mut memory, base, &|_| Some((base - 4096, 1)))?;
-    for import in &imports {
-        assert!(
-            (layout.write_at..layout.size - 7).contains(&import.at),
-            "an import in constants"
-        );
-    }
-    Ok(imports)
+    support::attempt::elf(bytes, &mut Vec::new())
 }
 
 fn refused(writer: &Writer) -> ObjectError {

@@ -2,7 +2,7 @@
 //! cells faults and the former ones come back.
 
 use crate::set::{Mover, make_former_current};
-use crate::steps::{close_and_drain, move_statics_back};
+use crate::steps::{PARK_NS, close_and_drain, move_statics_back, park};
 use crate::transaction::SETTLE_NS;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -44,10 +44,13 @@ pub(crate) fn settle_if_over(engine: &mut Engine) {
 
 /// Puts the former cells back if `cell` is on probation.
 pub(crate) fn revert(engine: &mut Engine, cell: &str) -> Option<Record> {
-    let is_its = |p: &mut Probation| p.former.iter().any(|(new, _)| new.name == cell);
-    let probation = engine.probation.take_if(is_its)?;
+    let is_its = |p: &&mut Probation| p.former.iter().any(|(new, _)| new.name == cell);
     let started = task_port::now();
-    let movers = movers(&probation);
+    let movers = movers(engine.probation.as_mut().filter(is_its)?);
+    // Tasks in the later generation's code would go on calling its doors; while
+    // they cannot leave it, a fresh instance has to do.
+    park(&forward(&movers), started + PARK_NS, &mut engine.journal).ok()?;
+    let probation = engine.probation.take()?;
     // Where a port has moved, nobody may be on his way through either door.
     let closing: Vec<Passage> = probation
         .passages
@@ -72,6 +75,7 @@ pub(crate) fn revert(engine: &mut Engine, cell: &str) -> Option<Record> {
         }
     }
     move_statics_back(&movers);
+    engine.journal.parked.clear();
     for passage in closing.iter().rev() {
         passage.new.open();
     }
@@ -92,6 +96,7 @@ pub(crate) fn revert(engine: &mut Engine, cell: &str) -> Option<Record> {
         at: started,
         cells: probation.former.iter().filter_map(|f| back(&f.1)).collect(),
         reason: Reason::Probation,
+        label: String::new(),
         pause: task_port::now() - started,
         load: 0,
         failure: String::new(),
@@ -124,12 +129,23 @@ fn back(former: &Option<alloc::sync::Arc<mod_mgmt::namespace::Loaded>>) -> Optio
     })
 }
 
+/// The same crates, as they would move on from the generation that serves now.
+fn forward(movers: &[Mover]) -> Vec<Mover> {
+    let swapped = |mover: &Mover| Mover {
+        name: mover.name.clone(),
+        old: mover.new,
+        new: mover.old,
+    };
+    movers.iter().map(swapped).collect()
+}
+
 /// The crates whose statics had moved, lowest first.
 fn movers(probation: &Probation) -> Vec<Mover> {
     let moved = probation.former.iter().filter_map(|(new, old)| {
         let old = old.as_ref()?;
         let both = new.cell().is_none() && (old.mutable || new.mutable);
         both.then_some(Mover {
+            name: new.name.clone(),
             old: old.moves()?,
             new: new.moves()?,
         })

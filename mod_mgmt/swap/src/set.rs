@@ -48,6 +48,7 @@ impl Member {
 
 /// A crate whose statics move to another generation of it.
 pub(crate) struct Mover {
+    pub(crate) name: String,
     pub(crate) old: &'static Moves,
     pub(crate) new: &'static Moves,
 }
@@ -223,7 +224,11 @@ fn movers(members: &[Member]) -> Result<Vec<Mover>, SwapFailure> {
                 missing,
             });
         }
-        movers.push(Mover { old, new });
+        movers.push(Mover {
+            name: former.name.clone(),
+            old,
+            new,
+        });
     }
     Ok(movers)
 }

@@ -3,9 +3,13 @@
 use crate::set::{Member, Mover};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use port::{Birth, CellRef, Options, State};
+use port::{Birth, CellRef, HandoverError, Options, State};
 use swap_port::{Journal, Passage, SwapFailure};
 use task_port::gate_unreported;
+
+/// How long tasks may take to leave the code of a crate that moves: until the
+/// transactions under way have ended.
+pub(crate) const PARK_NS: u64 = 2_000_000_000;
 
 /// Makes sure that no door still holds the generation before last.
 pub(crate) fn settle(passages: &[Passage], deadline: u64) -> Result<(), SwapFailure> {
@@ -68,24 +72,59 @@ pub(crate) fn birth(
     }
 }
 
+/// Lets the tasks of crates that will move leave their code, users of others
+/// first. Should one not be ready, all go on.
+pub(crate) fn park(
+    movers: &[Mover],
+    deadline: u64,
+    journal: &mut Journal,
+) -> Result<(), SwapFailure> {
+    for mover in movers.iter().rev() {
+        journal.parked.push(mover.old);
+        let parked = gate_unreported(|| (mover.old.park)(deadline));
+        if let Err(failure) = outcome(mover, parked) {
+            unpark(journal);
+            return Err(failure);
+        }
+    }
+    Ok(())
+}
+
+/// Lets parked tasks go on where they were.
+pub(crate) fn unpark(journal: &mut Journal) {
+    for moves in journal.parked.drain(..).rev() {
+        let _ = gate_unreported(|| (moves.take)(None));
+    }
+}
+
+fn outcome(
+    mover: &Mover,
+    answer: Result<Result<(), HandoverError>, task_port::Fault>,
+) -> Result<(), SwapFailure> {
+    match answer {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(why)) => Err(SwapFailure::Moving {
+            krate: mover.name.clone(),
+            why,
+        }),
+        Err(fault) => Err(SwapFailure::Fault(fault)),
+    }
+}
+
 /// Lets crates of another generation take over the statics and tasks of the
 /// former one, users of others first. What was moved is moved back when a later
-/// one refuses.
+/// one refuses; whose tasks are still parked is [`unpark`]'s to wake.
 pub(crate) fn move_statics(movers: &[Mover]) -> Result<(), SwapFailure> {
     for (done, mover) in movers.iter().rev().enumerate() {
         let moved = gate_unreported(|| {
             let given = (mover.old.give)()?;
             (mover.new.take)(given)
         });
-        let failure = match moved {
-            Ok(Ok(())) => continue,
-            Ok(Err(error)) => port::SwapError::Handover("a port crate", error).into(),
-            Err(fault) => SwapFailure::Fault(fault),
-        };
-        let _ = gate_unreported(|| (mover.old.take)(None));
-        let so_far = movers.len() - done;
-        move_statics_back(&movers[so_far..]);
-        return Err(failure);
+        if let Err(failure) = outcome(mover, moved) {
+            let so_far = movers.len() - done;
+            move_statics_back(&movers[so_far..]);
+            return Err(failure);
+        }
     }
     Ok(())
 }
@@ -93,7 +132,9 @@ pub(crate) fn move_statics(movers: &[Mover]) -> Result<(), SwapFailure> {
 /// The way back.
 pub(crate) fn move_statics_back(movers: &[Mover]) {
     for mover in movers {
+        let deadline = task_port::now() + PARK_NS;
         let _ = gate_unreported(|| {
+            (mover.new.park)(deadline)?;
             let given = (mover.new.give)()?;
             (mover.old.take)(given)
         });

@@ -3,11 +3,13 @@
 use crate::probation;
 use crate::set::{Set, make_current};
 use crate::steps::{
-    birth, bring_old, close_and_drain, export, flip, move_statics, move_statics_back, settle,
+    PARK_NS, birth, bring_old, close_and_drain, export, flip, move_statics, move_statics_back,
+    park, settle, unpark,
 };
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use cell_archive::Archive;
 use mod_mgmt::namespace::NAMESPACE;
 use port::{Birth, BirthError, Component, CrashKind, Options, State};
 use swap_port::objects::{self, Source};
@@ -56,6 +58,7 @@ impl Swap for Transaction {
             at: task_port::now(),
             cells: orders.iter().map(not_loaded).collect(),
             reason,
+            label: label(orders),
             pause: 0,
             load: 0,
             failure: String::new(),
@@ -75,6 +78,15 @@ impl Swap for Transaction {
     fn settle(&self, engine: &mut Engine) {
         probation::settle_if_over(engine);
     }
+}
+
+/// Which revision was pushed.
+fn label(orders: &[Order]) -> String {
+    let pushed = orders.iter().find_map(|order| match &order.source {
+        Source::Pushed(archive) => Archive::parse(archive).ok(),
+        Source::Boot(_) => None,
+    });
+    pushed.map_or_else(String::new, |archive| archive.label().to_string())
 }
 
 /// What the history says of a cell that is not loaded yet.
@@ -107,7 +119,8 @@ fn attempt(engine: &mut Engine, orders: &[Order], record: &mut Record) -> Result
     record.load = task_port::now() - record.at;
     for number in 1..=tries {
         let started = task_port::now();
-        let replaced = replace(engine, &options, &set, &closing);
+        let replaced = park(&set.movers, started + PARK_NS, &mut engine.journal)
+            .and_then(|()| replace(engine, &options, &set, &closing));
         for passage in closing.iter().rev() {
             if passage.old.is_some() && replaced.is_ok() {
                 // Nobody who knows the new door comes here; who waits is told.
@@ -117,7 +130,11 @@ fn attempt(engine: &mut Engine, orders: &[Order], record: &mut Record) -> Result
             passage.new.open();
         }
         engine.journal.touched.clear();
-        record.pause = match closing.is_empty() {
+        match &replaced {
+            Ok(()) => engine.journal.parked.clear(),
+            Err(_) => unpark(&mut engine.journal),
+        }
+        record.pause = match closing.is_empty() && set.movers.is_empty() {
             true => 0,
             false => task_port::now() - started,
         };

@@ -111,6 +111,7 @@ impl Builder {
             level: level as u16,
             right: Some(next),
             high: Some(high.clone()),
+            ..Frame::default()
         };
         write(&mut mtx, slot, &frame, &current.items);
         mtx.commit()?;
@@ -133,8 +134,7 @@ impl Builder {
             let current = core::mem::take(&mut self.levels[level]);
             let frame = Frame {
                 level: level as u16,
-                right: None,
-                high: None,
+                ..Frame::default()
             };
             let mut mtx = MiniTx::begin(0);
             match current.block {

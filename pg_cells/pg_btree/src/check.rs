@@ -4,6 +4,7 @@
 use crate::descend::open;
 use crate::node::{Bound, Node, Position, ROOT};
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 use pg_btree_port::{CheckReport, FileId, IndexError};
@@ -15,8 +16,9 @@ use pg_page::{Page, header};
 /// # Errors
 /// When there is no such file.
 pub fn file(file: FileId) -> Result<CheckReport, IndexError> {
-    pg_buffer_port::blocks(file)?;
-    Ok(tree(|block| open(file, block).map(|page| Box::new(*page))))
+    let blocks = pg_buffer_port::blocks(file)?;
+    let read = |block| open(file, block).map(|page| Box::new(*page));
+    Ok(tree(blocks, read))
 }
 
 /// A page to look at, and what its parent says of it.
@@ -28,9 +30,10 @@ struct Task {
     high: Option<Bound>,
 }
 
-/// Checks a tree whose pages `read` gives; a page that it does not give is a
-/// finding, and what is below it is not looked at.
-pub fn tree<E>(mut read: impl FnMut(u32) -> Result<Box<Page>, E>) -> CheckReport {
+/// Checks a tree of `blocks` pages that `read` gives; a page that it does not give
+/// is a finding, and what is below it is not looked at.
+pub fn tree<E>(blocks: u32, mut read: impl FnMut(u32) -> Result<Box<Page>, E>) -> CheckReport {
+    let mut seen = BTreeSet::new();
     let mut report = CheckReport::default();
     let mut tasks = vec![Task {
         block: ROOT,
@@ -42,6 +45,7 @@ pub fn tree<E>(mut read: impl FnMut(u32) -> Result<Box<Page>, E>) -> CheckReport
     let mut links: Vec<Option<Option<u32>>> = Vec::new();
     let mut is_whole = true;
     while let Some(task) = tasks.pop() {
+        seen.insert(task.block);
         let Ok(bytes) = read(task.block) else {
             report.add(task.block, 0, Fault::Unreadable);
             // Nobody knows where the levels go on.
@@ -54,7 +58,7 @@ pub fn tree<E>(mut read: impl FnMut(u32) -> Result<Box<Page>, E>) -> CheckReport
             report.add(task.block, 0, Fault::Kind);
             continue;
         };
-        if task.level.is_some_and(|level| level != node.level()) {
+        if node.is_free() || task.level.is_some_and(|level| level != node.level()) {
             report.add(task.block, 0, Fault::Parent);
             continue;
         }
@@ -74,7 +78,50 @@ pub fn tree<E>(mut read: impl FnMut(u32) -> Result<Box<Page>, E>) -> CheckReport
             report.add(ROOT, level as u16, Fault::Link);
         }
     }
+    if is_whole {
+        free(&mut read, &mut seen, &mut report);
+        lost(blocks, &mut read, &seen, &mut report);
+    }
     report
+}
+
+/// The free pages are free, and each is one for once.
+fn free<E>(
+    read: &mut impl FnMut(u32) -> Result<Box<Page>, E>,
+    seen: &mut BTreeSet<u32>,
+    report: &mut CheckReport,
+) {
+    let mut at = ROOT;
+    while let Ok(bytes) = read(at) {
+        let node = Node::new(&bytes).filter(|node| at == ROOT || node.is_free());
+        let Some(node) = node else {
+            return report.add(at, 0, Fault::Link);
+        };
+        match node.next_free() {
+            None => return,
+            Some(next) if seen.insert(next) => at = next,
+            Some(_) => return report.add(at, 0, Fault::Link),
+        }
+        report.pages += 1;
+    }
+    report.add(at, 0, Fault::Unreadable);
+}
+
+/// Every page is of the tree, or free; or all zero still, as a power cut can leave
+/// the one with which the file grew last.
+fn lost<E>(
+    blocks: u32,
+    read: &mut impl FnMut(u32) -> Result<Box<Page>, E>,
+    seen: &BTreeSet<u32>,
+    report: &mut CheckReport,
+) {
+    for block in (0..blocks).filter(|block| !seen.contains(block)) {
+        match read(block) {
+            Ok(bytes) if header::kind(&bytes) == 0 => {}
+            Ok(_) => report.add(block, 0, Fault::Link),
+            Err(_) => report.add(block, 0, Fault::Unreadable),
+        }
+    }
 }
 
 /// Positions ascend, within the bounds that the parent gives.

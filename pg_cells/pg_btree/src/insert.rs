@@ -1,21 +1,22 @@
 //! Adding an entry.
 
+use crate::clean::{Room, make_room};
 use crate::descend::{Path, corrupt, descend, latch};
-use crate::node::{self, Bound, Item, Node, Position};
-use crate::split::split;
-use crate::unique::{Conflict, clean, conflict};
+use crate::node::{Bound, Item, Node, Position};
+use crate::split::Growth;
+use crate::unique::{Conflict, conflict};
 use pg_btree_port::{FileId, IndexError, Inserted, MAX_KEY, Tid};
 use pg_buffer_port::{MiniTx, PageId, Slot};
 use pg_txn_port::Transaction;
 
-/// See [`pg_btree_port::insert`]; `unique_in` is the heap whose live rows forbid
-/// equal keys.
+/// See [`pg_btree_port::insert`].
 pub fn insert(
     tx: &mut Transaction,
     file: FileId,
-    unique_in: Option<FileId>,
+    heap: FileId,
     key: &[u8],
     tid: Tid,
+    unique: bool,
 ) -> Result<Inserted, IndexError> {
     if key.len() > MAX_KEY {
         return Err(IndexError::KeyTooLong { len: key.len() });
@@ -26,18 +27,16 @@ pub fn insert(
     };
     // A unique insert begins at the first page that can have the key and keeps
     // it latched: whoever inserts the same key must pass through it.
-    let first = match unique_in {
-        Some(_) => Position::before(key),
-        None => at,
-    };
+    let first = if unique { Position::before(key) } else { at };
     loop {
         let (page, path) = descend(file, first, false, 0)?;
         drop(page);
-        let mut mtx = MiniTx::begin(tx.xid().map_or(0, |x| x.0));
-        let Some((mut slot, mut block)) = latch(&mut mtx, file, path.block, first, 0)? else {
+        let mut mtx = tx.change_pages(tx.xid().map_or(0, |x| x.0));
+        let start = (path.block, path.since);
+        let Some((mut slot, mut block)) = latch(&mut mtx, file, start, first, 0)? else {
             continue;
         };
-        if let Some(heap) = unique_in {
+        if unique {
             match conflict(tx, &mut mtx, slot, file, heap, at)? {
                 None => {}
                 // Whoever looked for the key and did not find it: failing for that
@@ -53,10 +52,15 @@ pub fn insert(
                 }
             }
             (slot, block) = move_right(&mut mtx, file, slot, block, at)?;
-            let node = Node::new(mtx.page(slot)).ok_or_else(|| corrupt(file, block))?;
-            if !node.has_room_for(key) {
-                clean(&mut mtx, slot, file, heap)?;
-            }
+        }
+        let node = Node::new(mtx.page(slot)).ok_or_else(|| corrupt(file, block))?;
+        if !node.has_room_for(key) && heap != file {
+            let room = Room {
+                file,
+                heap,
+                wanted: at,
+            };
+            make_room(&mut mtx, slot, &room)?;
         }
         tx.check_write(file.0, Some(block), None)?;
         let item = Item {
@@ -89,9 +93,9 @@ fn move_right(
     }
 }
 
-/// Adds `item` to the latched page on which it belongs, splitting upwards as far
-/// as need be.
-pub fn add(
+/// Adds `item` to the latched page on which it belongs. When pages split for it,
+/// all that change are latched first, upwards, and then the new ones are taken.
+fn add(
     mtx: &mut MiniTx,
     file: FileId,
     path: &Path,
@@ -99,22 +103,18 @@ pub fn add(
     mut block: u32,
     mut item: Item,
 ) -> Result<(), IndexError> {
+    let mut growth = Growth::default();
     loop {
         let node = Node::new(mtx.page(slot)).ok_or_else(|| corrupt(file, block))?;
-        let index = node.count_before(item.at.position());
         if node.has_room(&item) {
-            node::insert(mtx, slot, index, &item);
-            return Ok(());
+            return growth.write(mtx, file, path.has_free, Some((slot, item)));
         }
         let level = node.level();
-        let Some((separator, right)) = split(mtx, file, slot, block, index, item)? else {
-            return Ok(());
+        let Some(separator) = growth.split(file, (slot, block), &node, item)? else {
+            return growth.write(mtx, file, path.has_free, None);
         };
-        (slot, block) = parent(mtx, file, path, level + 1, &separator)?;
-        item = Item {
-            at: separator,
-            child: Some(right),
-        };
+        (slot, block) = parent(mtx, file, path, level + 1, &separator.at)?;
+        item = separator;
     }
 }
 
@@ -129,15 +129,15 @@ fn parent(
     let at = separator.position();
     let remembered = path.passed.get(usize::from(level));
     if let Some(block) = remembered
-        && let Some(found) = latch(mtx, file, *block, at, level)?
+        && let Some(found) = latch(mtx, file, (*block, path.since), at, level)?
     {
         return Ok(found);
     }
-    // The tree has grown since.
+    // The tree has grown since, or the page was given back.
     loop {
         let (page, path) = descend(file, at, false, level)?;
         drop(page);
-        if let Some(found) = latch(mtx, file, path.block, at, level)? {
+        if let Some(found) = latch(mtx, file, (path.block, path.since), at, level)? {
             return Ok(found);
         }
     }

@@ -6,9 +6,11 @@
 //! - `descend`: from the root to a page
 //! - `insert`, `split`: adding entries
 //! - `unique`: looking for an entry that forbids another one
+//! - `clean`: entries that lead to nothing any more
 //! - `scan`: cursors
 //! - `build`: filling an empty tree in order
-//! - `remove`: taking dead entries out
+//! - `remove`: taking dead entries out, for a vacuum
+//! - `delete`, `free`: taking pages out of the tree, and into it again
 //! - `check`: what must hold in every tree
 //!
 //! Stateless.
@@ -19,7 +21,10 @@ extern crate alloc;
 
 mod build;
 pub mod check;
+mod clean;
+mod delete;
 mod descend;
+mod free;
 mod insert;
 mod node;
 mod remove;
@@ -72,8 +77,7 @@ impl IndexAccess for Tree {
         tid: Tid,
         unique: bool,
     ) -> Result<Inserted, IndexError> {
-        let unique_in = unique.then_some(heap_file);
-        insert::insert(tx, file, unique_in, key, tid)
+        insert::insert(tx, file, heap_file, key, tid, unique)
     }
 
     fn next_batch(
@@ -83,6 +87,16 @@ impl IndexAccess for Tree {
         batch: &mut EntryBatch,
     ) -> Result<bool, IndexError> {
         scan::next_batch(file, cursor, batch)
+    }
+
+    fn kill(
+        &self,
+        file: FileId,
+        heap_file: FileId,
+        batch: &EntryBatch,
+        gone: &[Tid],
+    ) -> Result<(), IndexError> {
+        clean::kill(file, heap_file, batch, gone)
     }
 
     fn bulk_build(

@@ -5,23 +5,30 @@
 //!
 //! leaf item       tid u48 | key                 an entry
 //! inner item      tid u48 | child u32 | key     the least (key, tid) below child
-//! special         right u32 | level u16 | high_len u16 | high: tid u48 | key
+//! special         link u32 | level u16 | high_len u16 | [stamp u64] | high: tid u48 | key
+//! header flags    1 free   2 stamp is there   4 (root) link is the first free page
 //! ```
 //! - The *position* of an entry is (key, tid): keys compare as bytes, then tids
 //!   as numbers (block, then slot).
 //! - `high` is above every position on the page and at most every position to
 //!   its right; absent (`high_len` 0) on the rightmost page of a level. It never
 //!   changes but by a split.
-//! - `right` is the next page of the level, 0 for none: page 0 is the root, and
+//! - `link` is the next page of the level, 0 for none: page 0 is the root, and
 //!   stays where it is when the tree grows.
+//! - A *free* page belongs to no level; its link is the next free page. The root,
+//!   which has no page to its right, links to the first one.
+//! - `stamp` is where the log stood when a free page was taken into use again: a
+//!   link to it that is older leads to what it was before (`free.rs`).
+//! - An item pointer in state dead is a *killed* entry: its row is dead to all
+//!   snapshots. A hint: set without the log, and it may be lost.
 //! - The first item of the leftmost inner page of a level has the least position
 //!   there is: the empty key and tid 0.
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;
-use pg_buffer_port::{MiniTx, Slot};
+use pg_buffer_port::{MiniTx, PageRead, Slot};
 use pg_page::slots::{self, ItemPointer, POINTER_SIZE};
-use pg_page::{HEADER_SIZE, PAGE_SIZE, Page, get_u16, get_u32, header};
+use pg_page::{HEADER_SIZE, PAGE_SIZE, Page, get_u16, get_u32, get_u64, header};
 
 /// The kind of tree pages.
 pub const KIND: u8 = 17;
@@ -31,6 +38,15 @@ pub const ROOT: u32 = 0;
 const TID: usize = 6;
 const CHILD: usize = 4;
 const SPECIAL: usize = 8;
+const STAMP: usize = 8;
+/// Header flag: the page is free.
+const FREE: u16 = 1;
+/// Header flag: the stamp is there.
+const STAMPED: u16 = 2;
+/// Header flag of the root: its link leads to the first free page.
+const LIST: u16 = 4;
+/// The bit that makes a pointer's state dead out of normal.
+const KILLED: u32 = 1 << 16;
 /// Bytes for pointers, items and special space.
 pub const CAPACITY: usize = PAGE_SIZE - HEADER_SIZE;
 
@@ -128,6 +144,7 @@ impl Item {
 pub struct Node<'a> {
     page: &'a Page,
     special: &'a [u8],
+    flags: u16,
     level: u16,
     len: u16,
 }
@@ -143,6 +160,7 @@ impl<'a> Node<'a> {
         Some(Node {
             page,
             special,
+            flags: header::flags(page),
             level: get_u16(special, 4),
             len: slots::count(page),
         })
@@ -160,17 +178,46 @@ impl<'a> Node<'a> {
         self.level == 0
     }
 
+    fn link(&self) -> Option<u32> {
+        Some(get_u32(self.special, 0)).filter(|r| *r != ROOT)
+    }
+
     /// The next page of the level.
     #[inline]
     pub fn right(&self) -> Option<u32> {
-        Some(get_u32(self.special, 0)).filter(|r| *r != ROOT)
+        self.link().filter(|_| self.flags & (FREE | LIST) == 0)
+    }
+
+    /// Whether it belongs to no level.
+    #[inline]
+    pub fn is_free(&self) -> bool {
+        self.flags & FREE != 0
+    }
+
+    /// The free page to which the root or a free page links.
+    pub fn next_free(&self) -> Option<u32> {
+        self.link().filter(|_| self.flags & (FREE | LIST) != 0)
+    }
+
+    /// Where the log stood when it was taken into use again.
+    fn stamp(&self) -> Option<u64> {
+        (self.flags & STAMPED != 0).then(|| get_u64(self.special, SPECIAL))
+    }
+
+    /// Whether a link that was read when the log stood at `since`, or later, need
+    /// not have meant what the page is now: it is free, or was since.
+    #[inline]
+    pub fn is_other_than(&self, since: u64) -> bool {
+        self.flags & (FREE | STAMPED) != 0
+            && (self.is_free() || self.stamp().is_some_and(|stamp| stamp > since))
     }
 
     /// The bound of its positions; none on the rightmost page.
     #[inline]
     pub fn high(&self) -> Option<Position<'a>> {
         let len = usize::from(get_u16(self.special, 6));
-        let bytes = self.special.get(SPECIAL..SPECIAL + len)?;
+        let start = SPECIAL + if self.flags & STAMPED != 0 { STAMP } else { 0 };
+        let bytes = self.special.get(start..start + len)?;
         let (tid, key) = bytes.split_at_checked(TID)?;
         Some(Position {
             key,
@@ -212,6 +259,12 @@ impl<'a> Node<'a> {
         let (start, len) = ((word & 0x7FFF) as usize, (word >> 17) as usize);
         let (tid, rest) = self.page.get(start..start + len)?.split_at_checked(TID)?;
         Some((tid_of(tid), rest))
+    }
+
+    /// Whether an entry was killed.
+    #[inline]
+    pub fn is_killed(&self, index: u16) -> bool {
+        get_u32(self.page, slots::pointer_offset(index + 1)) & KILLED != 0
     }
 
     /// The page below item `index`, on an inner page.
@@ -315,6 +368,10 @@ pub struct Frame {
     pub right: Option<u32>,
     /// The bound, if there is one.
     pub high: Option<Bound>,
+    /// Its stamp, if it has been free before.
+    pub stamp: Option<u64>,
+    /// The first free page, for the root alone.
+    pub list: Option<u32>,
 }
 
 impl Frame {
@@ -324,15 +381,25 @@ impl Frame {
             level: node.level(),
             right: node.right(),
             high: node.high().map(Position::to_owned),
+            stamp: node.stamp(),
+            list: node.next_free(),
         }
+    }
+
+    fn flags(&self) -> u16 {
+        self.stamp.map_or(0, |_| STAMPED) | self.list.map_or(0, |_| LIST)
     }
 
     fn special(&self) -> Vec<u8> {
         let mut out = Vec::new();
-        out.extend_from_slice(&self.right.unwrap_or(ROOT).to_le_bytes());
+        let link = self.list.or(self.right).unwrap_or(ROOT);
+        out.extend_from_slice(&link.to_le_bytes());
         out.extend_from_slice(&self.level.to_le_bytes());
         let len = self.high.as_ref().map_or(0, |h| TID + h.key.len());
         out.extend_from_slice(&(len as u16).to_le_bytes());
+        if let Some(stamp) = self.stamp {
+            out.extend_from_slice(&stamp.to_le_bytes());
+        }
         if let Some(high) = &self.high {
             out.extend_from_slice(&high.tid.to_le_bytes()[..TID]);
             out.extend_from_slice(&high.key);
@@ -341,15 +408,22 @@ impl Frame {
     }
 }
 
-/// Bytes that a bound with `key_len` bytes of key takes in the special space.
+/// Bytes of the special space with a bound of `key_len` bytes of key, and a stamp.
 pub fn special_size(key_len: Option<usize>) -> usize {
-    (SPECIAL + key_len.map_or(0, |len| TID + len)).next_multiple_of(8)
+    (SPECIAL + STAMP + key_len.map_or(0, |len| TID + len)).next_multiple_of(8)
+}
+
+/// Whether the items fit a page with this frame.
+pub fn fits(frame: &Frame, items: &[Item]) -> bool {
+    let size: usize = items.iter().map(|i| i.size() + POINTER_SIZE).sum();
+    size + frame.special().len().next_multiple_of(8) <= CAPACITY
 }
 
 /// Writes a page anew. The items must fit.
 pub fn write(mtx: &mut MiniTx, page: Slot, frame: &Frame, items: &[Item]) {
     let special = frame.special();
     mtx.init(page, KIND, special.len() as u16);
+    set_flags(mtx, page, frame.flags());
     let start = usize::from(header::special(mtx.page(page)));
     mtx.write(page, start, &special);
     let mut bytes = Vec::new();
@@ -367,6 +441,42 @@ pub fn write(mtx: &mut MiniTx, page: Slot, frame: &Frame, items: &[Item]) {
         mtx.write(page, HEADER_SIZE, &pointers);
         set_bounds(mtx, page, HEADER_SIZE + pointers.len(), upper);
     }
+}
+
+fn set_flags(mtx: &mut MiniTx, page: Slot, flags: u16) {
+    if header::flags(mtx.page(page)) != flags {
+        mtx.write(page, header::at::FLAGS, &flags.to_le_bytes());
+    }
+}
+
+fn set_link(mtx: &mut MiniTx, page: Slot, to: Option<u32>) {
+    let at = usize::from(header::special(mtx.page(page)));
+    mtx.write(page, at, &to.unwrap_or(ROOT).to_le_bytes());
+}
+
+/// Makes `right` the next page of a page's level.
+pub fn set_right(mtx: &mut MiniTx, page: Slot, right: u32) {
+    set_link(mtx, page, Some(right));
+}
+
+/// Makes a page free, with the next free one behind it.
+pub fn set_free(mtx: &mut MiniTx, page: Slot, next: Option<u32>) {
+    mtx.init(page, KIND, SPECIAL as u16);
+    set_flags(mtx, page, FREE);
+    set_link(mtx, page, next);
+}
+
+/// Makes `first` the first of the free pages that the root links to.
+pub fn set_list(mtx: &mut MiniTx, root: Slot, first: Option<u32>) {
+    let flags = header::flags(mtx.page(root)) & !LIST;
+    set_flags(mtx, root, flags | first.map_or(0, |_| LIST));
+    set_link(mtx, root, first);
+}
+
+/// Kills an entry of a page that is latched for reading.
+pub fn kill(page: &mut PageRead, index: u16) {
+    let upper_half = slots::pointer_offset(index + 1) + 2;
+    pg_buffer_port::set_hint(page, upper_half, (KILLED >> 16) as u16);
 }
 
 fn set_bounds(mtx: &mut MiniTx, page: Slot, lower: usize, upper: usize) {

@@ -1,11 +1,11 @@
-//! Taking dead entries out, leaf by leaf from the left. Pages that become empty
-//! stay in the tree and are filled again by what belongs there.
+//! Taking dead entries out, leaf by leaf from the left. Leaves that become empty
+//! are taken out of the tree (`delete.rs`).
 
-use crate::descend::{corrupt, descend, open};
-use crate::node::{Frame, Item, Node, Position, write};
+use crate::delete;
+use crate::descend::{corrupt, latch, leaf};
+use crate::node::{Bound, Frame, Item, Node, Position, write};
 use alloc::vec::Vec;
 use pg_btree_port::{DeadTids, FileId, IndexError, Tid};
-use pg_buffer_port::{MiniTx, PageId};
 use pg_txn_port::Transaction;
 
 /// See [`pg_btree_port::remove`].
@@ -14,55 +14,87 @@ pub fn remove(tx: &Transaction, file: FileId, dead: &DeadTids) -> Result<u64, In
     if dead.is_empty() {
         return Ok(removed);
     }
-    let (page, path) = descend(file, Position::LEAST, false, 0)?;
-    drop(page);
-    let mut next = Some(path.block);
-    while let Some(block) = next {
+    // Where the next leaf begins, and which it was said to be.
+    let mut low = Bound::default();
+    let mut link = None;
+    loop {
         tx.check_cancel()?;
-        let (right, any) = {
-            let page = open(file, block)?;
-            let node = Node::new(&page).ok_or_else(|| corrupt(file, block))?;
-            if !node.is_leaf() {
-                // The root was a leaf when we came; now its entries are below.
-                drop(page);
-                return Ok(removed + remove(tx, file, dead)?);
-            }
-            let is_dead = |index| dead.contains(Tid::unpack(node.position(index).tid));
-            (node.right(), (0..node.len()).any(is_dead))
-        };
-        next = right;
+        let (page, block, since) = leaf(file, link, low.position())?;
+        let node = Node::new(&page).ok_or_else(|| corrupt(file, block))?;
+        let is_dead = |index| dead.contains(Tid::unpack(node.position(index).tid));
+        let mut seen = Seen::of(&node);
+        let any = (0..node.len()).any(is_dead);
+        drop(page);
         if any {
-            match clean(file, block, dead)? {
-                Some((count, right)) => {
-                    removed += count;
-                    next = right;
-                }
-                None => return Ok(removed + remove(tx, file, dead)?),
+            let place = (block, since);
+            // None: it has been split or given back between two looks.
+            let cleaned = clean(tx, file, place, low.position(), dead)?;
+            let Some((count, now)) = cleaned else {
+                link = None;
+                continue;
+            };
+            removed += count;
+            seen = now;
+        }
+        if seen.is_empty && delete::page(file, block, low.position())? {
+            // The page to its right begins where it began.
+            link = None;
+            continue;
+        }
+        match (seen.high, seen.right) {
+            (Some(high), Some(right)) => {
+                low = high;
+                link = Some((right, since));
             }
+            _ => break,
         }
     }
+    while delete::lower_root(file)? {}
     Ok(removed)
 }
 
-/// Writes a leaf without its dead entries: how many there were, and the page to
-/// its right. None when it is no leaf any more.
+/// What a leaf looked like.
+struct Seen {
+    is_empty: bool,
+    high: Option<Bound>,
+    right: Option<u32>,
+}
+
+impl Seen {
+    fn of(node: &Node<'_>) -> Self {
+        Seen {
+            is_empty: node.len() == 0,
+            high: node.high().map(Position::to_owned),
+            right: node.right(),
+        }
+    }
+}
+
+/// Writes a leaf without its dead entries: how many there were, and what it looks
+/// like. None when it is not the leaf where `low` belongs any more.
 fn clean(
+    tx: &Transaction,
     file: FileId,
-    block: u32,
+    place: (u32, u64),
+    low: Position<'_>,
     dead: &DeadTids,
-) -> Result<Option<(u64, Option<u32>)>, IndexError> {
-    let mut mtx = MiniTx::begin(0);
-    let slot = mtx.latch(PageId::new(file, block))?;
-    let node = Node::new(mtx.page(slot)).ok_or_else(|| corrupt(file, block))?;
-    if !node.is_leaf() {
+) -> Result<Option<(u64, Seen)>, IndexError> {
+    let mut mtx = tx.change_pages(0);
+    let Some((slot, block)) = latch(&mut mtx, file, place, low, 0)? else {
+        return Ok(None);
+    };
+    if block != place.0 {
         return Ok(None);
     }
+    let node = Node::new(mtx.page(slot)).ok_or_else(|| corrupt(file, block))?;
     let frame = Frame::of(&node);
     let all = node.items();
     let before = all.len();
     let is_dead = |item: &Item| dead.contains(Tid::unpack(item.at.tid));
     let kept: Vec<Item> = all.into_iter().filter(|item| !is_dead(item)).collect();
     write(&mut mtx, slot, &frame, &kept);
+    let node = Node::new(mtx.page(slot)).ok_or_else(|| corrupt(file, block))?;
+    let seen = Seen::of(&node);
     mtx.commit()?;
-    Ok(Some(((before - kept.len()) as u64, frame.right)))
+    Ok(Some(((before - kept.len()) as u64, seen)))
 }

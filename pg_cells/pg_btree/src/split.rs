@@ -1,63 +1,162 @@
-//! Splitting a page that is full.
+//! Splitting pages that are full: first planned upwards, as far as pages must
+//! split, then written with new pages on the right.
 
 use crate::descend::corrupt;
-use crate::node::{Bound, CAPACITY, Frame, Item, Node, Position, ROOT, special_size, write};
+use crate::free::{self, Fresh};
+use crate::node::{self, Bound, CAPACITY, Frame, Item, Node, Position, ROOT, special_size, write};
 use alloc::vec;
 use alloc::vec::Vec;
 use pg_btree_port::{FileId, IndexError};
 use pg_buffer_port::{MiniTx, Slot};
 use pg_page::slots::POINTER_SIZE;
 
-/// Splits the latched page `block` while adding `item` as number `index`. Gives
-/// the new right page and the separator that its parent must get; none when the
-/// page was the root, which stays where it is and gets two new children.
-pub fn split(
-    mtx: &mut MiniTx,
-    file: FileId,
+/// Stands for a new page's number until it has one.
+const TO_COME: Option<u32> = Some(u32::MAX);
+
+/// A page to be split.
+struct Split {
     slot: Slot,
     block: u32,
-    index: u16,
-    item: Item,
-) -> Result<Option<(Bound, u32)>, IndexError> {
-    let node = Node::new(mtx.page(slot)).ok_or_else(|| corrupt(file, block))?;
-    let mut items = node.items();
-    let frame = Frame::of(&node);
-    let at_end = node.right().is_none() && index == node.len();
-    items.insert(usize::from(index).min(items.len()), item);
-    let (cut, separator) = choose(&items, &frame, at_end).ok_or_else(|| corrupt(file, block))?;
-    let (left, right) = items.split_at(cut);
-    let (right_slot, right_block) = mtx.extend(file)?;
-    let left_frame = Frame {
-        level: frame.level,
-        right: Some(right_block),
-        high: Some(separator.clone()),
-    };
-    write(mtx, right_slot, &frame, right);
-    if block != ROOT {
-        pg_txn_port::page_split(file.0, block, &[right_block])?;
-        write(mtx, slot, &left_frame, left);
-        return Ok(Some((separator, right_block)));
-    }
-    let (left_slot, left_block) = mtx.extend(file)?;
-    pg_txn_port::page_split(file.0, block, &[left_block, right_block])?;
-    write(mtx, left_slot, &left_frame, left);
-    let root = Frame {
-        level: frame.level + 1,
-        right: None,
-        high: None,
-    };
-    let children = [
-        Item {
-            at: Position::LEAST.to_owned(),
-            child: Some(left_block),
-        },
-        Item {
+    frame: Frame,
+    left: Vec<Item>,
+    right: Vec<Item>,
+    separator: Bound,
+}
+
+/// The splits for one entry, from the leaf upwards.
+#[derive(Default)]
+pub struct Growth(Vec<Split>);
+
+impl Growth {
+    /// Plans to split a latched page while adding `item`. Gives the item that its
+    /// parent must get; none when it is the root, which stays where it is and
+    /// gets two new children.
+    pub fn split(
+        &mut self,
+        file: FileId,
+        (slot, block): (Slot, u32),
+        node: &Node<'_>,
+        item: Item,
+    ) -> Result<Option<Item>, IndexError> {
+        let index = node.count_before(item.at.position());
+        let mut items = node.items();
+        let frame = Frame::of(node);
+        let at_end = node.high().is_none() && index == node.len();
+        items.insert(usize::from(index).min(items.len()), item);
+        let (cut, separator) =
+            choose(&items, &frame, at_end).ok_or_else(|| corrupt(file, block))?;
+        let right = items.split_off(cut);
+        self.0.push(Split {
+            slot,
+            block,
+            frame,
+            left: items,
+            right,
+            separator: separator.clone(),
+        });
+        Ok((block != ROOT).then_some(Item {
             at: separator,
-            child: Some(right_block),
-        },
-    ];
-    write(mtx, slot, &root, &children);
-    Ok(None)
+            child: TO_COME,
+        }))
+    }
+
+    /// Does what was planned, and adds the last item to the page above.
+    pub fn write(
+        self,
+        mtx: &mut MiniTx,
+        file: FileId,
+        has_free: bool,
+        above: Option<(Slot, Item)>,
+    ) -> Result<(), IndexError> {
+        // The page made last, for which the items of the level above wait.
+        let mut made = None;
+        for mut split in self.0 {
+            let items = split.left.iter_mut().chain(&mut split.right);
+            items.for_each(|item| settle(item, made));
+            let right = free::take(mtx, file, has_free)?;
+            if split.block == ROOT {
+                let left = free::take(mtx, file, has_free)?;
+                return split.write_root(mtx, file, &left, &right);
+            }
+            made = Some(right.block);
+            split.write(mtx, file, &right)?;
+        }
+        if let Some((slot, mut item)) = above {
+            settle(&mut item, made);
+            let node = Node::new(mtx.page(slot));
+            let index = node.map_or(0, |n| n.count_before(item.at.position()));
+            node::insert(mtx, slot, index, &item);
+        }
+        Ok(())
+    }
+}
+
+/// Gives an item the number that it waits for.
+fn settle(item: &mut Item, made: Option<u32>) {
+    if item.child == TO_COME {
+        item.child = made;
+    }
+}
+
+impl Split {
+    fn right_frame(&self, right: &Fresh) -> Frame {
+        Frame {
+            level: self.frame.level,
+            right: self.frame.right,
+            high: self.frame.high.clone(),
+            stamp: right.stamp,
+            list: None,
+        }
+    }
+
+    fn left_frame(&self, right: &Fresh, stamp: Option<u64>) -> Frame {
+        Frame {
+            level: self.frame.level,
+            right: Some(right.block),
+            high: Some(self.separator.clone()),
+            stamp,
+            list: None,
+        }
+    }
+
+    fn write(self, mtx: &mut MiniTx, file: FileId, right: &Fresh) -> Result<(), IndexError> {
+        write(mtx, right.slot, &self.right_frame(right), &self.right);
+        pg_txn_port::page_split(file.0, self.block, &[right.block])?;
+        let frame = self.left_frame(right, self.frame.stamp);
+        write(mtx, self.slot, &frame, &self.left);
+        Ok(())
+    }
+
+    fn write_root(
+        self,
+        mtx: &mut MiniTx,
+        file: FileId,
+        left: &Fresh,
+        right: &Fresh,
+    ) -> Result<(), IndexError> {
+        write(mtx, right.slot, &self.right_frame(right), &self.right);
+        pg_txn_port::page_split(file.0, self.block, &[left.block, right.block])?;
+        let frame = self.left_frame(right, left.stamp);
+        write(mtx, left.slot, &frame, &self.left);
+        let node = Node::new(mtx.page(self.slot)).ok_or_else(|| corrupt(file, ROOT))?;
+        let root = Frame {
+            level: self.frame.level + 1,
+            list: node.next_free(),
+            ..Frame::default()
+        };
+        let children = [
+            Item {
+                at: Position::LEAST.to_owned(),
+                child: Some(left.block),
+            },
+            Item {
+                at: self.separator,
+                child: Some(right.block),
+            },
+        ];
+        write(mtx, self.slot, &root, &children);
+        Ok(())
+    }
 }
 
 /// The shortest position above `left` and at most `right`: what tells them

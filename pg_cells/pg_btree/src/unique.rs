@@ -1,11 +1,11 @@
 //! The unique check: whether a live row has the key already.
 
+use crate::clean::take_equals;
 use crate::descend::{corrupt, open};
-use crate::node::{Frame, Node, Position, write};
-use alloc::vec::Vec;
+use crate::node::{Node, Position};
 use pg_btree_port::{FileId, IndexError, Tid};
 use pg_buffer_port::{MiniTx, Slot};
-use pg_heap_port::{Liveness, is_dead, liveness};
+use pg_heap_port::{Liveness, liveness};
 use pg_txn_port::{Transaction, Xid};
 
 /// What forbids an insert.
@@ -42,32 +42,9 @@ pub fn conflict(
         (found, next) = on_page(tx, &node, heap, new, &mut dead)?;
     }
     if worth_it && found.is_none() {
-        clean(mtx, first, file, heap)?;
+        take_equals(mtx, first, file, heap)?;
     }
     Ok(found)
-}
-
-/// Takes entries of dead rows out of a latched leaf. Only among entries of equal
-/// keys are they looked for: in a unique index all of these but one are dead, or
-/// will be.
-pub fn clean(mtx: &mut MiniTx, slot: Slot, file: FileId, heap: FileId) -> Result<(), IndexError> {
-    let block = mtx.page_id(slot).block;
-    let node = Node::new(mtx.page(slot)).ok_or_else(|| corrupt(file, block))?;
-    let frame = Frame::of(&node);
-    let all = node.items();
-    let before = all.len();
-    let mut kept = Vec::with_capacity(before);
-    for equal in all.chunk_by(|a, b| a.at.key == b.at.key) {
-        for item in equal {
-            if equal.len() == 1 || !is_dead(heap, Tid::unpack(item.at.tid))? {
-                kept.push(item.clone());
-            }
-        }
-    }
-    if kept.len() < before {
-        write(mtx, slot, &frame, &kept);
-    }
-    Ok(())
 }
 
 /// Looks at one page; gives the next one if the key may go on there.
@@ -84,6 +61,10 @@ fn on_page(
             return Ok((None, None));
         }
         if at.tid == new.tid {
+            continue;
+        }
+        if node.is_killed(index) {
+            *dead += 1;
             continue;
         }
         let row = Tid::unpack(at.tid);

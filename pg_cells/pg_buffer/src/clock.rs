@@ -1,5 +1,7 @@
 //! Replacement: the clock with usage counts (as PostgreSQL's `freelist.c`
-//! describes it).
+//! describes it), and before it the frames that a scan of a large file has left.
+//! A scan so goes round in a few frames of its own: it neither moves the clock's
+//! hand nor wears down the counts of the pages that others use.
 //!
 //! A frame is given up in this order: claimed (nobody can pin it), checked for
 //! changes once more, taken out of the page table, entered for the new page,
@@ -12,12 +14,14 @@ use pg_buffer_port::{DIRTY, Place, PoolState, WRITING};
 
 /// How many dirty pages are written together when one is in the way.
 const WRITE_TOGETHER: usize = 8;
+/// How many frames that scans have left are looked at; most will do.
+const LEFT_TRIES: usize = 16;
 
-pub(crate) fn place(pool: &PoolState, tag: u64) -> Place {
+pub(crate) fn place(pool: &PoolState, tag: u64, once: bool) -> Place {
     if tag == NO_TAG {
         return Place::Busy;
     }
-    if let Some(pin) = present(pool, tag) {
+    if let Some(pin) = present(pool, tag, once).or_else(|| left(pool, tag, once)) {
         return Place::Pinned(pin);
     }
     let frames = pool.arena.frames();
@@ -40,11 +44,11 @@ pub(crate) fn place(pool: &PoolState, tag: u64) -> Place {
             }
             continue;
         }
-        match take(pool, frame, tag) {
+        match take(pool, frame, tag, once) {
             Some(Taken::Ours(pin) | Taken::Theirs(pin)) => return Place::Pinned(pin),
             None => {}
         }
-        if let Some(pin) = present(pool, tag) {
+        if let Some(pin) = present(pool, tag, once) {
             return Place::Pinned(pin);
         }
     }
@@ -54,9 +58,36 @@ pub(crate) fn place(pool: &PoolState, tag: u64) -> Place {
     }
 }
 
-fn present(pool: &PoolState, tag: u64) -> Option<Pin> {
+fn present(pool: &PoolState, tag: u64, once: bool) -> Option<Pin> {
     let index = pool.table.find(&pool.arena, tag)?;
-    pool.arena.pin(index, tag)
+    pin(pool, index, tag, once)
+}
+
+fn pin(pool: &PoolState, index: u32, tag: u64, once: bool) -> Option<Pin> {
+    match once {
+        true => pool.arena.pin_quietly(index, tag),
+        false => pool.arena.pin(index, tag),
+    }
+}
+
+/// A frame whose page was read by a scan alone, which has left it. Not before the
+/// pool has been full: until then the clock finds a frame that holds nothing.
+fn left(pool: &PoolState, tag: u64, once: bool) -> Option<Pin> {
+    if pool.counters.evictions.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    for _ in 0..LEFT_TRIES {
+        let (index, old) = pool.left.lock().pop_front()?;
+        let frame = pool.arena.frames().get(index as usize)?;
+        let same = frame.tag.load(Ordering::SeqCst) == old;
+        if !same || !frame.is_idle() || needs_writing(frame) {
+            continue;
+        }
+        if let Some(Taken::Ours(pin) | Taken::Theirs(pin)) = take(pool, frame, tag, once) {
+            return Some(pin);
+        }
+    }
+    None
 }
 
 /// Whether the frame's bytes would be lost. Those of a page that does not exist
@@ -71,7 +102,7 @@ enum Taken {
     Theirs(Pin),
 }
 
-fn take(pool: &PoolState, frame: &Frame, tag: u64) -> Option<Taken> {
+fn take(pool: &PoolState, frame: &Frame, tag: u64, once: bool) -> Option<Taken> {
     if !frame.claim() {
         return None;
     }
@@ -88,10 +119,10 @@ fn take(pool: &PoolState, frame: &Frame, tag: u64) -> Option<Taken> {
     }
     frame.flags.store(0, Ordering::SeqCst);
     match pool.table.link(&pool.arena, tag, index) {
-        Ok(()) => pool.arena.install(index, tag).map(Taken::Ours),
+        Ok(()) => pool.arena.install(index, tag, !once).map(Taken::Ours),
         Err(other) => {
             frame.unclaim();
-            pool.arena.pin(other, tag).map(Taken::Theirs)
+            pin(pool, other, tag, once).map(Taken::Theirs)
         }
     }
 }

@@ -9,7 +9,6 @@ extern crate alloc;
 
 mod clock;
 mod flushing;
-mod lineage;
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -52,7 +51,7 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
             (state, None)
         }
     };
-    let kept = lineage::keep(lineage);
+    let kept = port::Kept::of(lineage, cfg!(feature = "lineage"));
     birth.provide(&BUFFER, Box::new(Pool { state, kept }));
     Ok(())
 }
@@ -60,7 +59,7 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
 /// The provider.
 struct Pool {
     state: &'static PoolState,
-    kept: lineage::Kept,
+    kept: port::Kept,
 }
 
 impl Component for Pool {
@@ -69,7 +68,7 @@ impl Component for Pool {
     }
 
     fn export(&self) -> Result<Option<State>, HandoverError> {
-        Ok(Some(self.state.into_state(lineage::give(&self.kept))))
+        Ok(Some(self.state.into_state(self.kept.give())))
     }
 
     fn crash(&self, kind: CrashKind) {
@@ -78,8 +77,8 @@ impl Component for Pool {
 }
 
 impl BufferPool for Pool {
-    fn place(&self, tag: u64) -> Result<Place, BufferError> {
-        Ok(clock::place(self.state, tag))
+    fn place(&self, tag: u64, once: bool) -> Result<Place, BufferError> {
+        Ok(clock::place(self.state, tag, once))
     }
 
     fn dirty_before(&self, lsn: Lsn) -> Vec<(u32, u64)> {

@@ -8,7 +8,7 @@ use pg_buffer_port::{
     BufferError, FileId, MAX_PAGES, MiniTx, PageId, blocks, create_file, drop_file, prefetch,
     read_page, set_hint, truncate,
 };
-use pg_wal_port::WalError;
+use pg_wal_port::{Lsn, WalError};
 use sim_disk::{Fault, SimDisk};
 
 const OPTIONS: &str = "buffers=640K log_size=4M";
@@ -308,6 +308,25 @@ fn a_torn_space_map_hides_no_page_that_the_log_restores() {
 }
 
 #[test]
+fn a_page_that_was_replayed_and_cut_off_again_is_not_there() {
+    let _alone = alone();
+    let disk = fresh();
+    fill(FILE, 20);
+    truncate(&mut MiniTx::begin(0), FILE, 5).unwrap();
+    fill(FileId(12), 3);
+    drop_file(&mut MiniTx::begin(0), FileId(12)).unwrap();
+    pg_wal_port::flush(pg_wal_port::insert_position()).unwrap();
+    // All of it is in the log alone.
+    open(&SimDisk::from_image(disk.image()), OPTIONS).unwrap();
+    assert_eq!(number(FILE, 4), 4);
+    for page in [PageId::new(FILE, 5), PageId::new(FileId(12), 0)] {
+        let absent = BufferError::NoSuchPage { page };
+        assert_eq!(read_page(page).err(), Some(absent));
+        assert_eq!(MiniTx::begin(0).latch(page).err(), Some(absent));
+    }
+}
+
+#[test]
 fn read_errors_pass_when_the_disk_recovers() {
     let _alone = alone();
     let disk = fresh();
@@ -375,16 +394,16 @@ fn after_a_failed_log_write_nothing_is_acknowledged() {
     assert_eq!((number(FILE, 0), number(FILE, 1)), (77, 1));
 }
 
-/// Writes records to page 0 until one ends exactly at `end`.
+/// Writes records to page 0 until one ends exactly at `end`; none is flushed.
 fn log_up_to(end: u64) {
     write(0, 104, &[1]);
     loop {
         let gap = end - pg_wal_port::insert_position().0;
         if gap < 7_000 {
-            // Header 32, one block 10, one write operation 6.
-            let lsn = write(0, 104, &vec![1; gap as usize - 48]);
+            // Header 40, one block 10, one write operation 6.
+            let lsn = write(0, 104, &vec![1; gap as usize - 56]);
             assert_eq!(lsn.0, end);
-            return pg_wal_port::flush(lsn).unwrap();
+            return;
         }
         write(0, 104, &[1; 3_000]);
     }
@@ -402,7 +421,7 @@ fn a_record_from_behind_an_earlier_end_is_not_replayed() {
     log_up_to(boundary);
     let ghost = write(1, 100, &4242u32.to_le_bytes());
     pg_wal_port::flush(ghost).unwrap();
-    // The power fails, and the block with the first record of all is lost.
+    // The power fails, and of all these writes that of the first block is lost.
     let again = SimDisk::from_image(disk.power_cut(0));
     let block = lost / 4096 * 4096;
     again.damage(pg_page::superblock::LOG_OFFSET + block, &[0; 4096]);
@@ -410,6 +429,7 @@ fn a_record_from_behind_an_earlier_end_is_not_replayed() {
     assert_eq!((report.to.0, report.records, number(FILE, 1)), (lost, 0, 1));
     // The new life's records end where the old one starts, in its right place.
     log_up_to(boundary);
+    pg_wal_port::flush(Lsn(boundary)).unwrap();
     let report = open(&SimDisk::from_image(again.power_cut(0)), OPTIONS).unwrap();
     assert_eq!((report.to.0, number(FILE, 1)), (boundary, 1));
 }
@@ -446,7 +466,7 @@ fn pages_asked_for_ahead_are_read_together() {
     pg_buffer_port::shut_down().unwrap();
     open(&disk, OPTIONS).unwrap();
     pg_buffer_port::run_background().unwrap();
-    let before = disk.counts().reads;
+    let before = pg_buffer_port::stats().unwrap().reads;
     let pages: Vec<_> = (0..60).map(|block| PageId::new(FILE, block)).collect();
     prefetch(&pages);
     while pg_buffer_port::stats().unwrap().reads < before + 60 {

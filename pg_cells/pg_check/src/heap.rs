@@ -17,6 +17,8 @@ use pg_txn_port::{Xid, XidStatus};
 use pg_types::tuple::Tuple;
 use pg_types::{Datum, KeyOrder, keycode};
 
+/// A heap page's flag: the visibility map has its bit.
+const ALL_VISIBLE: u16 = 2;
 /// So many ends of transactions are remembered.
 const REMEMBERED: usize = 100_000;
 
@@ -143,6 +145,7 @@ pub fn what(fault: Fault) -> What {
         Fault::Order => What::Order,
         Fault::Link => What::Link,
         Fault::Parent => What::Parent,
+        Fault::AllVisible => What::AllVisible,
         Fault::Unreadable => What::Unreadable,
     }
 }
@@ -254,6 +257,10 @@ impl PageLook<'_> {
         if contradicts(xmin, bits::XMIN_COMMITTED, bits::XMIN_ABORTED) {
             let what = format!("xmin {} is {xmin:?}", version.xmin);
             report.add(Finding::damage(place, What::Hint, what));
+        }
+        if header::flags(self.page) & ALL_VISIBLE != 0 && !self.is_live(version) {
+            let what = format!("xmin {}, xmax {}", version.xmin, version.xmax);
+            report.add(Finding::damage(place, What::AllVisible, what));
         }
         if version.xmax == 0 || version.has(bits::XMAX_LOCK_ONLY) {
             return;

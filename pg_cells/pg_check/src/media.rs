@@ -2,10 +2,12 @@
 //!
 //! The log is read from the redo position on. It ends at the first bytes that
 //! are no record, and whether that is damage cannot be seen there: a power cut
-//! leaves the same. So bytes that look like the beginning of the next record are
-//! a note, and so are later records of the same life of the system. When the log
-//! runs, and its durable end is known, they are damage. `pages` finds the other
-//! proof: a page with a change that the log has lost.
+//! leaves the same. A later record that says how far the log was durable tells
+//! (`pg_wal_port::LogReader`): if it speaks of bytes behind the end, they are
+//! damaged; if none does, it is a note that there are later records, or bytes
+//! that look like the beginning of the next. When the log runs, its durable end is
+//! known anyway. `pages` finds the other proof: a page with a change that the log
+//! has lost.
 
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -198,6 +200,8 @@ fn behind(
         let what = "the last write of a power cut, or damage";
         report.add(Finding::note(Place::Log(end), What::TornEnd, what));
     }
+    let mut first = None;
+    let mut known = 0;
     for skip in (8..bytes.len()).step_by(8) {
         let at = end.0 + skip as u64;
         let rest = &bytes[skip..];
@@ -205,11 +209,17 @@ fn behind(
         if get_u64(rest, 8) != at || get_u32(rest, 24) != superblock.epoch {
             continue;
         }
-        if let Parsed::Record(_) = Record::parse(rest, at, superblock.epoch) {
-            let what = format!("records go on at {}: a power cut, or damage", Lsn(at));
-            report.add(Finding::note(Place::Log(end), What::Gap, what));
-            break;
+        if let Parsed::Record(record) = Record::parse(rest, at, superblock.epoch) {
+            first.get_or_insert(Lsn(at));
+            known = known.max(record.durable());
         }
+    }
+    if known > end.0 {
+        let what = format!("durable up to {} at least, readable up to here", Lsn(known));
+        report.add(Finding::damage(Place::Log(end), What::Gap, what));
+    } else if let Some(first) = first {
+        let what = format!("records go on at {first}: writes that a power cut has cut short");
+        report.add(Finding::note(Place::Log(end), What::Gap, what));
     }
     Ok(())
 }

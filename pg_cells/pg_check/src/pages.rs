@@ -3,9 +3,9 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
-use pg_buffer_port::{BufferError, FileId, PageId, Verifier, read_page};
+use pg_buffer_port::{BufferError, FileId, Fork, PageId, Verifier, read_page};
 use pg_check_port::{Finding, Place, Report, What};
-use pg_page::{LAYOUT_VERSION, header};
+use pg_page::{LAYOUT_VERSION, header, maps};
 
 /// What a file holds, as its pages say.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -14,6 +14,10 @@ pub enum Kind {
     Heap,
     /// A tree.
     Tree,
+    /// A table's map of free space.
+    FreeSpace,
+    /// A table's map of pages that everyone sees all of.
+    Visibility,
     /// Nothing yet.
     Empty,
     /// Something that is known to its owner alone.
@@ -30,6 +34,8 @@ impl Kind {
             0 => Kind::Empty,
             HEAP => Kind::Heap,
             TREE => Kind::Tree,
+            maps::FREE_SPACE_KIND => Kind::FreeSpace,
+            maps::VISIBILITY_KIND => Kind::Visibility,
             other => Kind::Other(other),
         }
     }
@@ -52,11 +58,27 @@ pub fn look(report: &mut Report) -> BTreeMap<FileId, Kind> {
         for block in 0..verifier.blocks(file).unwrap_or(0) {
             page(&mut verifier, PageId::new(file, block), &mut kind, report);
         }
+        if !belongs(file, kind) {
+            let what = format!("{kind:?} in such a file");
+            report.add(Finding::damage(Place::File(file), What::Kind, what));
+        }
         if file != FileId::SPACE_MAP {
             kinds.insert(file, kind);
         }
     }
     kinds
+}
+
+/// Whether a file of a relation may hold this: its maps hold maps, and nothing else
+/// does.
+fn belongs(file: FileId, kind: Kind) -> bool {
+    let is = |fork| file == FileId::new(file.relation(), fork);
+    match kind {
+        Kind::Empty => true,
+        Kind::FreeSpace => is(Fork::FreeSpace),
+        Kind::Visibility => is(Fork::Visibility),
+        Kind::Heap | Kind::Tree | Kind::Other(_) => is(Fork::Main),
+    }
 }
 
 fn page(verifier: &mut Verifier, id: PageId, kind: &mut Kind, report: &mut Report) {

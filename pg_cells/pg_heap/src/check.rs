@@ -1,10 +1,12 @@
 //! What must hold on every heap page. [`page`] looks at bytes alone, so it also
 //! serves tools that read a disk without the system.
 
+use crate::all_visible;
 use crate::page::{KIND, SPECIAL, version};
 use alloc::vec::Vec;
 use pg_buffer_port::{BufferError, PageId, read_page};
 use pg_heap_port::{CheckReport, Fault, FileId, HeapError};
+use pg_page::maps::visibility;
 use pg_page::slots::{self, State};
 use pg_page::tuple_header::{self, bits};
 use pg_page::{PAGE_SIZE, Page, header};
@@ -15,12 +17,27 @@ use pg_page::{PAGE_SIZE, Page, header};
 /// When there is no such file.
 pub fn file(file: FileId) -> Result<CheckReport, HeapError> {
     let mut report = CheckReport::default();
-    for block in 0..pg_buffer_port::blocks(file)? {
+    let blocks = pg_buffer_port::blocks(file)?;
+    for block in 0..blocks {
         match read_page(PageId::new(file, block)) {
-            Ok(bytes) => page(block, &bytes, &mut report),
+            Ok(bytes) => {
+                page(block, &bytes, &mut report);
+                // With the page latched: both change together.
+                if !all_visible::is_marked(&bytes) && all_visible::is_set(file, block) {
+                    report.add(block, 0, Fault::AllVisible);
+                }
+            }
             // Cut off since its length was read.
-            Err(BufferError::NoSuchPage { .. }) => break,
+            Err(BufferError::NoSuchPage { .. }) => return Ok(report),
             Err(_) => report.add(block, 0, Fault::Unreadable),
+        }
+    }
+    // What the map says of pages that are still to come.
+    let map_pages = crate::map_file::blocks(all_visible::map_of(file))?;
+    let described = map_pages.saturating_mul(visibility::PER_PAGE);
+    for block in blocks..described {
+        if all_visible::is_set(file, block) && pg_buffer_port::blocks(file)? <= block {
+            report.add(block, 0, Fault::AllVisible);
         }
     }
     Ok(report)
@@ -55,6 +72,9 @@ pub fn page(block: u32, page: &Page, report: &mut CheckReport) {
                 }
             }
             State::Normal => chain(block, number, page, report),
+            State::Dead if all_visible::is_marked(page) => {
+                report.add(block, number, Fault::AllVisible);
+            }
             State::Unused | State::Dead => {}
         }
     }
@@ -99,6 +119,10 @@ fn chain(block: u32, number: u16, page: &Page, report: &mut CheckReport) {
         || header.xmin == 0
     {
         report.add(block, number, Fault::Marks);
+    }
+    let is_ended = header.has(bits::XMAX_COMMITTED) && !header.has(bits::XMAX_LOCK_ONLY);
+    if all_visible::is_marked(page) && (is_ended || header.has(bits::XMIN_ABORTED)) {
+        report.add(block, number, Fault::AllVisible);
     }
     if header.has(bits::HOT_UPDATED) && header.next_block != block {
         report.add(block, number, Fault::Chain);

@@ -1,5 +1,6 @@
 //! New rows.
 
+use crate::all_visible;
 use crate::page::{self, add_item, ensure_init, item_size, slot_for};
 use crate::prune;
 use crate::space::{FileSpace, Space};
@@ -35,27 +36,47 @@ pub fn new_header(tx: &Transaction, xid: Xid, tid: Tid, marks: u16) -> TupleHead
     }
 }
 
-/// Latches `block` if nobody else has it and content of `len` bytes fits.
+/// What came of trying a page.
+enum Tried {
+    /// It is latched and has room.
+    Roomy(Slot),
+    /// It has so many free bytes only.
+    Full(usize),
+    /// Somebody else has it latched, or what is needed to change it.
+    Busy,
+    /// It is not there any more.
+    Gone,
+}
+
+/// Latches `block` if nobody else has it and content of `len` bytes fits. With
+/// `wait`, the visibility map is waited for.
 fn try_page(
     mtx: &mut MiniTx,
     file: FileId,
     block: u32,
     len: usize,
-) -> Result<Option<Slot>, HeapError> {
+    wait: bool,
+) -> Result<Tried, HeapError> {
     let slot = match mtx.try_latch(PageId::new(file, block)) {
         Ok(Some(slot)) => slot,
-        Ok(None) | Err(BufferError::NoSuchPage { .. }) => return Ok(None),
+        Ok(None) => return Ok(Tried::Busy),
+        Err(BufferError::NoSuchPage { .. }) => return Ok(Tried::Gone),
         Err(error) => return Err(error.into()),
     };
-    if prune::for_change(mtx, slot, len, false)?.is_some() {
-        return Ok(Some(slot));
+    if prune::for_change(mtx, slot, len, false)?.is_none() {
+        let free = page::free(mtx.page(slot));
+        mtx.release(slot);
+        return Ok(Tried::Full(free));
     }
-    mtx.release(slot);
-    Ok(None)
+    if !all_visible::clear(mtx, slot, wait)? {
+        mtx.release(slot);
+        return Ok(Tried::Busy);
+    }
+    Ok(Tried::Roomy(slot))
 }
 
 /// Latches a page with room for content of `len` bytes that is not `except`,
-/// set up.
+/// set up and not marked as visible to all. Who names an `except` has it latched.
 pub fn page_with_room(
     space: &FileSpace,
     tx: &Transaction,
@@ -65,22 +86,40 @@ pub fn page_with_room(
     except: Option<u32>,
 ) -> Result<(Slot, u32), HeapError> {
     let lane = tx.proc().slot;
-    let current = match space.current(lane) {
+    let mut current = match space.current(lane) {
         None if space.is_new() => pg_buffer_port::blocks(file)?.checked_sub(1),
         current => current,
     };
-    let roomy = core::iter::from_fn(|| space.take()).take(TRIES);
-    for block in current.into_iter().chain(roomy) {
+    let mut busy = None;
+    let mut found = None;
+    for _ in 0..=TRIES {
+        let next = match current.take() {
+            None => space.take(item_size(len))?,
+            current => current,
+        };
+        let Some(block) = next else {
+            break;
+        };
         if Some(block) == except {
             continue;
         }
-        if let Some(slot) = try_page(mtx, file, block, len)? {
-            ensure_init(mtx, slot);
-            space.set_current(lane, block);
-            return Ok((slot, block));
+        match try_page(mtx, file, block, len, except.is_none())? {
+            Tried::Roomy(slot) => {
+                found = Some((slot, block));
+                break;
+            }
+            Tried::Full(free) => space.is_full(block, free),
+            Tried::Busy => busy = Some(block),
+            Tried::Gone => {}
         }
     }
-    let (slot, block) = mtx.extend(file)?;
+    if let Some(block) = busy {
+        space.add(block);
+    }
+    let (slot, block) = match found {
+        Some(found) => found,
+        None => mtx.extend(file)?,
+    };
     ensure_init(mtx, slot);
     space.set_current(lane, block);
     Ok((slot, block))
@@ -97,7 +136,7 @@ pub fn insert(
     let xid = tx.ensure_xid()?;
     tx.mark_command_used();
     let space = space.file(file);
-    let mut mtx = MiniTx::begin(xid.0);
+    let mut mtx = tx.change_pages(xid.0);
     let (slot, block) = page_with_room(&space, tx, &mut mtx, file, row.len(), None)?;
     tx.check_write(file.0, None, None)?;
     let number = slot_for(mtx.page(slot), row.len()).ok_or(BufferError::Corrupt {
@@ -106,6 +145,7 @@ pub fn insert(
     let tid = Tid::new(block, number);
     add_item(&mut mtx, slot, number, &new_header(tx, xid, tid, 0), row);
     mtx.commit()?;
+    space.settle();
     Ok(tid)
 }
 
@@ -123,12 +163,13 @@ pub fn insert_many(
     let space = space.file(file);
     let mut rest = rows;
     while let Some(first) = rest.first() {
-        let mut mtx = MiniTx::begin(xid.0);
+        let mut mtx = tx.change_pages(xid.0);
         let (slot, block) = page_with_room(&space, tx, &mut mtx, file, first.len(), None)?;
         tx.check_write(file.0, None, None)?;
         let fill = Fill { tx, xid, block };
         let taken = fill.fill(&mut mtx, slot, rest, tids);
         mtx.commit()?;
+        space.settle();
         rest = &rest[taken.max(1)..];
     }
     Ok(())

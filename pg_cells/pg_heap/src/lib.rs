@@ -7,8 +7,11 @@
 //! - `serial`: what reading tells of serializable transactions
 //! - `insert`, `modify`, `lock`: changes of rows
 //! - `verdict`: whether a row may be changed, or who is in the way
-//! - `prune`, `vacuum`: getting rid of versions that nobody sees
-//! - `space`: where the next row goes
+//! - `prune`, `vacuum`, `truncate`: getting rid of versions that nobody sees, and
+//!   of the pages that they leave
+//! - `space`, `free_space`: where the next row goes
+//! - `all_visible`: which pages need not be looked at
+//! - `map_file`: the files of the two maps
 //! - `check`: what must hold on every page
 //!
 //! Stateless: [`space`] is a memory of where room was, which a new version
@@ -18,15 +21,19 @@
 
 extern crate alloc;
 
+mod all_visible;
 pub mod check;
+mod free_space;
 mod insert;
 mod lock;
+mod map_file;
 mod modify;
 mod page;
 mod prune;
 mod read;
 mod serial;
 mod space;
+mod truncate;
 mod vacuum;
 mod verdict;
 mod visibility;
@@ -37,7 +44,7 @@ use pg_heap_port::{
     CheckReport, DeadTids, FileId, HEAP, HeapAccess, HeapError, Liveness, LockOutcome, RowBatch,
     RowBuf, RowLock, Tid, UpdateOutcome, VacuumReport, WaitPolicy,
 };
-use pg_txn_port::{Snapshot, Transaction};
+use pg_txn_port::{LockTarget, Reads, Snapshot, Transaction};
 use port::{Birth, BirthError, Component, CrashKind};
 use space::Space;
 
@@ -150,8 +157,8 @@ impl HeapAccess for Heap {
         read::liveness(tx, file, tid)
     }
 
-    fn is_dead(&self, file: FileId, tid: Tid) -> Result<bool, HeapError> {
-        read::is_dead(file, tid)
+    fn find_dead(&self, file: FileId, tids: &[Tid], dead: &mut Vec<Tid>) -> Result<(), HeapError> {
+        read::find_dead(file, tids, dead)
     }
 
     fn prune(&self, file: FileId, block: u32) -> Result<bool, HeapError> {
@@ -173,6 +180,29 @@ impl HeapAccess for Heap {
         dead: &DeadTids,
     ) -> Result<(), HeapError> {
         vacuum::finish(&self.space, tx, file, dead)
+    }
+
+    fn vacuum_truncate(
+        &self,
+        tx: &Transaction,
+        file: FileId,
+        table: LockTarget,
+    ) -> Result<u32, HeapError> {
+        truncate::truncate(&self.space, tx, file, table)
+    }
+
+    fn all_visible(
+        &self,
+        file: FileId,
+        tids: &[Tid],
+        reads: Option<&Reads>,
+        seen: &mut Vec<bool>,
+    ) -> Result<(), HeapError> {
+        all_visible::look(file, tids, reads, seen)
+    }
+
+    fn count_all_visible(&self, file: FileId) -> Result<u32, HeapError> {
+        all_visible::count(file)
     }
 
     fn check(&self, file: FileId) -> Result<CheckReport, HeapError> {

@@ -1,5 +1,6 @@
 //! Updates and deletes.
 
+use crate::all_visible;
 use crate::insert::{check_len, new_header, page_with_room};
 use crate::page::{self, Version, add_item, slot_for, version, write_end};
 use crate::prune;
@@ -102,12 +103,15 @@ fn change_queued(
     tx.mark_command_used();
     let key = row_key(file, tid);
     loop {
-        let mut mtx = MiniTx::begin(xid.0);
+        let mut mtx = tx.change_pages(xid.0);
         let page = mtx.latch(PageId::new(file, tid.block))?;
         let version = version(mtx.page(page), tid.slot).ok_or(HeapError::NoSuchRow(tid))?;
         let (verdict, others) = judge(tx, key, &version, intent)?;
         match verdict {
             Verdict::Free => {
+                // Before the check: who reads the map instead of the page has
+                // told so with the map's page latched.
+                all_visible::clear(&mut mtx, page, true)?;
                 tx.check_write(file.0, Some(tid.block), Some(tid.slot))?;
                 let target = Target {
                     key,

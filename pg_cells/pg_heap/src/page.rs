@@ -4,6 +4,7 @@
 //! header | item pointers ... free ... items | special: prune hint u64
 //! ```
 //! - flag `FREE_SLOTS`: some pointer may be unused.
+//! - flag `ALL_VISIBLE`: everyone sees every version here (`all_visible`).
 //! - *prune hint*: the least xmax since the page was last pruned, 0 for none:
 //!   pruning is worth a try when that transaction is before the horizon.
 //!
@@ -21,6 +22,9 @@ pub const KIND: u8 = 16;
 pub const SPECIAL: u16 = 8;
 /// Header flag: some pointer may be unused.
 pub const FREE_SLOTS: u16 = 1;
+/// Header flag: everyone sees every version on the page, and no index leads to a
+/// version that is gone.
+pub const ALL_VISIBLE: u16 = 2;
 
 const PRUNE_AT: usize = PAGE_SIZE - SPECIAL as usize;
 
@@ -126,12 +130,13 @@ pub fn set_pointer(mtx: &mut MiniTx, page: Slot, number: u16, pointer: ItemPoint
 
 /// Notes whether some pointer may be unused.
 pub fn set_free_slots(mtx: &mut MiniTx, page: Slot, some: bool) {
+    set_flag(mtx, page, FREE_SLOTS, some);
+}
+
+/// Sets or clears a flag of the header.
+pub fn set_flag(mtx: &mut MiniTx, page: Slot, flag: u16, on: bool) {
     let flags = header::flags(mtx.page(page));
-    let wanted = if some {
-        flags | FREE_SLOTS
-    } else {
-        flags & !FREE_SLOTS
-    };
+    let wanted = if on { flags | flag } else { flags & !flag };
     if flags != wanted {
         mtx.write(page, header::at::FLAGS, &wanted.to_le_bytes());
     }

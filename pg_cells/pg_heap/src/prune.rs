@@ -1,7 +1,9 @@
 //! Pruning: versions that nobody sees leave their page, and the room is one
 //! piece again. No index is touched: where an entry may lead to a chain, a
 //! pointer stays, as a redirect to the chain's first version left, or as a dead
-//! pointer when none is.
+//! pointer when none is. Versions in the middle of a chain go, too, when those who
+//! look at the older ones see none of them: then the version before them is ended
+//! by who ended the last of them, which is the same to everyone (`README.md`).
 //!
 //! It costs as much as the page has items, however little it brings. So changes
 //! ask for it only when their page is full or a chain has grown by eight
@@ -18,12 +20,20 @@ use pg_heap_port::HeapError;
 use pg_page::slots::{self, ItemPointer, State};
 use pg_page::tuple_header::{self, TupleHeader, at as field, bits};
 use pg_page::{Page, get_u16, header};
-use pg_txn_port::Xid;
+use pg_txn_port::{Sight, Xid};
+
+/// In the prune hint: what was ended and is left was looked at, and only waits for
+/// the horizon.
+const LOOKED_AT: u64 = 1 << 63;
 
 /// Whether pruning the page may bring room.
 pub fn is_worth_it(page: &Page) -> Result<bool, HeapError> {
     let hint = page::prune_hint(page);
-    Ok(hint != 0 && Xid(hint) < pg_txn_port::horizon()?)
+    Ok(match (hint, hint & LOOKED_AT) {
+        (0, _) => false,
+        (hint, 0) => Xid(hint) < pg_txn_port::sight()?.limit(),
+        (hint, _) => Xid(hint & !LOOKED_AT) < pg_txn_port::horizon()?,
+    })
 }
 
 /// The slot for a new version of `len` bytes on the latched page, if it is to
@@ -65,14 +75,21 @@ pub struct Plan {
     pub kept_dead: u32,
     /// Versions that nobody has ended, or that are undecided.
     pub live: u32,
+    /// Versions in front of a gap in their chain, each with the last of the gap.
+    gaps: Vec<(u16, u16)>,
     /// The least xmax among those that stay.
     prune_hint: u64,
+    /// The least one among those that may be tried again when the horizon has
+    /// passed it.
+    looked_at: u64,
     /// Hints for versions, by their offsets.
     hints: Vec<(usize, u16)>,
 }
 
 struct Planner<'a> {
     page: &'a Page,
+    /// Before it, who looks now is all that counts.
+    limit: Xid,
     /// By slot number; none where no version is.
     fates: Vec<Option<Fate>>,
     /// Versions that are dealt with.
@@ -83,10 +100,11 @@ struct Planner<'a> {
 }
 
 /// Looks at all versions of a page.
-pub fn plan(page: &Page, horizon: Xid) -> Result<Plan, HeapError> {
+pub fn plan(page: &Page, sight: &Sight) -> Result<Plan, HeapError> {
     let count = usize::from(slots::count(page));
     let mut planner = Planner {
         page,
+        limit: sight.limit(),
         fates: vec![None; count + 1],
         reached: vec![false; count + 1],
         members: Vec::new(),
@@ -95,7 +113,7 @@ pub fn plan(page: &Page, horizon: Xid) -> Result<Plan, HeapError> {
     let mut known = Known::default();
     for (number, pointer) in slots::pointers(page) {
         if pointer.state == State::Normal {
-            planner.fates[usize::from(number)] = planner.look(&mut known, number, horizon)?;
+            planner.fates[usize::from(number)] = planner.look(&mut known, number, sight)?;
         }
     }
     for (number, pointer) in slots::pointers(page) {
@@ -116,7 +134,7 @@ impl Planner<'_> {
         &mut self,
         known: &mut Known,
         number: u16,
-        horizon: Xid,
+        sight: &Sight,
     ) -> Result<Option<Fate>, HeapError> {
         let item = slots::item(self.page, number);
         let Some(item) = item.filter(|i| i.len() >= tuple_header::SIZE) else {
@@ -131,7 +149,7 @@ impl Planner<'_> {
             return Ok(None);
         };
         let mut hints = 0;
-        let fate = known.fate(&found.header, horizon, &mut hints)?;
+        let fate = known.fate(&found.header, sight, &mut hints)?;
         if hints != 0 {
             self.plan.hints.push((found.offset, hints));
         }
@@ -163,6 +181,7 @@ impl Planner<'_> {
         let mut members = core::mem::take(&mut self.members);
         members.clear();
         let mut dead = 0;
+        let mut hidden = false;
         let mut expect = None;
         while let Some(number) = next.take() {
             let Some((header, fate)) = self.at(number) else {
@@ -177,9 +196,10 @@ impl Planner<'_> {
                 // does not see the end of this one.
                 dead = members.len();
             }
+            hidden |= fate == Fate::Hidden;
             // Behind a version that is not ended for good there may be one whose
             // maker has aborted: no part of the chain.
-            let ended = matches!(fate, Fate::Dead | Fate::RecentlyDead);
+            let ended = fate.is_over() || fate == Fate::RecentlyDead;
             if ended && header.has(bits::HOT_UPDATED) {
                 next = Some(header.next_slot);
                 expect = Some(header.xmax);
@@ -188,8 +208,33 @@ impl Planner<'_> {
         for number in &members {
             self.reached[usize::from(*number)] = true;
         }
+        if hidden {
+            dead = self.skip_hidden(&mut members, dead);
+        }
         self.cut(root, pointer, &members, dead);
         self.members = members;
+    }
+
+    /// Plans to remove hidden members behind the first `dead` ones: those at the
+    /// front count as dead, others leave a gap. Answers how many are dead then.
+    fn skip_hidden(&mut self, members: &mut Vec<u16>, dead: usize) -> usize {
+        let is_hidden = |number: &u16| self.fates[usize::from(*number)] == Some(Fate::Hidden);
+        let front = members[dead..].iter().take_while(|n| is_hidden(n)).count();
+        let dead = dead + front;
+        let mut kept: Vec<u16> = members[..dead].to_vec();
+        for run in members[dead..].chunk_by(|a, b| is_hidden(a) == is_hidden(b)) {
+            match (run, kept.last()) {
+                ([.., last], Some(before)) if is_hidden(last) => {
+                    self.plan.gaps.push((*before, *last));
+                    self.plan.removed += run.len() as u32;
+                    let unused = run.iter().map(|n| (*n, ItemPointer::UNUSED));
+                    self.plan.changes.extend(unused);
+                }
+                _ => kept.extend_from_slice(run),
+            }
+        }
+        *members = kept;
+        dead
     }
 
     /// Plans to remove the first `dead` members of a chain.
@@ -243,7 +288,7 @@ impl Planner<'_> {
         };
         match fate {
             Fate::Live | Fate::Undecided => self.plan.live += 1,
-            Fate::RecentlyDead | Fate::Dead => self.plan.kept_dead += 1,
+            Fate::RecentlyDead | Fate::Hidden | Fate::Dead => self.plan.kept_dead += 1,
         }
         if fate != Fate::Live && !header.has(bits::XMAX_LOCK_ONLY) {
             let ends = if header.xmax == 0 {
@@ -251,20 +296,32 @@ impl Planner<'_> {
             } else {
                 header.xmax
             };
-            let hint = self.plan.prune_hint;
-            self.plan.prune_hint = if hint == 0 { ends } else { hint.min(ends) };
+            let again = fate != Fate::RecentlyDead || Xid(ends) >= self.limit;
+            let hint = match again {
+                true => &mut self.plan.prune_hint,
+                false => &mut self.plan.looked_at,
+            };
+            *hint = if *hint == 0 { ends } else { ends.min(*hint) };
         }
     }
 }
 
 /// Prunes a latched page. Answers what was done.
 pub fn prune(mtx: &mut MiniTx, page: Slot) -> Result<Plan, HeapError> {
-    let horizon = pg_txn_port::horizon()?;
-    let plan = plan(mtx.page(page), horizon)?;
+    let sight = pg_txn_port::sight()?;
+    let plan = plan(mtx.page(page), &sight)?;
     for (offset, hints) in &plan.hints {
         mtx.set_hint(page, offset + field::INFOMASK, *hints);
     }
-    page::set_prune_hint(mtx, page, plan.prune_hint);
+    let hint = match (plan.prune_hint, plan.looked_at) {
+        (0, 0) => 0,
+        (0, looked_at) => looked_at | LOOKED_AT,
+        (hint, _) => hint,
+    };
+    page::set_prune_hint(mtx, page, hint);
+    for (before, last) in &plan.gaps {
+        close_gap(mtx, page, *before, *last);
+    }
     if !plan.changes.is_empty() {
         if plan.changes.iter().any(|(_, p)| p.state == State::Unused) {
             set_free_slots(mtx, page, true);
@@ -272,6 +329,24 @@ pub fn prune(mtx: &mut MiniTx, page: Slot) -> Result<Plan, HeapError> {
         compact(mtx, page, &plan.changes);
     }
     Ok(plan)
+}
+
+/// Ends the version in slot `before` as `last`, behind it in its chain, is ended.
+fn close_gap(mtx: &mut MiniTx, page: Slot, before: u16, last: u16) {
+    let bytes = mtx.page(page);
+    let (Some(mut kept), Some(gone)) = (version(bytes, before), version(bytes, last)) else {
+        return;
+    };
+    let block = mtx.page_id(page).block;
+    let (header, end) = (&mut kept.header, gone.header);
+    (header.xmax, header.cmax) = (end.xmax, end.cmax);
+    (header.next_block, header.next_slot) = (end.next_block, end.next_slot);
+    if (end.next_block, end.next_slot) == (block, last) {
+        // It was deleted.
+        header.next_slot = before;
+    }
+    header.infomask = header.infomask & !bits::ABOUT_XMAX | end.infomask & bits::ABOUT_XMAX;
+    page::write_end(mtx, page, &kept);
 }
 
 /// Changes pointers and moves all items left to the page's end, in runs that lie

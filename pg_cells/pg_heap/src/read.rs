@@ -2,14 +2,14 @@
 
 use crate::page::{Version, give_hints, version};
 use crate::serial;
-use crate::visibility::{Fate, Known, is_visible, xmax_status, xmin_status};
+use crate::visibility::{Known, is_visible, xmax_status, xmin_status};
 use alloc::vec::Vec;
 use pg_buffer_port::{PageId, PageRead, read_page};
 use pg_heap_port::{FileId, HeapError, Liveness, RowBatch, RowBuf, Tid};
 use pg_page::Page;
 use pg_page::slots::{self, State};
 use pg_page::tuple_header::{bits, content};
-use pg_txn_port::{Snapshot, Transaction, Xid, XidStatus};
+use pg_txn_port::{Sight, Snapshot, Transaction, Xid, XidStatus};
 
 /// A walk along a HOT chain within one page, oldest version first.
 struct Chain {
@@ -133,7 +133,7 @@ pub fn scan_block(
     rows: &mut RowBatch,
 ) -> Result<(), HeapError> {
     rows.clear();
-    let mut page = open(file, block)?;
+    let mut page = rows.scan().read(PageId::new(file, block))?;
     if let Some(reads) = snapshot.reads() {
         serial::read_page(reads, snapshot, file, block, &page)?;
     }
@@ -176,18 +176,33 @@ pub fn liveness(tx: &Transaction, file: FileId, tid: Tid) -> Result<Liveness, He
     Ok(Liveness::Dead)
 }
 
-/// See [`pg_heap_port::is_dead`].
-pub fn is_dead(file: FileId, tid: Tid) -> Result<bool, HeapError> {
-    let horizon = pg_txn_port::horizon()?;
-    let page = open(file, tid.block)?;
-    let Some(root) = slots::pointer(&page, tid.slot) else {
+/// See [`pg_heap_port::find_dead`].
+pub fn find_dead(file: FileId, tids: &[Tid], dead: &mut Vec<Tid>) -> Result<(), HeapError> {
+    let sight = pg_txn_port::sight()?;
+    let mut known = Known::default();
+    for on_page in tids.chunk_by(|a, b| a.block == b.block) {
+        let Some(first) = on_page.first() else {
+            continue;
+        };
+        let page = open(file, first.block)?;
+        for tid in on_page {
+            if is_dead(&page, *tid, &sight, &mut known)? {
+                dead.push(*tid);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is something at `tid`, and all of it is dead.
+fn is_dead(page: &Page, tid: Tid, sight: &Sight, known: &mut Known) -> Result<bool, HeapError> {
+    let Some(root) = slots::pointer(page, tid.slot) else {
         return Ok(false);
     };
-    let mut chain = Chain::new(&page, tid);
-    let mut known = Known::default();
+    let mut chain = Chain::new(page, tid);
     let mut any = root.state == State::Dead;
-    while let Some((_, found)) = chain.step(&page) {
-        if known.fate(&found.header, horizon, &mut 0)? != Fate::Dead {
+    while let Some((_, found)) = chain.step(page) {
+        if !known.fate(&found.header, sight, &mut 0)?.is_over() {
             return Ok(false);
         }
         any = true;

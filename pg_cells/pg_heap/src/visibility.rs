@@ -3,7 +3,7 @@
 
 use pg_heap_port::HeapError;
 use pg_page::tuple_header::{TupleHeader, bits};
-use pg_txn_port::{Snapshot, Xid, XidStatus, status};
+use pg_txn_port::{Sight, Snapshot, Xid, XidStatus, status};
 
 /// What became of the version's maker. Collects a hint when it is news.
 #[inline]
@@ -89,10 +89,20 @@ pub enum Fate {
     Live,
     /// It was ended, and someone may still see it.
     RecentlyDead,
-    /// Nobody sees it any more.
+    /// It was ended, and nobody sees it, though someone may see an older version of
+    /// its row.
+    Hidden,
+    /// Nobody sees it any more, nor any version before it.
     Dead,
     /// Its maker or who ends it still runs.
     Undecided,
+}
+
+impl Fate {
+    /// Whether nobody sees the version.
+    pub fn is_over(self) -> bool {
+        matches!(self, Fate::Hidden | Fate::Dead)
+    }
 }
 
 /// How many different transactions [`Known`] remembers.
@@ -116,12 +126,11 @@ impl Known {
         }
     }
 
-    /// What the version is, when every snapshot sees the ends of transactions
-    /// before `horizon`. Collects hints.
+    /// What the version is to those who look now, or later. Collects hints.
     pub fn fate(
         &mut self,
         header: &TupleHeader,
-        horizon: Xid,
+        sight: &Sight,
         hints: &mut u16,
     ) -> Result<Fate, HeapError> {
         if !header.has(bits::XMIN_COMMITTED) {
@@ -145,7 +154,8 @@ impl Known {
         Ok(match ended {
             XidStatus::Aborted => Fate::Live,
             XidStatus::InProgress => Fate::Undecided,
-            XidStatus::Committed if Xid(header.xmax) < horizon => Fate::Dead,
+            XidStatus::Committed if Xid(header.xmax) < sight.horizon => Fate::Dead,
+            XidStatus::Committed if sight.hides(Xid(header.xmin), Xid(header.xmax)) => Fate::Hidden,
             XidStatus::Committed => Fate::RecentlyDead,
         })
     }

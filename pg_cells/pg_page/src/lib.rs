@@ -29,6 +29,7 @@
 extern crate alloc;
 
 pub mod header;
+pub mod maps;
 pub mod ops;
 pub mod slots;
 pub mod superblock;

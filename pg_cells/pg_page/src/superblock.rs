@@ -10,8 +10,15 @@
 //!  24 uuid [16]       40 capacity u64    48 log_offset u64 56 log_size u64
 //!  64 map_offset u64  72 map_pages u32   76 extent_pages u32
 //!  80 data_offset u64 88 extents u32     92 flags u32      96 redo u64
-//! 104 epoch u32      108 reserved u32   112 highest_xid u64
+//! 104 epoch u32      108 in_memory u32  112 highest_xid u64
 //! ```
+//! `in_memory` is in KiB: at most so much of the log was in memory and not durable
+//! at any moment of this start. It says how far behind a damaged record the proof
+//! of its damage may lie.
+//!
+//! Format 1 had log records of another shape. A disk of it that was shut down in
+//! order has no log to be read, and becomes one of format 2 with its first start.
+//!
 //! The copies are written one after the other, each with the next sequence number;
 //! the valid one with the higher number counts, so a torn write costs nothing.
 //! The log is freed once both are there, so a copy that is damaged later costs
@@ -27,7 +34,9 @@ pub const COPIES: [u64; 2] = [0, 32 << 10];
 /// Where the log region starts.
 pub const LOG_OFFSET: u64 = 64 << 10;
 /// The format this code writes and reads.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
+/// The format before it, taken over when there is no log to be read.
+const FORMER: u32 = 1;
 /// Bytes of one extent's entry in the space map.
 pub const MAP_ENTRY: usize = 16;
 /// Entries on a page of the space map.
@@ -68,6 +77,8 @@ pub struct Superblock {
     /// Counts up with each start: log records of an earlier one are not mistaken
     /// for new ones.
     pub epoch: u32,
+    /// At most so many bytes of this start's log were not durable at one time.
+    pub in_memory: u64,
     /// No transaction number beyond it was in the log before `redo`.
     pub highest_xid: u64,
 }
@@ -77,7 +88,7 @@ pub struct Superblock {
 pub enum SuperblockError {
     /// It holds something else.
     Foreign,
-    /// It is ours, but a later version's.
+    /// It is ours, but of a format that this code does not read.
     Format(u32),
     /// It is ours, but both copies are damaged or make no sense.
     Damaged,
@@ -137,6 +148,7 @@ impl Superblock {
             clean: true,
             redo: BLOCK,
             epoch: 0,
+            in_memory: 0,
             highest_xid: 0,
         })
     }
@@ -161,6 +173,8 @@ impl Superblock {
         put(92, &(if self.clean { CLEAN } else { 0 }).to_le_bytes());
         put(96, &self.redo.to_le_bytes());
         put(104, &self.epoch.to_le_bytes());
+        let in_memory = u32::try_from(self.in_memory.div_ceil(1024)).unwrap_or(u32::MAX);
+        put(108, &in_memory.to_le_bytes());
         put(112, &self.highest_xid.to_le_bytes());
         let crc = checksum::crc32c(0, &out);
         out[12..16].copy_from_slice(&crc.to_le_bytes());
@@ -176,8 +190,11 @@ impl Superblock {
         if checksum::crc32c(0, &copy) != get_u32(bytes, 12) {
             return Err(SuperblockError::Damaged);
         }
-        if get_u32(bytes, 8) != FORMAT {
-            return Err(SuperblockError::Format(get_u32(bytes, 8)));
+        let clean = get_u32(bytes, 92) & CLEAN != 0;
+        match get_u32(bytes, 8) {
+            FORMAT => {}
+            FORMER if clean => {}
+            other => return Err(SuperblockError::Format(other)),
         }
         let mut uuid = [0; 16];
         uuid.copy_from_slice(&bytes[24..40]);
@@ -191,9 +208,10 @@ impl Superblock {
             extent_pages: get_u32(bytes, 76),
             data_offset: get_u64(bytes, 80),
             extents: get_u32(bytes, 88),
-            clean: get_u32(bytes, 92) & CLEAN != 0,
+            clean,
             redo: get_u64(bytes, 96),
             epoch: get_u32(bytes, 104),
+            in_memory: u64::from(get_u32(bytes, 108)) * 1024,
             highest_xid: get_u64(bytes, 112),
         };
         // The division follows from two numbers; a copy that says otherwise was
@@ -253,6 +271,14 @@ impl core::fmt::Display for SuperblockError {
                 "the disk holds something else; it was not touched (boot with disk=overwrite \
                      to make a new database on it)",
             ),
+            SuperblockError::Format(format @ ..FORMAT) => {
+                write!(
+                    f,
+                    "the disk has format {format} and a log to be replayed, this system knows \
+                     {FORMAT}; once the system that wrote it has shut it down in order, it is \
+                     taken over"
+                )
+            }
             SuperblockError::Format(format) => {
                 write!(
                     f,
@@ -309,14 +335,30 @@ mod tests {
             Err(SuperblockError::Foreign)
         );
         let plan = Superblock::plan(64 << 20, None, [7; 16]).unwrap();
-        let mut newer = plan.encode();
-        newer[8] = 2;
-        newer[12..16].fill(0);
-        let crc = checksum::crc32c(0, &newer);
-        newer[12..16].copy_from_slice(&crc.to_le_bytes());
+        let with_format = |plan: &Superblock, format: u32| {
+            let mut other = plan.encode();
+            other[8..12].copy_from_slice(&format.to_le_bytes());
+            other[12..16].fill(0);
+            let crc = checksum::crc32c(0, &other);
+            other[12..16].copy_from_slice(&crc.to_le_bytes());
+            other
+        };
+        let newer = with_format(&plan, FORMAT + 1);
         assert_eq!(
             Superblock::find([&newer, &ZERO], 64 << 20),
-            Err(SuperblockError::Format(2))
+            Err(SuperblockError::Format(FORMAT + 1))
+        );
+        // The former format is taken over when its log need not be read.
+        let clean = with_format(&plan, FORMER);
+        assert_eq!(
+            Superblock::find([&clean, &ZERO], 64 << 20),
+            Ok(Found::Valid(plan))
+        );
+        let clean = false;
+        let unclean = with_format(&Superblock { clean, ..plan }, FORMER);
+        assert_eq!(
+            Superblock::find([&unclean, &ZERO], 64 << 20),
+            Err(SuperblockError::Format(FORMER))
         );
         let small = Superblock::find([&plan.encode(), &ZERO], 32 << 20);
         assert_eq!(small, Err(SuperblockError::TooSmall { needed: 64 << 20 }));

@@ -16,12 +16,12 @@
 extern crate alloc;
 
 mod deadlock;
-mod lineage;
 mod locks;
 mod running;
 mod serial;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -30,9 +30,9 @@ use alloc::vec::Vec;
 use pg_txn_port::serial_state::Serial;
 use pg_txn_port::state::{Proc, Shared};
 use pg_txn_port::{
-    ActiveSet, Assigned, LockMode, LockTarget, ProcId, ReadReply, ReadTarget, RowHolder, RowKey,
-    SerialStart, StatusReply, TXN, TransactionManager, TxnError, TxnState, WaitReply, Xid,
-    commit_log,
+    ActiveSet, Assigned, Keep, LockMode, LockTarget, ProcId, Process, ReadReply, ReadTarget,
+    RowHolder, RowKey, SerialStart, Sight, StatusReply, TXN, TransactionManager, TxnCounts,
+    TxnError, TxnState, WaitReply, Xid, commit_log,
 };
 use port::{Birth, BirthError, Component, CrashKind, HandoverError, Lineage, State};
 use sync::Completion;
@@ -50,7 +50,7 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
         Some(state) => takeover(state, birth)?,
         None => (fresh(birth)?, None),
     };
-    let kept = lineage::keep(lineage);
+    let kept = port::Kept::of(lineage, cfg!(feature = "lineage"));
     birth.provide(&TXN, Box::new(Manager { state, kept }));
     Ok(())
 }
@@ -87,7 +87,7 @@ fn fresh(birth: &Birth<'_>) -> Result<Arc<TxnState>, BirthError> {
 /// The provider.
 struct Manager {
     state: Arc<TxnState>,
-    kept: lineage::Kept,
+    kept: port::Kept,
 }
 
 impl Component for Manager {
@@ -96,9 +96,7 @@ impl Component for Manager {
     }
 
     fn export(&self) -> Result<Option<State>, HandoverError> {
-        Ok(Some(
-            Arc::clone(&self.state).into_state(lineage::give(&self.kept)),
-        ))
+        Ok(Some(Arc::clone(&self.state).into_state(self.kept.give())))
     }
 
     fn reclaim(&self, _state: State) -> Result<(), HandoverError> {
@@ -112,6 +110,25 @@ impl Component for Manager {
 }
 
 impl Manager {
+    /// The state. When the log began anew nobody of before runs any more: that is
+    /// noticed here, before anything is asked.
+    #[inline]
+    fn state(&self) -> &TxnState {
+        if self.state.is_of_the_past() {
+            self.begin_anew();
+        }
+        &self.state
+    }
+
+    #[cold]
+    fn begin_anew(&self) {
+        let mut woken = Vec::new();
+        self.state.begin_anew(&mut woken);
+        for done in woken {
+            done.complete(pg_txn_port::GRANTED);
+        }
+    }
+
     /// Runs `f` under the lock, if the place is still the caller's, and then
     /// ends the tokens that `f` collects.
     fn with<R>(
@@ -120,6 +137,7 @@ impl Manager {
         f: impl FnOnce(&mut Shared, u32, &mut Vec<Completion>) -> Result<R, TxnError>,
     ) -> Result<R, TxnError> {
         let mut granted = Vec::new();
+        self.state();
         let result = self.collecting(proc, &mut granted, f);
         for done in granted {
             done.complete(pg_txn_port::GRANTED);
@@ -128,6 +146,7 @@ impl Manager {
     }
 
     /// The same, for callers that hold another lock: the tokens are theirs to end.
+    /// Under a lock nobody looks whether the state is of the past.
     fn collecting<R>(
         &self,
         proc: ProcId,
@@ -137,13 +156,24 @@ impl Manager {
         let result = self.state.with(|shared| {
             let place = shared.procs.get(proc.slot as usize);
             let ours = place.is_some_and(|p| p.serial == proc.serial);
-            if !ours || proc.instance != self.state.instance {
+            if !ours || proc.instance != self.state.instance() {
                 return Err(TxnError::Serialization);
             }
             f(shared, proc.slot, granted)
         });
         // A torn state counts as lost.
         result.unwrap_or(Err(TxnError::Serialization))
+    }
+
+    fn active_set_now(
+        &self,
+        proc: ProcId,
+        keep: Keep,
+        exact: bool,
+    ) -> Result<Arc<ActiveSet>, TxnError> {
+        self.collecting(proc, &mut Vec::new(), |shared, slot, _| {
+            Ok(running::look(shared, slot, keep, exact))
+        })
     }
 }
 
@@ -154,7 +184,7 @@ impl Manager {
         proc: ProcId,
         f: impl FnOnce(&mut Serial, u64, &mut Vec<Completion>) -> Result<R, TxnError>,
     ) -> Result<R, TxnError> {
-        if proc.instance != self.state.instance {
+        if proc.instance != self.state().instance() {
             return Err(TxnError::Serialization);
         }
         let mut ended = Vec::new();
@@ -174,25 +204,28 @@ fn place(shared: &mut Shared, slot: u32) -> &mut Proc {
 impl TransactionManager for Manager {
     fn begin(&self) -> ProcId {
         // In a torn state a place is lost from the beginning.
-        let (slot, serial) = self.state.with(running::begin).unwrap_or_default();
+        let (slot, serial) = self.state().with(running::begin).unwrap_or_default();
         ProcId {
-            instance: self.state.instance,
+            instance: self.state().instance(),
             slot,
             serial,
         }
     }
 
-    fn active_set(&self, proc: ProcId, keep: Xid) -> Result<Arc<ActiveSet>, TxnError> {
-        self.with(proc, |shared, slot, _| {
-            let set = running::active_set(shared);
-            place(shared, slot).xmin = keep.0.min(set.xmin.0);
-            Ok(set)
-        })
+    fn active_set(
+        &self,
+        proc: ProcId,
+        keep: Keep,
+        exact: bool,
+    ) -> Result<Arc<ActiveSet>, TxnError> {
+        self.state();
+        self.active_set_now(proc, keep, exact)
     }
 
-    fn advertise(&self, proc: ProcId, keep: Xid) -> Result<(), TxnError> {
+    fn advertise(&self, proc: ProcId, keep: Keep) -> Result<(), TxnError> {
         self.with(proc, |shared, slot, _| {
-            place(shared, slot).xmin = keep.0;
+            let proc = place(shared, slot);
+            (proc.xmin, proc.solid) = (keep.xmin.0, keep.solid.0);
             Ok(())
         })
     }
@@ -206,11 +239,11 @@ impl TransactionManager for Manager {
     fn reserved(&self, limit: Xid) {
         let raise = |shared: &mut Shared| shared.reserved = shared.reserved.max(limit.0);
         // Nobody asks a torn state for ids.
-        let _ = self.state.with(raise);
+        let _ = self.state().with(raise);
     }
 
     fn status(&self, xid: Xid) -> StatusReply {
-        running::status(&self.state, xid)
+        running::status(self.state(), xid)
     }
 
     fn may_commit(&self, proc: ProcId) -> Result<(), TxnError> {
@@ -282,6 +315,17 @@ impl TransactionManager for Manager {
         })
     }
 
+    fn is_waited_for(&self, target: LockTarget) -> bool {
+        // Of a torn state nobody knows; nobody who waits there will get anything.
+        let waits = |shared: &mut Shared| {
+            shared
+                .locks
+                .get(&target)
+                .is_some_and(|l| !l.queue.is_empty())
+        };
+        self.state.with(waits).unwrap_or(true)
+    }
+
     fn stop_waiting(&self, proc: ProcId) -> Result<bool, TxnError> {
         self.with(proc, |shared, slot, woken| {
             Ok(locks::stop_waiting(shared, slot, woken))
@@ -295,12 +339,12 @@ impl TransactionManager for Manager {
     }
 
     fn row_holders(&self, row: RowKey) -> Vec<RowHolder> {
-        running::row_holders(&self.state, row)
+        running::row_holders(self.state(), row)
     }
 
     fn add_row_holder(&self, row: RowKey, holder: RowHolder) -> Result<(), TxnError> {
         let add = |shared: &mut Shared| running::add_row_holder(shared, row, holder);
-        self.state.with(add).ok_or(TxnError::Serialization)
+        self.state().with(add).ok_or(TxnError::Serialization)
     }
 
     fn serial_begin(
@@ -311,7 +355,7 @@ impl TransactionManager for Manager {
         deferrable: bool,
     ) -> Result<SerialStart, TxnError> {
         self.with_serial(proc, |serial, me, _| {
-            let set = self.active_set(proc, keep)?;
+            let set = self.active_set_now(proc, Keep::solid(keep), false)?;
             Ok(serial::begin(serial, me, set, read_only, deferrable))
         })
     }
@@ -354,13 +398,13 @@ impl TransactionManager for Manager {
     fn serial_split(&self, file: u32, block: u32, new: &[u32]) {
         // Of a torn state nobody can commit any more.
         let _ = self
-            .state
+            .state()
             .with_serial(|serial| serial::split(serial, file, block, new));
     }
 
     fn serial_replaced(&self, from: u32, to: u32) {
         let _ = self
-            .state
+            .state()
             .with_serial(|serial| serial::replaced(serial, from, to));
     }
 
@@ -380,13 +424,34 @@ impl TransactionManager for Manager {
         });
     }
 
+    fn sight(&self) -> Sight {
+        let sight = self.state().with(running::sight);
+        sight.unwrap_or_else(Sight::unknown)
+    }
+
     fn horizon(&self) -> Xid {
         // Of a torn state nobody knows who looks.
-        let horizon = self.state.with(|shared| running::horizon(shared));
+        let horizon = self.state().with(|shared| running::horizon(shared));
         horizon.unwrap_or(Xid::INVALID)
     }
 
     fn next_xid(&self) -> Xid {
-        self.state.with(|s| Xid(s.next)).unwrap_or(Xid::INVALID)
+        self.state().with(|s| Xid(s.next)).unwrap_or(Xid::INVALID)
+    }
+
+    fn counts(&self) -> TxnCounts {
+        let counts = self.state.with(|shared| running::counts(shared));
+        let serial = self.state.with_serial(|s| (s.xacts.len(), s.locks));
+        let (serializable, predicate_locks) = serial.unwrap_or_default();
+        TxnCounts {
+            serializable: serializable as u64,
+            predicate_locks: predicate_locks as u64,
+            ..counts.unwrap_or_default()
+        }
+    }
+
+    fn processes(&self) -> Vec<Process> {
+        let all = self.state.with(|shared| view::processes(shared));
+        all.unwrap_or_default()
     }
 }

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use pg_txn_port::state::{Proc, Shared, Waiter, Waiting};
 use pg_txn_port::{
-    ActiveSet, Assigned, RowHolder, RowKey, StatusReply, TxnState, WaitReply, Xid, XidStatus,
-    commit_log,
+    ActiveSet, Assigned, Keep, RowHolder, RowKey, Sight, StatusReply, TxnCounts, TxnState,
+    WaitReply, Xid, XidStatus, commit_log,
 };
 use sync::Completion;
 
@@ -22,8 +22,28 @@ pub fn begin(shared: &mut Shared) -> (u32, u64) {
     let serial = shared.serial;
     let proc = place(shared, slot);
     proc.serial = serial;
-    proc.xmin = u64::MAX;
+    look_away(proc);
     (slot, serial)
+}
+
+/// It has no snapshot.
+fn look_away(proc: &mut Proc) {
+    (proc.xmin, proc.solid) = (u64::MAX, u64::MAX);
+    proc.exact = None;
+}
+
+/// Takes a set for a transaction, which keeps what it says beside it.
+pub fn look(shared: &mut Shared, slot: u32, keep: Keep, exact: bool) -> Arc<ActiveSet> {
+    let set = active_set(shared);
+    let proc = place(shared, slot);
+    proc.xmin = keep.xmin.0.min(set.xmin.0);
+    proc.solid = keep.solid.0;
+    if exact {
+        proc.exact = Some(Arc::clone(&set));
+    } else {
+        proc.solid = proc.solid.min(set.xmin.0);
+    }
+    set
 }
 
 /// Who runs now; the same set until someone ends.
@@ -125,7 +145,7 @@ pub fn end(
     let proc = place(shared, slot);
     proc.xids = xids;
     proc.serial = 0;
-    proc.xmin = u64::MAX;
+    look_away(proc);
     proc.waiting = None;
     proc.session = None;
     proc.tenant = None;
@@ -179,6 +199,45 @@ pub fn horizon(shared: &Shared) -> Xid {
         .min()
         .unwrap_or(u64::MAX)
         .min(running))
+}
+
+/// Who looks.
+pub fn sight(shared: &mut Shared) -> Sight {
+    let now = active_set(shared);
+    let open = shared.procs.iter().filter(|p| p.serial != 0);
+    let solid = open.clone().map(|p| p.solid).min();
+    Sight {
+        horizon: horizon(shared),
+        solid: Xid(solid.unwrap_or(u64::MAX)),
+        now,
+        exact: open.filter_map(|p| p.exact.clone()).collect(),
+    }
+}
+
+/// What there is, but for serializable transactions.
+pub fn counts(shared: &Shared) -> TxnCounts {
+    let open = || shared.procs.iter().filter(|p| p.serial != 0);
+    let modes = |set: &u8| u64::from(set.count_ones());
+    let table = shared.locks.values();
+    let strong: u64 = table
+        .clone()
+        .flat_map(|lock| lock.holders.iter().map(|(_, set)| modes(set)))
+        .sum();
+    let weak: u64 = open()
+        .flat_map(|p| p.weak.iter().map(|(_, set)| modes(set)))
+        .sum();
+    let queued: usize = table.map(|lock| lock.queue.len()).sum();
+    let for_ids: usize = open().map(|p| p.waiters.len()).sum();
+    let holders = shared.rows.values().flatten();
+    TxnCounts {
+        open: open().count() as u64,
+        locks: strong + weak,
+        running: shared.running.len() as u64,
+        snapshots: open().filter(|p| p.xmin != u64::MAX).count() as u64,
+        waiting: (queued + for_ids) as u64,
+        row_holders: holders.filter(|h| is_running(shared, h.xid.0)).count() as u64,
+        ..TxnCounts::default()
+    }
 }
 
 /// The holders of `row` in the lock table that still run.

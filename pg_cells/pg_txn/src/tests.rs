@@ -9,7 +9,7 @@ fn manager() -> Manager {
     state.with(|s| s.reserved = 1_000_000).unwrap();
     Manager {
         state,
-        kept: crate::lineage::keep(None),
+        kept: port::Kept::of(None, false),
     }
 }
 
@@ -32,21 +32,21 @@ fn a_snapshot_holds_who_ran_and_is_shared_until_someone_ends() {
     let m = manager();
     let (a, b) = (m.begin(), m.begin());
     let xa = assign(&m, a);
-    let first = m.active_set(b, Xid::MAX).unwrap();
+    let first = m.active_set(b, Keep::NOTHING, false).unwrap();
     assert_eq!((first.xmin, first.xmax), (xa, Xid(xa.0 + 1)));
     assert_eq!(first.running, [xa]);
     let xb = assign(&m, b);
-    let second = m.active_set(a, Xid::MAX).unwrap();
+    let second = m.active_set(a, Keep::NOTHING, false).unwrap();
     assert!(Arc::ptr_eq(&first, &second));
     m.end(a, true);
     assert_eq!(m.status(xa), StatusReply::Known(XidStatus::Committed));
     assert_eq!(m.status(xb), StatusReply::Known(XidStatus::InProgress));
-    let third = m.active_set(b, first.xmin).unwrap();
+    let third = m.active_set(b, Keep::solid(first.xmin), false).unwrap();
     assert_eq!(third.running, [xb]);
     assert_eq!(first.running, [xa]);
     // The first snapshot is still in use.
     assert_eq!(m.horizon(), xa);
-    m.advertise(b, Xid::MAX).unwrap();
+    m.advertise(b, Keep::NOTHING).unwrap();
     assert_eq!(m.horizon(), xb);
 }
 
@@ -56,9 +56,12 @@ fn a_place_is_used_again_but_its_former_owner_is_turned_away() {
     let a = m.begin();
     m.end(a, false);
     let b = m.begin();
-    assert_eq!((a.slot, m.active_set(a, Xid::MAX).is_err()), (b.slot, true));
+    assert_eq!(
+        (a.slot, m.active_set(a, Keep::NOTHING, false).is_err()),
+        (b.slot, true)
+    );
     m.end(a, true);
-    assert!(m.active_set(b, Xid::MAX).is_ok());
+    assert!(m.active_set(b, Keep::NOTHING, false).is_ok());
 }
 
 #[test]

@@ -13,7 +13,9 @@ pub(crate) fn append(
     let len = record.bytes().len() as u64;
     let xid = record.xid();
     let epoch = state.epoch.load(Ordering::SeqCst);
-    let prepared = record.prepare(epoch);
+    // Behind the epoch: what is durable belongs to it, or the record is refused.
+    let durable = state.flushed.load(Ordering::SeqCst);
+    let prepared = record.prepare(epoch, durable);
     let mut insert = state.insert.lock();
     state.check()?;
     let redo = state.redo.load(Ordering::SeqCst);

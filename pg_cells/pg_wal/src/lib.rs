@@ -9,7 +9,6 @@ extern crate alloc;
 
 mod append;
 mod flush;
-mod lineage;
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -38,7 +37,7 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
             (state, None)
         }
     };
-    let kept = lineage::keep(lineage);
+    let kept = port::Kept::of(lineage, cfg!(feature = "lineage"));
     birth.provide(&WAL, Box::new(Log { state, kept }));
     Ok(())
 }
@@ -46,7 +45,7 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
 /// The provider.
 struct Log {
     state: &'static WalState,
-    kept: lineage::Kept,
+    kept: port::Kept,
 }
 
 impl Component for Log {
@@ -55,7 +54,7 @@ impl Component for Log {
     }
 
     fn export(&self) -> Result<Option<State>, HandoverError> {
-        Ok(Some(self.state.into_state(lineage::give(&self.kept))))
+        Ok(Some(self.state.into_state(self.kept.give())))
     }
 
     fn crash(&self, kind: CrashKind) {

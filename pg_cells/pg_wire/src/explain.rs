@@ -86,7 +86,9 @@ fn analyze(
     run::batch_into(session, &mut query, params, 0, &mut Nowhere)?;
     let lasted = task_port::now().saturating_sub(began);
     if options.format == ExplainFormat::Text {
-        measured(lines, &query.measures(), options.timing);
+        let measures = query.measures();
+        measured(lines, &measures, options.timing);
+        heap_fetches(lines, &measures);
         if options.summary != Some(false) {
             lines.push(format!("Execution Time: {:.3} ms", ms(lasted)));
         }
@@ -104,7 +106,7 @@ fn measured(lines: &mut [String], measures: &[Measure], timing: bool) {
     let operators = lines
         .iter_mut()
         .enumerate()
-        .filter(|(at, line)| *at == 0 || line.trim_start().starts_with("->"));
+        .filter(|(at, line)| is_operator(*at, line));
     for ((_, line), measure) in operators.zip(measures) {
         let loops = measure.loops.max(1);
         let rows = measure.rows / loops;
@@ -118,5 +120,36 @@ fn measured(lines: &mut [String], measures: &[Measure], timing: bool) {
             (_, false) => format!(" (actual rows={rows} loops={loops})"),
         };
         line.push_str(&text);
+    }
+}
+
+fn is_operator(at: usize, line: &str) -> bool {
+    at == 0 || line.trim_start().starts_with("->")
+}
+
+/// Writes how often each index-only scan looked at its table, behind what else is
+/// told of the scan.
+fn heap_fetches(lines: &mut Vec<String>, measures: &[Measure]) {
+    let operators: Vec<usize> = (0..lines.len())
+        .filter(|at| is_operator(*at, &lines[*at]))
+        .collect();
+    // From the end, so that the places before stay right.
+    for (at, measure) in operators.into_iter().zip(measures).rev() {
+        let line = lines[at].trim_start();
+        let title = line.trim_start_matches("->").trim_start();
+        if !title.starts_with("Index Only Scan") {
+            continue;
+        }
+        let indent = lines[at].len() - title.len() + 2;
+        let told = |line: &&String| {
+            let text = line.trim_start();
+            text.starts_with("Output:")
+                || text.starts_with("Index Cond:")
+                || text.starts_with("Filter:")
+        };
+        let behind = at + 1 + lines[at + 1..].iter().take_while(told).count();
+        let fetches = measure.heap_fetches.unwrap_or(0);
+        let text = format!("{}Heap Fetches: {fetches}", " ".repeat(indent));
+        lines.insert(behind, text);
     }
 }

@@ -13,6 +13,7 @@
 //! mixture of old and new sectors, a failed flush loses some of what was to
 //! become durable.
 
+mod hold;
 mod image;
 mod queue;
 mod simulated;
@@ -57,6 +58,7 @@ struct Inner {
     random: Random,
     /// Told of every request that ends.
     trace: Option<fn(core::fmt::Arguments<'_>)>,
+    hold: hold::Hold,
 }
 
 /// How many requests the disk has done.
@@ -111,6 +113,7 @@ impl SimDisk {
             messy: false,
             random: Random::new(0),
             trace: None,
+            hold: hold::Hold::default(),
         };
         SimDisk {
             inner: Arc::new(Mutex::new(inner)),
@@ -326,6 +329,9 @@ impl BlockDevice for SimDisk {
                 request.done.complete(nvme_port::BAD_REQUEST);
                 continue;
             }
+            let Some(request) = lock(&self.inner).hold.keep(request) else {
+                continue;
+            };
             match &self.queue {
                 Some(queue) => queue.push(request),
                 None if self.simulated => simulated::submit(&self.inner, request),

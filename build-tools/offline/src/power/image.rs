@@ -15,9 +15,13 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::log::{Entry, Kind, SECTOR};
+use anyhow::{Result, bail};
+use pg_page::superblock::{BLOCK, COPIES, Found, Superblock};
+
+use super::log::{self, Entry, Kind, SECTOR};
 use super::random::Random;
 use crate::device::{Below, Layer};
+use crate::place;
 
 /// Goes along a log.
 pub struct Replay {
@@ -68,6 +72,17 @@ enum Mood {
 }
 
 impl Replay {
+    /// Over the state before the boot; which writes are forced is read from the disk
+    /// as it was, or as the first boot divides it.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or the disk is none of ours.
+    pub fn over(before: Arc<dyn Below>, log: File) -> Result<Self> {
+        let entries = log::read(&log, before.len())?;
+        let forced = forced(&*before, &log, &entries)?;
+        Ok(Replay::new(before, log, entries, forced))
+    }
+
     /// Over the state before the boot.
     #[must_use]
     pub fn new(before: Arc<dyn Below>, log: File, entries: Vec<Entry>, forced: u64) -> Self {
@@ -80,6 +95,12 @@ impl Replay {
             pending: Vec::new(),
             lying: false,
         }
+    }
+
+    /// All that was done.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// Where the log stands: every entry that ends here or before is done.
@@ -213,4 +234,23 @@ impl Replay {
         *fate += 1;
         Ok(())
     }
+}
+
+/// Where the part of the disk ends whose writes are forced.
+fn forced(before: &dyn Below, log: &File, entries: &[Entry]) -> Result<u64> {
+    if let Some(superblock) = place::superblock(before) {
+        return Ok(superblock.map_offset);
+    }
+    let blank = vec![0; BLOCK as usize];
+    for entry in entries
+        .iter()
+        .filter(|e| e.offset == COPIES[0] && e.len == BLOCK)
+    {
+        let mut copy = blank.clone();
+        log.read_exact_at(&mut copy, entry.data)?;
+        if let Ok(Found::Valid(found)) = Superblock::find([&copy, &blank], before.len()) {
+            return Ok(found.map_offset);
+        }
+    }
+    bail!("the disk is none of ours, before and after");
 }

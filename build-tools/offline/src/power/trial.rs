@@ -2,13 +2,10 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::os::unix::fs::FileExt;
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use mitos::paths::Paths;
-use pg_page::superblock::{BLOCK, COPIES, Found, Superblock};
 
 use super::client::Client;
 use super::image::{Fates, Replay};
@@ -18,8 +15,7 @@ use super::record::{self, Recording};
 use super::verify::{Cut, verify};
 use super::{log, tellers};
 use crate::database::Database;
-use crate::device::{Below, Device, DiskFile, Layer, PIECE};
-use crate::place;
+use crate::device::{Device, DiskFile, Layer};
 
 /// How many images, and of which.
 #[derive(Clone, Debug)]
@@ -76,17 +72,14 @@ pub fn run(recording: &Recording, plan: &Plan, paths: Option<&Paths>) -> Result<
         .context("no journal of this recording")?;
     let before = DiskFile(File::open(recording.before())?);
     let log = File::open(recording.log())?;
-    let entries = log::read(&log, before.len())?;
-    let forced = forced(&before, &log, &entries)?;
+    let mut replay = Replay::over(Arc::new(before), log)?;
+    let entries = replay.entries();
+    let flushes = entries.iter().filter(|e| e.kind == log::Kind::Flush);
     let mut outcome = Outcome {
         entries: entries.len(),
-        flushes: entries
-            .iter()
-            .filter(|e| e.kind == log::Kind::Flush)
-            .count(),
+        flushes: flushes.count(),
         ..Outcome::default()
     };
-    let mut replay = Replay::new(Arc::new(before), log, entries, forced);
     replay.lying = plan.lying;
     let boundaries = replay.boundaries();
     outcome.boundaries = boundaries.len();
@@ -140,26 +133,6 @@ fn progress(number: usize, outcome: &Outcome) {
         eprint!("\r{number} images, {} wrong", outcome.wrong.len());
         let _ = std::io::stderr().flush();
     }
-}
-
-/// Where the part of the disk ends whose writes are forced: as the disk has it
-/// before, or as the first boot divides it.
-fn forced(before: &dyn Below, log: &File, entries: &[log::Entry]) -> Result<u64> {
-    if let Some(superblock) = place::superblock(before) {
-        return Ok(superblock.map_offset);
-    }
-    let blank = vec![0; BLOCK as usize];
-    for entry in entries
-        .iter()
-        .filter(|e| e.offset == COPIES[0] && e.len == BLOCK)
-    {
-        let mut copy = blank.clone();
-        log.read_exact_at(&mut copy, entry.data)?;
-        if let Ok(Found::Valid(found)) = Superblock::find([&copy, &blank], before.len()) {
-            return Ok(found.map_offset);
-        }
-    }
-    bail!("the disk is none of ours, before and after");
 }
 
 /// Looks at one image; what is wrong is in the outcome.
@@ -222,7 +195,7 @@ fn look(
 /// Boots an image and asks for the sums.
 fn boot(paths: &Paths, recording: &Recording, layer: &Layer) -> Result<Vec<String>> {
     let disk = recording.log().with_extension("img");
-    write(layer, &disk)?;
+    layer.write_to(&disk)?;
     let mut wrong = Vec::new();
     let (vm, port) = record::boot(paths, &disk)?;
     let mut client = Client::connect(port)?;
@@ -241,19 +214,4 @@ fn boot(paths: &Paths, recording: &Recording, layer: &Layer) -> Result<Vec<Strin
     drop(vm);
     std::fs::remove_file(&disk)?;
     Ok(wrong)
-}
-
-/// Writes a disk out, holes for zeros.
-fn write(layer: &Layer, path: &Path) -> Result<()> {
-    let file = File::create(path)?;
-    file.set_len(layer.len())?;
-    let mut piece = [0; PIECE];
-    for at in (0..layer.len()).step_by(PIECE) {
-        let len = (layer.len() - at).min(PIECE as u64) as usize;
-        layer.read(at, &mut piece[..len])?;
-        if piece[..len].iter().any(|byte| *byte != 0) {
-            file.write_all_at(&piece[..len], at)?;
-        }
-    }
-    Ok(())
 }

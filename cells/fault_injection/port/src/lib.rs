@@ -14,6 +14,9 @@ pub static INJECTOR: Port<dyn Injector> = Port::new("fault_injection");
 /// The same, without its type.
 pub static DOOR: &dyn port::Door = &INJECTOR;
 
+/// There is nothing to move.
+pub static MOVES: port::Moves = port::Moves::doors_only();
+
 /// Does damage.
 pub trait Injector: Component {
     /// Damages the cell in the way that `kind` names, at a place that `seed`
@@ -22,6 +25,11 @@ pub trait Injector: Component {
     ///
     /// # Errors
     /// A sentence: no such cell or kind, or nothing there to damage.
-    fn inject(&self, cell: &str, kind: &str, seed: u64, at: Option<usize>)
-    -> Result<String, String>;
+    fn inject(
+        &self,
+        cell: &str,
+        kind: &str,
+        seed: u64,
+        at: Option<usize>,
+    ) -> Result<String, String>;
 }

@@ -3,6 +3,7 @@
 use crate::call::call;
 use crate::{Accepted, Answer, ListenOptions, Listening, NetError, StreamId, lead};
 use core::net::SocketAddr;
+use core::sync::atomic::{AtomicBool, Ordering};
 
 /// A listening socket. Stops listening when dropped.
 #[derive(Debug)]
@@ -59,6 +60,29 @@ impl TcpListener {
                 }
             }
         }
+    }
+}
+
+impl TcpListener {
+    /// As [`TcpListener::accept`], until `over` is set; `None` then. Whoever sets it
+    /// calls [`TcpListener::nudge`] afterwards.
+    ///
+    /// # Errors
+    /// When the stack is gone.
+    pub fn accept_unless(&self, over: &AtomicBool) -> Result<Option<TcpStream>, NetError> {
+        loop {
+            let answer = call(|net| net.accept(self.0.id))?;
+            match answer {
+                Answer::Ready(accepted) => return Ok(Some(TcpStream(accepted))),
+                Answer::Wait(_) if over.load(Ordering::SeqCst) => return Ok(None),
+                Answer::Wait(seen) => self.0.signal.wait(seen),
+            }
+        }
+    }
+
+    /// Lets whoever waits for a connection look around.
+    pub fn nudge(&self) {
+        self.0.signal.raise();
     }
 }
 
@@ -126,6 +150,37 @@ impl TcpStream {
                 }
             }
         }
+    }
+
+    /// As [`TcpStream::read_deadline`], without an end if there is no deadline, or
+    /// until `over` is set; `None` then. Whoever sets it calls [`TcpStream::nudge`]
+    /// afterwards.
+    ///
+    /// # Errors
+    /// [`NetError::Deadline`], or when the connection is broken.
+    pub fn read_unless(
+        &self,
+        into: &mut [u8],
+        deadline: Option<u64>,
+        over: &AtomicBool,
+    ) -> Result<Option<usize>, NetError> {
+        loop {
+            match call(|net| net.recv(self.0.id, into))? {
+                Answer::Ready(n) => return Ok(Some(n)),
+                // Looked at after the count: a nudge since then ends the wait.
+                Answer::Wait(_) if over.load(Ordering::SeqCst) => return Ok(None),
+                Answer::Wait(seen) => {
+                    if !lead::wait(&self.0.signal, seen, deadline) {
+                        return Err(NetError::Deadline);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets whoever waits for the connection look around.
+    pub fn nudge(&self) {
+        self.0.signal.raise();
     }
 
     /// Fills `into`. False when the stream ended before its first byte.

@@ -141,6 +141,33 @@ pub struct Look {
     pub again: u64,
 }
 
+/// What a disk is busy with, all queues together, and has done.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Load {
+    /// Commands that the device has.
+    pub in_flight: u64,
+    /// Jobs that wait for room.
+    pub waiting: u64,
+    /// Commands that the device was given since the start, by urgency.
+    pub commands: [u64; Urgency::COUNT],
+    /// Requests that went with a command of another one, beside which they lie.
+    pub merged: u64,
+    /// Flushes and forced writes among the commands: what must reach the medium.
+    pub durable: u64,
+}
+
+impl core::ops::AddAssign for Load {
+    fn add_assign(&mut self, other: Self) {
+        self.in_flight += other.in_flight;
+        self.waiting += other.waiting;
+        self.merged += other.merged;
+        self.durable += other.durable;
+        for (sum, more) in self.commands.iter_mut().zip(other.commands) {
+            *sum += more;
+        }
+    }
+}
+
 /// A disk.
 pub trait BlockDevice: Component {
     /// What it is like.
@@ -164,6 +191,10 @@ pub trait BlockDevice: Component {
     /// Never sleeps: to be called again until then.
     fn shut_down(&self) -> bool {
         true
+    }
+    /// What it is busy with now.
+    fn load(&self) -> Load {
+        Load::default()
     }
     /// What it is and how it fares, line by line, for people.
     fn report(&self) -> Vec<String> {

@@ -4,7 +4,7 @@
 //! A job is at every moment in exactly one of these places, and moves between
 //! them in this crate alone: if the driver faults, no job was on its stack.
 
-use crate::{Finished, Job, Outcome, Request, Urgency};
+use crate::{Finished, Job, Load, Op, Outcome, Request, Urgency};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -178,6 +178,8 @@ pub struct Rings {
     free: Vec<u16>,
     waiting: [VecDeque<Job>; Urgency::COUNT],
     finished: VecDeque<Finished>,
+    /// What was handed over since the start: the sums of a [`Load`].
+    done: Load,
 }
 
 impl Rings {
@@ -197,6 +199,7 @@ impl Rings {
             free: (0..commands).rev().collect(),
             waiting: [const { VecDeque::new() }; Urgency::COUNT],
             finished: VecDeque::new(),
+            done: Load::default(),
         })
     }
 
@@ -239,6 +242,8 @@ impl Rings {
         let slot = self.commands.get_mut(usize::from(id))?;
         let first = queue.pop_front()?;
         debug_assert!(slot.is_none());
+        self.done.commands[urgency as usize] += 1;
+        self.done.durable += u64::from(matches!(first.request.op, Op::Flush | Op::WriteDurable));
         *slot = Some(Command {
             first,
             more: Vec::new(),
@@ -255,6 +260,17 @@ impl Rings {
             && let Some(job) = self.waiting[urgency as usize].pop_front()
         {
             command.more.push(job);
+            self.done.merged += 1;
+        }
+    }
+
+    /// What it is busy with, and has done since the start.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        Load {
+            in_flight: self.in_flight() as u64,
+            waiting: self.waiting() as u64,
+            ..self.done
         }
     }
 

@@ -20,7 +20,7 @@ use pci::{ClaimedDevice, MsixTable};
 use port::{HandoverError, State};
 
 /// The version of [`NvmeState`].
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 /// Entries of the admin queue.
 pub const ADMIN_DEPTH: u16 = 16;
 

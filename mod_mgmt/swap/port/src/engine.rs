@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use mod_mgmt::namespace::{BaseCrate, Loaded};
-use port::{Door, Options};
+use port::{Door, Moves, Options};
 use sync::FaultLock;
 
 /// A door of a set: the one that callers will use, and the one they use so far.
@@ -66,6 +66,8 @@ pub struct Journal {
     pub touched: Vec<Passage>,
     /// Those that it has flipped.
     pub flipped: Vec<Passage>,
+    /// Crates whose tasks it has parked, and whose statics it has not moved.
+    pub parked: Vec<&'static Moves>,
 }
 
 impl Journal {
@@ -78,6 +80,9 @@ impl Journal {
             passage.new.unstage();
             passage.serving().resume();
             passage.serving().open();
+        }
+        for moves in self.parked.drain(..) {
+            let _ = task_port::gate_unreported(|| (moves.take)(None));
         }
     }
 }
@@ -101,5 +106,6 @@ pub(crate) static ENGINE: FaultLock<Engine> = FaultLock::new(Engine {
     journal: Journal {
         touched: Vec::new(),
         flipped: Vec::new(),
+        parked: Vec::new(),
     },
 });

@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use mod_mgmt::LoadError;
-use port::{BirthError, PortError, SwapError};
+use port::{BirthError, HandoverError, PortError, SwapError};
 use task_port::Fault;
 
 /// Why a swap did not happen.
@@ -36,6 +36,13 @@ pub enum SwapFailure {
     },
     /// The set changes a crate that does not say how it moves.
     Fixed(String),
+    /// A crate of the set did not move to its later generation.
+    Moving {
+        /// The crate.
+        krate: String,
+        /// Why.
+        why: HandoverError,
+    },
     /// The version to roll back to is not kept.
     Forgotten {
         /// The cell.
@@ -74,6 +81,16 @@ impl fmt::Display for SwapFailure {
                 f,
                 "{name} has statics and does not say how they move: restart the system to change it"
             ),
+            SwapFailure::Moving {
+                krate,
+                why: HandoverError::Busy,
+            } => write!(
+                f,
+                "{krate} cannot move now: its tasks are busy, such as with open transactions"
+            ),
+            SwapFailure::Moving { krate, why } => {
+                write!(f, "{krate} does not move: {}", BirthError::Handover(*why))
+            }
             SwapFailure::Forgotten {
                 cell,
                 generation: Some(generation),

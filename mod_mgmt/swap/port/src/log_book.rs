@@ -61,7 +61,10 @@ pub struct Record {
     pub cells: Vec<Ran>,
     /// Why.
     pub reason: Reason,
-    /// From the first close to the last open (ns); zero for cells without state.
+    /// Which revision was pushed, as the archive says; empty when it does not.
+    pub label: String,
+    /// From the first close to the last open (ns), with the wait for tasks that move;
+    /// zero for cells without state.
     pub pause: u64,
     /// Loading and linking before that (ns).
     pub load: u64,

@@ -32,6 +32,14 @@ pub trait IndexAccess: Component {
         cursor: &mut Cursor,
         batch: &mut EntryBatch,
     ) -> Result<bool, IndexError>;
+    /// See [`crate::kill`].
+    fn kill(
+        &self,
+        file: FileId,
+        heap_file: FileId,
+        batch: &EntryBatch,
+        gone: &[Tid],
+    ) -> Result<(), IndexError>;
     /// See [`crate::bulk_build`].
     fn bulk_build(
         &self,

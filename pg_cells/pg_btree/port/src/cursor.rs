@@ -1,6 +1,6 @@
 //! Where a scan stands, and the entries it brings.
 
-use crate::Tid;
+use crate::{FileId, Tid};
 use alloc::vec::Vec;
 use core::ops::Bound;
 use pg_txn_port::Reads;
@@ -17,6 +17,9 @@ pub struct Cursor {
     pub backward: bool,
     /// Whether batches carry the keys too (for index-only scans and merges).
     pub want_keys: bool,
+    /// The table, when batches are to say of each entry whether everyone sees its
+    /// row's page (for index-only scans).
+    pub heap: Option<FileId>,
     /// Whom to tell which pages are read: a serializable transaction's
     /// (`Snapshot::reads`).
     pub reads: Option<Reads>,
@@ -31,7 +34,7 @@ pub enum Place {
     #[default]
     Start,
     /// Forward: all entries of pages left of this one have been given.
-    Page(u32),
+    Page(NextPage),
     /// Backward: all entries from this one on have been given.
     Before {
         /// Its key.
@@ -43,6 +46,19 @@ pub enum Place {
     End,
 }
 
+/// The page with which a scan goes on, unless it has become another one.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NextPage {
+    /// Its number.
+    pub block: u32,
+    /// Where the log stood when the link to it was read.
+    pub since: u64,
+    /// The key at which it begins.
+    pub low: Vec<u8>,
+    /// The tid at which it begins; packed.
+    pub tid: u64,
+}
+
 impl Cursor {
     /// A scan of the keys between two bounds.
     #[must_use]
@@ -52,6 +68,7 @@ impl Cursor {
             upper,
             backward,
             want_keys: false,
+            heap: None,
             reads: None,
             place: Place::Start,
         }
@@ -80,6 +97,14 @@ impl Cursor {
         self
     }
 
+    /// The same for a scan that need not look at rows of `heap` which everyone
+    /// sees.
+    #[must_use]
+    pub fn index_only(mut self, heap: FileId) -> Self {
+        self.heap = Some(heap);
+        self.with_keys()
+    }
+
     /// Back to the start.
     pub fn rewind(&mut self) {
         self.place = Place::Start;
@@ -99,6 +124,11 @@ fn after_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
 pub struct EntryBatch {
     /// The tids, in the scan's order.
     pub tids: Vec<Tid>,
+    /// For each of them whether everyone sees all rows on its page, so that the
+    /// key says all that there is to say; empty when the cursor names no table.
+    pub all_visible: Vec<bool>,
+    /// The page they were on, and where the log stood before; the cell's.
+    pub page: Option<(u32, u64)>,
     bytes: Vec<u8>,
     /// The ends of the keys in `bytes`; empty when keys are not wanted.
     ends: Vec<u32>,
@@ -110,6 +140,8 @@ impl EntryBatch {
     pub const fn new() -> Self {
         EntryBatch {
             tids: Vec::new(),
+            all_visible: Vec::new(),
+            page: None,
             bytes: Vec::new(),
             ends: Vec::new(),
         }
@@ -143,6 +175,8 @@ impl EntryBatch {
     /// Forgets all entries.
     pub fn clear(&mut self) {
         self.tids.clear();
+        self.all_visible.clear();
+        self.page = None;
         self.bytes.clear();
         self.ends.clear();
     }

@@ -20,7 +20,7 @@ mod cursor;
 mod error;
 
 pub use access::{BTREE, IndexAccess};
-pub use cursor::{Cursor, EntryBatch, Place};
+pub use cursor::{Cursor, EntryBatch, NextPage, Place};
 pub use error::{IndexError, Inserted};
 pub use pg_buffer_port::{FileId, MiniTx};
 pub use pg_heap_port::{CheckReport, DeadTids, Tid};
@@ -44,8 +44,10 @@ pub fn create(mtx: &mut MiniTx, file: FileId) -> Result<(), IndexError> {
     BTREE.enter()?.create(mtx, file)
 }
 
-/// Adds an entry. With `unique`, fails with [`Inserted::Duplicate`] when another
-/// entry of the same key leads to a live row of `heap_file`; waits for
+/// Adds an entry for a row of `heap_file`. When its page is full, entries of rows
+/// that are dead to everybody are taken out first (`heap_file` may be `file`
+/// itself when there are no rows: then nothing is). With `unique`, fails with [`Inserted::Duplicate`] when another
+/// entry of the same key leads to a live row; waits for
 /// transactions on whose end that depends.
 ///
 /// # Errors
@@ -73,6 +75,21 @@ pub fn next_batch(
     batch: &mut EntryBatch,
 ) -> Result<bool, IndexError> {
     BTREE.enter()?.next_batch(file, cursor, batch)
+}
+
+/// Kills those entries of `batch` that lead to `gone`, if their rows in
+/// `heap_file` are dead to everybody: scans pass over them from then on, and an
+/// insert that needs room takes them out. A hint: it may do nothing, and be lost.
+///
+/// # Errors
+/// When a page cannot be read.
+pub fn kill(
+    file: FileId,
+    heap_file: FileId,
+    batch: &EntryBatch,
+    gone: &[Tid],
+) -> Result<(), IndexError> {
+    BTREE.enter()?.kill(file, heap_file, batch, gone)
 }
 
 /// Fills the empty tree of a file that nobody else uses yet with entries in

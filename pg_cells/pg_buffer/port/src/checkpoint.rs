@@ -5,12 +5,26 @@
 //! first, so pages may go on changing meanwhile.
 
 use crate::pool::{DIRTY, PoolState, WRITING, pool};
-use crate::write::{BATCH, Latched, write_out};
+use crate::write::{BATCH, Latched, Written, write_out};
 use crate::{BUFFER, BufferError};
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use nvme_port::{Op, Urgency, transfer};
 use pg_wal_port::Lsn;
+use task_port::Held;
+
+/// How fast pages are written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Pace {
+    /// As fast as the disk can.
+    Fast,
+    /// With pauses as long as the writes, so that others have half of the disk at
+    /// least. Fast when somebody waits for it or the log fills.
+    Even,
+}
+
+/// The longest pause between two batches.
+const LONGEST_PAUSE: u64 = 100_000_000;
 
 /// Writes all changed pages and moves the point from which recovery starts.
 /// Blocks; work goes on meanwhile.
@@ -18,7 +32,11 @@ use pg_wal_port::Lsn;
 /// # Errors
 /// When a page or the log could not be written.
 pub fn checkpoint() -> Result<(), BufferError> {
-    make(pool()?, false)
+    make_at(Pace::Fast)
+}
+
+pub(crate) fn make_at(pace: Pace) -> Result<(), BufferError> {
+    make(pool()?, false, pace)
 }
 
 /// Ends the background loops, and makes a last checkpoint after which the next
@@ -27,24 +45,45 @@ pub fn checkpoint() -> Result<(), BufferError> {
 /// # Errors
 /// When a page or the log could not be written.
 pub fn shut_down() -> Result<(), BufferError> {
+    crate::stop_background();
     let pool = pool()?;
-    pool.background.store(false, Ordering::SeqCst);
-    pool.wanting.wake_all();
-    pool.stirred.wake_all();
-    pool.logged.wake_all();
-    make(pool, true)?;
+    make(pool, true, Pace::Fast)?;
     pool.open.store(false, Ordering::SeqCst);
     Ok(())
 }
 
-fn make(pool: &'static PoolState, clean: bool) -> Result<(), BufferError> {
-    let _baton = pool.checkpoint_baton.take();
-    make_alone(pool, clean).inspect_err(|_| pg_wal_port::checkpoint_failed())
+/// Somebody waits for the checkpoint under way.
+struct Hurry(&'static PoolState);
+
+impl Hurry {
+    fn said(pool: &'static PoolState) -> Held<Self> {
+        pool.hurry.fetch_add(1, Ordering::SeqCst);
+        Held::new(Hurry(pool))
+    }
 }
 
-fn make_alone(pool: &'static PoolState, clean: bool) -> Result<(), BufferError> {
+impl Drop for Hurry {
+    fn drop(&mut self) {
+        self.0.hurry.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+fn make(pool: &'static PoolState, clean: bool, pace: Pace) -> Result<(), BufferError> {
+    let _hurry = (pace == Pace::Fast).then(|| Hurry::said(pool));
+    let _baton = pool.checkpoint_baton.take();
+    make_alone(pool, clean, pace).inspect_err(|_| pg_wal_port::checkpoint_failed())
+}
+
+fn make_alone(pool: &'static PoolState, clean: bool, pace: Pace) -> Result<(), BufferError> {
     let redo = pg_wal_port::begin_checkpoint()?;
-    write_before(pool, redo)?;
+    let written = write_before(pool, redo, pace)?;
+    let counters = &pool.counters;
+    counters
+        .checkpoint_pages
+        .fetch_add(written.pages, Ordering::Relaxed);
+    counters
+        .checkpoint_requests
+        .fetch_add(written.requests, Ordering::Relaxed);
     flush_device().inspect_err(|_| {
         // Pages written since the last flush count as clean, and may have left
         // the pool: if the disk lost some, only a replay brings them back. What
@@ -65,8 +104,13 @@ pub(crate) fn flush_device() -> Result<(), BufferError> {
 }
 
 /// Writes every page with changes before `lsn`, and waits for the writes of such
-/// pages that others have under way.
-pub(crate) fn write_before(pool: &'static PoolState, lsn: Lsn) -> Result<(), BufferError> {
+/// pages that others have under way. Tells what it wrote itself.
+pub(crate) fn write_before(
+    pool: &'static PoolState,
+    lsn: Lsn,
+    pace: Pace,
+) -> Result<Written, BufferError> {
+    let mut sum = Written::default();
     loop {
         let plan = BUFFER.enter()?.dirty_before(lsn);
         for chunk in plan.chunks(BATCH) {
@@ -74,7 +118,11 @@ pub(crate) fn write_before(pool: &'static PoolState, lsn: Lsn) -> Result<(), Buf
                 .iter()
                 .filter_map(|(index, tag)| pool.arena.pin_quietly(*index, *tag))
                 .collect();
-            write_out(pool, pins, Urgency::Background, Latched::Wait)?;
+            let before = task_port::now();
+            sum += write_out(pool, pins, Urgency::Background, Latched::Wait)?;
+            if pace == Pace::Even {
+                pause(pool, task_port::now().saturating_sub(before));
+            }
         }
         // A write by somebody else is under way, or has failed and left the page
         // dirty for the next round.
@@ -90,9 +138,19 @@ pub(crate) fn write_before(pool: &'static PoolState, lsn: Lsn) -> Result<(), Buf
                 && f.word.load(Ordering::SeqCst) < lsn.0
         };
         if !pool.arena.frames().iter().any(left) {
-            return Ok(());
+            return Ok(sum);
         }
         // Pages of a file that is being cut are skipped until they are gone.
         task_port::yield_now();
+    }
+}
+
+/// Leaves the disk to others for as long as the last batch took.
+fn pause(pool: &PoolState, took: u64) {
+    let log = pg_wal_port::stats();
+    let filling = log.used > log.size / 2;
+    let waited_for = pool.hurry.load(Ordering::SeqCst) != 0;
+    if took > 0 && !filling && !waited_for {
+        task_port::sleep(took.min(LONGEST_PAUSE));
     }
 }

@@ -35,27 +35,30 @@ mod page;
 mod pool;
 pub mod record;
 mod recover;
+mod restart;
+mod scan;
 pub mod space;
 mod table;
 mod types;
 mod verify;
 mod write;
 
-pub use background::run_background;
+pub use background::{run_background, stop_background};
 pub use checkpoint::{checkpoint, shut_down};
 pub use files::{blocks, create_file, drop_file, files, truncate};
 pub use mini_tx::{MAX_PAGES, MiniTx, Slot};
 pub use page::{PagePin, PageRead, prefetch, read_page, set_hint};
 pub use pg_page::{PAGE_SIZE, Page};
 pub use pg_wal_port::Lsn;
-pub use pool::{Counters, DIRTY, PoolState, SCHEMAS, VALID, WRITING};
-pub use recover::{OpenError, OpenReport, open};
+pub use pool::{Counters, DIRTY, Line, ONCE, PoolState, SCHEMAS, VALID, WRITING};
+pub use recover::{OpenError, OpenReport, open, starts};
+pub use scan::Scan;
 pub use table::PageTable;
 pub use types::{BufferError, BufferStats, FileId, Fork, PageId};
 pub use verify::Verifier;
 
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 use frame::Pin;
 use port::{Component, Port};
 
@@ -79,11 +82,12 @@ pub enum Place {
 /// What stands behind the pool's door: decisions. None of its calls waits.
 pub trait BufferPool: Component {
     /// Pins the frame of the page with this packed address, giving it one if it
-    /// has none.
+    /// has none. That does not count as a use if the page is read `once`, by who
+    /// reads all pages of a file.
     ///
     /// # Errors
     /// None of its own so far; the port's.
-    fn place(&self, tag: u64) -> Result<Place, BufferError>;
+    fn place(&self, tag: u64, once: bool) -> Result<Place, BufferError>;
     /// The frames with changes before `lsn` that are not on the disk, in the
     /// order in which to write them: index and tag.
     fn dirty_before(&self, lsn: Lsn) -> Vec<(u32, u64)>;
@@ -103,14 +107,21 @@ pub fn stats() -> Result<BufferStats, BufferError> {
     let dirty = |f: &&frame::Frame| f.flags.load(Ordering::Relaxed) & DIRTY != 0;
     let (extents, free_extents) = pool.space.lock().extents();
     let counters = &pool.counters;
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
     Ok(BufferStats {
         frames: frames.len() as u64,
         dirty: frames.iter().filter(dirty).count() as u64,
-        reads: counters.reads.load(Ordering::Relaxed),
-        writes: counters.writes.load(Ordering::Relaxed),
-        evictions: counters.evictions.load(Ordering::Relaxed),
-        corrupt: counters.corrupt.load(Ordering::Relaxed),
-        checkpoints: counters.checkpoints.load(Ordering::Relaxed),
+        hits: counters.hits.iter().map(|hits| count(hits)).sum(),
+        reads: count(&counters.reads),
+        read_ahead: count(&counters.read_ahead),
+        writes: count(&counters.writes),
+        write_requests: count(&counters.write_requests),
+        evictions: count(&counters.evictions),
+        corrupt: count(&counters.corrupt),
+        checkpoints: count(&counters.checkpoints),
+        checkpoint_pages: count(&counters.checkpoint_pages),
+        checkpoint_requests: count(&counters.checkpoint_requests),
+        restarts: count(&counters.restarts),
         extents,
         free_extents,
     })
@@ -123,4 +134,43 @@ pub fn stats() -> Result<BufferStats, BufferError> {
 pub fn pins() -> Result<u64, BufferError> {
     let frames = pool::any_pool()?.arena.frames();
     Ok(frames.iter().map(|f| u64::from(f.pins())).sum())
+}
+
+/// What is under way in the pool: all 0 when nobody is at work.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct UnderWay {
+    /// Pins of all frames together.
+    pub pins: u64,
+    /// Frames that somebody has latched, for reading or changing.
+    pub latched: u64,
+    /// Frames being written.
+    pub writing: u64,
+    /// Frames that are being given to another page.
+    pub claimed: u64,
+    /// Pages wanted soon that nobody has begun to read.
+    pub wanted: u64,
+    /// Pages being read ahead.
+    pub reading: u64,
+}
+
+/// What is under way in the pool now.
+///
+/// # Errors
+/// When the pool is not running.
+pub fn under_way() -> Result<UnderWay, BufferError> {
+    let pool = pool::any_pool()?;
+    let mut sum = UnderWay::default();
+    {
+        // Under the lock with which the reader takes some over.
+        let wanted = pool.wanted.lock();
+        sum.wanted = wanted.len() as u64;
+        sum.reading = pool.reading.load(Ordering::SeqCst);
+    }
+    for frame in pool.arena.frames() {
+        sum.pins += u64::from(frame.pins());
+        sum.latched += u64::from(frame.is_latched());
+        sum.claimed += u64::from(frame.is_claimed());
+        sum.writing += u64::from(frame.flags.load(Ordering::Relaxed) & WRITING != 0);
+    }
+    Ok(sum)
 }

@@ -1,11 +1,11 @@
 //! Bringing a page into memory.
 
-use crate::pool::{PoolState, VALID};
+use crate::pool::{ONCE, PoolState, VALID};
 use crate::write::{Latched, write_out};
 use crate::{BUFFER, BufferError, FileId, PageId, Place};
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
-use frame::{Exclusive, Pin, ReadGuard};
+use frame::{Exclusive, Frame, Pin, ReadGuard};
 use nvme_port::{DiskError, Op, Transfer, Urgency};
 use pg_page::header;
 use task_port::Held;
@@ -13,17 +13,20 @@ use task_port::Held;
 /// How often to ask again for a frame when all are in use.
 const PATIENCE: u32 = 2_000;
 
-/// Pins the frame of a page: the one that holds it, or one to load it into.
-/// Writes changed pages out until there is one.
-pub(crate) fn place(pool: &'static PoolState, tag: u64) -> Result<Pin, BufferError> {
+/// Pins the frame of a page: the one that holds it, or one to load it into. A page
+/// that is read `once` does not count as used by that. Writes changed pages out
+/// until there is a frame.
+pub(crate) fn place(pool: &'static PoolState, tag: u64, once: bool) -> Result<Pin, BufferError> {
     for attempt in 0..PATIENCE {
-        let step = BUFFER.enter()?.place(tag)?;
+        let step = BUFFER.enter()?.place(tag, once)?;
         match step {
             Place::Pinned(pin) => {
                 pool.stirred.wake_one();
                 return Ok(pin);
             }
-            Place::WriteOut(pins) => write_out(pool, pins, Urgency::Normal, Latched::Skip)?,
+            Place::WriteOut(pins) => {
+                write_out(pool, pins, Urgency::Normal, Latched::Skip)?;
+            }
             Place::Busy => {}
         }
         match attempt {
@@ -43,8 +46,9 @@ struct Loading {
 }
 
 /// Reads the page into its frame unless somebody else has. The frame may hold
-/// nothing afterwards: the caller looks again.
-pub(crate) fn load(pool: &PoolState, pin: Pin, id: PageId) -> Result<(), BufferError> {
+/// nothing afterwards: the caller looks again. For who reads pages `once` the
+/// frame is marked so.
+pub(crate) fn load(pool: &PoolState, pin: Pin, id: PageId, once: bool) -> Result<(), BufferError> {
     let exclusive = pin.exclusive();
     let frame = exclusive.frame();
     let loaded = frame.flags.load(Ordering::SeqCst) & VALID != 0;
@@ -82,8 +86,16 @@ pub(crate) fn load(pool: &PoolState, pin: Pin, id: PageId) -> Result<(), BufferE
         return Err(BufferError::Corrupt { page: id });
     }
     let flags = &loading.exclusive.frame().flags;
-    flags.fetch_or(VALID, Ordering::SeqCst);
+    flags.fetch_or(valid(once), Ordering::SeqCst);
     Ok(())
+}
+
+/// The flags of a page that was just read.
+fn valid(once: bool) -> u32 {
+    match once {
+        true => VALID | ONCE,
+        false => VALID,
+    }
 }
 
 /// Whether what was read is what was written. The space map starts as zeros,
@@ -103,15 +115,31 @@ pub(crate) fn disk_error(error: DiskError, page: PageId) -> BufferError {
 
 /// The page's frame, pinned: the one that seems to hold it, or one to load it
 /// into.
-fn pinned(pool: &'static PoolState, id: PageId) -> Result<Pin, BufferError> {
+fn pinned(pool: &'static PoolState, id: PageId, once: bool) -> Result<Pin, BufferError> {
     let tag = id.pack();
-    let index = pool.table.look(&pool.arena, tag);
-    match index.and_then(|index| pool.arena.pin(index, tag)) {
+    let pin = |index| match once {
+        true => pool.arena.pin_quietly(index, tag),
+        false => pool.arena.pin(index, tag),
+    };
+    match pool.table.look(&pool.arena, tag).and_then(pin) {
         Some(pin) => Ok(pin),
         None => {
             exists(pool, id)?;
-            place(pool, tag)
+            place(pool, tag, once)
         }
+    }
+}
+
+/// Counts a page that is in memory when it is looked at for the first time.
+struct Hit(Option<&'static PoolState>);
+
+impl Hit {
+    fn is(&mut self, frame: &Frame) -> bool {
+        let valid = frame.flags.load(Ordering::SeqCst) & VALID != 0;
+        if let (Some(pool), true) = (self.0.take(), valid) {
+            pool.counters.hit();
+        }
+        valid
     }
 }
 
@@ -122,18 +150,20 @@ pub(crate) fn exclusive(pool: &'static PoolState, id: PageId) -> Result<Exclusiv
         && let Some(exclusive) = pool.arena.try_exclusive(index, tag)
         && exclusive.frame().flags.load(Ordering::SeqCst) & VALID != 0
     {
+        pool.counters.hit();
         return Ok(exclusive);
     }
+    let mut hit = Hit(Some(pool));
     loop {
-        let exclusive = pinned(pool, id)?.exclusive();
+        let exclusive = pinned(pool, id, false)?.exclusive();
         let frame = exclusive.frame();
         if frame.tag.load(Ordering::SeqCst) != tag {
             continue;
         }
-        if frame.flags.load(Ordering::SeqCst) & VALID != 0 {
+        if hit.is(frame) {
             return Ok(exclusive);
         }
-        load(pool, exclusive.unlatch(), id)?;
+        load(pool, exclusive.unlatch(), id, false)?;
     }
 }
 
@@ -150,40 +180,46 @@ pub(crate) fn try_exclusive(
     pool: &'static PoolState,
     id: PageId,
 ) -> Result<Option<Exclusive>, BufferError> {
+    let mut hit = Hit(Some(pool));
     loop {
-        let Ok(exclusive) = pinned(pool, id)?.try_exclusive() else {
+        let Ok(exclusive) = pinned(pool, id, false)?.try_exclusive() else {
             return Ok(None);
         };
         let frame = exclusive.frame();
         if frame.tag.load(Ordering::SeqCst) != id.pack() {
             continue;
         }
-        if frame.flags.load(Ordering::SeqCst) & VALID != 0 {
+        if hit.is(frame) {
             return Ok(Some(exclusive));
         }
-        load(pool, exclusive.unlatch(), id)?;
+        load(pool, exclusive.unlatch(), id, false)?;
     }
 }
 
-/// Latches a page for reading, loaded.
-pub(crate) fn read(pool: &'static PoolState, id: PageId) -> Result<ReadGuard, BufferError> {
+/// Latches a page for reading, loaded; for who reads pages `once`, or for others.
+pub(crate) fn read(
+    pool: &'static PoolState,
+    id: PageId,
+    once: bool,
+) -> Result<ReadGuard, BufferError> {
+    let mut hit = Hit(Some(pool));
     loop {
-        let guard = pinned(pool, id)?.read();
+        let guard = pinned(pool, id, once)?.read();
         let frame = guard.frame();
         if frame.tag.load(Ordering::SeqCst) != id.pack() {
             continue;
         }
-        if frame.flags.load(Ordering::SeqCst) & VALID != 0 {
+        if hit.is(frame) {
             return Ok(guard);
         }
-        load(pool, guard.unlatch(), id)?;
+        load(pool, guard.unlatch(), id, once)?;
     }
 }
 
 /// Latches the frame of a page exclusively without reading it: all zero.
 pub(crate) fn blank(pool: &'static PoolState, id: PageId) -> Result<Exclusive, BufferError> {
     loop {
-        let mut exclusive = place(pool, id.pack())?.exclusive();
+        let mut exclusive = place(pool, id.pack(), false)?.exclusive();
         if exclusive.frame().tag.load(Ordering::SeqCst) == id.pack() {
             exclusive.fill(0);
             exclusive.frame().flags.fetch_or(VALID, Ordering::SeqCst);
@@ -192,19 +228,33 @@ pub(crate) fn blank(pool: &'static PoolState, id: PageId) -> Result<Exclusive, B
     }
 }
 
-/// Reads pages that are wanted soon, as one submission. Leaves those alone that
-/// somebody else deals with.
-pub(crate) fn read_ahead(pool: &'static PoolState, pages: &[PageId]) -> Result<(), BufferError> {
+/// Pages that are being read together, before somebody waits for them.
+pub(crate) struct ReadingAhead(Held<Reading>);
+
+/// Frames that are being filled together. Dropped in this order: the device is
+/// done before the latches are given back.
+struct Reading {
+    transfer: Option<Transfer>,
+    frames: Vec<(PageId, Exclusive, bool)>,
+}
+
+/// Begins to read pages that are wanted soon, each with whether it is read once,
+/// as one submission. Leaves those alone that somebody else deals with.
+pub(crate) fn read_ahead(
+    pool: &'static PoolState,
+    pages: &[(PageId, bool)],
+) -> Result<ReadingAhead, BufferError> {
     let mut parts = Vec::new();
-    let mut reading = Held::new(ReadingAhead {
+    let mut reading = Held::new(Reading {
         transfer: None,
         frames: Vec::with_capacity(pages.len()),
     });
-    for page in pages {
-        if pool.locate(*page).is_none() {
+    for (page, once) in pages {
+        let there = pool.table.look(&pool.arena, page.pack()).is_some();
+        if there || pool.locate(*page).is_none() {
             continue;
         }
-        let Ok(exclusive) = place(pool, page.pack())?.try_exclusive() else {
+        let Ok(exclusive) = place(pool, page.pack(), *once)?.try_exclusive() else {
             continue;
         };
         let frame = exclusive.frame();
@@ -213,26 +263,37 @@ pub(crate) fn read_ahead(pool: &'static PoolState, pages: &[PageId]) -> Result<(
         // Looked up again behind the entry in the table, as in `load`.
         if let (true, Some(offset)) = (wanted, pool.locate(*page)) {
             parts.push((Op::Read, offset, Some(frame.dma())));
-            reading.frames.push((*page, exclusive));
+            reading.frames.push((*page, exclusive, *once));
         }
     }
-    let first = PageId::unpack(0);
     let transfer = Transfer::start(Urgency::Background, parts);
-    let transfer = transfer.map_err(|error| disk_error(error, first))?;
-    let outcome = reading.transfer.insert(transfer).wait();
-    outcome.map_err(|error| disk_error(error, first))?;
-    for (page, exclusive) in &reading.frames {
-        // A damaged page is left to who really reads it.
-        if is_intact(exclusive, *page) {
-            exclusive.frame().flags.fetch_or(VALID, Ordering::SeqCst);
-            pool.counters.reads.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-    Ok(())
+    let transfer = transfer.map_err(|error| disk_error(error, PageId::unpack(0)))?;
+    reading.transfer = Some(transfer);
+    Ok(ReadingAhead(reading))
 }
 
-/// Frames that are being filled together.
-struct ReadingAhead {
-    transfer: Option<Transfer>,
-    frames: Vec<(PageId, Exclusive)>,
+impl ReadingAhead {
+    /// Waits for the device and lets the pages be read.
+    pub(crate) fn finish(self, pool: &'static PoolState) -> Result<(), BufferError> {
+        let Some(transfer) = &self.0.transfer else {
+            return Ok(());
+        };
+        let outcome = transfer.wait();
+        outcome.map_err(|error| disk_error(error, PageId::unpack(0)))?;
+        if !pool.open.load(Ordering::SeqCst) {
+            // As in `load`.
+            return Err(BufferError::Stopped);
+        }
+        for (page, exclusive, once) in &self.0.frames {
+            let same = exclusive.frame().tag.load(Ordering::SeqCst) == page.pack();
+            // A damaged page is left to who really reads it.
+            if same && is_intact(exclusive, *page) {
+                let flags = &exclusive.frame().flags;
+                flags.fetch_or(valid(*once), Ordering::SeqCst);
+                pool.counters.reads.fetch_add(1, Ordering::Relaxed);
+                pool.counters.read_ahead.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
 }

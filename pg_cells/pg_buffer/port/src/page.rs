@@ -1,6 +1,6 @@
 //! Reading pages.
 
-use crate::pool::{VALID, pool};
+use crate::pool::{PoolState, VALID, pool};
 use crate::{BufferError, PageId};
 use core::ops::Deref;
 use core::sync::atomic::Ordering;
@@ -14,7 +14,7 @@ const MOST_WANTED: usize = 1024;
 /// task must not read-latch the same page twice, nor wait for anything slow
 /// while it holds one.
 #[derive(Debug)]
-pub struct PageRead(ReadGuard, PageId);
+pub struct PageRead(pub(crate) ReadGuard, pub(crate) PageId);
 
 /// A page that stays where it is in memory, without a latch. Reading it again
 /// needs no look-up.
@@ -35,6 +35,7 @@ pub fn read_page(id: PageId) -> Result<PageRead, BufferError> {
         && let TryRead::Done(guard) = pool.arena.try_read(index, tag)
         && guard.frame().flags.load(Ordering::Acquire) & VALID != 0
     {
+        pool.counters.hit();
         return Ok(PageRead(guard, id));
     }
     read_slowly(id)
@@ -42,27 +43,30 @@ pub fn read_page(id: PageId) -> Result<PageRead, BufferError> {
 
 #[cold]
 fn read_slowly(id: PageId) -> Result<PageRead, BufferError> {
-    Ok(PageRead(crate::load::read(pool()?, id)?, id))
+    Ok(PageRead(crate::load::read(pool()?, id, false)?, id))
 }
 
 /// Starts reading pages that will be needed soon; those in memory cost nothing.
 /// Never waits, and errors show when the page is read.
 pub fn prefetch(pages: &[PageId]) {
-    let Ok(pool) = pool() else {
+    if let Ok(pool) = pool() {
+        want(pool, pages.iter().copied(), false);
+    }
+}
+
+/// The same, for pages that are read `once` or not.
+pub(crate) fn want(pool: &PoolState, pages: impl Iterator<Item = PageId>, once: bool) {
+    let mut absent = pages
+        .filter(|page| pool.table.look(&pool.arena, page.pack()).is_none())
+        .peekable();
+    if absent.peek().is_none() {
         return;
-    };
-    let absent = |page: &&PageId| pool.table.look(&pool.arena, page.pack()).is_none();
-    let mut some = false;
-    for page in pages.iter().filter(absent) {
-        let mut wanted = pool.wanted.lock();
-        if wanted.len() < MOST_WANTED {
-            wanted.push_back(*page);
-            some = true;
-        }
     }
-    if some {
-        pool.wanting.wake_all();
-    }
+    let mut wanted = pool.wanted.lock();
+    let room = MOST_WANTED.saturating_sub(wanted.len());
+    wanted.extend(absent.take(room).map(|page| (page, once)));
+    drop(wanted);
+    pool.wanting.wake_all();
 }
 
 /// Sets bits in the u16 at the even `offset` of a page that is only read: not

@@ -3,7 +3,7 @@
 use crate::mini_tx::Inner;
 use crate::space::Space;
 use crate::table::PageTable;
-use crate::{BufferError, PageId};
+use crate::{BufferError, OpenReport, PageId};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -15,8 +15,8 @@ use task_port::Held;
 
 /// The schemas of [`PoolState`]: as it is, and with its lineage.
 pub const SCHEMAS: Schemas = Schemas {
-    plain: 1,
-    traced: 2,
+    plain: 3,
+    traced: 4,
 };
 
 /// Flag of a frame: its bytes are the page.
@@ -25,22 +25,60 @@ pub const VALID: u32 = 1;
 pub const DIRTY: u32 = 2;
 /// Flag of a frame: a copy of its bytes is on its way to the disk.
 pub const WRITING: u32 = 4;
+/// Flag of a frame: it was filled for somebody who reads every page of a file
+/// once, and who has not come to it yet.
+pub const ONCE: u32 = 8;
 
 static POOL: StaticRef<PoolState> = StaticRef::new();
+
+/// A value with cache lines of its own: what is written often must not lie beside
+/// what every access to a page reads.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+pub struct Line<T>(pub T);
+
+impl<T> core::ops::Deref for Line<T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
 
 /// Counters for people and tests.
 #[derive(Debug, Default)]
 pub struct Counters {
+    /// Times that a page was found in memory, by CPU: each has its own, as this is
+    /// counted at every access.
+    pub hits: [Line<AtomicU64>; MEMORIES],
     /// Pages read.
     pub reads: AtomicU64,
+    /// Those among them that nobody waited for yet.
+    pub read_ahead: AtomicU64,
     /// Pages written.
     pub writes: AtomicU64,
+    /// Requests to write them.
+    pub write_requests: AtomicU64,
     /// Frames given to another page.
     pub evictions: AtomicU64,
     /// Damaged pages met.
     pub corrupt: AtomicU64,
     /// Checkpoints completed.
     pub checkpoints: AtomicU64,
+    /// Starts of storage after a failure of the log or of a flush.
+    pub restarts: AtomicU64,
+    /// Pages that they wrote.
+    pub checkpoint_pages: AtomicU64,
+    /// Requests that they wrote them with.
+    pub checkpoint_requests: AtomicU64,
+}
+
+impl Counters {
+    /// A page was found in memory.
+    #[inline]
+    pub(crate) fn hit(&self) {
+        self.hits[cpu::id() % MEMORIES].fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 /// The buffer pool. It lives for ever; a cell that is born without inheriting it
@@ -55,29 +93,38 @@ pub struct PoolState {
     /// Which frame holds which page.
     pub table: PageTable,
     /// The clock's hand: how many frames it has visited.
-    pub hand: AtomicU32,
+    pub hand: Line<AtomicU32>,
     /// Up to where the writer has looked ahead of the hand.
     pub looked: AtomicU32,
+    /// Frames whose page a scan has read and left, with the page: to be given up
+    /// first, oldest first.
+    pub left: Line<SpinLock<VecDeque<(u32, u64)>>>,
     /// The files. Nothing is waited for under it.
-    pub space: SpinLock<Space>,
+    pub space: Line<SpinLock<Space>>,
     /// Held by the one who changes the space map.
     pub(crate) space_baton: Baton,
     /// Held by the one who makes a checkpoint, or opens the pool.
     pub(crate) checkpoint_baton: Baton,
+    /// How many wait for the checkpoint under way: it does not dawdle then.
+    pub(crate) hurry: AtomicU32,
     /// Those who wait for a frame's write to end.
-    pub(crate) written: WaitQueue,
-    /// Pages somebody will want soon.
-    pub(crate) wanted: SpinLock<VecDeque<PageId>>,
+    pub(crate) written: Line<WaitQueue>,
+    /// Pages somebody will want soon, each with whether it is read once.
+    pub(crate) wanted: Line<SpinLock<VecDeque<(PageId, bool)>>>,
+    /// Pages that their reader has taken over and not finished with.
+    pub(crate) reading: AtomicU64,
     /// The reader of wanted pages, waiting.
-    pub(crate) wanting: WaitQueue,
+    pub(crate) wanting: Line<WaitQueue>,
     /// The writer, waiting for something to write.
-    pub(crate) stirred: WaitQueue,
+    pub(crate) stirred: Line<WaitQueue>,
     /// The writer of the log, waiting for records.
-    pub(crate) logged: WaitQueue,
+    pub(crate) logged: Line<WaitQueue>,
     /// Pages are given out.
     pub(crate) open: AtomicBool,
     /// Background loops go on.
     pub(crate) background: AtomicBool,
+    /// What the latest starts found.
+    pub(crate) starts: SpinLock<VecDeque<OpenReport>>,
     /// Counts up when the pool is started anew.
     pub(crate) generation: AtomicU64,
     /// Bytes of the log region of a disk to be formatted; 0: by default.
@@ -89,9 +136,9 @@ pub struct PoolState {
     /// Mini-transactions that have ended and whose memory can be used again, by
     /// CPU. In boxes, because that is how they are entered in a ledger.
     #[allow(clippy::vec_box)]
-    pub(crate) memory: [SpinLock<Vec<Box<Inner>>>; MEMORIES],
+    pub(crate) memory: [Line<SpinLock<Vec<Box<Inner>>>>; MEMORIES],
     /// Counters.
-    pub counters: Counters,
+    pub counters: Line<Counters>,
 }
 
 /// CPUs beyond so many share.
@@ -118,24 +165,28 @@ impl PoolState {
         let pool: &'static PoolState = Box::leak(Box::new(PoolState {
             table: PageTable::new(frames as usize),
             arena,
-            hand: AtomicU32::new(0),
+            hand: Line::default(),
             looked: AtomicU32::new(0),
-            space: SpinLock::new(Space::default()),
+            left: Line::default(),
+            space: Line::default(),
             space_baton: Baton::default(),
             checkpoint_baton: Baton::default(),
-            written: WaitQueue::new(),
-            wanted: SpinLock::new(VecDeque::new()),
-            wanting: WaitQueue::new(),
-            stirred: WaitQueue::new(),
-            logged: WaitQueue::new(),
+            hurry: AtomicU32::new(0),
+            written: Line::default(),
+            wanted: Line::default(),
+            reading: AtomicU64::new(0),
+            wanting: Line::default(),
+            stirred: Line::default(),
+            logged: Line::default(),
             open: AtomicBool::new(false),
             background: AtomicBool::new(true),
+            starts: SpinLock::new(VecDeque::new()),
             generation: AtomicU64::new(0),
             log_size: AtomicU64::new(0),
             overwrite: AtomicBool::new(false),
             buffers: SpinLock::new(Vec::new()),
-            memory: core::array::from_fn(|_| SpinLock::new(Vec::new())),
-            counters: Counters::default(),
+            memory: core::array::from_fn(|_| Line::default()),
+            counters: Line::default(),
         }));
         POOL.set(Some(pool));
         Ok(pool)
@@ -176,6 +227,7 @@ impl PoolState {
             }
         }
         self.wanted.lock().clear();
+        self.left.lock().clear();
     }
 
     /// Lets a frame hold nothing. Whoever has it pinned may still read it.
@@ -235,6 +287,11 @@ impl Baton {
         self.waiters
             .wait_until(|| (!self.taken.swap(true, Ordering::SeqCst)).then_some(()));
         Held::new(BatonGuard(self))
+    }
+
+    /// The same if nobody has it.
+    pub(crate) fn try_take(&'static self) -> Option<Held<BatonGuard>> {
+        (!self.taken.swap(true, Ordering::SeqCst)).then(|| Held::new(BatonGuard(self)))
     }
 }
 

@@ -1,7 +1,9 @@
 //! Opening the database: finding or formatting the disk, replaying the log.
 //!
 //! Replay starts where the last checkpoint says and ends at the first bytes that
-//! are no record. A page's first record after that point carries the whole page
+//! are no record. That these are the end, and not damage, is looked at first; then
+//! what of the log may stand in the disk's cache alone is made durable, and only
+//! then are pages changed. A page's first record after that point carries the whole page
 //! or starts from zeros, so replay never depends on what a crash left of a page;
 //! running it twice, or again after a crash within it, gives the same pages.
 //! Pages of files that the space map does not know (any more) are skipped: the
@@ -9,17 +11,19 @@
 //! map may as well be that of the log's end, and is when a page of it was torn:
 //! until its image is met in the log nobody could say where other pages lie.
 
+use crate::checkpoint::Pace;
 use crate::load::{blank, exclusive};
 use crate::pool::{DIRTY, PoolState, any_pool};
 use crate::record::{Block, Body, How};
 use crate::space::Space;
 use crate::{BufferError, FileId, PageId};
-use alloc::collections::BTreeSet;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use frame::Exclusive;
 use pg_page::{PAGE_SIZE, header};
 use pg_wal_port::record::Record;
-use pg_wal_port::{DiskOpenError, LogReader, Lsn, ReadError, WalError};
+use pg_wal_port::{DiskOpenError, LogEnd, LogReader, Lsn, ReadError, WalError};
 use task_port::Held;
 
 /// What opening found and did.
@@ -33,6 +37,11 @@ pub struct OpenReport {
     pub from: Lsn,
     /// Where it ended: the position of the first bytes that are no record.
     pub to: Lsn,
+    /// The log before this position was durable for sure; should anything of it be
+    /// damaged, that shows.
+    pub durable: Lsn,
+    /// Which start of the log this is ([`pg_wal_port::epoch`]).
+    pub epoch: u32,
     /// Records replayed.
     pub records: u64,
     /// No transaction number beyond this one was ever logged.
@@ -57,7 +66,7 @@ pub enum OpenError {
     Disk(DiskOpenError),
     /// A page could not be read or written, or the space map contradicts itself.
     Buffer(BufferError),
-    /// The log could not be read.
+    /// The log could not be read, or is damaged.
     Read(ReadError),
     /// A record at this position makes no sense, though its checksum fits.
     Record(Lsn),
@@ -92,8 +101,7 @@ impl core::fmt::Display for OpenError {
         match self {
             OpenError::Disk(error) => write!(f, "{error}"),
             OpenError::Buffer(error) => write!(f, "{error}"),
-            OpenError::Read(ReadError::Log(error)) => write!(f, "{error}"),
-            OpenError::Read(ReadError::Disk(error)) => write!(f, "reading the log: {error}"),
+            OpenError::Read(error) => write!(f, "{error}"),
             OpenError::Record(lsn) => write!(f, "the log record at {lsn} makes no sense"),
         }
     }
@@ -127,12 +135,16 @@ pub fn open() -> Result<OpenReport, OpenError> {
     };
     // What we read may stand in the disk's cache only.
     crate::checkpoint::flush_device()?;
+    let end = LogReader::find_end(Lsn(disk.redo))?;
+    pg_wal_port::make_durable(&end)?;
     *pool.space.lock() = Space::new(&disk);
-    let mut replay = Replay::new(pool);
+    let mut replay = Replay::new(pool, end);
     replay.load_map(disk.map_pages)?;
     let mut report = OpenReport {
         clean: disk.clean,
         from: Lsn(disk.redo),
+        to: end.to,
+        durable: end.durable,
         highest_xid: disk.highest_xid,
         ..OpenReport::default()
     };
@@ -145,7 +157,8 @@ pub fn open() -> Result<OpenReport, OpenError> {
         replay.pass(Which::Others, &mut report)?;
     }
     replay.check()?;
-    crate::checkpoint::write_before(pool, Lsn(u64::MAX))?;
+    crate::checkpoint::write_before(pool, Lsn(u64::MAX), Pace::Fast)?;
+    replay.forget_what_is_gone();
     crate::checkpoint::flush_device()?;
     if log_lives {
         let redo = pg_wal_port::begin_checkpoint()?;
@@ -153,9 +166,31 @@ pub fn open() -> Result<OpenReport, OpenError> {
     } else {
         pg_wal_port::start_log(report.to, report.highest_xid)?;
     }
+    report.epoch = pg_wal_port::epoch();
+    note(pool, report);
     pool.background.store(true, Ordering::SeqCst);
     pool.open.store(true, Ordering::SeqCst);
     Ok(report)
+}
+
+/// How many starts are remembered.
+const STARTS: usize = 64;
+
+fn note(pool: &PoolState, report: OpenReport) {
+    let mut starts = pool.starts.lock();
+    if starts.len() >= STARTS {
+        starts.pop_front();
+    }
+    starts.push_back(report);
+}
+
+/// What the latest starts found and did, oldest first; of the system, and of storage
+/// alone.
+#[must_use]
+pub fn starts() -> Vec<OpenReport> {
+    any_pool().map_or(Vec::new(), |pool| {
+        pool.starts.lock().iter().copied().collect()
+    })
 }
 
 /// Which pages a pass over the log brings up to date.
@@ -169,25 +204,26 @@ enum Which {
 /// Replay under way.
 struct Replay {
     pool: &'static PoolState,
+    end: LogEnd,
     /// Pages that could not be read when a record needed them. They are of files
     /// that a later record removes, or set up anew; else they are damaged.
-    broken: BTreeSet<PageId>,
+    broken: BTreeMap<PageId, BufferError>,
 }
 
 impl Replay {
-    fn new(pool: &'static PoolState) -> Self {
-        let broken = BTreeSet::new();
-        Replay { pool, broken }
+    fn new(pool: &'static PoolState, end: LogEnd) -> Self {
+        let broken = BTreeMap::new();
+        Replay { pool, end, broken }
     }
 
     /// Reads the space map. A damaged page of it must be mended by the log.
     fn load_map(&mut self, pages: u32) -> Result<(), OpenError> {
         for block in 0..pages {
             let page = PageId::new(FileId::SPACE_MAP, block);
-            match crate::load::read(self.pool, page) {
+            match crate::load::read(self.pool, page, false) {
                 Ok(guard) => self.pool.space.lock().refresh(block, &guard),
-                Err(BufferError::Corrupt { .. }) => {
-                    self.broken.insert(page);
+                Err(error @ (BufferError::Corrupt { .. } | BufferError::Io { .. })) => {
+                    self.broken.insert(page, error);
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -197,15 +233,18 @@ impl Replay {
 
     /// Goes over the log, and notes what was found.
     fn pass(&mut self, which: Which, report: &mut OpenReport) -> Result<(), OpenError> {
-        let mut reader = LogReader::new(report.from)?;
+        let mut reader = LogReader::until(report.from, self.end.to)?;
         report.records = 0;
         while let Some(record) = reader.read()? {
             self.record(&record, which)?;
             report.records += 1;
             report.highest_xid = report.highest_xid.max(record.xid());
         }
-        report.to = reader.position();
-        Ok(())
+        // What was read a moment ago is not there any more.
+        match reader.position() == self.end.to {
+            true => Ok(()),
+            false => Err(OpenError::Record(reader.position())),
+        }
     }
 
     fn record(&mut self, record: &Record<'_>, which: Which) -> Result<(), OpenError> {
@@ -232,12 +271,12 @@ impl Replay {
         block: &Block,
     ) -> Result<(), OpenError> {
         let latched = if block.how == How::Change {
-            if self.broken.contains(&block.page) {
+            if self.broken.contains_key(&block.page) {
                 return Ok(());
             }
             match exclusive(self.pool, block.page) {
-                Err(BufferError::Corrupt { page }) => {
-                    self.broken.insert(page);
+                Err(error @ (BufferError::Corrupt { .. } | BufferError::Io { .. })) => {
+                    self.broken.insert(block.page, error);
                     return Ok(());
                 }
                 other => other?,
@@ -263,12 +302,23 @@ impl Replay {
         applied.map_err(|_| OpenError::Record(Lsn(record.lsn())))
     }
 
+    /// Takes the frames from pages that were replayed and have stopped existing
+    /// since: who asks for one of them is to hear that there is none.
+    fn forget_what_is_gone(&self) {
+        for frame in self.pool.arena.frames() {
+            let tag = frame.tag.load(Ordering::SeqCst);
+            if tag != frame::NO_TAG && self.pool.locate(PageId::unpack(tag)).is_none() {
+                self.pool.discard(frame);
+            }
+        }
+    }
+
     /// Whether all that exists now is sound.
     fn check(&self) -> Result<(), BufferError> {
         let space = self.pool.space.lock();
-        let exists = |page: &&PageId| space.locate(**page).is_some();
-        if let Some(page) = self.broken.iter().find(exists) {
-            return Err(BufferError::Corrupt { page: *page });
+        let exists = |(page, _): &(&PageId, &BufferError)| space.locate(**page).is_some();
+        if let Some((_, error)) = self.broken.iter().find(exists) {
+            return Err(*error);
         }
         match space.contradiction() {
             Some(extent) => Err(BufferError::Corrupt {

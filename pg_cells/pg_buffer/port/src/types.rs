@@ -164,16 +164,28 @@ pub struct BufferStats {
     pub frames: u64,
     /// Frames that hold changes not written yet.
     pub dirty: u64,
+    /// Times that a page was wanted and in memory.
+    pub hits: u64,
     /// Pages read from the disk.
     pub reads: u64,
+    /// Those among them that were read before somebody waited for them.
+    pub read_ahead: u64,
     /// Pages written to the disk.
     pub writes: u64,
+    /// Requests that wrote them: neighbours go together.
+    pub write_requests: u64,
     /// Frames given to another page.
     pub evictions: u64,
     /// Pages whose checksum did not fit when read.
     pub corrupt: u64,
     /// Checkpoints completed.
     pub checkpoints: u64,
+    /// Starts of storage after a failure of the log or of a flush.
+    pub restarts: u64,
+    /// Pages that checkpoints wrote.
+    pub checkpoint_pages: u64,
+    /// Requests that wrote them.
+    pub checkpoint_requests: u64,
     /// Extents in all, and free ones.
     pub extents: u64,
     /// Extents that belong to no file.

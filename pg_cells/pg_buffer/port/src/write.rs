@@ -83,14 +83,35 @@ pub(crate) enum Latched {
     Skip,
 }
 
+/// What was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Written {
+    /// Pages.
+    pub(crate) pages: u64,
+    /// Requests to the device.
+    pub(crate) requests: u64,
+}
+
+impl core::ops::AddAssign for Written {
+    fn add_assign(&mut self, other: Self) {
+        self.pages += other.pages;
+        self.requests += other.requests;
+    }
+}
+
 /// Writes the pages of up to [`BATCH`] frames that are dirty and not being
-/// written already. The log is made durable up to their last change first.
+/// written already, in the order of their places; neighbours go with one request.
+/// The log is made durable up to their last change first.
 pub(crate) fn write_out(
     pool: &'static PoolState,
-    pins: Vec<Pin>,
+    mut pins: Vec<Pin>,
     urgency: Urgency,
     latched: Latched,
-) -> Result<(), BufferError> {
+) -> Result<Written, BufferError> {
+    pins.sort_by_cached_key(|pin| {
+        let tag = pin.frame().tag.load(Ordering::SeqCst);
+        pool.locate(PageId::unpack(tag)).unwrap_or(u64::MAX)
+    });
     // During recovery the log is being read, and durable.
     let logged = pool.open.load(Ordering::SeqCst);
     let mut batch = Held::new(WriteBatch {
@@ -124,25 +145,40 @@ pub(crate) fn write_out(
         }
     }
     if offsets.is_empty() {
-        return Ok(());
+        return Ok(Written::default());
     }
     if logged {
         pg_wal_port::flush(lsn)?;
     }
     let buffer = batch.buffer.as_ref();
-    let slice = |at: usize| buffer.and_then(|b| b.slice(at * PAGE_SIZE, PAGE_SIZE));
-    let parts: Vec<Part> = offsets
-        .iter()
-        .enumerate()
-        .map(|(at, offset)| (Op::Write, *offset, slice(at)))
+    let mut at = 0;
+    let parts: Vec<Part> = runs(&offsets)
+        .map(|run| {
+            let len = run.len() * PAGE_SIZE;
+            let data = buffer.and_then(|b| b.slice(at, len));
+            at += len;
+            (Op::Write, run[0], data)
+        })
         .collect();
+    let written = Written {
+        pages: offsets.len() as u64,
+        requests: parts.len() as u64,
+    };
     let transfer = Transfer::start(urgency, parts).map_err(|e| disk_error(e, first))?;
     let outcome = batch.transfer.insert(transfer).wait();
     outcome.map_err(|e| disk_error(e, first))?;
     batch.ok = true;
-    let written = offsets.len() as u64;
-    pool.counters.writes.fetch_add(written, Ordering::Relaxed);
-    Ok(())
+    let counters = &pool.counters;
+    counters.writes.fetch_add(written.pages, Ordering::Relaxed);
+    counters
+        .write_requests
+        .fetch_add(written.requests, Ordering::Relaxed);
+    Ok(written)
+}
+
+/// The pieces of `offsets` in which each page lies behind the one before.
+fn runs(offsets: &[u64]) -> impl Iterator<Item = &[u64]> {
+    offsets.chunk_by(|a, b| a.checked_add(PAGE_SIZE as u64) == Some(*b))
 }
 
 /// Copies the page if it is dirty, and marks it as being written.

@@ -200,6 +200,9 @@ pub static CATALOG: Port<dyn Catalog> = Port::new("pg_catalog");
 /// The same, without its type.
 pub static DOOR: &dyn port::Door = &CATALOG;
 
+/// What [`SHARED`] holds goes to the later generation.
+pub static MOVES: port::Moves = shared::MOVES;
+
 /// What a change of the schema needs to know of the session.
 #[derive(Clone, Copy)]
 pub struct DdlSession<'a> {

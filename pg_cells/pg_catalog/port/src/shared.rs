@@ -14,10 +14,15 @@
 //! are released when it ends, not before, so who has waited for such a lock and
 //! then asks, learns of the change.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use pg_plan::{Counters, Counts};
 use pg_txn_port::{Transaction, TxnError, Xid, XidStatus};
+use pg_types::Oid;
+use port::{HandoverError, Moves, State};
 use sync::SpinLock;
 
 /// Set in versions that only the changing transaction itself sees.
@@ -52,6 +57,8 @@ pub struct Stock {
 #[derive(Debug)]
 pub struct Shared {
     version: AtomicU64,
+    /// Which start of the log this belongs to.
+    start: AtomicU32,
     /// The length of `pending`.
     open: AtomicUsize,
     own: AtomicU64,
@@ -61,29 +68,133 @@ pub struct Shared {
     /// Whether there are any.
     littered: AtomicBool,
     stocks: SpinLock<BTreeMap<u32, Stock>>,
+    counters: SpinLock<BTreeMap<Oid, Arc<Counters>>>,
 }
+
+/// More counters than this are swept for those that no descriptor has any more.
+const MOST_COUNTERS: usize = 4096;
 
 /// The one there is.
 pub static SHARED: Shared = Shared {
     version: AtomicU64::new(1),
+    start: AtomicU32::new(0),
     open: AtomicUsize::new(0),
     own: AtomicU64::new(1),
     pending: SpinLock::new(Vec::new()),
     garbage: SpinLock::new(Vec::new()),
     littered: AtomicBool::new(false),
     stocks: SpinLock::new(BTreeMap::new()),
+    counters: SpinLock::new(BTreeMap::new()),
+};
+
+/// The version of what [`give`](Shared::give) gives.
+const SCHEMA: u32 = 1;
+
+/// What moves to a later generation of this crate: version and own, the pending
+/// (transaction, own version, files if it aborts, files if it commits), garbage, and
+/// the stocks (file, last, left, claim, lsn).
+type Moved = (
+    [u64; 2],
+    Vec<(u64, u64, Vec<u32>, Vec<u32>)>,
+    Vec<u32>,
+    Vec<(u32, i64, u32, u64, u64)>,
+);
+
+/// How this crate moves.
+pub(crate) const MOVES: Moves = Moves {
+    park: port::no_tasks,
+    give: || Ok(Some(SHARED.give())),
+    take: |given| given.map_or(Ok(()), |state| SHARED.take(state)),
 };
 
 impl Shared {
+    fn give(&self) -> State {
+        let numbers = [
+            self.version.load(Ordering::SeqCst),
+            self.own.load(Ordering::SeqCst),
+        ];
+        let pending = core::mem::take(&mut *self.pending.lock());
+        let pending = pending.into_iter();
+        let garbage = core::mem::take(&mut *self.garbage.lock());
+        let stocks = core::mem::take(&mut *self.stocks.lock());
+        let stocks = stocks.into_iter();
+        let moved: Moved = (
+            numbers,
+            pending
+                .map(|p| (p.xid.0, p.own, p.created, p.dropped))
+                .collect(),
+            garbage,
+            stocks
+                .map(|(file, s)| (file, s.last, s.left, s.claim, s.lsn))
+                .collect(),
+        );
+        State::new(SCHEMA, Box::new(moved))
+    }
+
+    fn take(&self, state: State) -> Result<(), HandoverError> {
+        let offered = state.schema();
+        let ([version, own], pending, garbage, stocks) = match state.take::<Moved>() {
+            Ok(moved) if offered == SCHEMA => *moved,
+            _ => return Err(HandoverError::Schema { offered }),
+        };
+        self.version.store(version, Ordering::SeqCst);
+        self.own.store(own, Ordering::SeqCst);
+        let pending = pending.into_iter();
+        let pending: Vec<Pending> = pending
+            .map(|(xid, own, created, dropped)| Pending {
+                xid: Xid(xid),
+                own,
+                created,
+                dropped,
+            })
+            .collect();
+        self.open.store(pending.len(), Ordering::SeqCst);
+        *self.pending.lock() = pending;
+        self.littered.store(!garbage.is_empty(), Ordering::SeqCst);
+        *self.garbage.lock() = garbage;
+        let stocks = stocks.into_iter();
+        *self.stocks.lock() = stocks
+            .map(|(file, last, left, claim, lsn)| {
+                let stock = Stock {
+                    last,
+                    left,
+                    claim,
+                    lsn,
+                };
+                (file, stock)
+            })
+            .collect();
+        Ok(())
+    }
+
     /// A number that moves with every committed change and, for `tx` alone, with
     /// each change of its own.
     #[inline]
     #[must_use]
     pub fn version(&self, tx: &Transaction) -> u64 {
+        self.look_at_log();
         if self.open.load(Ordering::Acquire) == 0 {
             return self.version.load(Ordering::Acquire);
         }
         self.version_of(tx)
+    }
+
+    /// The log may have begun anew under the running system: values in stock may be
+    /// of a record that is lost, and so may a change of the schema that was not
+    /// durable. Those who were changing it have ended, and are asked about as always.
+    #[inline]
+    fn look_at_log(&self) {
+        let start = pg_wal_port::epoch();
+        if self.start.load(Ordering::Acquire) != start {
+            self.begin_anew(start);
+        }
+    }
+
+    #[cold]
+    fn begin_anew(&self, start: u32) {
+        self.stocks.lock().clear();
+        self.version.fetch_add(1, Ordering::AcqRel);
+        self.start.store(start, Ordering::Release);
     }
 
     #[cold]
@@ -138,6 +249,33 @@ impl Shared {
             self.garbage.lock().extend(garbage);
             self.littered.store(true, Ordering::Release);
         }
+    }
+
+    /// The counters of a table or an index.
+    #[must_use]
+    pub fn counters(&self, oid: Oid) -> Arc<Counters> {
+        if let Some(known) = self.counters.lock().get(&oid) {
+            return Arc::clone(known);
+        }
+        let fresh = Arc::new(Counters::default());
+        let mut counters = self.counters.lock();
+        let mut unused = Vec::new();
+        if counters.len() >= MOST_COUNTERS {
+            let gone = counters.iter().filter(|(_, c)| Arc::strong_count(c) == 1);
+            let gone: Vec<Oid> = gone.map(|(oid, _)| *oid).collect();
+            unused.extend(gone.iter().filter_map(|oid| counters.remove(oid)));
+        }
+        let kept = Arc::clone(counters.entry(oid).or_insert(fresh));
+        drop(counters);
+        drop(unused);
+        kept
+    }
+
+    /// The sums of all counters, and of what tables alone count.
+    #[must_use]
+    pub fn counts(&self) -> Vec<Counts> {
+        let counters = self.counters.lock();
+        counters.values().map(|c| c.read()).collect()
     }
 
     /// Whether files wait for [`Shared::take_garbage`].
@@ -207,6 +345,7 @@ impl Shared {
 
     /// Works on the stock of the sequence in `file`.
     pub fn stock<T>(&self, file: u32, work: impl FnOnce(&mut Option<Stock>) -> T) -> T {
+        self.look_at_log();
         let mut stocks = self.stocks.lock();
         let mut stock = stocks.get(&file).copied();
         let former = stock;

@@ -23,6 +23,9 @@ pub static CHECK: Port<dyn Checker> = Port::new("pg_check");
 /// The same, without its type.
 pub static DOOR: &dyn port::Door = &CHECK;
 
+/// There is nothing to move.
+pub static MOVES: port::Moves = port::Moves::doors_only();
+
 /// What else goes on during a check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Around {

@@ -84,6 +84,8 @@ pub enum What {
     NoEntry,
     /// A row has another key than its entry.
     Key,
+    /// A page is said to be visible to everyone, and is not.
+    AllVisible,
     /// A row cannot be decoded.
     Row,
     /// The space map contradicts itself.
@@ -122,6 +124,7 @@ impl Display for What {
             What::NoRow => "entry without a row",
             What::NoEntry => "row without an entry",
             What::Key => "row has another key",
+            What::AllVisible => "not visible to everyone",
             What::Row => "row cannot be decoded",
             What::SpaceMap => "space map contradicts itself",
             What::Orphan => "file of nobody",

@@ -67,6 +67,11 @@ pub fn txn_error(error: TxnError) -> SqlError {
             format!("savepoint \"{name}\" does not exist"),
         ),
         TxnError::Storage(error) => buffer_error(error),
+        TxnError::Log(WalError::Failed) => SqlError::new(
+            SqlState::IO_ERROR,
+            "the log could not be written: whether the transaction is committed is not known",
+        )
+        .with_hint("Storage is being started anew, and decides. Look for what it did before you repeat it."),
         TxnError::Log(error) => wal_error(error),
         TxnError::NotRunning => not_running(),
     }
@@ -105,7 +110,7 @@ pub fn buffer_error(error: BufferError) -> SqlError {
         ),
         BufferError::Stopped if pg_wal_port::has_failed() => SqlError::new(
             SqlState::IO_ERROR,
-            "the log could not be written: nothing is until the next start",
+            "the log could not be written; storage is being started anew",
         ),
         BufferError::Stopped => SqlError::new(
             SqlState::ADMIN_SHUTDOWN,

@@ -36,6 +36,8 @@ pub struct Measure {
     pub first: u64,
     /// Nanoseconds in it and below.
     pub total: u64,
+    /// Of an index-only scan: rows that it had to look at, in all loops.
+    pub heap_fetches: Option<u64>,
 }
 
 /// A compiled plan, as its cell implements it.

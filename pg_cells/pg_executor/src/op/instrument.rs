@@ -30,6 +30,7 @@ impl Operator for Measured {
         let spent = task_port::now().saturating_sub(start);
         if let Some(measure) = env.run.measures.get_mut(self.number) {
             measure.total += spent;
+            measure.heap_fetches = self.input.heap_fetches();
             if !core::mem::replace(&mut self.running, true) {
                 measure.loops += 1;
                 measure.first += spent;

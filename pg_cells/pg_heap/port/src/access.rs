@@ -5,7 +5,7 @@ use crate::{
     Tid, UpdateOutcome, WaitPolicy,
 };
 use alloc::vec::Vec;
-use pg_txn_port::{Snapshot, Transaction};
+use pg_txn_port::{LockTarget, Reads, Snapshot, Transaction};
 use port::{Component, Port};
 
 /// The door of the heap.
@@ -16,7 +16,12 @@ pub static HEAP: Port<dyn HeapAccess> = Port::new("pg_heap");
 pub struct VacuumReport {
     /// Pages.
     pub pages: u32,
-    /// Rows that stay, for `pg_class.reltuples`.
+    /// Pages that were not looked at, because everyone sees all of them.
+    pub skipped: u32,
+    /// Pages up to the last one that is not empty.
+    pub in_use: u32,
+    /// Rows that stay, for `pg_class.reltuples`; estimated where pages were not
+    /// looked at.
     pub live: u64,
     /// Versions that were removed.
     pub removed: u64,
@@ -94,8 +99,8 @@ pub trait HeapAccess: Component {
     ) -> Result<LockOutcome, HeapError>;
     /// See [`crate::liveness`].
     fn liveness(&self, tx: &Transaction, file: FileId, tid: Tid) -> Result<Liveness, HeapError>;
-    /// See [`crate::is_dead`].
-    fn is_dead(&self, file: FileId, tid: Tid) -> Result<bool, HeapError>;
+    /// See [`crate::find_dead`].
+    fn find_dead(&self, file: FileId, tids: &[Tid], dead: &mut Vec<Tid>) -> Result<(), HeapError>;
     /// See [`crate::prune`].
     fn prune(&self, file: FileId, block: u32) -> Result<bool, HeapError>;
     /// See [`crate::vacuum_collect`].
@@ -111,6 +116,23 @@ pub trait HeapAccess: Component {
         file: FileId,
         dead: &DeadTids,
     ) -> Result<(), HeapError>;
+    /// See [`crate::vacuum_truncate`].
+    fn vacuum_truncate(
+        &self,
+        tx: &Transaction,
+        file: FileId,
+        table: LockTarget,
+    ) -> Result<u32, HeapError>;
+    /// See [`crate::all_visible`].
+    fn all_visible(
+        &self,
+        file: FileId,
+        tids: &[Tid],
+        reads: Option<&Reads>,
+        seen: &mut Vec<bool>,
+    ) -> Result<(), HeapError>;
+    /// See [`crate::count_all_visible`].
+    fn count_all_visible(&self, file: FileId) -> Result<u32, HeapError>;
     /// See [`crate::check`].
     fn check(&self, file: FileId) -> Result<CheckReport, HeapError>;
 }

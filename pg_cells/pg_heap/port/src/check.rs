@@ -34,6 +34,8 @@ pub enum Fault {
     Link,
     /// A child's separator is missing from its parent.
     Parent,
+    /// A page is said to be visible to everyone, and is not.
+    AllVisible,
     /// The page could not be read.
     Unreadable,
 }

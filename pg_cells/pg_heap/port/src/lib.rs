@@ -35,7 +35,7 @@ pub static DOOR: &dyn port::Door = &HEAP;
 pub static MOVES: port::Moves = port::Moves::doors_only();
 
 use alloc::vec::Vec;
-use pg_txn_port::{Snapshot, Transaction};
+use pg_txn_port::{LockTarget, Reads, Snapshot, Transaction};
 
 /// The most bytes of a row's content.
 pub const MAX_ROW: usize = 8192 - 24 - 8 - 4 - 32;
@@ -172,14 +172,14 @@ pub fn liveness(tx: &Transaction, file: FileId, tid: Tid) -> Result<Liveness, He
     HEAP.enter()?.liveness(tx, file, tid)
 }
 
-/// Whether nobody will see any version in the chain of `tid` again, so that index
-/// entries with it are useless. True at most until a vacuum frees the slot: ask
-/// with the entry's page latched.
+/// Adds to `dead` those of `tids` (ascending) in whose chains nobody will see any
+/// version again, so that index entries with them are useless. True at most until
+/// a vacuum frees the slots: ask with the entries' page latched.
 ///
 /// # Errors
 /// When a page cannot be read.
-pub fn is_dead(file: FileId, tid: Tid) -> Result<bool, HeapError> {
-    HEAP.enter()?.is_dead(file, tid)
+pub fn find_dead(file: FileId, tids: &[Tid], dead: &mut Vec<Tid>) -> Result<(), HeapError> {
+    HEAP.enter()?.find_dead(file, tids, dead)
 }
 
 /// Removes versions that nobody will see again from one page. Done by itself
@@ -191,10 +191,10 @@ pub fn prune(file: FileId, block: u32) -> Result<bool, HeapError> {
     HEAP.enter()?.prune(file, block)
 }
 
-/// The first half of a vacuum: prunes every page and collects the tids that
-/// indexes may still hold of versions that are gone. Remove them from all
-/// indexes (`pg_btree_port::remove`), then call [`vacuum_finish`]. Hold a
-/// ShareUpdateExclusive lock on the table around the two.
+/// The first half of a vacuum: prunes every page that is not visible to all and
+/// collects the tids that indexes may still hold of versions that are gone. Remove
+/// them from all indexes (`pg_btree_port::remove`), then call [`vacuum_finish`].
+/// Hold a ShareUpdateExclusive lock on the table around the two.
 ///
 /// # Errors
 /// When a page cannot be read; when cancelled.
@@ -213,7 +213,45 @@ pub fn vacuum_finish(tx: &Transaction, file: FileId, dead: &DeadTids) -> Result<
     HEAP.enter()?.vacuum_finish(tx, file, dead)
 }
 
-/// Looks at every page for what must not be.
+/// The last part, when pages at the table's end have become empty: cuts them off.
+/// Needs the table's AccessExclusive lock (`table`), and ends early when somebody
+/// waits for it. Answers how many pages went.
+///
+/// # Errors
+/// When a page cannot be read; when cancelled.
+pub fn vacuum_truncate(
+    tx: &Transaction,
+    file: FileId,
+    table: LockTarget,
+) -> Result<u32, HeapError> {
+    HEAP.enter()?.vacuum_truncate(tx, file, table)
+}
+
+/// Adds to `seen`, for each of `tids`, whether every snapshot sees all rows on its
+/// page at this moment. Where it does, an index entry that exists at this moment
+/// leads to a row that the caller's snapshot sees: so ask with the entries' page
+/// latched. A serializable transaction's `reads` are told of such pages.
+///
+/// # Errors
+/// When the device fails; 40001 for a serializable transaction.
+pub fn all_visible(
+    file: FileId,
+    tids: &[Tid],
+    reads: Option<&Reads>,
+    seen: &mut Vec<bool>,
+) -> Result<(), HeapError> {
+    HEAP.enter()?.all_visible(file, tids, reads, seen)
+}
+
+/// How many pages of the table everyone sees all of, for `pg_class.relallvisible`.
+///
+/// # Errors
+/// When the device fails.
+pub fn count_all_visible(file: FileId) -> Result<u32, HeapError> {
+    HEAP.enter()?.count_all_visible(file)
+}
+
+/// Looks at every page for what must not be, the visibility map included.
 ///
 /// # Errors
 /// When a page cannot be read.

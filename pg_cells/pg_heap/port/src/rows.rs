@@ -1,6 +1,7 @@
 //! Rows on their way out of the heap, and their addresses.
 
 use alloc::vec::Vec;
+use pg_buffer_port::Scan;
 
 /// The address of a row's version: page and slot. Slots count from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -65,10 +66,13 @@ impl RowBuf {
     }
 }
 
-/// The visible rows of a page. Reuse it: its memory stays.
+/// The visible rows of a page. Reuse it: its memory stays, and who reads page after
+/// page into it has the next ones read ahead.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct RowBatch {
     bytes: Vec<u8>,
+    /// How far the reader is in the file.
+    scan: Scan,
     /// Each row's tid and the end of its bytes.
     rows: Vec<(Tid, u32)>,
 }
@@ -79,6 +83,7 @@ impl RowBatch {
     pub const fn new() -> Self {
         RowBatch {
             bytes: Vec::new(),
+            scan: Scan::new(),
             rows: Vec::new(),
         }
     }
@@ -118,6 +123,11 @@ impl RowBatch {
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.rows.clear();
+    }
+
+    /// Through this the heap reads the pages of a scan.
+    pub fn scan(&mut self) -> &mut Scan {
+        &mut self.scan
     }
 
     /// Adds a row.

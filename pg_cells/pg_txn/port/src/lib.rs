@@ -31,24 +31,28 @@ mod savepoint;
 mod serial;
 pub mod serial_state;
 mod session_locks;
+mod sight;
 mod snapshot;
 pub mod state;
 mod transaction;
+mod view;
 mod wait;
 mod xid;
 
 pub use cancel::CancelToken;
 pub use error::TxnError;
 pub use lock::{LockMode, LockTarget, RowHolder, RowKey, RowLock};
-pub use manager::{Assigned, ProcId, StatusReply, TXN, TransactionManager, WaitReply};
+pub use manager::{Assigned, ProcId, StatusReply, TXN, TransactionManager, TxnCounts, WaitReply};
 pub use pg_wal_port::Durability;
 pub use serial::{
     ReadReply, ReadTarget, Reads, SerialFailure, SerialStart, file_replaced, page_split,
 };
 pub use session_locks::SessionLocks;
+pub use sight::{Keep, Sight};
 pub use snapshot::{ActiveSet, Snapshot};
 pub use state::TxnState;
 pub use transaction::{Isolation, Transaction};
+pub use view::{Locked, Process, WaitsFor, processes};
 pub use wait::{CANCELLED, GRANTED, WaitPolicy};
 pub use xid::{CommandId, Xid, XidStatus};
 
@@ -82,4 +86,12 @@ pub fn status(xid: Xid) -> Result<XidStatus, TxnError> {
 /// When nobody stands behind the port.
 pub fn horizon() -> Result<Xid, TxnError> {
     Ok(TXN.enter()?.horizon())
+}
+
+/// Who looks: the finer answer to the question which versions may be pruned.
+///
+/// # Errors
+/// When nobody stands behind the port.
+pub fn sight() -> Result<Sight, TxnError> {
+    Ok(TXN.enter()?.sight())
 }

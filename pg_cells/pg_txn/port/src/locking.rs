@@ -71,6 +71,14 @@ impl Transaction {
         Ok(())
     }
 
+    /// Whether somebody waits for a lock on `target`, which this transaction holds.
+    ///
+    /// # Errors
+    /// When nobody stands behind the port.
+    pub fn is_waited_for(&self, target: LockTarget) -> Result<bool, TxnError> {
+        Ok(TXN.enter()?.is_waited_for(target))
+    }
+
     /// Waits until `xid` has ended. Hold no latch.
     ///
     /// # Errors

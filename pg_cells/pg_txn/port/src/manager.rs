@@ -2,8 +2,8 @@
 //! [`crate::Transaction`] instead, which does the waiting.
 
 use crate::{
-    ActiveSet, LockMode, LockTarget, ReadReply, ReadTarget, RowHolder, RowKey, SerialStart,
-    TxnError, Xid, XidStatus,
+    ActiveSet, Keep, LockMode, LockTarget, Process, ReadReply, ReadTarget, RowHolder, RowKey,
+    SerialStart, Sight, TxnError, Xid, XidStatus,
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -52,23 +52,46 @@ pub enum WaitReply {
     Wait(Completion),
 }
 
+/// What the transaction manager holds: all 0 when nobody is at work, the first two
+/// but for what idle sessions keep.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TxnCounts {
+    /// Open transactions, and sessions that hold locks of their own.
+    pub open: u64,
+    /// Locks held, of any kind but on rows.
+    pub locks: u64,
+    /// Ids that run.
+    pub running: u64,
+    /// Transactions with a snapshot in use.
+    pub snapshots: u64,
+    /// Requests that wait, for a lock or for the end of an id.
+    pub waiting: u64,
+    /// Holders of rows that have more than one, as far as they still run.
+    pub row_holders: u64,
+    /// Serializable transactions that still matter.
+    pub serializable: u64,
+    /// What these have read.
+    pub predicate_locks: u64,
+}
+
 /// Who runs, who holds what, who waits for whom. No call sleeps. Calls with a
 /// [`ProcId`] fail with [`TxnError::Serialization`] when the place is not theirs
 /// any more, because the state was lost in a fault.
 pub trait TransactionManager: Component {
     /// Opens a transaction.
     fn begin(&self) -> ProcId;
-    /// Who runs now. The transaction's horizon becomes the older of `keep` and
-    /// this snapshot's.
+    /// Who runs now. The transaction holds up the older of `keep` and this set;
+    /// with `exact` the set is no solid one, and the transaction's only such.
     ///
     /// # Errors
     /// When the place is lost.
-    fn active_set(&self, proc: ProcId, keep: Xid) -> Result<Arc<ActiveSet>, TxnError>;
+    fn active_set(&self, proc: ProcId, keep: Keep, exact: bool)
+    -> Result<Arc<ActiveSet>, TxnError>;
     /// The transaction has no snapshot any more that is older than `keep`.
     ///
     /// # Errors
     /// When the place is lost.
-    fn advertise(&self, proc: ProcId, keep: Xid) -> Result<(), TxnError>;
+    fn advertise(&self, proc: ProcId, keep: Keep) -> Result<(), TxnError>;
     /// Gives the transaction a new id (one more, for a subtransaction).
     ///
     /// # Errors
@@ -133,6 +156,8 @@ pub trait TransactionManager: Component {
     /// # Errors
     /// When the place is lost.
     fn unlock(&self, proc: ProcId, target: LockTarget, mode: LockMode) -> Result<(), TxnError>;
+    /// Whether somebody waits for a lock on `target`.
+    fn is_waited_for(&self, target: LockTarget) -> bool;
     /// Stops waiting. True when what was waited for has been granted already.
     ///
     /// # Errors
@@ -207,8 +232,14 @@ pub trait TransactionManager: Component {
     /// [`TransactionManager::end`] of a transaction that began with
     /// [`TransactionManager::serial_begin`].
     fn serial_end(&self, proc: ProcId, committed: bool);
+    /// Who looks.
+    fn sight(&self) -> Sight;
     /// Rows deleted before it are invisible to everyone.
     fn horizon(&self) -> Xid;
     /// The id that the next transaction gets.
     fn next_xid(&self) -> Xid;
+    /// See [`crate::processes`].
+    fn processes(&self) -> Vec<Process>;
+    /// What it holds now, for people and tests.
+    fn counts(&self) -> TxnCounts;
 }

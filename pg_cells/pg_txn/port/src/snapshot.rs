@@ -28,6 +28,15 @@ pub struct Snapshot {
     pub(crate) reads: Option<Reads>,
 }
 
+impl ActiveSet {
+    /// Whether `xid` had ended at that moment.
+    #[inline]
+    #[must_use]
+    pub fn has_ended(&self, xid: Xid) -> bool {
+        xid < self.xmin || (xid < self.xmax && self.running.binary_search(&xid).is_err())
+    }
+}
+
 impl Snapshot {
     /// A snapshot of a reader that has no transaction of its own.
     #[must_use]
@@ -92,7 +101,6 @@ impl Snapshot {
     #[inline]
     #[must_use]
     pub fn is_running(&self, xid: Xid) -> bool {
-        xid >= self.set.xmin
-            && (xid >= self.set.xmax || self.set.running.binary_search(&xid).is_ok())
+        !self.set.has_ended(xid)
     }
 }

@@ -16,21 +16,23 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::mem::ManuallyDrop;
-use core::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use port::{Lineage, Schemas, State};
 use sync::{Completion, SpinLock};
 
 /// The schemas of [`TxnState`]: as it is, and with its lineage.
 pub const SCHEMAS: Schemas = Schemas {
-    plain: 2,
-    traced: 4,
+    plain: 5,
+    traced: 6,
 };
 
 /// Everything the transaction manager knows.
 #[derive(Debug)]
 pub struct TxnState {
     /// Tells this state from one rebuilt after a fault.
-    pub instance: u64,
+    instance: u64,
+    /// Which start of the log it belongs to.
+    start: AtomicU32,
     /// How recent transactions ended.
     pub recent: Recent,
     /// A lower bound of the ids that run.
@@ -115,6 +117,10 @@ pub struct Proc {
     /// The oldest id that a snapshot of its still cares for; `u64::MAX` when it
     /// has none.
     pub xmin: u64,
+    /// The same of its solid snapshots (`Keep`).
+    pub solid: u64,
+    /// The set of its other ones.
+    pub exact: Option<Arc<ActiveSet>>,
     /// Its ids that run, ascending.
     pub xids: Vec<u64>,
     /// Weak locks that are in no [`Lock`], with the set of modes.
@@ -191,6 +197,7 @@ impl TxnState {
     pub fn new(first: Xid) -> Arc<Self> {
         Arc::new(TxnState {
             instance: task_port::now().max(1),
+            start: AtomicU32::new(pg_wal_port::epoch()),
             recent: Recent::new(first),
             oldest_running: AtomicU64::new(first.0),
             shared: ManuallyDrop::new(SpinLock::new(Shared {
@@ -200,6 +207,51 @@ impl TxnState {
             })),
             serial: ManuallyDrop::new(SpinLock::new(Serial::default())),
         })
+    }
+
+    /// Tells places of this state from those of another one, and from those of
+    /// before the log began anew.
+    #[inline]
+    #[must_use]
+    pub fn instance(&self) -> u64 {
+        let start = u64::from(self.start.load(Ordering::Acquire));
+        self.instance.wrapping_add(start)
+    }
+
+    /// Whether the log began anew since: nobody who ran then runs any more.
+    #[inline]
+    #[must_use]
+    pub fn is_of_the_past(&self) -> bool {
+        self.start.load(Ordering::Acquire) != pg_wal_port::epoch()
+    }
+
+    /// Forgets who ran, when [`TxnState::is_of_the_past`]; the tokens of those who
+    /// waited are the caller's to end. Ids go on where they were.
+    pub fn begin_anew(&self, woken: &mut Vec<Completion>) {
+        self.with_serial(|serial| {
+            self.with(|shared| {
+                let start = pg_wal_port::epoch();
+                if self.start.load(Ordering::Acquire) == start {
+                    return;
+                }
+                let waiters = shared.procs.iter_mut().flat_map(|p| p.waiters.drain(..));
+                woken.extend(waiters.map(|waiter| waiter.done));
+                let queues = shared.locks.values_mut().flat_map(|l| l.queue.drain(..));
+                woken.extend(queues.map(|request| request.done));
+                let next = shared.next;
+                *shared = Shared {
+                    next,
+                    // What was reserved may be lost.
+                    reserved: next,
+                    serial: shared.serial,
+                    ..Shared::default()
+                };
+                *serial = Serial::default();
+                self.recent.first.store(next, Ordering::Release);
+                self.oldest_running.store(next, Ordering::Release);
+                self.start.store(start, Ordering::Release);
+            })
+        });
     }
 
     /// Whether a fault has cut short somebody who held the lock.
@@ -263,7 +315,7 @@ impl TxnState {
 pub struct Recent {
     words: Box<[AtomicU64]>,
     /// Ids before it are not in the ring.
-    first: u64,
+    first: AtomicU64,
     /// The next id.
     next: AtomicU64,
 }
@@ -277,7 +329,7 @@ impl Recent {
         let words = (0..Self::WINDOW / Self::PER_WORD).map(|_| AtomicU64::new(0));
         Recent {
             words: words.collect(),
-            first: first.0,
+            first: AtomicU64::new(first.0),
             next: AtomicU64::new(first.0),
         }
     }
@@ -308,7 +360,9 @@ impl Recent {
     fn covers(&self, xid: u64) -> bool {
         let next = self.next.load(Ordering::Acquire);
         // A word less, because clearing a word forgets all of its ids at once.
-        xid >= self.first && xid < next && xid + (Self::WINDOW - Self::PER_WORD) >= next
+        xid >= self.first.load(Ordering::Acquire)
+            && xid < next
+            && xid + (Self::WINDOW - Self::PER_WORD) >= next
     }
 
     /// What became of `xid`; none when it is not in the ring.

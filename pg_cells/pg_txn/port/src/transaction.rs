@@ -4,12 +4,17 @@ use crate::manager::{Assigned, ProcId, TXN};
 use crate::savepoint::Level;
 use crate::wait::Limits;
 use crate::{
-    ActiveSet, CancelToken, CommandId, LockTarget, Reads, Snapshot, TxnError, Xid, commit_log,
+    ActiveSet, CancelToken, CommandId, Keep, LockTarget, Reads, Snapshot, TxnError, Xid, commit_log,
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_buffer_port::MiniTx;
 use pg_wal_port::Durability;
+
+/// How many faults in a row the end of a transaction lives through.
+const FAULTS: u32 = 3;
+/// How long a transaction waits at its begin for storage that is being started anew.
+const PATIENCE: u64 = 2_000_000_000;
 
 /// What a transaction sees of others that commit while it runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -60,6 +65,10 @@ pub struct Transaction {
     pub(crate) deferrable: bool,
     /// Whether it has had a snapshot.
     looked: bool,
+    /// Whether it has taken others beside it in the running command.
+    looks_beside: bool,
+    /// Which start of the log it began in.
+    start: u32,
     /// The commit is in the log: whatever happens to us now, it is committed.
     logged: bool,
     ended: bool,
@@ -83,6 +92,10 @@ impl Transaction {
         read_only: bool,
         cancel: CancelToken,
     ) -> Result<Self, TxnError> {
+        if pg_wal_port::has_failed() {
+            pg_wal_port::wait_while_failed(task_port::now() + PATIENCE);
+        }
+        let start = pg_wal_port::epoch();
         let proc = TXN.enter()?.begin();
         Ok(Transaction {
             proc,
@@ -106,6 +119,8 @@ impl Transaction {
             registered: false,
             deferrable: false,
             looked: false,
+            looks_beside: false,
+            start,
             logged: false,
             ended: false,
         })
@@ -137,6 +152,8 @@ impl Transaction {
             registered: self.registered,
             deferrable: self.deferrable,
             looked: self.looked,
+            looks_beside: self.looks_beside,
+            start: self.start,
             logged: false,
             ended: true,
         }
@@ -153,12 +170,31 @@ impl Transaction {
         &self.cancel
     }
 
-    /// Fails when the statement was cancelled. For loops that do not wait.
+    /// Fails when the log began anew since the transaction did: what it has seen and
+    /// done may be lost, and is lost together.
+    #[inline]
+    fn check_start(&self) -> Result<(), TxnError> {
+        if self.start != pg_wal_port::epoch() {
+            return Err(TxnError::Serialization);
+        }
+        Ok(())
+    }
+
+    /// Begins a change of pages on the transaction's behalf: it fails when the log has
+    /// begun anew since the transaction did. `xid` as in [`MiniTx::begin`].
+    #[must_use]
+    pub fn change_pages(&self, xid: u64) -> MiniTx {
+        MiniTx::begin_in(self.start, xid)
+    }
+
+    /// Fails when the statement was cancelled, or the transaction is lost. For loops
+    /// that do not wait.
     ///
     /// # Errors
-    /// [`TxnError::Cancelled`].
+    /// [`TxnError::Cancelled`], [`TxnError::Serialization`].
     #[inline]
     pub fn check_cancel(&self) -> Result<(), TxnError> {
+        self.check_start()?;
         if self.cancel.is_cancelled() {
             return Err(TxnError::Cancelled);
         }
@@ -306,6 +342,7 @@ impl Transaction {
     /// # Errors
     /// When the transaction is lost or cancelled.
     pub fn start_command(&mut self) -> Result<(), TxnError> {
+        self.check_start()?;
         if self.command_used {
             self.command.0 += 1;
             self.command_used = false;
@@ -338,8 +375,9 @@ impl Transaction {
     /// # Errors
     /// When the transaction is lost.
     pub fn latest_snapshot(&mut self) -> Result<Arc<Snapshot>, TxnError> {
-        let keep = self.oldest_held().unwrap_or(Xid::MAX);
-        let set = TXN.enter()?.active_set(self.proc, keep)?;
+        let keep = self.held();
+        let set = TXN.enter()?.active_set(self.proc, keep, false)?;
+        self.looks_beside = true;
         let fresh = Arc::new(Snapshot {
             set,
             own: self.own_xids(),
@@ -350,10 +388,22 @@ impl Transaction {
         Ok(fresh)
     }
 
-    fn oldest_held(&mut self) -> Option<Xid> {
+    /// What the snapshots in use hold up. All those of one set are exact under
+    /// repeatable read: that of the transaction itself.
+    fn held(&mut self) -> Keep {
         self.earlier.retain(|s| Arc::strong_count(s) > 1);
-        let current = self.snapshot.iter();
-        self.earlier.iter().chain(current).map(|s| s.xmin()).min()
+        let exact = match self.isolation {
+            Isolation::RepeatableRead => self.snapshot.as_ref().map(|s| &s.set),
+            _ => None,
+        };
+        let mut keep = Keep::NOTHING;
+        for snapshot in self.earlier.iter().chain(&self.snapshot) {
+            keep.xmin = keep.xmin.min(snapshot.xmin());
+            if !exact.is_some_and(|set| Arc::ptr_eq(set, &snapshot.set)) {
+                keep.solid = keep.solid.min(snapshot.xmin());
+            }
+        }
+        keep
     }
 
     /// Replaces the current snapshot by one of `set`, or of who runs now.
@@ -366,10 +416,13 @@ impl Transaction {
         let set = match set {
             Some(set) => set,
             None => {
-                let keep = self.oldest_held().unwrap_or(Xid::MAX);
+                let keep = self.held();
                 match self.isolation {
-                    Isolation::Serializable => self.start_serial(keep)?,
-                    _ => TXN.enter()?.active_set(self.proc, keep)?,
+                    Isolation::Serializable => self.start_serial(keep.xmin)?,
+                    level => {
+                        let exact = level == Isolation::RepeatableRead;
+                        TXN.enter()?.active_set(self.proc, keep, exact)?
+                    }
                 }
             }
         };
@@ -395,22 +448,25 @@ impl Transaction {
         Ok(())
     }
 
-    /// Between commands, under read committed: lets go of the snapshot, so that
-    /// an idle transaction holds up no pruning.
+    /// Between commands: lets go of looks aside, and under read committed of the
+    /// snapshot, so that an idle transaction holds up no pruning.
     ///
     /// # Errors
     /// When the transaction is lost.
     pub fn end_command(&mut self) -> Result<(), TxnError> {
-        if self.isolation != Isolation::ReadCommitted {
+        if self.isolation != Isolation::ReadCommitted && !self.looks_beside {
             return Ok(());
         }
-        if let Some(mut snapshot) = self.snapshot.take() {
+        self.looks_beside = false;
+        if self.isolation == Isolation::ReadCommitted
+            && let Some(mut snapshot) = self.snapshot.take()
+        {
             match Arc::get_mut(&mut snapshot) {
                 Some(_) => self.spare = Some(snapshot),
                 None => self.earlier.push(snapshot),
             }
         }
-        let keep = self.oldest_held().unwrap_or(Xid::MAX);
+        let keep = self.held();
         TXN.enter()?.advertise(self.proc, keep)
     }
 
@@ -422,6 +478,7 @@ impl Transaction {
     /// [`TxnError::Dependency`]. [`TxnError::Log`]: whether it is committed is known after the next start;
     /// until then it stays running for everyone. Any other error: rolled back.
     pub fn commit(mut self) -> Result<(), TxnError> {
+        self.check_start()?;
         let xids = self.own_xids();
         if self.registered {
             TXN.enter()?.serial_prepare(self.proc)?;
@@ -473,8 +530,9 @@ impl Drop for Transaction {
     /// committed; and one here must not end the system.
     fn drop(&mut self) {
         if !self.ended {
-            // Nobody is there to be told otherwise.
-            let _ = task_port::gate(|| self.leave(self.logged));
+            // Nobody is there to be told otherwise. One fault is not the end of it:
+            // the next call may meet the cell's successor.
+            let _ = (0..FAULTS).any(|_| task_port::gate(|| self.leave(self.logged)).is_ok());
         }
     }
 }

@@ -17,7 +17,7 @@ fn manager() -> Manager {
     state.with(|s| s.reserved = 1_000_000).unwrap();
     Manager {
         state,
-        kept: crate::lineage::keep(None),
+        kept: port::Kept::of(None, false),
     }
 }
 

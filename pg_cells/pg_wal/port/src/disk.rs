@@ -68,26 +68,33 @@ fn no_memory(_: memory::OutOfMemory) -> DiskOpenError {
 /// When the disk is not ours to use, or fails.
 pub fn open_disk(log: Option<u64>, overwrite: bool) -> Result<Superblock, DiskOpenError> {
     let state = state()?;
+    // One that has failed ends here; until the next begins it counts as failed.
+    state.open.store(false, Ordering::SeqCst);
     let geometry = nvme_port::geometry()?;
     if u64::from(geometry.block_size) > BLOCK {
         return Err(DiskOpenError::BlockSize(geometry.block_size));
     }
     let mut copies = [0, 1].map(|_| alloc::vec![0u8; BLOCK as usize]);
     let mut buffer = IoBuffer::new(BLOCK as usize).map_err(no_memory)?;
+    let mut unreadable = 0;
     for (place, copy) in COPIES.iter().zip(&mut copies) {
-        transfer(
-            Urgency::Normal,
-            Op::Read,
-            *place,
-            buffer.slice(0, BLOCK as usize),
-        )?;
-        copy.copy_from_slice(buffer.bytes_when_back());
+        let data = buffer.slice(0, BLOCK as usize);
+        match transfer(Urgency::Normal, Op::Read, *place, data) {
+            Ok(()) => copy.copy_from_slice(buffer.bytes_when_back()),
+            // Either copy suffices.
+            Err(DiskError::Io) if unreadable == 0 => unreadable = 1,
+            Err(error) => return Err(error.into()),
+        }
     }
     let found = match Superblock::find([&copies[0], &copies[1]], geometry.capacity) {
         // Others keep their marks elsewhere.
         Ok(Found::Blank) if !is_blank(geometry.capacity)? => Err(SuperblockError::Foreign),
         found => found,
     };
+    // Whether the disk is blank, or another's, the missing copy would say.
+    if unreadable > 0 && !matches!(found, Ok(Found::Valid(_))) {
+        return Err(DiskError::Io.into());
+    }
     let superblock = match found {
         Ok(Found::Valid(superblock)) => superblock,
         Ok(Found::Blank) => format(geometry.capacity, log)?,
@@ -209,9 +216,11 @@ impl WalState {
 pub fn start_log(end: Lsn, highest_xid: u64) -> Result<Lsn, WalError> {
     let state = state()?;
     let start = end.0.next_multiple_of(BLOCK).max(BLOCK);
+    let in_memory = state.insert.lock().ring.size();
     let superblock = state.rewrite(|s| {
         s.redo = start;
         s.epoch += 1;
+        s.in_memory = in_memory;
         s.clean = false;
         s.highest_xid = s.highest_xid.max(highest_xid);
     })?;
@@ -224,6 +233,7 @@ pub fn start_log(end: Lsn, highest_xid: u64) -> Result<Lsn, WalError> {
             &state.flushed,
             &state.redo,
             &state.kept_from,
+            &state.sealed,
         ] {
             word.store(start, Ordering::SeqCst);
         }
@@ -233,8 +243,9 @@ pub fn start_log(end: Lsn, highest_xid: u64) -> Result<Lsn, WalError> {
     let former = state.flushing.lock().take();
     drop(former);
     state.lazy.reset();
-    state.failed.store(false, Ordering::SeqCst);
     state.open.store(true, Ordering::SeqCst);
+    state.failed.store(false, Ordering::SeqCst);
+    state.space.wake_all();
     Ok(Lsn(start))
 }
 
@@ -245,7 +256,6 @@ pub fn start_log(end: Lsn, highest_xid: u64) -> Result<Lsn, WalError> {
 pub fn give_up() {
     if let Ok(state) = state() {
         state.poison();
-        state.pressure.wake_all();
     }
 }
 

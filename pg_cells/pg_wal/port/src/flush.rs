@@ -1,5 +1,6 @@
 //! Waiting for durability: the leader writes for all, the others wait for it.
 
+use crate::record::Builder;
 use crate::state::WalState;
 use crate::{Lsn, WAL, WalError};
 use alloc::vec::Vec;
@@ -109,4 +110,32 @@ pub fn flush(lsn: Lsn) -> Result<(), WalError> {
             }
         }
     }
+}
+
+/// Whether the last record says of all before it that it is durable.
+#[must_use]
+pub fn is_sealed() -> bool {
+    crate::state::STATE.get().is_none_or(|state| {
+        state.inserted.load(Ordering::SeqCst) == state.sealed.load(Ordering::SeqCst)
+    })
+}
+
+/// Appends an empty record, and makes it durable: should anything before it be found
+/// damaged, that shows. Does nothing when nothing has come since the last one, or
+/// something is not durable yet: who makes it so will be followed by another.
+///
+/// # Errors
+/// As [`flush`] and [`crate::append`].
+pub fn seal() -> Result<(), WalError> {
+    let state = crate::state::open_state()?;
+    if is_sealed() || crate::flushed() < crate::insert_position() {
+        return Ok(());
+    }
+    let mut record = Builder::new();
+    let end = crate::append(&mut record, |record, _| {
+        record.start(0, 0, 0);
+        record.finish().map_err(|_| WalError::TooLarge)
+    })?;
+    state.sealed.store(end.0, Ordering::SeqCst);
+    flush(end)
 }

@@ -6,8 +6,9 @@
 //! region's size. Appending copies a record into memory; [`flush`] makes
 //! everything appended so far durable with one write for all who wait.
 //!
-//! Order of a start: [`open_disk`], read with a [`LogReader`] from the
-//! superblock's redo position, bring the pages up to date, [`start_log`].
+//! Order of a start: [`open_disk`], [`LogReader::find_end`] from the superblock's
+//! redo position, [`make_durable`], read with a [`LogReader`], bring the pages up to
+//! date, [`start_log`].
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
@@ -25,10 +26,10 @@ pub use disk::{
     DiskOpenError, begin_checkpoint, checkpoint_failed, finish_checkpoint, give_up, open_disk,
     start_log,
 };
-pub use flush::{FlushBatch, FlushStep, flush};
+pub use flush::{FlushBatch, FlushStep, flush, is_sealed, seal};
 pub use lazy::{Lazy, is_durable_so_far, settle};
 pub use pg_page::superblock::Superblock;
-pub use reader::{LogReader, ReadError};
+pub use reader::{LogEnd, LogReader, ReadError, make_durable};
 pub use state::{Insert, SCHEMAS, WalState};
 pub use types::{Durability, Lsn, WalError, WalStats};
 
@@ -119,6 +120,15 @@ pub fn redo_position() -> Lsn {
     state::position(|s| &s.redo)
 }
 
+/// Which start of the log this is: it counts up when the log begins anew, and what
+/// was not durable before is gone then.
+#[inline]
+#[must_use]
+pub fn epoch() -> u32 {
+    let epoch = |s: &WalState| s.epoch.load(Ordering::SeqCst);
+    state::STATE.get().map_or(0, epoch)
+}
+
 /// Whether the log takes records.
 #[must_use]
 pub fn is_open() -> bool {
@@ -132,6 +142,45 @@ pub fn has_failed() -> bool {
     state::STATE
         .get()
         .is_some_and(|s| s.failed.load(Ordering::SeqCst))
+}
+
+/// Whether a fault has cut short somebody under one of the log's locks: nobody gets
+/// it any more.
+#[must_use]
+pub fn is_torn() -> bool {
+    let state = state::STATE.get();
+    state.is_some_and(|s| s.insert.is_torn() || s.flushing.is_torn() || s.tail.is_torn())
+}
+
+/// Frees the log's locks that faults have left half done. Only for who starts storage
+/// anew, after [`give_up`]: what they protect is worthless until the log is opened.
+pub fn mend() {
+    if let Some(state) = state::STATE.get() {
+        state.insert.mend();
+        state.flushing.mend();
+        state.tail.mend();
+    }
+}
+
+/// For who starts storage anew: waits until the log has failed or the clock shows
+/// `deadline` (ns). True when it has failed.
+#[must_use]
+pub fn wait_for_failure(deadline: u64) -> bool {
+    let Ok(state) = state::state() else {
+        task_port::park_until(deadline);
+        return false;
+    };
+    let failed = || state.failed.load(Ordering::SeqCst).then_some(());
+    state.pressure.wait_deadline(deadline, failed).is_some()
+}
+
+/// Waits until a log that has failed was started anew, or the clock shows
+/// `deadline` (ns).
+pub fn wait_while_failed(deadline: u64) {
+    if let Ok(state) = state::state() {
+        let back = || (!state.failed.load(Ordering::SeqCst)).then_some(());
+        let _ = state.space.wait_deadline(deadline, back);
+    }
 }
 
 /// The share of the region from which on new work waits for a checkpoint: three

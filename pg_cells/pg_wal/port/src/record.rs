@@ -1,11 +1,11 @@
 //! Log records.
 //!
 //! ```text
-//!  0        4       8        16       24       28     30       32
-//!  +--------+-------+--------+--------+--------+------+--------+-------------+
-//!  | length | crc   | lsn    | xid    | epoch  | kind | blocks | body ...    |
-//!  | u32    | u32   | u64    | u64    | u32    | u16  | u16    | (8-aligned) |
-//!  +--------+-------+--------+--------+--------+------+--------+-------------+
+//!  0        4       8     16     24      28     30       32        40
+//!  +--------+-------+-----+------+-------+------+--------+---------+-------------+
+//!  | length | crc   | lsn | xid  | epoch | kind | blocks | durable | body ...    |
+//!  | u32    | u32   | u64 | u64  | u32   | u16  | u16    | u64     | (8-aligned) |
+//!  +--------+-------+-----+------+-------+------+--------+---------+-------------+
 //! ```
 //! - `length` counts header and body and is a multiple of 8.
 //! - `crc`: CRC-32C of bytes 16 to the end, of `length`, and of `lsn`.
@@ -15,6 +15,10 @@
 //!   behind the point where recovery stopped may come to stand where the log goes
 //!   on, or right behind a new record, at its right position; its epoch gives it
 //!   away.
+//! - `durable`: the log before this position was durable when the record was
+//!   appended. It tells damage from a torn end: bytes that are no record and lie
+//!   before a position that some later record knows to have been durable were
+//!   written once and have changed since. See [`crate::LogReader::find_end`].
 //!
 //! The body belongs to the buffer pool.
 
@@ -22,7 +26,7 @@ use alloc::vec::Vec;
 use pg_page::{get_u16, get_u32, get_u64};
 
 /// Bytes of the header.
-pub const HEADER: usize = 32;
+pub const HEADER: usize = 40;
 /// The longest record, header included.
 pub const MAX_RECORD: usize = 512 << 10;
 
@@ -30,6 +34,9 @@ pub const MAX_RECORD: usize = 512 << 10;
 pub const COMMIT: u16 = 1;
 /// The record aborts its transaction.
 pub const ABORT: u16 = 2;
+
+/// Where checksums start: bytes of another format are no records.
+const CRC_START: u32 = 2;
 
 /// A record that is being built.
 #[derive(Debug, Default)]
@@ -97,11 +104,13 @@ impl Builder {
         get_u64(&self.bytes, 16)
     }
 
-    /// Sets the epoch and gives the checksum of all but the position.
+    /// Sets the epoch and up to where the log is durable, and gives the checksum of
+    /// all but the position.
     #[inline]
-    pub fn prepare(&mut self, epoch: u32) -> u32 {
+    pub fn prepare(&mut self, epoch: u32, durable: u64) -> u32 {
         self.bytes[24..28].copy_from_slice(&epoch.to_le_bytes());
-        let body = checksum::crc32c(0, &self.bytes[16..]);
+        self.bytes[32..40].copy_from_slice(&durable.to_le_bytes());
+        let body = checksum::crc32c(CRC_START, &self.bytes[16..]);
         checksum::crc32c(body, &self.bytes[..4])
     }
 
@@ -148,7 +157,7 @@ impl<'a> Record<'a> {
         let Some(bytes) = bytes.get(..len) else {
             return Parsed::More(len);
         };
-        let crc = checksum::crc32c(0, &bytes[16..]);
+        let crc = checksum::crc32c(CRC_START, &bytes[16..]);
         let crc = checksum::crc32c(checksum::crc32c(crc, &bytes[..4]), &bytes[8..16]);
         if crc == get_u32(bytes, 4) {
             Parsed::Record(Record { bytes })
@@ -188,6 +197,12 @@ impl<'a> Record<'a> {
         get_u32(self.bytes, 24)
     }
 
+    /// The log before this position was durable when it was appended.
+    #[must_use]
+    pub fn durable(&self) -> u64 {
+        get_u64(self.bytes, 32)
+    }
+
     /// [`COMMIT`] and [`ABORT`].
     #[must_use]
     pub fn kind(&self) -> u16 {
@@ -216,7 +231,7 @@ mod tests {
         builder.start(42, COMMIT, 1);
         builder.body().extend_from_slice(b"hello, log");
         builder.finish().unwrap();
-        let prepared = builder.prepare(epoch);
+        let prepared = builder.prepare(epoch, 4000);
         builder.place(lsn, prepared);
         builder.bytes().to_vec()
     }
@@ -231,13 +246,14 @@ mod tests {
             (record.xid(), record.kind(), record.epoch()),
             (42, COMMIT, 3)
         );
-        assert_eq!((record.end(), record.len()), (4096 + 48, 48));
+        assert_eq!((record.end(), record.len()), (4096 + 56, 56));
+        assert_eq!(record.durable(), 4000);
         assert_eq!(&record.body()[..10], b"hello, log");
         assert!(matches!(Record::parse(&bytes, 4104, 3), Parsed::Nothing));
         assert!(matches!(Record::parse(&bytes, 4096, 4), Parsed::Nothing));
         assert!(matches!(
-            Record::parse(&bytes[..40], 4096, 3),
-            Parsed::More(48)
+            Record::parse(&bytes[..48], 4096, 3),
+            Parsed::More(56)
         ));
     }
 

@@ -61,6 +61,8 @@ pub struct WalState {
     pub pressure: WaitQueue,
     /// The superblock as last written.
     pub superblock: Mutex<Option<Superblock>>,
+    /// The log's end behind the last [`crate::seal`]: nothing has come since.
+    pub sealed: AtomicU64,
     /// Commits acknowledged before they are durable.
     pub lazy: Lazy,
     /// Flushes done, for statistics.
@@ -90,6 +92,7 @@ impl WalState {
             space: WaitQueue::new(),
             pressure: WaitQueue::new(),
             superblock: Mutex::new(None),
+            sealed: AtomicU64::new(0),
             lazy: Lazy::default(),
             flushes: AtomicU64::new(0),
             records: AtomicU64::new(0),
@@ -105,6 +108,8 @@ impl WalState {
         if let Some(state) = STATE.get() {
             state.open.store(false, Ordering::SeqCst);
             state.failed.store(false, Ordering::SeqCst);
+            // Of another disk, perhaps.
+            state.flushed.store(0, Ordering::SeqCst);
             // A fault within a spinning lock leaves it locked for ever.
             if state.insert.try_lock().is_some() && state.flushing.try_lock().is_some() {
                 return Ok(state);
@@ -152,6 +157,8 @@ impl WalState {
     pub fn poison(&self) {
         self.failed.store(true, Ordering::SeqCst);
         self.space.wake_all();
+        // Who looks after storage waits here, too.
+        self.pressure.wake_all();
     }
 
     /// Why no record can be appended, if so.

@@ -18,8 +18,10 @@ extern crate alloc;
 mod fault;
 mod named;
 mod out;
+mod parked;
 mod plans;
 mod registry;
+mod roster;
 mod serve;
 mod session;
 mod settings;
@@ -28,8 +30,9 @@ mod shared;
 pub use named::Named;
 pub use out::{Out, Severity};
 pub use plans::{Body, PlanCache, Portal, Ready, Statement};
-pub use registry::{Activity, Entry, Registered, State, cancel, sessions};
-pub use serve::{MAX_MESSAGE, StartError, serve, start};
+pub(crate) use registry::count_transaction;
+pub use registry::{Activity, Entry, Registered, State, cancel, sessions, transactions};
+pub use serve::{MAX_MESSAGE, StartError, start};
 pub use session::{Block, CopyState, Phase, Savepoint, SequenceMemory, Session, now};
 pub use settings::Settings;
 pub use shared::{SharedPlan, plan_epoch, share_plan, shared_plan};
@@ -60,3 +63,7 @@ pub static WIRE: Port<dyn Wire> = Port::new("pg_wire");
 
 /// The same, without its type.
 pub static DOOR: &dyn port::Door = &WIRE;
+
+/// Connections move to a later generation between two messages, outside
+/// transactions.
+pub static MOVES: port::Moves = roster::MOVES;

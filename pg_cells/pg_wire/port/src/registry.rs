@@ -1,5 +1,6 @@
 //! All sessions: who they are, what they do, and cancelling them.
 
+use crate::roster;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -97,6 +98,11 @@ pub struct Entry {
     pub timed_out: AtomicBool,
     /// What it does.
     pub activity: SpinLock<Activity>,
+    /// The serial number of its transaction's place, the last one's when there is
+    /// none.
+    pub transaction: AtomicU64,
+    /// The same of the place that keeps its own locks; 0 for none.
+    pub locks: AtomicU64,
 }
 
 impl Entry {
@@ -114,10 +120,25 @@ impl Entry {
     }
 }
 
-/// Blocks until the time of some statement is limited.
+/// Blocks until the time of some statement is limited, or tasks are to leave.
 pub(crate) fn wait_for_limits() {
     let limited = |entry: &Arc<Entry>| entry.deadline.load(Ordering::SeqCst) != 0;
-    LIMITED.wait_until(|| sessions().iter().any(limited).then_some(()));
+    LIMITED.wait_until(|| (roster::leaving() || sessions().iter().any(limited)).then_some(()));
+}
+
+/// Lets whoever watches the time look around.
+pub(crate) fn nudge() {
+    LIMITED.wake_all();
+}
+
+/// The number of the next session.
+pub(crate) fn next() -> u32 {
+    NEXT.load(Ordering::Relaxed)
+}
+
+/// The number of the next session, as another generation has counted.
+pub(crate) fn go_on_from(next: u32) {
+    NEXT.store(next, Ordering::Relaxed);
 }
 
 /// Cancels statements whose time is over. Called now and then.
@@ -142,15 +163,26 @@ impl Registered {
     #[must_use]
     pub fn new(peer: Option<SocketAddr>, started: i64) -> Self {
         let pid = NEXT.fetch_add(1, Ordering::Relaxed) & 0x7FFF_FFFF;
+        Self::known_as((pid, secret(pid)), peer, started)
+    }
+
+    /// Enters a session that has its number and secret already.
+    pub(crate) fn known_as(
+        (pid, secret): (u32, u32),
+        peer: Option<SocketAddr>,
+        started: i64,
+    ) -> Self {
         let entry = Arc::new(Entry {
             pid,
-            secret: secret(pid),
+            secret,
             cancel: CancelToken::new(),
             peer,
             started,
             deadline: AtomicU64::new(0),
             timed_out: AtomicBool::new(false),
             activity: SpinLock::new(Activity::default()),
+            transaction: AtomicU64::new(0),
+            locks: AtomicU64::new(0),
         });
         ALL.lock().insert(pid, Arc::clone(&entry));
         Registered(entry)
@@ -178,6 +210,41 @@ fn secret(pid: u32) -> u32 {
     z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
     (z ^ z >> 31) as u32
+}
+
+/// Counters of transactions' ends, each with a cache line of its own.
+#[repr(align(64))]
+struct Ends {
+    committed: AtomicU64,
+    rolled_back: AtomicU64,
+}
+
+static ENDS: [Ends; 16] = [const {
+    Ends {
+        committed: AtomicU64::new(0),
+        rolled_back: AtomicU64::new(0),
+    }
+}; 16];
+
+/// Counts the end of a session's transaction.
+#[inline]
+pub(crate) fn count_transaction(pid: u32, committed: bool) {
+    let ends = &ENDS[pid as usize % ENDS.len()];
+    let counter = match committed {
+        true => &ends.committed,
+        false => &ends.rolled_back,
+    };
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many transactions were committed and rolled back since the start.
+#[must_use]
+pub fn transactions() -> (u64, u64) {
+    let sum = |of: fn(&Ends) -> &AtomicU64| {
+        let counts = ENDS.iter().map(|e| of(e).load(Ordering::Relaxed));
+        counts.sum()
+    };
+    (sum(|e| &e.committed), sum(|e| &e.rolled_back))
 }
 
 /// All sessions, by number.

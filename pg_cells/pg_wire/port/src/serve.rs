@@ -1,9 +1,12 @@
 //! The loops: accepting connections, and reading a connection's messages.
 
 use crate::fault::{self, Before};
-use crate::{Phase, Session, Severity, Step, WIRE};
+use crate::parked::{self, Parked};
+use crate::roster::Entered;
+use crate::{Phase, Session, Severity, Step, WIRE, roster};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::AtomicBool;
 use net_port::{NetError, TcpListener, TcpStream};
 use pg_types::{SqlError, SqlState};
 use task_port::{Priority, SpawnOptions};
@@ -41,48 +44,87 @@ pub enum StartError {
 pub fn start(port: u16) -> Result<u16, StartError> {
     let listener = TcpListener::bind(port).map_err(StartError::Net)?;
     let chosen = listener.local().port();
-    let watch = || {
-        loop {
-            crate::registry::wait_for_limits();
-            task_port::sleep(WATCH_NS);
-            crate::registry::watch();
-        }
-    };
-    let options = SpawnOptions::new("pg_wire timeouts").priority(Priority::Background);
-    task_port::spawn(options, watch).map_err(|_| StartError::OutOfMemory)?;
-    task_port::spawn(SpawnOptions::new("pg_wire"), move || accept(&listener))
-        .map(|_| chosen)
+    roster::listen(listener)
+        .map(|()| chosen)
         .map_err(|_| StartError::OutOfMemory)
 }
 
-fn accept(listener: &TcpListener) {
+/// The watch's task.
+pub(crate) fn watch_options() -> SpawnOptions {
+    SpawnOptions::new("pg_wire timeouts").priority(Priority::Background)
+}
+
+/// Looks for statements that last too long, while tasks need not leave.
+pub(crate) fn watch() {
     loop {
-        let Ok(stream) = listener.accept() else {
-            // The network is gone for now.
-            task_port::sleep(100 * PAUSE_NS);
-            continue;
-        };
-        let options = SpawnOptions::new("session").stack(STACK);
-        // Without memory for a task the connection is closed again.
-        let _ = task_port::spawn(options, move || serve(stream));
+        crate::registry::wait_for_limits();
+        if roster::park_watch() {
+            return;
+        }
+        task_port::sleep(WATCH_NS);
+        crate::registry::watch();
     }
 }
 
-/// Serves a connection until its end.
-pub fn serve(stream: TcpStream) {
-    let stream = Arc::new(stream);
-    let mut session = Session::new(Some(Arc::clone(&stream)));
-    let mut input = Input::new(stream);
+/// Takes connections, while tasks need not leave.
+pub(crate) fn accept(listener: &Arc<TcpListener>) {
+    loop {
+        match listener.accept_unless(roster::leave()) {
+            Ok(Some(stream)) => roster::admit(stream),
+            // The network is gone for now.
+            Err(_) if !roster::leaving() => task_port::sleep(100 * PAUSE_NS),
+            Ok(None) | Err(_) => {}
+        }
+        if roster::leaving() && roster::park_listener(listener) {
+            return;
+        }
+    }
+}
+
+/// A connection's task.
+pub(crate) fn options() -> SpawnOptions {
+    SpawnOptions::new("pg_wire session").stack(STACK)
+}
+
+/// Serves a connection until its end, or until tasks are to leave.
+pub(crate) fn session(entered: Entered, mut parked: Parked) {
+    // What was moved here waits for the cell that was moved along.
+    while parked.is_known() && WIRE.enter().is_err() {
+        match roster::leaving() {
+            false => task_port::sleep(PAUSE_NS),
+            true => match roster::park_session(&entered, parked) {
+                Ok(()) => return,
+                Err(back) => parked = back,
+            },
+        }
+    }
+    serve(&entered, parked);
+}
+
+/// The same, once the cell is there.
+fn serve(entered: &Entered, parked: Parked) {
+    let mut input = Input::new(Arc::clone(&parked.stream), parked.input());
+    let mut session = parked.revive(handle);
     // The client waits for what was not sent yet.
     let mut owed = false;
     loop {
+        let may_leave = !owed && parked::may_leave(&session);
+        if may_leave && roster::leaving() {
+            session.out.flush();
+            let stream = Arc::clone(&input.stream);
+            let parked = Parked::of(&session, stream, input.rest());
+            if roster::park_session(entered, parked).is_ok() {
+                break;
+            }
+        }
         let patience = session.patience();
         let until = match &patience {
             None => u64::MAX,
             Some((ns, _)) => task_port::now().saturating_add(*ns),
         };
-        let step = match input.next(session.phase == Phase::Startup, until) {
+        let step = match input.next(session.phase == Phase::Startup, until, may_leave) {
             Ok(Some((tag, body))) => handle(&mut session, tag, body),
+            Err(InputError::Leave) => continue,
             Err(InputError::Net(NetError::Deadline)) => {
                 if let Some((_, error)) = patience {
                     session.out.report(Severity::Fatal, error.fields());
@@ -126,6 +168,9 @@ fn end(session: Session) {
     });
 }
 
+/// Hands a message to a session: see [`handle`].
+pub(crate) type Handle = fn(&mut Session, u8, &[u8]) -> Step;
+
 /// Hands a message to the cell, past a fault or a replacement of it.
 fn handle(session: &mut Session, tag: u8, body: &[u8]) -> Step {
     let before = Before::new(session);
@@ -165,6 +210,8 @@ enum InputError {
     Net(NetError),
     /// A length that cannot be.
     Length,
+    /// The task is to leave.
+    Leave,
 }
 
 impl From<NetError> for InputError {
@@ -187,14 +234,22 @@ struct Input {
 }
 
 impl Input {
-    fn new(stream: Arc<TcpStream>) -> Self {
+    /// Behind what has come already.
+    fn new(stream: Arc<TcpStream>, here: &[u8]) -> Self {
+        let mut bytes = here.to_vec();
+        bytes.resize(bytes.len().max(PIECE), 0);
         Input {
             stream,
-            bytes: alloc::vec![0; PIECE],
-            end: 0,
+            bytes,
+            end: here.len(),
             at: 0,
             taken: 0,
         }
+    }
+
+    /// What has come and is not handled.
+    fn rest(&self) -> &[u8] {
+        self.bytes.get(self.at..self.end).unwrap_or_default()
     }
 
     /// The head's length and the whole length of the next message, if its head
@@ -222,15 +277,20 @@ impl Input {
     }
 
     /// The next message: tag and body, unless the clock shows `until` before. None
-    /// at the end of the stream.
-    fn next(&mut self, startup: bool, until: u64) -> Result<Option<(u8, &[u8])>, InputError> {
+    /// at the end of the stream. Gives up when tasks are to leave and this one may.
+    fn next(
+        &mut self,
+        startup: bool,
+        until: u64,
+        may_leave: bool,
+    ) -> Result<Option<(u8, &[u8])>, InputError> {
         let (head, whole) = loop {
             let here = self.end - self.at;
             match self.head(startup)? {
                 Some((head, whole)) if whole <= here => break (head, whole),
                 _ => {}
             }
-            if !self.read(until)? {
+            if !self.read(until, may_leave)? {
                 return Ok(None);
             }
         };
@@ -255,7 +315,7 @@ impl Input {
     /// Reads on. The buffer grows with what has come, not with what a length
     /// promises, and is written over rather than cleared. False at the end of the
     /// stream.
-    fn read(&mut self, until: u64) -> Result<bool, InputError> {
+    fn read(&mut self, until: u64, may_leave: bool) -> Result<bool, InputError> {
         if self.at > 0 {
             self.bytes.copy_within(self.at..self.end, 0);
             self.end -= self.at;
@@ -266,9 +326,14 @@ impl Input {
                 .resize(self.bytes.len() + PIECE.max(self.end / 2), 0);
         }
         let into = &mut self.bytes[self.end..];
-        let got = match until {
-            u64::MAX => self.stream.read(into)?,
-            until => self.stream.read_deadline(into, until)?,
+        static STAY: AtomicBool = AtomicBool::new(false);
+        let over = match may_leave {
+            true => roster::leave(),
+            false => &STAY,
+        };
+        let deadline = (until != u64::MAX).then_some(until);
+        let Some(got) = self.stream.read_unless(into, deadline, over)? else {
+            return Err(InputError::Leave);
         };
         self.end += got;
         Ok(got > 0)

@@ -116,6 +116,13 @@ pub fn share_plan(text: &str, shared: SharedPlan) {
     drop((gone, former));
 }
 
+/// Forgets everything: another generation of this crate serves from now on.
+pub(crate) fn clear() {
+    let plans = core::mem::take(&mut PLANS.lock().by_text);
+    let known = core::mem::take(&mut NUMBERS.lock().known);
+    drop((plans, known));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

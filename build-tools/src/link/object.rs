@@ -17,13 +17,10 @@ use goblin::elf::section_header::{SHF_ALLOC, SHF_TLS};
 use goblin::elf::sym::{STB_GLOBAL, STB_LOCAL, STB_WEAK};
 use goblin::elf::{Elf, header, reloc};
 
+use crate::link::script::{MERGE_SCRIPT, write_merge_script};
+use crate::link::{SOURCES, unwind_index};
 use crate::paths::{Paths, write_if_changed};
 use crate::run::output;
-use crate::toolchain::{MERGE_SCRIPT, write_merge_script};
-use crate::unwind_index;
-
-/// Raised when merging or packing changes, so that cached objects are made anew.
-const CACHE_VERSION: &str = "6";
 
 /// Relocations the loader knows.
 const RELOCATIONS: [u32; 7] = [
@@ -98,7 +95,7 @@ pub fn make(paths: &Paths, rlib: &Path, name: &str) -> Result<Option<Object>> {
     let at = || rlib.display().to_string();
     let content = std::fs::read(rlib).with_context(at)?;
     let mut key = cell_archive::payload_digest(&content).to_vec();
-    for part in [name, MERGE_SCRIPT, CACHE_VERSION] {
+    for part in [name, MERGE_SCRIPT, SOURCES] {
         key.extend_from_slice(part.as_bytes());
     }
     let key = cell_archive::payload_digest(&key);
@@ -151,8 +148,7 @@ pub fn make_all(paths: &Paths, crates: &[(&Path, &str)]) -> Result<Vec<Option<Ob
 /// The place of a cached result.
 pub fn cache(paths: &Paths, key: &[u8; 32], extension: &str) -> PathBuf {
     paths
-        .image()
-        .join("cache")
+        .cache()
         .join(format!("{}.{extension}", hex(&key[..16])))
 }
 

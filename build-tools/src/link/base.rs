@@ -12,12 +12,10 @@ use cell_archive::write::{NewSymbol, symbol_table};
 use goblin::elf::Elf;
 use goblin::elf::sym::{STB_LOCAL, STT_FILE, STT_FUNC, STT_SECTION, st_bind};
 
-use crate::object::{cache, members};
+use crate::link::SOURCES;
+use crate::link::object::{cache, members};
 use crate::paths::{Paths, write_if_changed};
 use crate::run::output;
-
-/// Raised when linking or the table changes, to outdate cached results.
-const CACHE_VERSION: &str = "2";
 
 /// The boot image's symbols.
 pub struct Base {
@@ -33,7 +31,7 @@ pub struct Base {
 pub fn link(paths: &Paths, rlibs: &[PathBuf]) -> Result<Base> {
     let script = paths.root().join("nano_core/linker.ld");
     let mut key = std::fs::read(&script).with_context(|| script.display().to_string())?;
-    key.extend_from_slice(CACHE_VERSION.as_bytes());
+    key.extend_from_slice(SOURCES.as_bytes());
     for rlib in rlibs {
         let content = std::fs::read(rlib).with_context(|| rlib.display().to_string())?;
         key.extend_from_slice(&cell_archive::digest(&content));
