@@ -144,6 +144,24 @@ pub fn has_failed() -> bool {
         .is_some_and(|s| s.failed.load(Ordering::SeqCst))
 }
 
+/// Whether a fault has cut short somebody under one of the log's locks: nobody gets
+/// it any more.
+#[must_use]
+pub fn is_torn() -> bool {
+    let state = state::STATE.get();
+    state.is_some_and(|s| s.insert.is_torn() || s.flushing.is_torn() || s.tail.is_torn())
+}
+
+/// Frees the log's locks that faults have left half done. Only for who starts storage
+/// anew, after [`give_up`]: what they protect is worthless until the log is opened.
+pub fn mend() {
+    if let Some(state) = state::STATE.get() {
+        state.insert.mend();
+        state.flushing.mend();
+        state.tail.mend();
+    }
+}
+
 /// For who starts storage anew: waits until the log has failed or the clock shows
 /// `deadline` (ns). True when it has failed.
 #[must_use]
