@@ -338,7 +338,8 @@ impl World {
             Stop::Storage(BufferError::Stopped | BufferError::NotRunning) => failed,
             Stop::Storage(BufferError::DiskFull) => {
                 self.was_full.store(true, Ordering::SeqCst);
-                plan.tight || dead || plan.rates.write > 0
+                // Files of a table whose maker panicked stay until the next start.
+                plan.tight || dead || plan.rates.write > 0 || plan.crashes
             }
             Stop::Storage(BufferError::OutOfMemory) => dead || plan.rates.write > 0,
             Stop::Log(WalError::Full) => plan.tight || dead || plan.rates.write > 0,

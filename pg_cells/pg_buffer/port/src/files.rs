@@ -23,8 +23,9 @@ const CUT_PAGES: usize = 16;
 /// # Errors
 /// [`BufferError::NoSuchPage`] (of block 0) when there is no such file.
 pub fn blocks(file: FileId) -> Result<u32, BufferError> {
-    let blocks = pool()?.space.lock().blocks(file);
-    blocks.ok_or(no_such(file))
+    let pool = pool()?;
+    let blocks = pool.space.lock().blocks(file);
+    pool.if_open(blocks.ok_or(no_such(file)))
 }
 
 /// All files with their lengths in pages.

@@ -148,7 +148,7 @@ impl MiniTx {
             return Ok(slot);
         }
         let pool = self.inner().roomy_pool()?;
-        let exclusive = load::exclusive(pool, id)?;
+        let exclusive = pool.if_open(load::exclusive(pool, id))?;
         Ok(self.inner_mut().add(id, exclusive, None))
     }
 
@@ -162,7 +162,7 @@ impl MiniTx {
             return Ok(Some(slot));
         }
         let pool = self.inner().roomy_pool()?;
-        let exclusive = load::try_exclusive(pool, id)?;
+        let exclusive = pool.if_open(load::try_exclusive(pool, id))?;
         Ok(exclusive.map(|e| self.inner_mut().add(id, e, None)))
     }
 

@@ -257,6 +257,17 @@ impl PoolState {
         }
     }
 
+    /// What was found, if the pool was open all the while; one that is being started
+    /// anew shows what is on its way from the disk's past to the log's end. Or it was
+    /// started meanwhile: then all is there, and who asked is of the past.
+    #[inline]
+    pub(crate) fn if_open<T>(&self, found: Result<T, BufferError>) -> Result<T, BufferError> {
+        match self.open.load(Ordering::Acquire) {
+            true => found,
+            false => Err(BufferError::NotRunning),
+        }
+    }
+
     /// Where a page lies on the disk.
     pub(crate) fn locate(&self, id: PageId) -> Option<u64> {
         self.space.lock().locate(id)

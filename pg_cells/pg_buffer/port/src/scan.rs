@@ -79,7 +79,7 @@ impl Scan {
         if !self.large {
             return read_page(id);
         }
-        let guard = read_once(pool, id)?;
+        let guard = pool.if_open(read_once(pool, id))?;
         let frame = guard.frame();
         if frame.flags.load(Ordering::Relaxed) & ONCE != 0 {
             frame.flags.fetch_and(!ONCE, Ordering::SeqCst);
