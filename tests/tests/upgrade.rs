@@ -69,9 +69,7 @@ fn connections_move_to_another_generation_of_their_port() {
     let load = Load::start(guest.port(), CLIENTS);
     let peer = Peer::connect(&guest);
     peer.run("set application_name = 'moved'; set work_mem = '7MB'; select nextval('s')");
-    let statement = peer
-        .runtime
-        .block_on(peer.client.prepare("select $1::int * 2"));
+    let statement = peer.runtime.block_on(peer.client.prepare("select $1::int * 2"));
     let statement = statement.expect("the statement is prepared");
     let questions = [
         "select pg_backend_pid()",
@@ -86,9 +84,7 @@ fn connections_move_to_another_generation_of_their_port() {
         print!("round {round}: {answer}");
         assert!(answer.contains("pg_wire_port"), "{answer}");
         assert_eq!(questions.map(|sql| peer.ask(sql)), before);
-        let row = peer
-            .runtime
-            .block_on(peer.client.query_one(&statement, &[&21]));
+        let row = peer.runtime.block_on(peer.client.query_one(&statement, &[&21]));
         assert_eq!(row.expect("it is prepared still").get::<_, i32>(0), 42);
     }
     // Who stays in a transaction stays where he is, and so does everybody.
@@ -104,6 +100,25 @@ fn connections_move_to_another_generation_of_their_port() {
     let tally = load.stop();
     assert_eq!(tally.failures, Vec::<String>::new());
     assert_eq!(check(&guest), tally.committed + 1);
+}
+
+#[test]
+fn storage_moves_through_the_disk_under_load() {
+    let guest = Guest::boot();
+    set_up(&guest);
+    let load = Load::start(guest.port(), CLIENTS);
+    for round in 0..3 {
+        load.advance(CLIENTS as u64);
+        let answer = guest.push(&["pg_wal_port", "pg_buffer_port", "pg_txn_port"]);
+        print!("round {round}: {answer}");
+        for cell in ["pg_wal", "pg_buffer", "pg_txn", "pg_wire_port"] {
+            assert!(answer.contains(cell), "{answer}");
+        }
+    }
+    load.advance(CLIENTS as u64);
+    let tally = load.stop();
+    assert_eq!(tally.failures, Vec::<String>::new());
+    assert_eq!(check(&guest), tally.committed);
 }
 
 fn git(root: &Path, index: &Path, arguments: &[&str]) -> String {
@@ -125,9 +140,7 @@ fn git(root: &Path, index: &Path, arguments: &[&str]) -> String {
 fn neighbours() -> (Revision, Revision) {
     let paths = system_tests::image();
     let root = paths.root();
-    let index = paths
-        .target()
-        .join(format!("test-index-{}", std::process::id()));
+    let index = paths.target().join(format!("test-index-{}", std::process::id()));
     let commit = |subject: &str| {
         let tree = git(root, &index, &["write-tree"]);
         let commit = git(root, &index, &["commit-tree", &tree, "-m", subject]);
@@ -142,9 +155,7 @@ fn neighbours() -> (Revision, Revision) {
     let file = "pg_cells/pg_executor/port/src/lib.rs";
     let mut text = std::fs::read_to_string(root.join(file)).expect("the port has a root");
     text += "\n/// Added by a test.\npub fn added(n: u32) -> u32 {\n    n + 1\n}\n";
-    let changed = paths
-        .target()
-        .join(format!("test-source-{}", std::process::id()));
+    let changed = paths.target().join(format!("test-source-{}", std::process::id()));
     std::fs::write(&changed, text).expect("the file is written");
     let name = changed.to_string_lossy();
     let blob = git(root, &index, &["hash-object", "-w", &name]);
@@ -185,11 +196,7 @@ fn a_system_goes_to_another_revision_and_back_under_load() {
         let plan = go(&guest, revision);
         assert!(plan.is_whole(), "{}", plan.text());
         for port in ["pg_executor_port", "pg_wire_port"] {
-            assert!(
-                plan.ports.iter().any(|name| name == port),
-                "{}",
-                plan.text()
-            );
+            assert!(plan.ports.iter().any(|name| name == port), "{}", plan.text());
         }
         load.advance(CLIENTS as u64);
     }
@@ -200,9 +207,5 @@ fn a_system_goes_to_another_revision_and_back_under_load() {
     let parts = here.build(system_tests::image()).expect("it builds");
     let running = Running::ask(guest.instance()).expect("the guest answers");
     let plan = upgrade::plan(&parts, &running);
-    assert!(
-        plan.sets.is_empty() && plan.left.is_empty(),
-        "{}",
-        plan.text()
-    );
+    assert!(plan.sets.is_empty() && plan.left.is_empty(), "{}", plan.text());
 }

@@ -2,7 +2,7 @@
 //! cells faults and the former ones come back.
 
 use crate::set::{Mover, make_former_current};
-use crate::steps::{PARK_NS, close_and_drain, move_statics_back, park};
+use crate::steps::{PARK_NS, close_and_drain, move_statics_back, park, start};
 use crate::transaction::SETTLE_NS;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -62,9 +62,15 @@ pub(crate) fn revert(engine: &mut Engine, cell: &str) -> Option<Record> {
         })
         .collect();
     engine.journal.touched.clone_from(&closing);
+    // While the doors behind which it ends are there.
+    move_statics_back(&movers);
+    engine.journal.parked.clear();
     let drained = close_and_drain(&closing, started + DRAIN_NS).is_ok();
     for passage in &probation.passages {
-        let state = match drained {
+        let anew = movers.iter().any(|mover| {
+            mover.new.anew && mover.name.strip_suffix("_port") == Some(passage.new.name())
+        });
+        let state = match drained && !anew {
             true => state_of(passage),
             false => None,
         };
@@ -74,11 +80,10 @@ pub(crate) fn revert(engine: &mut Engine, cell: &str) -> Option<Record> {
             let _ = gate_unreported(|| passage.serving().reclaim(state));
         }
     }
-    move_statics_back(&movers);
-    engine.journal.parked.clear();
     for passage in closing.iter().rev() {
         passage.new.open();
     }
+    let _ = start(forward(&movers).iter());
     engine.journal.touched.clear();
     make_former_current(&probation.former);
     for (name, krate) in probation.crates {

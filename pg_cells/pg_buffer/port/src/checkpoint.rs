@@ -46,10 +46,7 @@ pub(crate) fn make_at(pace: Pace) -> Result<(), BufferError> {
 /// When a page or the log could not be written.
 pub fn shut_down() -> Result<(), BufferError> {
     let pool = pool()?;
-    pool.background.store(false, Ordering::SeqCst);
-    pool.wanting.wake_all();
-    pool.stirred.wake_all();
-    pool.logged.wake_all();
+    crate::background::end(pool);
     make(pool, true, Pace::Fast)?;
     pool.open.store(false, Ordering::SeqCst);
     Ok(())

@@ -97,6 +97,8 @@ pub(crate) const MOVES: Moves = Moves {
     park: port::no_tasks,
     give: || Ok(Some(SHARED.give())),
     take: |given| given.map_or(Ok(()), |state| SHARED.take(state)),
+    start: || Ok(()),
+    anew: false,
 };
 
 impl Shared {

@@ -36,7 +36,13 @@ type Moved = (
 );
 
 /// How this crate moves.
-pub(crate) const MOVES: Moves = Moves { park, give, take };
+pub(crate) const MOVES: Moves = Moves {
+    park,
+    give,
+    take,
+    start: || go_on().map_err(|_| HandoverError::Busy),
+    anew: false,
+};
 
 /// Tasks are to leave. Changes under the roster's lock.
 static LEAVE: AtomicBool = AtomicBool::new(false);
@@ -252,5 +258,5 @@ fn take(given: Option<State>) -> Result<(), HandoverError> {
         });
         roster.parked.extend(sessions);
     }
-    go_on().map_err(|_| HandoverError::Busy)
+    Ok(())
 }
