@@ -9,7 +9,7 @@ use task_port::gate_unreported;
 
 /// How long tasks may take to leave the code of a crate that moves: until the
 /// transactions under way have ended.
-pub(crate) const PARK_NS: u64 = 2_000_000_000;
+pub(crate) const PARK_NS: u64 = 5_000_000_000;
 
 /// Makes sure that no door still holds the generation before last.
 pub(crate) fn settle(passages: &[Passage], deadline: u64) -> Result<(), SwapFailure> {
