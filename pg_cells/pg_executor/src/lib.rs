@@ -5,7 +5,7 @@
 //! - [`op`]: the operators, one a file; [`expr`]: expressions;
 //! - [`env`]: what both see of the world, [`store`]: tables and indexes;
 //! - [`rows`], [`groups`], [`sort_key`]: rows kept in memory, their order and
-//!   equality;
+//!   equality; [`spill`]: rows that memory does not hold;
 //! - [`utility`]: index builds, VACUUM, ANALYZE, ALTER TABLE; [`copy`]: COPY.
 //!
 //! The cell is stateless. It knows pages only through the ports of heap and
@@ -24,13 +24,14 @@ pub mod op;
 pub mod prepare;
 pub mod rows;
 pub mod sort_key;
+pub mod spill;
 pub mod store;
 pub mod utility;
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use pg_catalog_port::TableStatistics;
 use pg_executor_port::{
-    CopyInHandle, CopyOutHandle, EXECUTOR, ExecContext, Executor, IndexBuild, PreparedPlan,
+    Check, CopyInHandle, CopyOutHandle, EXECUTOR, ExecContext, Executor, IndexBuild, PreparedPlan,
     TableChangeRows, VacuumResult,
 };
 use pg_plan::{Copy, Plan, Relation};
@@ -94,6 +95,14 @@ impl Executor for Provider {
         ctx: &mut ExecContext<'_>,
     ) -> Result<u64, SqlError> {
         utility::change_rows::change(change, ctx)
+    }
+
+    fn check_constraints(
+        &self,
+        checks: &[Check],
+        ctx: &mut ExecContext<'_>,
+    ) -> Result<(), SqlError> {
+        utility::with_env(ctx, |env| op::modify::late::check(checks, env))
     }
 
     fn vacuum(

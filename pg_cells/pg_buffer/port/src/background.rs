@@ -38,15 +38,6 @@ pub(crate) const NAMES: [&str; 5] = [
     "storage keeper",
 ];
 
-/// Lets the loops end.
-pub(crate) fn end(pool: &PoolState) {
-    pool.background.store(false, Ordering::SeqCst);
-    pool.wanting.wake_all();
-    pool.stirred.wake_all();
-    pool.logged.wake_all();
-    pg_wal_port::nudge();
-}
-
 /// Starts the pool's background tasks. They end with [`crate::shut_down`].
 ///
 /// # Errors
@@ -66,6 +57,17 @@ pub fn run_background() -> Result<(), SpawnError> {
         task_port::spawn(SpawnOptions::new(name).priority(priority), body)?;
     }
     Ok(())
+}
+
+/// Tells the loops to end, as they do within a second.
+pub fn stop_background() {
+    if let Ok(pool) = any_pool() {
+        pool.background.store(false, Ordering::SeqCst);
+        pool.wanting.wake_all();
+        pool.stirred.wake_all();
+        pool.logged.wake_all();
+        pg_wal_port::nudge();
+    }
 }
 
 pub(crate) fn goes_on() -> bool {

@@ -29,6 +29,7 @@ extern crate alloc;
 mod background;
 mod checkpoint;
 mod files;
+mod lend;
 mod load;
 mod mini_tx;
 mod moves;
@@ -44,15 +45,16 @@ mod types;
 mod verify;
 mod write;
 
-pub use background::run_background;
+pub use background::{run_background, stop_background};
 pub use checkpoint::{checkpoint, shut_down};
 pub use files::{blocks, create_file, drop_file, files, truncate};
+pub use lend::{BorrowedExtent, Lent, Room, borrow_extent, room};
 pub use mini_tx::{MAX_PAGES, MiniTx, Slot};
 pub use page::{PagePin, PageRead, prefetch, read_page, set_hint};
 pub use pg_page::{PAGE_SIZE, Page};
 pub use pg_wal_port::Lsn;
 pub use pool::{Counters, DIRTY, Line, ONCE, PoolState, SCHEMAS, VALID, WRITING};
-pub use recover::{OpenError, OpenReport, open};
+pub use recover::{OpenError, OpenReport, open, starts};
 pub use scan::Scan;
 pub use table::PageTable;
 pub use types::{BufferError, BufferStats, FileId, Fork, PageId};
@@ -128,6 +130,7 @@ pub fn stats() -> Result<BufferStats, BufferError> {
         restarts: count(&counters.restarts),
         extents,
         free_extents,
+        lent_extents: pool.lent.len() as u64,
     })
 }
 

@@ -32,10 +32,7 @@ pub(crate) const MOVES: Moves = Moves {
 };
 
 fn park(deadline: u64) -> Result<(), HandoverError> {
-    let Ok(pool) = any_pool() else {
-        return Ok(());
-    };
-    background::end(pool);
+    background::stop_background();
     if !loops_end(deadline) {
         return Err(HandoverError::Busy);
     }

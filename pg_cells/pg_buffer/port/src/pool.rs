@@ -3,9 +3,10 @@
 use crate::mini_tx::Inner;
 use crate::space::Space;
 use crate::table::PageTable;
-use crate::{BufferError, PageId};
+use crate::{BufferError, Lent, OpenReport, PageId};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use frame::{Arena, Frame, IoBuffer, NO_TAG, StaticRef};
@@ -103,6 +104,8 @@ pub struct PoolState {
     pub left: Line<SpinLock<VecDeque<(u32, u64)>>>,
     /// The files. Nothing is waited for under it.
     pub space: Line<SpinLock<Space>>,
+    /// Extents lent to others; opening shows them to the space map.
+    pub lent: Arc<Lent>,
     /// Held by the one who changes the space map.
     pub(crate) space_baton: Baton,
     /// Held by the one who makes a checkpoint, or opens the pool.
@@ -125,6 +128,8 @@ pub struct PoolState {
     pub(crate) open: AtomicBool,
     /// Background loops go on.
     pub(crate) background: AtomicBool,
+    /// What the latest starts found.
+    pub(crate) starts: SpinLock<VecDeque<OpenReport>>,
     /// Counts up when the pool is started anew.
     pub(crate) generation: AtomicU64,
     /// Bytes of the log region of a disk to be formatted; 0: by default.
@@ -166,6 +171,8 @@ impl PoolState {
             Some(arena) => arena,
             None => Box::leak(Box::new(Arena::new(frames)?)),
         };
+        // What is lent stays lent: it may be written to at this moment.
+        let lent = POOL.get().map(|p| p.lent.clone()).unwrap_or_default();
         let pool: &'static PoolState = Box::leak(Box::new(PoolState {
             table: PageTable::new(frames as usize),
             arena,
@@ -173,6 +180,7 @@ impl PoolState {
             looked: AtomicU32::new(0),
             left: Line::default(),
             space: Line::default(),
+            lent,
             space_baton: Baton::default(),
             checkpoint_baton: Baton::default(),
             hurry: AtomicU32::new(0),
@@ -184,6 +192,7 @@ impl PoolState {
             logged: Line::default(),
             open: AtomicBool::new(false),
             background: AtomicBool::new(true),
+            starts: SpinLock::new(VecDeque::new()),
             generation: AtomicU64::new(0),
             log_size: AtomicU64::new(0),
             overwrite: AtomicBool::new(false),

@@ -10,7 +10,7 @@ mod ports;
 
 pub use pg_btree_port::{Cursor, EntryBatch};
 pub use pg_heap_port::{RowBatch, RowBuf, Tid, WaitPolicy};
-pub use ports::PortStore;
+pub use ports::{PortStore, main};
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -65,6 +65,15 @@ pub trait RowStore {
     fn blocks(&mut self, file: u32) -> SqlResult<u32>;
     /// The visible rows of a page, instead of what is in the batch.
     fn scan_block(&mut self, file: u32, block: u32, batch: &mut RowBatch) -> SqlResult<()>;
+    /// The same, with the slot of the first version of each row's chain, which
+    /// index entries lead to. Nobody may change the table meanwhile.
+    fn scan_roots(
+        &mut self,
+        file: u32,
+        block: u32,
+        batch: &mut RowBatch,
+        roots: &mut Vec<u16>,
+    ) -> SqlResult<()>;
     /// The visible version of the row that an index entry leads to.
     fn fetch(&mut self, file: u32, root: Tid, row: &mut RowBuf) -> SqlResult<Option<Tid>>;
     /// The same under a snapshot of this moment, which sees what this command
@@ -86,8 +95,9 @@ pub trait RowStore {
     /// Reads under a snapshot of this moment, which sees what this command did
     /// as well, until it is called with false.
     fn look_now(&mut self, on: bool) -> SqlResult<()>;
-    /// A table's descriptor, for foreign keys.
-    fn relation(&mut self, oid: Oid) -> SqlResult<Arc<Relation>>;
+    /// A table's descriptor, for foreign keys; it is locked against changes of its
+    /// schema, and with `write` for changing rows. None when it was dropped.
+    fn relation(&mut self, oid: Oid, write: bool) -> SqlResult<Option<Arc<Relation>>>;
     /// The rows of a built-in view that shows the catalog.
     fn virtual_rows(&mut self, relation: &Relation) -> SqlResult<Vec<Vec<Datum>>>;
     /// Adds a row.
@@ -135,7 +145,17 @@ pub trait RowStore {
         tid: Tid,
         unique: bool,
     ) -> SqlResult<Option<Tid>>;
-    /// A row that an index has under `key`, unless it is dead; waits as
-    /// [`RowStore::index_insert`] does.
-    fn index_conflict(&mut self, index: u32, table: u32, key: &[u8]) -> SqlResult<Option<Tid>>;
+    /// Rows that an index has under `key`, `most` at most, those that are dead left
+    /// out; waits as [`RowStore::index_insert`] does.
+    fn index_rows(
+        &mut self,
+        index: u32,
+        table: u32,
+        key: &[u8],
+        most: usize,
+    ) -> SqlResult<Vec<Tid>>;
+    /// One of them.
+    fn index_conflict(&mut self, index: u32, table: u32, key: &[u8]) -> SqlResult<Option<Tid>> {
+        Ok(self.index_rows(index, table, key, 1)?.pop())
+    }
 }

@@ -8,6 +8,7 @@ mod joins;
 mod modify;
 mod scans;
 mod sorting;
+mod spilling;
 mod windows;
 
 use crate::env::RunState;
@@ -63,6 +64,7 @@ fn surroundings<'a>(
         views: &NoViews,
         cancel,
         spill: None,
+        notes: None,
     }
 }
 

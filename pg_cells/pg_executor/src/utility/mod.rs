@@ -28,10 +28,11 @@ pub fn with_env<T>(
     let cancel = ctx.tx.cancel_token().clone();
     let mut run = RunState {
         epoch: 1,
-        memory: Memory::new(ctx.work_mem, ctx.memory_limit),
+        memory: Memory::new(ctx.work_mem, ctx.hash_mem, ctx.memory_limit),
         ..RunState::default()
     };
     let (params, views, spill) = (ctx.params, ctx.views, ctx.spill);
+    let notes = ctx.session.notes();
     let tx = RefCell::new(&mut *ctx.tx);
     let session = InTransaction::new(ctx.session, &tx);
     let mut store = PortStore::new(&tx, snapshot);
@@ -42,6 +43,7 @@ pub fn with_env<T>(
         views,
         cancel: &cancel,
         spill,
+        notes,
     };
     work(&mut surroundings.env(&mut run))
 }

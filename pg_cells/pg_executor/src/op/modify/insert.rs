@@ -18,6 +18,8 @@ pub struct RowInserter {
     conflict: Option<Conflict>,
     new: Vec<Datum>,
     queue: Queue,
+    /// How many rows were queued behind the one that could not be stored.
+    behind: usize,
     keys: ForeignKeys,
 }
 
@@ -55,6 +57,7 @@ impl RowInserter {
             checks,
             on_conflict,
             index_exprs,
+            reached,
             ..
         } = node
         else {
@@ -69,7 +72,8 @@ impl RowInserter {
                 .transpose()?,
             new: Vec::new(),
             queue: Queue::default(),
-            keys: ForeignKeys::new(relation),
+            behind: 0,
+            keys: ForeignKeys::new(relation, reached.as_slice().into()),
         })
     }
 
@@ -78,6 +82,7 @@ impl RowInserter {
     /// # Errors
     /// As [`RowChange::change`].
     pub fn queue(&mut self, row: &[Datum], env: &mut Env<'_>) -> SqlResult<()> {
+        self.behind = 0;
         if self.conflict.is_some() {
             return self.change(row, None, env).map(|_| ());
         }
@@ -116,14 +121,24 @@ impl RowInserter {
             let rows: Vec<&[u8]> = starts.zip(&queue.ends).map(slice).collect();
             env.store.insert_many(file, &rows, &mut queue.tids)?;
         }
+        self.target.count_inserted(queue.ends.len() as u64);
+        self.behind = queue.rows.len();
         for (row, tid) in queue.rows.iter().zip(&queue.tids) {
             env.tick()?;
+            self.behind -= 1;
             if let Some((at, _)) = self.target.index_row(row, *tid, env)? {
                 return Err(self.target.duplicate(at, env));
             }
         }
         queue.clear();
         Ok(())
+    }
+
+    /// After a failure to store queued rows: how many were queued behind the one
+    /// that failed.
+    #[must_use]
+    pub fn behind(&self) -> usize {
+        self.behind
     }
 }
 
@@ -166,12 +181,14 @@ impl RowChange for RowInserter {
 
     fn finish(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
         self.flush(env)?;
+        self.target.settle(env)?;
         self.keys.settle(env)
     }
 
     fn clear(&mut self) {
         self.keys.clear();
         self.queue.clear();
+        self.target.forget();
     }
 
     fn foreign_keys(&mut self) -> &mut ForeignKeys {
