@@ -69,7 +69,9 @@ fn connections_move_to_another_generation_of_their_port() {
     let load = Load::start(guest.port(), CLIENTS);
     let peer = Peer::connect(&guest);
     peer.run("set application_name = 'moved'; set work_mem = '7MB'; select nextval('s')");
-    let statement = peer.runtime.block_on(peer.client.prepare("select $1::int * 2"));
+    let statement = peer
+        .runtime
+        .block_on(peer.client.prepare("select $1::int * 2"));
     let statement = statement.expect("the statement is prepared");
     let questions = [
         "select pg_backend_pid()",
@@ -84,7 +86,9 @@ fn connections_move_to_another_generation_of_their_port() {
         print!("round {round}: {answer}");
         assert!(answer.contains("pg_wire_port"), "{answer}");
         assert_eq!(questions.map(|sql| peer.ask(sql)), before);
-        let row = peer.runtime.block_on(peer.client.query_one(&statement, &[&21]));
+        let row = peer
+            .runtime
+            .block_on(peer.client.query_one(&statement, &[&21]));
         assert_eq!(row.expect("it is prepared still").get::<_, i32>(0), 42);
     }
     // Who stays in a transaction stays where he is, and so does everybody.
@@ -140,7 +144,9 @@ fn git(root: &Path, index: &Path, arguments: &[&str]) -> String {
 fn neighbours() -> (Revision, Revision) {
     let paths = system_tests::image();
     let root = paths.root();
-    let index = paths.target().join(format!("test-index-{}", std::process::id()));
+    let index = paths
+        .target()
+        .join(format!("test-index-{}", std::process::id()));
     let commit = |subject: &str| {
         let tree = git(root, &index, &["write-tree"]);
         let commit = git(root, &index, &["commit-tree", &tree, "-m", subject]);
@@ -155,7 +161,9 @@ fn neighbours() -> (Revision, Revision) {
     let file = "pg_cells/pg_executor/port/src/lib.rs";
     let mut text = std::fs::read_to_string(root.join(file)).expect("the port has a root");
     text += "\n/// Added by a test.\npub fn added(n: u32) -> u32 {\n    n + 1\n}\n";
-    let changed = paths.target().join(format!("test-source-{}", std::process::id()));
+    let changed = paths
+        .target()
+        .join(format!("test-source-{}", std::process::id()));
     std::fs::write(&changed, text).expect("the file is written");
     let name = changed.to_string_lossy();
     let blob = git(root, &index, &["hash-object", "-w", &name]);
@@ -196,7 +204,11 @@ fn a_system_goes_to_another_revision_and_back_under_load() {
         let plan = go(&guest, revision);
         assert!(plan.is_whole(), "{}", plan.text());
         for port in ["pg_executor_port", "pg_wire_port"] {
-            assert!(plan.ports.iter().any(|name| name == port), "{}", plan.text());
+            assert!(
+                plan.ports.iter().any(|name| name == port),
+                "{}",
+                plan.text()
+            );
         }
         load.advance(CLIENTS as u64);
     }
@@ -207,5 +219,9 @@ fn a_system_goes_to_another_revision_and_back_under_load() {
     let parts = here.build(system_tests::image()).expect("it builds");
     let running = Running::ask(guest.instance()).expect("the guest answers");
     let plan = upgrade::plan(&parts, &running);
-    assert!(plan.sets.is_empty() && plan.left.is_empty(), "{}", plan.text());
+    assert!(
+        plan.sets.is_empty() && plan.left.is_empty(),
+        "{}",
+        plan.text()
+    );
 }

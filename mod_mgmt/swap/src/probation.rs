@@ -65,21 +65,8 @@ pub(crate) fn revert(engine: &mut Engine, cell: &str) -> Option<Record> {
     // While the doors behind which it ends are there.
     move_statics_back(&movers);
     engine.journal.parked.clear();
-    let drained = close_and_drain(&closing, started + DRAIN_NS).is_ok();
-    for passage in &probation.passages {
-        let anew = movers.iter().any(|mover| {
-            mover.new.anew && mover.name.strip_suffix("_port") == Some(passage.new.name())
-        });
-        let state = match drained && !anew {
-            true => state_of(passage),
-            false => None,
-        };
-        if passage.flip_back()
-            && let Some(state) = state
-        {
-            let _ = gate_unreported(|| passage.serving().reclaim(state));
-        }
-    }
+    let drained = close_and_drain(&closing, task_port::now() + DRAIN_NS).is_ok();
+    flip_back(&probation, &movers, drained);
     for passage in closing.iter().rev() {
         passage.new.open();
     }
@@ -116,6 +103,25 @@ pub(crate) fn revert(engine: &mut Engine, cell: &str) -> Option<Record> {
         };
     }
     Some(record)
+}
+
+/// Flips all doors back. The former providers take over the states that the later
+/// ones went on with, if these have been left and can be handed over.
+fn flip_back(probation: &Probation, movers: &[Mover], drained: bool) {
+    for passage in &probation.passages {
+        let anew = movers.iter().any(|mover| {
+            mover.new.anew && mover.name.strip_suffix("_port") == Some(passage.new.name())
+        });
+        let state = match drained && !anew {
+            true => state_of(passage),
+            false => None,
+        };
+        if passage.flip_back()
+            && let Some(state) = state
+        {
+            let _ = gate_unreported(|| passage.serving().reclaim(state));
+        }
+    }
 }
 
 fn state_of(passage: &Passage) -> Option<State> {

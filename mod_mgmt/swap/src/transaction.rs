@@ -13,7 +13,9 @@ use cell_archive::Archive;
 use mod_mgmt::namespace::NAMESPACE;
 use port::{Birth, BirthError, Component, CrashKind, Options, State};
 use swap_port::objects::{self, Source};
-use swap_port::{Engine, Journal, Order, Passage, Probation, Reason, Record, SWAP, Swap, SwapFailure, note};
+use swap_port::{
+    Engine, Journal, Order, Passage, Probation, Reason, Record, SWAP, Swap, SwapFailure, note,
+};
 
 /// How long those inside may take to leave a closed door.
 const DRAIN_NS: u64 = 50_000_000;

@@ -64,7 +64,10 @@ fn give() -> Result<Option<State>, HandoverError> {
     };
     // No frame may say that it holds a page.
     pool.reset();
-    Ok(Some(State::new(SCHEMA, Box::new((pool.arena, type_of_frames())))))
+    Ok(Some(State::new(
+        SCHEMA,
+        Box::new((pool.arena, type_of_frames())),
+    )))
 }
 
 /// Where the code of the frames' type lies: equal for equal generations of its crate.

@@ -152,7 +152,9 @@ pub(crate) fn go_on_from(counts: &BTreeMap<String, u64>) {
         other.rolled_back.store(0, Ordering::Relaxed);
     }
     first.committed.store(of("committed"), Ordering::Relaxed);
-    first.rolled_back.store(of("rolled_back"), Ordering::Relaxed);
+    first
+        .rolled_back
+        .store(of("rolled_back"), Ordering::Relaxed);
 }
 
 /// Cancels statements whose time is over. Called now and then.
