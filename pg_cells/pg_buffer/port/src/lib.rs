@@ -32,6 +32,7 @@ mod files;
 mod lend;
 mod load;
 mod mini_tx;
+mod moves;
 mod page;
 mod pool;
 pub mod record;
@@ -69,6 +70,9 @@ pub static BUFFER: Port<dyn BufferPool> = Port::new("pg_buffer");
 
 /// The same, without its type.
 pub static DOOR: &dyn port::Door = &BUFFER;
+
+/// Storage moves through the disk.
+pub static MOVES: port::Moves = moves::MOVES;
 
 /// What came of looking for a frame.
 #[derive(Debug)]

@@ -144,11 +144,16 @@ impl MiniTx {
     /// # Errors
     /// As [`crate::read_page`]; [`BufferError::TooLarge`] beyond 32 pages.
     pub fn latch(&mut self, id: PageId) -> Result<Slot, BufferError> {
+        self.latch_for(id, false)
+    }
+
+    /// The same, for who reads pages `once`, or for others.
+    pub(crate) fn latch_for(&mut self, id: PageId, once: bool) -> Result<Slot, BufferError> {
         if let Some(slot) = self.slot_of(id) {
             return Ok(slot);
         }
         let pool = self.inner().roomy_pool()?;
-        let exclusive = pool.if_open(load::exclusive(pool, id))?;
+        let exclusive = pool.if_open(load::exclusive(pool, id, once))?;
         Ok(self.inner_mut().add(id, exclusive, None))
     }
 

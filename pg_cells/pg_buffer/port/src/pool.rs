@@ -31,6 +31,8 @@ pub const WRITING: u32 = 4;
 pub const ONCE: u32 = 8;
 
 static POOL: StaticRef<PoolState> = StaticRef::new();
+/// The frames of the generation of this crate before this one.
+pub(crate) static SPARE: StaticRef<Arena> = StaticRef::new();
 
 /// A value with cache lines of its own: what is written often must not lie beside
 /// what every access to a page reads.
@@ -89,8 +91,8 @@ impl Counters {
 /// disk yet lies before it. It counts while the frame is dirty.
 #[derive(Debug)]
 pub struct PoolState {
-    /// The frames.
-    pub arena: Arena,
+    /// The frames, which outlive this state and a move of this crate.
+    pub arena: &'static Arena,
     /// Which frame holds which page.
     pub table: PageTable,
     /// The clock's hand: how many frames it has visited.
@@ -167,9 +169,13 @@ impl PoolState {
             // Who still has the old one can only fail.
             pool.generation.fetch_add(1, Ordering::SeqCst);
         }
+        let moved = SPARE.get();
+        let arena = match moved.filter(|arena| arena.frames().len() == frames as usize) {
+            Some(arena) => arena,
+            None => Box::leak(Box::new(Arena::new(frames)?)),
+        };
         // What is lent stays lent: it may be written to at this moment.
         let lent = POOL.get().map(|p| p.lent.clone()).unwrap_or_default();
-        let arena = Arena::new(frames)?;
         let pool: &'static PoolState = Box::leak(Box::new(PoolState {
             table: PageTable::new(frames as usize),
             arena,

@@ -274,7 +274,7 @@ impl Replay {
             if self.broken.contains_key(&block.page) {
                 return Ok(());
             }
-            match exclusive(self.pool, block.page) {
+            match exclusive(self.pool, block.page, false) {
                 Err(error @ (BufferError::Corrupt { .. } | BufferError::Io { .. })) => {
                     self.broken.insert(block.page, error);
                     return Ok(());

@@ -12,7 +12,7 @@
 
 use crate::page::{PageRead, read_page, want};
 use crate::pool::{ONCE, PoolState, VALID, pool};
-use crate::{BufferError, PageId};
+use crate::{BufferError, MiniTx, PageId, Slot};
 use core::sync::atomic::Ordering;
 use frame::{ReadGuard, TryRead};
 
@@ -86,6 +86,16 @@ impl Scan {
             self.last = Some((frame.index(), id.pack()));
         }
         Ok(PageRead(guard, id))
+    }
+
+    /// Latches a page as [`MiniTx::latch`] does, for a scan that changes some of what
+    /// it reads.
+    ///
+    /// # Errors
+    /// As [`MiniTx::latch`].
+    pub fn latch(&mut self, mtx: &mut MiniTx, id: PageId) -> Result<Slot, BufferError> {
+        drop(self.read(id)?);
+        mtx.latch_for(id, self.large)
     }
 
     /// The second page: it is a scan.
