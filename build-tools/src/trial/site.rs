@@ -445,7 +445,10 @@ fn held(counters: &str, cells: &str) -> Vec<(u64, String)> {
         let own = ["shell", "console", "captain", "swap"].contains(&cell);
         (!own).then(|| (count, format!("calls in {cell}")))
     });
-    counted.chain(calls).filter(|(count, _)| *count > 0).collect()
+    counted
+        .chain(calls)
+        .filter(|(count, _)| *count > 0)
+        .collect()
 }
 
 /// Everything, while nobody changes it: the clients rest.
@@ -507,7 +510,10 @@ mod tests {
         let cells = "pg_wal 0.1.0 generation 2 9 KiB  in flight 3    swaps 1 faults 2\n\
                      shell  0.1.0 generation 1 9 KiB  in flight 1    swaps 0 faults 0\n";
         let held = held("pool.pins 2\npool.reads 9\ntxn.locks 0\n", cells);
-        let wanted = [(2, "pool.pins".to_string()), (3, "calls in pg_wal".to_string())];
+        let wanted = [
+            (2, "pool.pins".to_string()),
+            (3, "calls in pg_wal".to_string()),
+        ];
         assert_eq!(held, wanted);
     }
 }

@@ -228,7 +228,16 @@ fn read(line: &str) -> Option<Fault> {
     else {
         return None;
     };
-    let [errors, reader_errors, lost, hung, commits_lost, leaked, _texts] = rest else {
+    let [
+        errors,
+        reader_errors,
+        lost,
+        hung,
+        commits_lost,
+        leaked,
+        _texts,
+    ] = rest
+    else {
         return None;
     };
     Some(Fault {
