@@ -303,7 +303,7 @@ impl<'a> Bench<'a> {
             true => problems(site, &mut self.book, &self.answers),
             false => quick_problems(site, &mut self.book),
         };
-        if deep && let Some(site) = &self.site {
+        if deep {
             let (leaked, what) = leaked(site);
             fault.leaked = leaked;
             fault.detail += &what;
