@@ -143,9 +143,8 @@ fn heap_fetches(lines: &mut Vec<String>, measures: &[Measure]) {
         let indent = lines[at].len() - title.len() + 2;
         let told = |line: &&String| {
             let text = line.trim_start();
-            text.starts_with("Output:")
-                || text.starts_with("Index Cond:")
-                || text.starts_with("Filter:")
+            let other = ["->", "SubPlan", "InitPlan", "CTE ", "Planning", "Execution"];
+            !other.iter().any(|word| text.starts_with(word))
         };
         let behind = at + 1 + lines[at + 1..].iter().take_while(told).count();
         let fetches = measure.heap_fetches.unwrap_or(0);
