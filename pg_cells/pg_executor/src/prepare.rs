@@ -178,6 +178,8 @@ pub struct Surroundings<'a> {
     pub cancel: &'a pg_txn_port::CancelToken,
     /// Disk space for sorts.
     pub spill: Option<&'a dyn pg_executor_port::SpillStore>,
+    /// What the transaction remembers.
+    pub notes: Option<&'a pg_executor_port::Notes>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -195,6 +197,7 @@ impl<'a> Surroundings<'a> {
             run,
         );
         env.spill = self.spill;
+        env.notes = self.notes;
         env
     }
 }
@@ -214,6 +217,7 @@ impl Query for Running {
         self.run.memory.limit = ctx.memory_limit;
         let cancel = ctx.tx.cancel_token().clone();
         let (params, views, spill) = (ctx.params, ctx.views, ctx.spill);
+        let notes = ctx.session.notes();
         let tx = RefCell::new(&mut *ctx.tx);
         let session = InTransaction::new(ctx.session, &tx);
         let mut store = PortStore::new(&tx, snapshot);
@@ -227,6 +231,7 @@ impl Query for Running {
                 views,
                 cancel: &cancel,
                 spill,
+                notes,
             })?;
         }
         let surroundings = Surroundings {
@@ -236,6 +241,7 @@ impl Query for Running {
             views,
             cancel: &cancel,
             spill,
+            notes,
         };
         let result = self.advance(surroundings, max_rows, sink);
         if !self.done && result.is_ok() {

@@ -179,7 +179,7 @@ pub fn finish(
         let Some(block) = tids.first().map(|t| t.block) else {
             continue;
         };
-        let mut mtx = MiniTx::begin(0);
+        let mut mtx = tx.change_pages(0);
         let page = mtx.latch(PageId::new(file, block))?;
         for tid in tids {
             let pointer = slots::pointer(mtx.page(page), tid.slot);

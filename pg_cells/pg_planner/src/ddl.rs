@@ -330,6 +330,7 @@ fn draft(name: &str, columns: &[NewColumn]) -> Arc<Relation> {
         reltuples: -1.0,
         relpages: 0,
         relallvisible: 0,
+        counters: Default::default(),
     })
 }
 

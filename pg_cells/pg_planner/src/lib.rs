@@ -44,6 +44,8 @@ mod from_query;
 mod greedy;
 mod group;
 mod index_only;
+mod implication;
+mod index_facts;
 mod insert;
 mod join;
 mod leaf;

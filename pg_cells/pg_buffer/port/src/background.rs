@@ -50,6 +50,16 @@ pub fn run_background() -> Result<(), SpawnError> {
     Ok(())
 }
 
+/// Tells the loops to end, as they do within a second.
+pub fn stop_background() {
+    if let Ok(pool) = any_pool() {
+        pool.background.store(false, Ordering::SeqCst);
+        pool.wanting.wake_all();
+        pool.stirred.wake_all();
+        pool.logged.wake_all();
+    }
+}
+
 pub(crate) fn goes_on() -> bool {
     any_pool().is_ok_and(|p| p.background.load(Ordering::SeqCst))
 }

@@ -43,7 +43,7 @@ mod types;
 mod verify;
 mod write;
 
-pub use background::run_background;
+pub use background::{run_background, stop_background};
 pub use checkpoint::{checkpoint, shut_down};
 pub use files::{blocks, create_file, drop_file, files, truncate};
 pub use mini_tx::{MAX_PAGES, MiniTx, Slot};
@@ -51,7 +51,7 @@ pub use page::{PagePin, PageRead, prefetch, read_page, set_hint};
 pub use pg_page::{PAGE_SIZE, Page};
 pub use pg_wal_port::Lsn;
 pub use pool::{Counters, DIRTY, Line, ONCE, PoolState, SCHEMAS, VALID, WRITING};
-pub use recover::{OpenError, OpenReport, open};
+pub use recover::{OpenError, OpenReport, open, starts};
 pub use scan::Scan;
 pub use table::PageTable;
 pub use types::{BufferError, BufferStats, FileId, Fork, PageId};

@@ -3,7 +3,7 @@
 use crate::mini_tx::Inner;
 use crate::space::Space;
 use crate::table::PageTable;
-use crate::{BufferError, PageId};
+use crate::{BufferError, OpenReport, PageId};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
@@ -123,6 +123,8 @@ pub struct PoolState {
     pub(crate) open: AtomicBool,
     /// Background loops go on.
     pub(crate) background: AtomicBool,
+    /// What the latest starts found.
+    pub(crate) starts: SpinLock<VecDeque<OpenReport>>,
     /// Counts up when the pool is started anew.
     pub(crate) generation: AtomicU64,
     /// Bytes of the log region of a disk to be formatted; 0: by default.
@@ -178,6 +180,7 @@ impl PoolState {
             logged: Line::default(),
             open: AtomicBool::new(false),
             background: AtomicBool::new(true),
+            starts: SpinLock::new(VecDeque::new()),
             generation: AtomicU64::new(0),
             log_size: AtomicU64::new(0),
             overwrite: AtomicBool::new(false),

@@ -64,7 +64,10 @@ fn restart() {
             log::error!("storage: not back yet: {why}");
             said = why;
         }
-        task_port::sleep(pause);
+        let until = task_port::now() + pause;
+        while goes_on() && task_port::now() < until {
+            task_port::sleep(pause.min(NAP / 2));
+        }
         pause = (2 * pause).min(last);
     }
 }

@@ -95,6 +95,7 @@ pub fn insert_plan(relation: &Arc<Relation>, rows: Plan) -> Plan {
         startup_cost: rows.startup_cost,
         total_cost: rows.total_cost,
         catalog_version: rows.catalog_version,
+        wants_values: false,
         params: rows.params.clone(),
         node: Box::new(Node::Insert {
             relation: relation.clone(),
@@ -103,6 +104,7 @@ pub fn insert_plan(relation: &Arc<Relation>, rows: Plan) -> Plan {
             checks: Vec::new(),
             index_exprs: Vec::new(),
             on_conflict: None,
+            reached: Vec::new(),
             returning: None,
         }),
     }

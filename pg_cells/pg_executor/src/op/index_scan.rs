@@ -6,13 +6,17 @@ use super::{Builder, Operator};
 use crate::env::Env;
 use crate::expr::{Code, compile, compile_all, compile_option};
 use crate::store::{Cursor, EntryBatch, RowBuf, Tid, main};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Bound;
-use pg_plan::{BoundKind, IndexBound, ScanDirection};
+use core::sync::atomic::Ordering;
+use pg_plan::{BoundKind, Counters, IndexBound, ScanDirection};
 use pg_types::{Datum, Oid, SqlResult, keycode};
 
 /// A scan through an index.
 pub struct IndexScan {
+    /// What was done with the table, and with the index.
+    counters: [Arc<Counters>; 2],
     pub(super) table: u32,
     index: u32,
     /// The key columns' types and orders.
@@ -68,6 +72,7 @@ impl IndexScan {
             nulls_first: k.nulls_first,
         };
         Ok(IndexScan {
+            counters: [scan.relation.counters.clone(), scan.index.counters.clone()],
             table: scan.relation.file,
             index: scan.index.file,
             keys: scan
@@ -81,6 +86,7 @@ impl IndexScan {
             lower: bound(&scan.lower, builder)?,
             upper: bound(&scan.upper, builder)?,
             single: scan.index.unique
+                && !scan.index.deferral.deferrable
                 && scan.equal.len() + usize::from(scan.any.is_some()) == scan.index.keys.len(),
             index_only: scan.index_only,
             backward: scan.direction == ScanDirection::Backward,
@@ -209,6 +215,9 @@ impl IndexScan {
     pub(super) fn next_batch(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
         if !self.started {
             self.start(env)?;
+            let [table, index] = &self.counters;
+            table.index_scans.fetch_add(1, Ordering::Relaxed);
+            index.scans.fetch_add(1, Ordering::Relaxed);
         }
         self.leave_batch(env)?;
         loop {
@@ -227,6 +236,8 @@ impl IndexScan {
             if let Some(cursor) = &mut self.cursor
                 && env.store.index_batch(self.index, cursor, &mut self.batch)?
             {
+                let entries = self.batch.len() as u64;
+                self.counters[1].read.fetch_add(entries, Ordering::Relaxed);
                 return Ok(true);
             }
             self.batch.clear();
@@ -261,6 +272,9 @@ impl Operator for IndexScan {
                 self.gone.push(root);
                 continue;
             };
+            for counters in &self.counters {
+                counters.fetched.fetch_add(1, Ordering::Relaxed);
+            }
             self.decoder
                 .decode(&self.fetched.bytes, id, &mut self.row)?;
             if let Some(filter) = &mut self.filter

@@ -63,6 +63,7 @@ fn surroundings<'a>(
         views: &NoViews,
         cancel,
         spill: None,
+        notes: None,
     }
 }
 

@@ -35,6 +35,7 @@ mod sight;
 mod snapshot;
 pub mod state;
 mod transaction;
+mod view;
 mod wait;
 mod xid;
 
@@ -51,6 +52,7 @@ pub use sight::{Keep, Sight};
 pub use snapshot::{ActiveSet, Snapshot};
 pub use state::TxnState;
 pub use transaction::{Isolation, Transaction};
+pub use view::{Locked, Process, WaitsFor, processes};
 pub use wait::{CANCELLED, GRANTED, WaitPolicy};
 pub use xid::{CommandId, Xid, XidStatus};
 

@@ -55,6 +55,7 @@ impl RowInserter {
             checks,
             on_conflict,
             index_exprs,
+            reached,
             ..
         } = node
         else {
@@ -69,7 +70,7 @@ impl RowInserter {
                 .transpose()?,
             new: Vec::new(),
             queue: Queue::default(),
-            keys: ForeignKeys::new(relation),
+            keys: ForeignKeys::new(relation, reached.as_slice().into()),
         })
     }
 
@@ -116,6 +117,7 @@ impl RowInserter {
             let rows: Vec<&[u8]> = starts.zip(&queue.ends).map(slice).collect();
             env.store.insert_many(file, &rows, &mut queue.tids)?;
         }
+        self.target.count_inserted(queue.ends.len() as u64);
         for (row, tid) in queue.rows.iter().zip(&queue.tids) {
             env.tick()?;
             if let Some((at, _)) = self.target.index_row(row, *tid, env)? {
@@ -166,12 +168,14 @@ impl RowChange for RowInserter {
 
     fn finish(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
         self.flush(env)?;
+        self.target.settle(env)?;
         self.keys.settle(env)
     }
 
     fn clear(&mut self) {
         self.keys.clear();
         self.queue.clear();
+        self.target.forget();
     }
 
     fn foreign_keys(&mut self) -> &mut ForeignKeys {
