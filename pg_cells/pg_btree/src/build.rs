@@ -1,8 +1,9 @@
 //! New trees: empty, or filled in order from the left, each level as it grows.
 
 use crate::descend::corrupt;
-use crate::node::{Bound, CAPACITY, Frame, Item, Node, Position, ROOT, special_size, write};
+use crate::node::{Bound, CAPACITY, Item, Node, Position, ROOT};
 use crate::split::separator;
+use crate::write::{self, Frame, special_size};
 use alloc::vec::Vec;
 use pg_btree_port::{FileId, IndexError, MAX_KEY, Tid};
 use pg_buffer_port::{MiniTx, PageId, Slot};
@@ -17,7 +18,7 @@ pub fn create(mtx: &mut MiniTx, file: FileId) -> Result<(), IndexError> {
     if block != ROOT {
         return Err(corrupt(file, block));
     }
-    write(mtx, slot, &Frame::default(), &[]);
+    write::page(mtx, slot, &Frame::default(), &[]);
     Ok(())
 }
 
@@ -113,7 +114,7 @@ impl Builder {
             high: Some(high.clone()),
             ..Frame::default()
         };
-        write(&mut mtx, slot, &frame, &current.items);
+        write::page(&mut mtx, slot, &frame, &current.items);
         mtx.commit()?;
         let low = core::mem::replace(&mut current.low, high);
         current.items.clear();
@@ -144,13 +145,13 @@ impl Builder {
                     if !empty {
                         return Err(corrupt(self.file, ROOT));
                     }
-                    write(&mut mtx, slot, &frame, &current.items);
+                    write::page(&mut mtx, slot, &frame, &current.items);
                     mtx.commit()?;
                     return Ok(());
                 }
                 Some(_) => {
                     let (slot, block) = page_for(&mut mtx, self.file, current.block)?;
-                    write(&mut mtx, slot, &frame, &current.items);
+                    write::page(&mut mtx, slot, &frame, &current.items);
                     mtx.commit()?;
                     let item = Item {
                         at: current.low,

@@ -7,7 +7,8 @@
 //! to another row.
 
 use crate::descend::{corrupt, open};
-use crate::node::{self, Frame, Item, Node, Position, write};
+use crate::node::{Item, Node, Position};
+use crate::write::{self, Frame};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use pg_btree_port::{EntryBatch, FileId, IndexError, Tid};
@@ -130,7 +131,7 @@ fn take_out(
     let frame = Frame::of(&node);
     let mut kept: Vec<Item> = node.items();
     kept.retain(|item| !dead.contains(&Tid::unpack(item.at.tid)));
-    write(mtx, slot, &frame, &kept);
+    write::page(mtx, slot, &frame, &kept);
     Ok(())
 }
 
@@ -162,7 +163,7 @@ pub fn kill(
     let mut dead = Vec::new();
     pg_heap_port::find_dead(heap, &tids, &mut dead)?;
     for (_, index) in found.iter().filter(|f| dead.binary_search(&f.0).is_ok()) {
-        node::kill(&mut page, *index);
+        write::kill(&mut page, *index);
     }
     Ok(())
 }
