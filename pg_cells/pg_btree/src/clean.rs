@@ -14,11 +14,13 @@ use alloc::vec::Vec;
 use pg_btree_port::{EntryBatch, FileId, IndexError, Tid};
 use pg_buffer_port::{MiniTx, Slot};
 
-/// One in so many entries asked for must be dead for the next question.
+/// One in so many entries asked for must be dead for the next question,
 const WORTH: usize = 4;
+/// if there were so many.
+const TELLING: usize = 16;
 /// How many questions are asked for one insert.
 const QUESTIONS: usize = 6;
-/// How many entries a question is about at most.
+/// How many entries a question is about at most, unless scans have said so.
 const LARGEST: usize = 128;
 
 /// Room for an entry is wanted.
@@ -97,10 +99,12 @@ fn ask(heap: FileId, questions: Vec<Vec<Tid>>) -> Result<BTreeSet<Tid>, IndexErr
     let mut dead = BTreeSet::new();
     let mut found = Vec::new();
     let mut left = QUESTIONS;
-    for question in questions {
+    for (number, question) in questions.into_iter().enumerate() {
         let mut tids = question;
         tids.retain(|tid| asked.insert(*tid));
-        tids.truncate(LARGEST);
+        if number > 0 {
+            tids.truncate(LARGEST);
+        }
         if tids.is_empty() {
             continue;
         }
@@ -109,7 +113,7 @@ fn ask(heap: FileId, questions: Vec<Vec<Tid>>) -> Result<BTreeSet<Tid>, IndexErr
         pg_heap_port::find_dead(heap, &tids, &mut found)?;
         dead.extend(found.iter().copied());
         left -= 1;
-        if left == 0 || found.len() * WORTH < tids.len() {
+        if left == 0 || (tids.len() >= TELLING && found.len() * WORTH < tids.len()) {
             break;
         }
     }
