@@ -44,6 +44,7 @@ mod greedy;
 mod group;
 mod implication;
 mod index_facts;
+mod index_paths;
 mod insert;
 mod join;
 mod leaf;
