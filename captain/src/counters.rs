@@ -3,12 +3,14 @@
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 /// A number and its name.
 type Counter = (&'static str, u64);
 
 pub(crate) fn all() -> Vec<(String, u64)> {
-    let all = pool().into_iter().chain(log()).chain(transactions());
+    let all = pool().into_iter().chain(temporary());
+    let all = all.chain(log()).chain(transactions());
     let own = |(name, number): Counter| (name.to_string(), number);
     all.chain(sessions()).map(own).collect()
 }
@@ -40,6 +42,21 @@ fn pool() -> Vec<Counter> {
         ("space.files", files),
         ("space.extents", done.extents),
         ("space.extents_used", done.extents - done.free_extents),
+    ]
+}
+
+fn temporary() -> Vec<Counter> {
+    let (Ok(state), Ok(room)) = (pg_temp_port::state(), pg_buffer_port::room()) else {
+        return Vec::new();
+    };
+    let (used, _) = state.in_use();
+    let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    alloc::vec![
+        ("temp.used", used),
+        ("temp.extents", room.lent),
+        ("temp.files", read(&state.counters.files)),
+        ("temp.written", read(&state.counters.written)),
+        ("temp.read", read(&state.counters.read)),
     ]
 }
 

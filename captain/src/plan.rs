@@ -46,6 +46,7 @@ const PLAN: &[Step] = &[
     Cell("pg_wal"),
     Cell("pg_buffer"),
     Run("the database", services::open_database),
+    Cell("pg_temp"),
     Cell("pg_txn"),
     Cell("pg_heap"),
     Cell("pg_btree"),

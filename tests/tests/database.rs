@@ -12,7 +12,7 @@ use system_tests::Guest;
 
 /// Every cell behind a statement, the device drivers included, and those that
 /// keep the system going.
-const CELLS: [&str; 20] = [
+const CELLS: [&str; 21] = [
     "captain",
     "console",
     "shell",
@@ -29,6 +29,7 @@ const CELLS: [&str; 20] = [
     "pg_heap",
     "pg_btree",
     "pg_buffer",
+    "pg_temp",
     "pg_wal",
     "nvme",
     "virtio_net",

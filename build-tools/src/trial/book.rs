@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use super::clients::{LIMIT, Notes};
 use super::findings::Findings;
 use crate::bench::sql::Session;
+use crate::timeline::Done;
 
 /// Numbers of one client, over all runs.
 const RANGE: i64 = 1_000_000_000;
@@ -21,6 +22,8 @@ pub(super) struct Book {
     open: BTreeSet<i64>,
     /// The next number of each client.
     next: Vec<i64>,
+    /// When each of them was confirmed, and how long it took.
+    pub(super) done: Vec<Done>,
     /// Acknowledged since the last look, by client.
     fresh: BTreeMap<i64, BTreeSet<i64>>,
     /// Errors of statements.
@@ -62,6 +65,7 @@ impl Book {
             self.fresh.entry(id / RANGE).or_default().insert(*id);
         }
         self.acknowledged.extend(client.acknowledged);
+        self.done.extend(client.done);
         self.open.extend(client.open);
         self.errors.extend(client.errors);
         self.lost.extend(client.lost);

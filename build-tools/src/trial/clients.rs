@@ -16,7 +16,9 @@ use anyhow::{Result, anyhow};
 use super::answers::{Answers, Way};
 use super::book::Book;
 use super::random::Random;
+use super::watch::now;
 use crate::bench::sql::{Session, SqlError};
+use crate::timeline::Done;
 
 /// What one statement may take; the system may be far slower than usual.
 pub(super) const LIMIT: Duration = Duration::from_secs(60);
@@ -71,6 +73,8 @@ pub(super) struct Notes {
     pub(super) rests: bool,
     /// Numbers whose commit was confirmed.
     pub(super) acknowledged: BTreeSet<i64>,
+    /// When their commits were confirmed, and how long the transactions took.
+    pub(super) done: Vec<Done>,
     /// Numbers whose commit had no answer, or an error for one.
     pub(super) open: BTreeSet<i64>,
     /// Errors of statements, by SQLSTATE and message.
@@ -290,6 +294,7 @@ impl Client {
     ) -> Result<(), SqlError> {
         while !self.waits_or_ends(told) {
             session.allow(LIMIT);
+            let began = Instant::now();
             let id = self.next;
             self.next += 1;
             let done = match work {
@@ -302,6 +307,10 @@ impl Client {
             let Err((when, error)) = done else {
                 if self.number != NOBODY {
                     notes.acknowledged.insert(id);
+                    notes.done.push(Done {
+                        at: now(),
+                        took: began.elapsed().as_micros() as u64,
+                    });
                 }
                 drop(notes);
                 committed.fetch_add(1, Ordering::SeqCst);

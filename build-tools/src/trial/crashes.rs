@@ -14,12 +14,14 @@ use super::findings::Findings;
 use super::random::Random;
 use super::site::State;
 use super::sums::Sums;
+use super::watch::Watch;
 use super::{Wishes, boot, cells_there};
 use crate::bench::guest::{Disk, Guest};
 use crate::bench::pgbench;
 use crate::bench::report::Row;
 use crate::bench::sql::Session;
 use crate::paths::Paths;
+use crate::timeline::Deed;
 
 /// Crashed when nothing is said: every database cell that statements go through.
 pub(super) const USUAL: [&str; 10] = [
@@ -76,7 +78,7 @@ pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Re
     };
     let count = wishes.clients as usize;
     let clients = Clients::start(guest.port(), count, work, random.next(), &mut book);
-    let (mut crashes, began) = (Vec::new(), Instant::now());
+    let (mut crashes, began, watch) = (Vec::new(), Instant::now(), Watch::new(false));
     let mut last: BTreeMap<String, Instant> = BTreeMap::new();
     for round in 0..wishes.times {
         random.shuffle(&mut cells);
@@ -86,6 +88,7 @@ pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Re
                 std::thread::sleep(CALM.saturating_sub(last.elapsed()));
             }
             std::thread::sleep(Duration::from_secs_f64(random.between(0.0, 0.3)));
+            watch.note(Deed::Crash, cell);
             let crash = crash(&guest, &clients, cell, fault)?;
             println!("{:>8.3} s  {}", began.elapsed().as_secs_f64(), crash.line());
             crashes.push(crash);
@@ -94,6 +97,8 @@ pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Re
     }
     clients.finish(&mut book)?;
     report(findings, &crashes, &book);
+    let title = format!("TPC-B, {count} clients, crashes of cells");
+    watch.chart(&wishes.svg(paths), &title, &book.done)?;
     compare(findings, &guest, &mut book, "")?;
     // What memory says and what the disk says may be two things.
     let guest = boot(paths, wishes, guest.kill())?;

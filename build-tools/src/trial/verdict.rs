@@ -82,6 +82,9 @@ pub(super) struct Fault {
     pub(super) hung: usize,
     /// Acknowledged commits that are gone.
     pub(super) commits_lost: usize,
+    /// Calls, pages and ledger entries that somebody still held when all clients
+    /// rested.
+    pub(super) leaked: u64,
     /// What went wrong, for whoever looks for the cause.
     pub(super) detail: String,
 }
@@ -106,6 +109,7 @@ impl Fault {
             lost: 0,
             hung: 0,
             commits_lost: 0,
+            leaked: 0,
             detail: String::new(),
         }
     }
@@ -131,13 +135,13 @@ impl Fault {
 }
 
 const HEAD: &str = "number,seed,cell,kind,class,faults,caught_us,served_us,replaced_us,ms,\
-    errors,reader_errors,lost,hung,commits_lost,place,detail";
+    errors,reader_errors,lost,hung,commits_lost,leaked,place,detail";
 
 /// One fault as a line of the table.
 fn csv(f: &Fault) -> String {
     let time = |us: Option<u64>| us.map_or(String::new(), |us| us.to_string());
     format!(
-        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
         f.number,
         f.seed,
         f.cell,
@@ -153,6 +157,7 @@ fn csv(f: &Fault) -> String {
         f.lost,
         f.hung,
         f.commits_lost,
+        f.leaked,
         quoted(&f.place),
         quoted(&f.detail)
     )
@@ -206,7 +211,7 @@ impl Table {
 
 /// A line of the table, but for the texts at its end.
 fn read(line: &str) -> Option<Fault> {
-    let fields: Vec<&str> = line.splitn(16, ',').collect();
+    let fields: Vec<&str> = line.splitn(17, ',').collect();
     let [
         number,
         seed,
@@ -223,7 +228,16 @@ fn read(line: &str) -> Option<Fault> {
     else {
         return None;
     };
-    let [errors, reader_errors, lost, hung, commits_lost, _texts] = rest else {
+    let [
+        errors,
+        reader_errors,
+        lost,
+        hung,
+        commits_lost,
+        leaked,
+        _texts,
+    ] = rest
+    else {
         return None;
     };
     Some(Fault {
@@ -238,6 +252,7 @@ fn read(line: &str) -> Option<Fault> {
         lost: lost.parse().ok()?,
         hung: hung.parse().ok()?,
         commits_lost: commits_lost.parse().ok()?,
+        leaked: leaked.parse().ok()?,
         ..Fault::new(
             number.parse().ok()?,
             seed.parse().ok()?,
@@ -282,7 +297,7 @@ mod tests {
         fault.detail = "a\nb".into();
         let line = csv(&fault);
         let wanted =
-            "1,7,pg_wal,text,system lost,1,,900,,0,0,0,2,0,0,\"bit 3, \"\"x\"\"\",\"a | b\"";
+            "1,7,pg_wal,text,system lost,1,,900,,0,0,0,2,0,0,0,\"bit 3, \"\"x\"\"\",\"a | b\"";
         assert_eq!(line, wanted);
         let again = read(&line).unwrap();
         assert_eq!(
@@ -290,7 +305,7 @@ mod tests {
             (1, Class::System, 2)
         );
         assert_eq!((again.served_us, again.replaced_us), (Some(900), None));
-        assert_eq!(HEAD.split(',').count(), 17);
+        assert_eq!(HEAD.split(',').count(), 18);
         let table = summary(&[fault], "by kind", |f| &f.kind);
         assert!(table.lines().any(|l| l.starts_with("text ")), "{table}");
         assert!(CLASSES.is_sorted());

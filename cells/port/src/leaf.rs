@@ -132,6 +132,14 @@ impl<T: ?Sized + Component> Leaf<T> {
         (!before.is_null()).then(|| unsafe { Box::from_raw(before) })
     }
 
+    /// What was current when it faulted. Somebody may still be on his way out of it.
+    fn take_failed(&self) -> Option<Box<Provider<T>>> {
+        let failed = self.failed.swap(core::ptr::null_mut(), Ordering::SeqCst);
+        // SAFETY: it was current, so it came from `Box::into_raw`, and `fail` gave it
+        // away.
+        (!failed.is_null()).then(|| unsafe { Box::from_raw(failed) })
+    }
+
     /// Lets go of a provider that nobody can reach any more.
     fn bury(provider: Box<Provider<T>>, deadline: u64) -> Result<(), Box<Provider<T>>> {
         if cfg!(not(mitos)) {
@@ -239,7 +247,7 @@ impl<T: ?Sized + Component + 'static> Door for Leaf<T> {
         let staged = staged.ok_or(SwapError::NothingStaged(self.name))?;
         *former = match self.turn(Box::into_raw(staged)) {
             Some(before) => Former::Provider(before),
-            None => Former::Nobody,
+            None => self.take_failed().map_or(Former::Nobody, Former::Provider),
         };
         Ok(())
     }
@@ -265,14 +273,10 @@ impl<T: ?Sized + Component + 'static> Door for Leaf<T> {
 
     fn retire(&self, deadline: u64) -> Result<(), SwapError> {
         let mut former = self.former.lock();
-        let failed = self.failed.swap(core::ptr::null_mut(), Ordering::SeqCst);
-        if !failed.is_null() {
-            // SAFETY: it was current, so it came from `Box::into_raw`, and `fail` gave
-            // it away.
-            let failed = unsafe { Box::from_raw(failed) };
-            if let Err(failed) = Self::bury(failed, deadline) {
-                self.failed.store(Box::into_raw(failed), Ordering::SeqCst);
-            }
+        if let Some(failed) = self.take_failed()
+            && let Err(failed) = Self::bury(failed, deadline)
+        {
+            self.failed.store(Box::into_raw(failed), Ordering::SeqCst);
         }
         if let Former::Provider(old) = core::mem::replace(&mut *former, Former::Gone)
             && let Err(old) = Self::bury(old, deadline)

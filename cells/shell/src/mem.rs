@@ -52,11 +52,11 @@ pub(crate) fn mem(_: &[&str]) -> Outcome {
         ("  pools", usage.pool),
         ("  devices' rings and buffers", usage.device),
         ("  page tables", usage.tables),
-        ("  cells and stacks", usage.mapped),
+        ("  spares of cells", spares),
+        ("  cells and stacks", usage.mapped.saturating_sub(spares)),
         ("    code", cells.code),
         ("    constants, unwind tables", cells.constants),
         ("    data", cells.data),
-        ("    spares of cells", spares),
         (
             "    stacks, former cells",
             usage.mapped.saturating_sub(in_cells + spares),

@@ -152,6 +152,12 @@ macro_rules! spinning_lock {
                 })
             }
 
+            /// Whether a fault has skipped a holder's frame.
+            #[must_use]
+            pub fn is_torn(&self) -> bool {
+                self.0.word.load(Ordering::SeqCst) == TORN
+            }
+
             /// Frees the lock if a fault has left it torn: what it protects is in
             /// order. Says whether it was torn.
             pub fn mend(&self) -> bool {
@@ -246,7 +252,7 @@ mod tests {
     fn a_torn_lock_fails_those_who_want_it_until_it_is_mended() {
         let lock = SpinLock::new(7);
         lock.0.word.store(TORN, Ordering::SeqCst);
-        assert!(lock.try_lock().is_none());
+        assert!(lock.is_torn() && lock.try_lock().is_none());
         let failed = catch_unwind(AssertUnwindSafe(|| *lock.lock()));
         let text = failed.unwrap_err().downcast::<std::string::String>();
         assert!(text.unwrap().contains("half done"));

@@ -14,6 +14,10 @@ pub(crate) fn park(deadline: Option<u64>) {
         return;
     }
     let irq = cpu::IrqGuard::new();
+    if sched.doomed.load(SeqCst) {
+        // Meant for a wait that has ended by itself.
+        sched.doomed.store(false, SeqCst);
+    }
     debug_assert!(
         cpu::this().preempt_count.load(SeqCst) == 0,
         "parked with preemption off"

@@ -19,13 +19,25 @@ pub(crate) fn behind_a_gate() -> bool {
     task_port::in_task() && task_port::header().gates.load(Ordering::Relaxed) > 0
 }
 
+/// Panics that each CPU sees to.
+static PANICS: [AtomicU32; cpu::MAX_CPUS] = [const { AtomicU32::new(0) }; cpu::MAX_CPUS];
+
 /// The panic handler.
 pub fn panic(info: &PanicInfo<'_>) -> ! {
     let trace = backtrace(3);
+    let stay = cpu::PreemptGuard::new();
+    let panics = &PANICS[cpu::id() % cpu::MAX_CPUS];
+    if panics.fetch_add(1, Ordering::Relaxed) > 0 {
+        // A panic while this CPU sees to another one.
+        fatal(format_args!("{info}"), trace);
+    }
     if crate::leaf::is_below(&trace) {
         event(format_args!("{info}"));
         // The exception's handler lets the call that got here return.
+        panics.fetch_sub(1, Ordering::Relaxed);
+        drop(stay);
         x86_64::instructions::interrupts::int3();
+        unreachable!("a call behind a leaf has not returned");
     }
     if !behind_a_gate() || !info.can_unwind() {
         fatal(format_args!("{info}"), trace);
@@ -38,6 +50,8 @@ pub fn panic(info: &PanicInfo<'_>) -> ! {
     event(format_args!("panic in {cell}: {message}"));
     let mut fault = Fault::new(FaultKind::Panic, cell, message);
     fault.frames = addresses(&trace);
+    panics.fetch_sub(1, Ordering::Relaxed);
+    drop(stay);
     raise(fault)
 }
 
@@ -54,7 +68,7 @@ pub(crate) fn addresses(trace: &backtrace::Trace) -> Vec<usize> {
 
 /// The cell whose code is innermost on this stack, leaving out the panic
 /// machinery of the boot image.
-pub(crate) fn innermost_cell(trace: &backtrace::Trace) -> String {
+fn innermost_cell(trace: &backtrace::Trace) -> String {
     let mut cell = String::from("nano_core");
     trace.each(|address| match NAMESPACE.by_address(address) {
         Some(found) => {

@@ -2,11 +2,12 @@
 //! that faulted.
 
 use crate::backtrace::{self, backtrace};
-use crate::fault::{addresses, behind_a_gate, describe, innermost_cell, raise, redirect};
+use crate::fault::{addresses, behind_a_gate, describe, raise, redirect};
 use crate::step::{Registers, read_word};
 use crate::{Frame, event, leaf};
 use alloc::format;
 use alloc::string::String;
+use alloc::sync::Arc;
 use mod_mgmt::namespace::{Loaded, NAMESPACE};
 use task_port::{Fault, FaultKind};
 
@@ -40,20 +41,27 @@ pub fn place(address: usize) -> Place {
         .map_or(Place::Elsewhere, |cell| of(&cell))
 }
 
-/// Whose code a task waits in, given where its registers are saved: the innermost of
-/// its stack but for the boot image.
+/// Whose code a task waits in, given where its registers are saved.
 #[must_use]
 pub fn waits_in(stack_pointer: u64) -> Place {
-    let Some(registers) = saved(stack_pointer) else {
-        return Place::Elsewhere;
-    };
-    let mut found = Place::Elsewhere;
-    backtrace::of(registers).each(|address| match NAMESPACE.by_address(address) {
-        None => true,
-        Some(cell) => {
-            found = of(&cell);
-            false
+    let waits = saved(stack_pointer).and_then(|registers| waiting(&backtrace::of(registers)));
+    waits.map_or(Place::Elsewhere, |cell| of(&cell))
+}
+
+/// The cell that waits: the innermost of the stack but for the boot image and for
+/// `task`, whose code is the innermost of every task that waits.
+fn waiting(trace: &backtrace::Trace) -> Option<Arc<Loaded>> {
+    let mut switching = None;
+    let mut found = None;
+    trace.each(|address| {
+        let Some(cell) = NAMESPACE.by_address(address) else {
+            return true;
+        };
+        if *switching.get_or_insert(cell.number) == cell.number {
+            return true;
         }
+        found = Some(cell);
+        false
     });
     found
 }
@@ -96,7 +104,7 @@ pub fn hang_here() {
         return;
     }
     let trace = backtrace(0);
-    let cell = innermost_cell(&trace);
+    let cell = waiting(&trace).map_or_else(String::new, |cell| cell.name.clone());
     let message = String::from("it waited too long for what does not come");
     event(format_args!("fault in {cell}: {message}"));
     let mut fault = Fault::new(FaultKind::Hang, cell, message);

@@ -147,6 +147,32 @@ impl Set {
             .collect()
     }
 
+    /// Whether what some cell keeps is not handed over, but brought back by its
+    /// port's start.
+    pub(crate) fn begins_anew(&self) -> bool {
+        self.movers.iter().any(|mover| mover.new.anew)
+    }
+
+    /// The crate through which a door is called, if it moves.
+    pub(crate) fn mover(&self, passage: &Passage) -> Option<&Mover> {
+        let name = passage.new.name();
+        let mut movers = self.movers.iter();
+        movers.find(|mover| mover.name.strip_suffix("_port") == Some(name))
+    }
+
+    /// Of these doors, those whose state is handed over.
+    pub(crate) fn handing_over(&self, closing: &[Passage]) -> Vec<Passage> {
+        let anew = |passage: &Passage| self.mover(passage).is_some_and(|mover| mover.new.anew);
+        let kept = closing.iter().filter(|passage| !anew(passage));
+        kept.copied().collect()
+    }
+
+    /// The cell behind a door.
+    pub(crate) fn behind(&self, passage: &Passage) -> Option<&Member> {
+        let mut members = self.members.iter();
+        members.find(|m| m.passages.iter().any(|p| same(p.new, passage.new)))
+    }
+
     /// Whether statements must come to an end before the doors are drained.
     pub(crate) fn waits_for_calls(&self, closing: &[Passage]) -> bool {
         closing.iter().any(|p| !p.serving().has_state())

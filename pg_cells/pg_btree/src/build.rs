@@ -1,12 +1,15 @@
-//! New trees: empty, or filled in order from the left, each level as it grows.
+//! New trees: empty, or filled in order from the left, each level as it grows. The
+//! items of a page are gathered in the form in which they go there: nothing is
+//! allocated for an entry.
 
 use crate::descend::corrupt;
-use crate::node::{Bound, CAPACITY, Frame, Item, Node, Position, ROOT, special_size, write};
+use crate::node::{
+    Bound, CAPACITY, Encoded, Frame, Node, Position, ROOT, special_size, write, write_encoded,
+};
 use crate::split::separator;
 use alloc::vec::Vec;
 use pg_btree_port::{FileId, IndexError, MAX_KEY, Tid};
 use pg_buffer_port::{MiniTx, PageId, Slot};
-use pg_page::slots::POINTER_SIZE;
 
 /// Pages are filled this far, so that the first inserts split none.
 const FILL: usize = CAPACITY / 10 * 9;
@@ -24,10 +27,11 @@ pub fn create(mtx: &mut MiniTx, file: FileId) -> Result<(), IndexError> {
 /// A level under construction: its last page, which is not written yet.
 #[derive(Default)]
 struct Level {
-    items: Vec<Item>,
-    size: usize,
+    items: Encoded,
     /// The longest key on the page.
     longest: usize,
+    /// The position of the last item.
+    last: Bound,
     /// The least position of the page.
     low: Bound,
     /// Where the page goes; none while it is the level's only one.
@@ -49,7 +53,6 @@ pub fn bulk_build(
         levels: Vec::new(),
     };
     builder.levels.push(Level::default());
-    let mut last: Option<Bound> = None;
     let mut count = 0;
     let mut key = Vec::new();
     loop {
@@ -60,15 +63,14 @@ pub fn bulk_build(
         if key.len() > MAX_KEY {
             return Err(IndexError::KeyTooLong { len: key.len() });
         }
-        let at = Bound {
-            key: key.clone(),
+        let at = Position {
+            key: &key,
             tid: tid.pack(),
         };
-        if last.is_some_and(|l| l.position() >= at.position()) {
+        if count > 0 && builder.levels[0].last.position() >= at {
             return Err(IndexError::OutOfOrder);
         }
-        last = Some(at.clone());
-        builder.add(0, Item { at, child: None })?;
+        builder.add(0, at, None)?;
         count += 1;
     }
     builder.finish()?;
@@ -76,33 +78,37 @@ pub fn bulk_build(
 }
 
 impl Builder {
-    fn add(&mut self, level: usize, item: Item) -> Result<(), IndexError> {
+    fn add(
+        &mut self,
+        level: usize,
+        at: Position<'_>,
+        child: Option<u32>,
+    ) -> Result<(), IndexError> {
         if self.levels.len() == level {
             self.levels.push(Level::default());
         }
-        let size = item.size() + POINTER_SIZE;
         let current = &self.levels[level];
-        let longest = current.longest.max(item.at.key.len());
-        let full = current.size + size + special_size(Some(longest)) > FILL;
+        let longest = current.longest.max(at.key.len());
+        let size = current.items.size() + Encoded::size_of(at, child);
+        let full = size + special_size(Some(longest)) > FILL;
         if full && current.items.len() >= 2 {
-            self.next_page(level, &item)?;
+            self.next_page(level, at)?;
         }
         let current = &mut self.levels[level];
-        current.longest = current.longest.max(item.at.key.len());
-        current.size += size;
-        current.items.push(item);
+        current.longest = current.longest.max(at.key.len());
+        current.items.push(at, child);
+        current.last.tid = at.tid;
+        current.last.key.clear();
+        current.last.key.extend_from_slice(at.key);
         Ok(())
     }
 
     /// Writes the level's page and begins the next one, which `first` opens.
-    fn next_page(&mut self, level: usize, first: &Item) -> Result<(), IndexError> {
+    fn next_page(&mut self, level: usize, first: Position<'_>) -> Result<(), IndexError> {
         let current = &mut self.levels[level];
-        let Some(last) = current.items.last() else {
-            return Ok(());
-        };
         let high = match level {
-            0 => separator(last.at.position(), first.at.position()),
-            _ => first.at.clone(),
+            0 => separator(current.last.position(), first),
+            _ => first.to_owned(),
         };
         let mut mtx = MiniTx::begin(0);
         let (slot, block) = page_for(&mut mtx, self.file, current.block)?;
@@ -113,17 +119,13 @@ impl Builder {
             high: Some(high.clone()),
             ..Frame::default()
         };
-        write(&mut mtx, slot, &frame, &current.items);
+        write_encoded(&mut mtx, slot, &frame, &current.items);
         mtx.commit()?;
         let low = core::mem::replace(&mut current.low, high);
         current.items.clear();
-        (current.size, current.longest) = (0, 0);
+        current.longest = 0;
         current.block = Some(next);
-        let item = Item {
-            at: low,
-            child: Some(block),
-        };
-        self.add(level + 1, item)
+        self.add(level + 1, low.position(), Some(block))
     }
 
     /// Writes the last page of each level; the only page of the top level is
@@ -144,19 +146,15 @@ impl Builder {
                     if !empty {
                         return Err(corrupt(self.file, ROOT));
                     }
-                    write(&mut mtx, slot, &frame, &current.items);
+                    write_encoded(&mut mtx, slot, &frame, &current.items);
                     mtx.commit()?;
                     return Ok(());
                 }
                 Some(_) => {
                     let (slot, block) = page_for(&mut mtx, self.file, current.block)?;
-                    write(&mut mtx, slot, &frame, &current.items);
+                    write_encoded(&mut mtx, slot, &frame, &current.items);
                     mtx.commit()?;
-                    let item = Item {
-                        at: current.low,
-                        child: Some(block),
-                    };
-                    self.add(level + 1, item)?;
+                    self.add(level + 1, current.low.position(), Some(block))?;
                 }
             }
             level += 1;

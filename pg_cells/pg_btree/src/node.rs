@@ -419,25 +419,73 @@ pub fn fits(frame: &Frame, items: &[Item]) -> bool {
     size + frame.special().len().next_multiple_of(8) <= CAPACITY
 }
 
+/// Items in the form in which they lie on a page, in order.
+#[derive(Default)]
+pub struct Encoded {
+    bytes: Vec<u8>,
+    /// Their lengths.
+    lens: Vec<u16>,
+}
+
+impl Encoded {
+    /// Bytes that an item takes on a page, with its pointer.
+    pub fn size_of(at: Position<'_>, child: Option<u32>) -> usize {
+        TID + child.map_or(0, |_| CHILD) + at.key.len() + POINTER_SIZE
+    }
+
+    /// Adds an item behind the others.
+    pub fn push(&mut self, at: Position<'_>, child: Option<u32>) {
+        let before = self.bytes.len();
+        self.bytes.extend_from_slice(&at.tid.to_le_bytes()[..TID]);
+        if let Some(child) = child {
+            self.bytes.extend_from_slice(&child.to_le_bytes());
+        }
+        self.bytes.extend_from_slice(at.key);
+        self.lens.push((self.bytes.len() - before) as u16);
+    }
+
+    /// How many items.
+    pub fn len(&self) -> usize {
+        self.lens.len()
+    }
+
+    /// Bytes that they take on a page, with their pointers.
+    pub fn size(&self) -> usize {
+        self.bytes.len() + self.lens.len() * POINTER_SIZE
+    }
+
+    /// Forgets all items.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.lens.clear();
+    }
+}
+
 /// Writes a page anew. The items must fit.
 pub fn write(mtx: &mut MiniTx, page: Slot, frame: &Frame, items: &[Item]) {
+    let mut encoded = Encoded::default();
+    for item in items {
+        encoded.push(item.at.position(), item.child);
+    }
+    write_encoded(mtx, page, frame, &encoded);
+}
+
+/// The same, of items that are encoded.
+pub fn write_encoded(mtx: &mut MiniTx, page: Slot, frame: &Frame, items: &Encoded) {
     let special = frame.special();
     mtx.init(page, KIND, special.len() as u16);
     set_flags(mtx, page, frame.flags());
     let start = usize::from(header::special(mtx.page(page)));
     mtx.write(page, start, &special);
-    let mut bytes = Vec::new();
+    let upper = start - items.bytes.len();
     let mut pointers = Vec::with_capacity(items.len() * POINTER_SIZE);
-    let total: usize = items.iter().map(Item::size).sum();
-    let upper = start - total;
-    for item in items {
-        let offset = upper + bytes.len();
-        item.encode(&mut bytes);
-        let pointer = ItemPointer::normal(offset as u16, item.size() as u16);
-        pointers.extend_from_slice(&pointer.encode());
+    let mut offset = upper as u16;
+    for len in &items.lens {
+        pointers.extend_from_slice(&ItemPointer::normal(offset, *len).encode());
+        offset += len;
     }
-    if !items.is_empty() {
-        mtx.write(page, upper, &bytes);
+    if !pointers.is_empty() {
+        mtx.write(page, upper, &items.bytes);
         mtx.write(page, HEADER_SIZE, &pointers);
         set_bounds(mtx, page, HEADER_SIZE + pointers.len(), upper);
     }

@@ -83,6 +83,7 @@ pub fn from_class(reader: &Reader<'_>, class: &Row) -> SqlResult<Option<Relation
         },
         reltuples: class.float("reltuples"),
         relpages: class.int("relpages") as u32,
+        relallvisible: class.int("relallvisible") as u32,
         counters: SHARED.counters(oid),
     }))
 }

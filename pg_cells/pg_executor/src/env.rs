@@ -4,7 +4,7 @@
 
 use crate::builtins::EvalContext;
 use crate::op::cte::CteSlot;
-use crate::rows::RowBuffer;
+use crate::spill::spool::Spool;
 use crate::store::RowStore;
 use alloc::format;
 use alloc::vec::Vec;
@@ -25,7 +25,7 @@ pub struct Env<'a> {
     pub session: &'a dyn EvalContext,
     /// Built-in views.
     pub views: &'a dyn VirtualRows,
-    /// Disk space for sorts, if there is any.
+    /// Disk space for what memory does not hold, if there is any.
     pub spill: Option<&'a dyn SpillStore>,
     /// What the transaction remembers, if anything.
     pub notes: Option<&'a Notes>,
@@ -101,7 +101,7 @@ pub struct RunState {
     /// The common table expressions.
     pub ctes: Vec<CteSlot>,
     /// The working tables of recursive unions.
-    pub working: Vec<RowBuffer>,
+    pub working: Vec<Spool>,
     /// The operators hold what an earlier execution left: reset them first.
     pub stale: bool,
     /// Memory in use.
@@ -114,10 +114,14 @@ pub struct RunState {
 #[derive(Clone, Debug)]
 pub struct Memory {
     used: usize,
-    /// Bytes that one sort may use before it spills.
+    /// Bytes that one sort or row store may use before it spills.
     pub work: usize,
+    /// The same for a hash table.
+    pub hash: usize,
     /// Bytes that the whole statement may use.
     pub limit: usize,
+    /// Something has had temporary files.
+    pub spilled: bool,
 }
 
 impl Default for Memory {
@@ -125,7 +129,9 @@ impl Default for Memory {
         Memory {
             used: 0,
             work: 4 << 20,
+            hash: 8 << 20,
             limit: usize::MAX,
+            spilled: false,
         }
     }
 }
@@ -133,11 +139,13 @@ impl Default for Memory {
 impl Memory {
     /// Nothing used yet, with these bounds.
     #[must_use]
-    pub fn new(work: usize, limit: usize) -> Self {
+    pub fn new(work: usize, hash: usize, limit: usize) -> Self {
         Memory {
             used: 0,
             work,
+            hash,
             limit,
+            spilled: false,
         }
     }
 

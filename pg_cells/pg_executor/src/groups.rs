@@ -8,6 +8,11 @@ use alloc::vec::Vec;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use pg_types::{Datum, Oid, SqlResult};
 
+/// A table with more places is not kept for the next rows.
+const KEEP_PLACES: usize = 4096;
+/// Bytes of a place in the hash table.
+const TABLE_BYTES: usize = 5;
+
 /// Distinct rows, numbered in the order of their first appearance. NULLs are
 /// equal to each other.
 pub struct Groups {
@@ -60,6 +65,18 @@ impl Groups {
         self.table.find(hash, same).map(|i| *i as usize)
     }
 
+    /// The row's hash, which equal rows have in common.
+    #[must_use]
+    pub fn hash(&self, row: &[Datum]) -> u64 {
+        hash_row(&self.hasher, &self.types, row)
+    }
+
+    /// Bytes that the rows and the table take.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.keys.bytes() + self.table.capacity() * TABLE_BYTES
+    }
+
     /// Row number `at`.
     #[must_use]
     pub fn row(&self, at: usize) -> &[Datum] {
@@ -81,6 +98,9 @@ impl Groups {
     /// Forgets all rows.
     pub fn clear(&mut self, memory: &mut Memory) {
         self.keys.clear(memory);
+        if self.table.capacity() > KEEP_PLACES {
+            self.table = HashTable::new();
+        }
         self.table.clear();
     }
 }

@@ -5,7 +5,7 @@
 //! - [`op`]: the operators, one a file; [`expr`]: expressions;
 //! - [`env`]: what both see of the world, [`store`]: tables and indexes;
 //! - [`rows`], [`groups`], [`sort_key`]: rows kept in memory, their order and
-//!   equality;
+//!   equality; [`spill`]: rows that memory does not hold;
 //! - [`utility`]: index builds, VACUUM, ANALYZE, ALTER TABLE; [`copy`]: COPY.
 //!
 //! The cell is stateless. It knows pages only through the ports of heap and
@@ -24,6 +24,7 @@ pub mod op;
 pub mod prepare;
 pub mod rows;
 pub mod sort_key;
+pub mod spill;
 pub mod store;
 pub mod utility;
 use alloc::boxed::Box;

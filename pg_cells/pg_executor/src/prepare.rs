@@ -6,7 +6,7 @@
 
 use crate::env::{Env, Memory, RunState};
 use crate::op::{Builder, Input};
-use crate::rows::RowBuffer;
+use crate::spill::spool::Spool;
 use crate::store::{PortStore, RowStore};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
@@ -91,7 +91,7 @@ impl Running {
         let run = RunState {
             epoch: 0,
             ctes: builder.ctes,
-            working: builder.working.iter().map(|w| RowBuffer::new(*w)).collect(),
+            working: builder.working.iter().map(|w| Spool::new(*w)).collect(),
             stale: false,
             memory: Memory::default(),
             measures: alloc::vec![Measure::default(); builder.measured],
@@ -147,9 +147,15 @@ impl Running {
         Ok(progress)
     }
 
-    /// Sets the memory that a sort may use.
-    pub fn limit_work(&mut self, bytes: usize) {
-        self.run.memory.work = bytes;
+    /// Sets the memory that a sort or row store may use, and a hash table.
+    pub fn limit_work(&mut self, work: usize, hash: usize) {
+        self.run.memory.work = work;
+        self.run.memory.hash = hash;
+    }
+
+    /// Sets the memory that the whole statement may use.
+    pub fn limit_memory(&mut self, bytes: usize) {
+        self.run.memory.limit = bytes;
     }
 
     /// Makes a used tree ready for another execution.
@@ -176,7 +182,7 @@ pub struct Surroundings<'a> {
     pub views: &'a dyn pg_executor_port::VirtualRows,
     /// Ends the statement.
     pub cancel: &'a pg_txn_port::CancelToken,
-    /// Disk space for sorts.
+    /// Disk space for what memory does not hold.
     pub spill: Option<&'a dyn pg_executor_port::SpillStore>,
     /// What the transaction remembers.
     pub notes: Option<&'a pg_executor_port::Notes>,
@@ -213,8 +219,8 @@ impl Query for Running {
             Some(snapshot) => snapshot,
             None => ctx.tx.snapshot().map_err(txn_error)?,
         };
-        self.limit_work(ctx.work_mem);
-        self.run.memory.limit = ctx.memory_limit;
+        self.limit_work(ctx.work_mem, ctx.hash_mem);
+        self.limit_memory(ctx.memory_limit);
         let cancel = ctx.tx.cancel_token().clone();
         let (params, views, spill) = (ctx.params, ctx.views, ctx.spill);
         let notes = ctx.session.notes();
@@ -261,7 +267,8 @@ impl Query for Running {
     fn close(mut self: Box<Self>) {
         self.snapshot = None;
         let Some(home) = self.home.take() else { return };
-        let keep = !self.failed && self.run.memory.used() <= KEEP_BYTES;
+        // What has gone to disk is in the tree: it goes with it.
+        let keep = !self.failed && !self.run.memory.spilled && self.run.memory.used() <= KEEP_BYTES;
         if keep && self.run.measures.is_empty() {
             self.run.stale = self.used;
             self.done = false;

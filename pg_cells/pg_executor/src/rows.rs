@@ -5,6 +5,9 @@ use crate::env::Memory;
 use alloc::vec::Vec;
 use pg_types::{Datum, SqlResult};
 
+/// A buffer that was larger is not kept for the next rows.
+const KEEP_BYTES: usize = 256 * 1024;
+
 /// Rows of equal width.
 #[derive(Default, Debug)]
 pub struct RowBuffer {
@@ -96,6 +99,9 @@ impl RowBuffer {
     /// Drops all rows and gives their memory back.
     pub fn clear(&mut self, memory: &mut Memory) {
         memory.give(self.bytes);
+        if self.bytes > KEEP_BYTES {
+            self.data = Vec::new();
+        }
         self.bytes = 0;
         self.count = 0;
         self.data.clear();

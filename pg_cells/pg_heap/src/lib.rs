@@ -122,6 +122,10 @@ impl HeapAccess for Heap {
         read::scan_block(snapshot, file, block, rows)
     }
 
+    fn roots(&self, file: FileId, block: u32, roots: &mut Vec<u16>) -> Result<(), HeapError> {
+        read::roots(file, block, roots)
+    }
+
     fn update(
         &self,
         tx: &mut Transaction,

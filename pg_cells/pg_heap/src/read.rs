@@ -161,6 +161,23 @@ pub fn scan_block(
     Ok(())
 }
 
+/// See [`pg_heap_port::roots`].
+pub fn roots(file: FileId, block: u32, roots: &mut Vec<u16>) -> Result<(), HeapError> {
+    let page = open(file, block)?;
+    let count = slots::count(&page);
+    roots.clear();
+    roots.resize(usize::from(count) + 1, 0);
+    for number in 1..=count {
+        let mut chain = Chain::new(&page, Tid::new(block, number));
+        while let Some((member, _)) = chain.step(&page) {
+            if let Some(root) = roots.get_mut(usize::from(member)) {
+                *root = number;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// See [`pg_heap_port::liveness`].
 pub fn liveness(tx: &Transaction, file: FileId, tid: Tid) -> Result<Liveness, HeapError> {
     let mut page = open(file, tid.block)?;

@@ -314,6 +314,9 @@ pub struct IndexScan {
     pub row_id: bool,
     /// Conditions the bounds do not cover.
     pub filter: Option<Expr>,
+    /// The index's keys hold all columns that are wanted, exactly as the table has
+    /// them: rows need not be read where everyone sees them. Never with a row id.
+    pub index_only: bool,
 }
 
 /// A bound of a range.

@@ -60,6 +60,8 @@ pub struct Relation {
     pub reltuples: f64,
     /// Pages at that time.
     pub relpages: u32,
+    /// How many of these everyone saw all rows of.
+    pub relallvisible: u32,
     /// What was done with it.
     pub counters: Arc<Counters>,
 }

@@ -2,6 +2,7 @@
 
 use crate::access::Request;
 use crate::analyzer::{Analyzer, Var};
+use crate::index_only;
 use crate::matching::{Comparison, bare_var, comparison, key_array, key_value, usable};
 use crate::path::{INDEX_ROW, KEY_LOOKUP, OPERATOR, OrderKey, Path, RANDOM_PAGE, ROW, bind};
 use crate::stats;
@@ -109,7 +110,17 @@ impl Analyzer<'_> {
         };
         let given = fetched * self.all_selectivity(&rest);
         let is_lookup = unique && request.allowed.is_none();
-        let (startup, total) = index_cost(fetched, pages, is_lookup, rest.len());
+        let index_only = !with_id && index_only::covers(index, &columns);
+        let (startup, mut total) = match index_only {
+            true => {
+                let read = index_only::unseen(relation);
+                index_cost(fetched, pages, is_lookup, rest.len(), read)
+            }
+            false => index_cost(fetched, pages, is_lookup, rest.len(), 1.0),
+        };
+        if index_only {
+            total += index_only::leaf_cost(index, fetched);
+        }
         let (order, fixed) = index_order(index, vars, &matched);
         // Values of other leaves stay variables here; the join binds them.
         let filter = conjunction(rest);
@@ -128,6 +139,7 @@ impl Analyzer<'_> {
             columns,
             row_id: with_id,
             filter,
+            index_only,
         };
         let mut path = self.path(Node::IndexScan(scan), layout, given, startup, total);
         path.order = order;
@@ -286,13 +298,20 @@ pub fn backward(mut path: Path) -> Option<Path> {
 }
 
 /// What a scan through an index costs until its first row, and in all: `fetched`
-/// rows of a table of `pages` pages, `conditions` looked at for each. One that looks
-/// a single row up by its key costs the same however small the table is.
-fn index_cost(fetched: f64, pages: f64, is_lookup: bool, conditions: usize) -> (f64, f64) {
+/// rows of a table of `pages` pages, `conditions` looked at for each; of the rows'
+/// pages the share `read` is read. One that looks a single row up by its key costs
+/// the same however small the table is.
+fn index_cost(
+    fetched: f64,
+    pages: f64,
+    is_lookup: bool,
+    conditions: usize,
+    read: f64,
+) -> (f64, f64) {
     let (startup, heap) = match is_lookup {
         true => (KEY_LOOKUP * 0.5, KEY_LOOKUP * 0.5),
         false => (RANDOM_PAGE * 0.25, fetched.min(pages * 2.0) * RANDOM_PAGE),
     };
     let rows = fetched * (INDEX_ROW + ROW + OPERATOR * conditions as f64);
-    (startup, startup + rows + heap)
+    (startup, startup + rows + heap * read)
 }

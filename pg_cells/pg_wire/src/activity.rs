@@ -6,7 +6,7 @@ use crate::views::{Named, instant};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 use pg_buffer_port::{FileId, Fork};
 use pg_builtins::EvalContext;
 use pg_executor_port::errors::txn_error;
@@ -259,6 +259,9 @@ fn mode_name(mode: LockMode) -> &'static str {
 pub fn database(eval: &Eval<'_>) -> Vec<Named> {
     let sessions = pg_wire_port::sessions().len();
     let pages = pg_buffer_port::stats().unwrap_or_default();
+    let temp = pg_temp_port::state().unwrap_or_default();
+    let temp = &temp.counters;
+    let of_temp = |counter: &AtomicU64| count(counter.load(Ordering::Relaxed));
     let (committed, rolled_back) = pg_wire_port::transactions();
     let all = pg_catalog_port::SHARED.counts();
     let sum = |of: fn(&pg_plan::Counts) -> u64| count(all.iter().map(of).sum());
@@ -273,6 +276,9 @@ pub fn database(eval: &Eval<'_>) -> Vec<Named> {
         ("xact_rollback", count(rolled_back)),
         ("blks_read", count(pages.reads)),
         ("blks_hit", count(pages.hits)),
+        ("checksum_failures", count(pages.corrupt)),
+        ("temp_files", of_temp(&temp.files)),
+        ("temp_bytes", of_temp(&temp.written)),
         ("tup_returned", sum(|c| c.read)),
         // Indexes count what was found through them, too.
         (
@@ -285,12 +291,17 @@ pub fn database(eval: &Eval<'_>) -> Vec<Named> {
     ]]
 }
 
-/// The row of `pg_stat_bgwriter`.
+/// The row of `pg_stat_bgwriter`: who wrote pages, checkpoints or others to make
+/// room.
 pub fn writer() -> Vec<Named> {
     let pages = pg_buffer_port::stats().unwrap_or_default();
     alloc::vec![alloc::vec![
         ("checkpoints_timed", count(pages.checkpoints)),
-        ("buffers_checkpoint", count(pages.writes)),
+        ("buffers_checkpoint", count(pages.checkpoint_pages)),
+        (
+            "buffers_clean",
+            count(pages.writes.saturating_sub(pages.checkpoint_pages))
+        ),
         ("buffers_alloc", count(pages.reads)),
     ]]
 }

@@ -21,7 +21,7 @@ pub fn begin(session: &mut Session, copy: &Copy, target: Target<'_>) -> Result<T
             let rows = {
                 let (eval, parts) = crate::eval::split_for_executor(session)?;
                 let views = crate::views::Views(&eval);
-                let mut context = crate::run::context(parts.tx, &[], &eval, &views, parts.work_mem);
+                let mut context = crate::run::context(parts.tx, &[], &eval, &views, parts.work);
                 handle.run(&mut context, &mut Sink(parts.out))?
             };
             session.out.empty(b'c');
@@ -89,12 +89,18 @@ pub fn step(session: &mut Session, tag: u8, body: &[u8]) -> Step {
 }
 
 fn feed(session: &mut Session, body: &[u8]) -> Result<(), SqlError> {
-    let Some(mut copy) = session.copy.take() else {
+    let Some(copy) = &mut session.copy else {
         return Err(SqlError::internal("there is no COPY"));
     };
-    let fed = with_context(session, &[], |context| copy.handle.feed(body, context));
+    if !copy.handle.push(body) {
+        return Ok(());
+    }
+    let Some(mut copy) = session.copy.take() else {
+        return Ok(());
+    };
+    let worked = with_context(session, &[], |context| copy.handle.work(context));
     session.copy = Some(copy);
-    fed
+    worked
 }
 
 fn finish(session: &mut Session) -> Result<Tag, SqlError> {

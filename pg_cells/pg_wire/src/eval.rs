@@ -62,6 +62,15 @@ pub struct Eval<'a> {
     path: OnceCell<Vec<Str>>,
 }
 
+/// How many bytes an operator may use before it goes to disk.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkMemory {
+    /// A sort, or rows that are kept.
+    pub sort: usize,
+    /// A hash table.
+    pub hash: usize,
+}
+
 /// The parts of a session that a statement needs beside its [`Eval`].
 pub struct Parts<'a> {
     /// The transaction.
@@ -70,8 +79,8 @@ pub struct Parts<'a> {
     pub out: &'a mut pg_wire_port::Out,
     /// Texts, while they are written.
     pub scratch: &'a mut String,
-    /// Bytes that a sort may use.
-    pub work_mem: usize,
+    /// Bytes that a sort may use, and a hash table.
+    pub work: WorkMemory,
 }
 
 /// Splits a session that has a transaction with a snapshot.
@@ -112,7 +121,10 @@ pub fn split_for_executor(session: &mut Session) -> Result<(Eval<'_>, Parts<'_>)
         tx,
         out: &mut session.out,
         scratch: &mut session.scratch,
-        work_mem: session.work_mem,
+        work: WorkMemory {
+            sort: session.work_mem,
+            hash: session.hash_mem,
+        },
     };
     Ok((eval, parts))
 }

@@ -10,7 +10,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use pg_builtins::EvalContext;
 use pg_executor_port::errors::port_error;
-use pg_executor_port::{EXECUTOR, Measure, RowSink};
+use pg_executor_port::{Detail, EXECUTOR, Measure, RowSink};
 use pg_plan::{ExplainFormat, ExplainOptions, OutputColumn, Plan, Planned, Utility};
 use pg_planner_port::PLANNER;
 use pg_types::{Datum, SqlError, oid};
@@ -86,7 +86,9 @@ fn analyze(
     run::batch_into(session, &mut query, params, 0, &mut Nowhere)?;
     let lasted = task_port::now().saturating_sub(began);
     if options.format == ExplainFormat::Text {
-        measured(lines, &query.measures(), options.timing);
+        let measures = query.measures();
+        measured(lines, &measures, options.timing);
+        *lines = details(lines, &measures);
         if options.summary != Some(false) {
             lines.push(format!("Execution Time: {:.3} ms", ms(lasted)));
         }
@@ -104,7 +106,7 @@ fn measured(lines: &mut [String], measures: &[Measure], timing: bool) {
     let operators = lines
         .iter_mut()
         .enumerate()
-        .filter(|(at, line)| *at == 0 || line.trim_start().starts_with("->"));
+        .filter(|(at, line)| is_operator(*at, line));
     for ((_, line), measure) in operators.zip(measures) {
         let loops = measure.loops.max(1);
         let rows = measure.rows / loops;
@@ -118,5 +120,122 @@ fn measured(lines: &mut [String], measures: &[Measure], timing: bool) {
             (_, false) => format!(" (actual rows={rows} loops={loops})"),
         };
         line.push_str(&text);
+    }
+}
+
+/// The line that an operator's kind adds.
+fn told(detail: &Detail) -> Option<String> {
+    let kb = |bytes: u64| bytes.div_ceil(1024);
+    Some(match *detail {
+        Detail::None => return None,
+        Detail::IndexOnly { heap_fetches } => format!("Heap Fetches: {heap_fetches}"),
+        Detail::Sort { top, disk, memory } => match (disk, top) {
+            (0, true) => format!("Sort Method: top-N heapsort  Memory: {}kB", kb(memory)),
+            (0, false) => format!("Sort Method: quicksort  Memory: {}kB", kb(memory)),
+            (disk, _) => format!("Sort Method: external merge  Disk: {}kB", kb(disk)),
+        },
+        Detail::Hash {
+            buckets,
+            batches,
+            memory,
+        } => format!(
+            "Buckets: {buckets}  Batches: {batches}  Memory Usage: {}kB",
+            kb(memory)
+        ),
+        Detail::Groups {
+            batches,
+            memory,
+            disk,
+        } => {
+            let disk = match disk {
+                0 => String::new(),
+                disk => format!("  Disk Usage: {}kB", kb(disk)),
+            };
+            format!("Batches: {batches}  Memory Usage: {}kB{disk}", kb(memory))
+        }
+    })
+}
+
+/// Whether a line names an operator.
+fn is_operator(at: usize, line: &str) -> bool {
+    at == 0 || line.trim_start().starts_with("->")
+}
+
+/// Puts what operators tell behind their other lines.
+fn details(lines: &[String], measures: &[Measure]) -> Vec<String> {
+    let mut out = Vec::with_capacity(lines.len());
+    let mut measures = measures.iter();
+    let mut owed: Option<String> = None;
+    for (at, line) in lines.iter().enumerate() {
+        let begins_another = ["->", "SubPlan", "InitPlan", "CTE "]
+            .iter()
+            .any(|word| line.trim_start().starts_with(word));
+        if begins_another {
+            out.extend(owed.take());
+        }
+        if is_operator(at, line) {
+            let indent = match at {
+                0 => 2,
+                _ => line.len() - line.trim_start().len() + 6,
+            };
+            let told = measures.next().and_then(|m| told(&m.detail));
+            owed = told.map(|told| format!("{}{told}", " ".repeat(indent)));
+        }
+        out.push(line.clone());
+    }
+    out.extend(owed);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn what_operators_tell_stands_behind_their_lines() {
+        let lines = [
+            "Sort  (cost=1)",
+            "  Sort Key: a",
+            "  ->  Hash Join  (cost=1)",
+            "        Hash Cond: (a = b)",
+            "        ->  Seq Scan on t  (cost=1)",
+            "        ->  HashAggregate  (cost=1)",
+        ];
+        let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+        let of = |detail| Measure {
+            detail,
+            ..Measure::default()
+        };
+        let measures = [
+            of(Detail::Sort {
+                top: false,
+                disk: 5000,
+                memory: 9,
+            }),
+            of(Detail::Hash {
+                buckets: 56,
+                batches: 4,
+                memory: 2048,
+            }),
+            of(Detail::None),
+            of(Detail::Groups {
+                batches: 1,
+                memory: 1,
+                disk: 0,
+            }),
+        ];
+        let expected = [
+            "Sort  (cost=1)",
+            "  Sort Key: a",
+            "  Sort Method: external merge  Disk: 5kB",
+            "  ->  Hash Join  (cost=1)",
+            "        Hash Cond: (a = b)",
+            "        Buckets: 56  Batches: 4  Memory Usage: 2kB",
+            "        ->  Seq Scan on t  (cost=1)",
+            "        ->  HashAggregate  (cost=1)",
+            "              Batches: 1  Memory Usage: 1kB",
+        ];
+        assert_eq!(details(&lines, &measures), expected);
     }
 }

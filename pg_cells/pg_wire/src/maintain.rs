@@ -107,7 +107,7 @@ fn vacuum(session: &mut Session, table: Oid, verbose: bool) -> Result<(), SqlErr
     let statistics = TableStatistics {
         rows: done.live as f64,
         pages: done.pages,
-        all_visible: 0,
+        all_visible: done.all_visible,
         columns: Vec::new(),
     };
     store(session, table, &statistics)?;

@@ -1,6 +1,6 @@
 //! Running planned statements.
 
-use crate::eval::{Eval, Parts, split, split_for_executor};
+use crate::eval::{Eval, Parts, WorkMemory, split, split_for_executor};
 use crate::reply;
 use crate::rows::Rows;
 use crate::settings;
@@ -8,7 +8,7 @@ use crate::utility;
 use crate::views::Views;
 use alloc::string::String;
 use alloc::vec::Vec;
-use pg_executor_port::{ExecContext, PreparedPlan, Progress, RowSink, RunningQuery};
+use pg_executor_port::{DiskSpill, ExecContext, PreparedPlan, Progress, RowSink, RunningQuery};
 use pg_plan::{Plan, Verb};
 use pg_types::{Datum, SqlError};
 use pg_wire_port::{Body, Out, Ready, Session};
@@ -112,7 +112,7 @@ pub fn batch(
         tx,
         out,
         scratch,
-        work_mem,
+        work,
     } = parts;
     let mut rows = Rows {
         out,
@@ -121,7 +121,7 @@ pub fn batch(
         scratch,
     };
     let views = Views(&eval);
-    let mut context = context(tx, params, &eval, &views, work_mem);
+    let mut context = context(tx, params, &eval, &views, work);
     let progress = query.next_batch(&mut context, most, &mut rows)?;
     let changes = eval.into_changes();
     if !changes.is_empty() {
@@ -136,15 +136,16 @@ pub fn context<'a>(
     params: &'a [Datum],
     eval: &'a Eval<'_>,
     views: &'a Views<'_>,
-    work_mem: usize,
+    work: WorkMemory,
 ) -> ExecContext<'a> {
     ExecContext {
         tx,
         params,
         session: eval,
         views,
-        spill: None,
-        work_mem,
+        spill: Some(&DiskSpill),
+        work_mem: work.sort,
+        hash_mem: work.hash,
         memory_limit: MEMORY_LIMIT,
     }
 }
@@ -184,7 +185,7 @@ pub fn with_context<T>(
 ) -> Result<T, SqlError> {
     let (eval, parts) = split_for_executor(session)?;
     let views = Views(&eval);
-    let mut context = context(parts.tx, params, &eval, &views, parts.work_mem);
+    let mut context = context(parts.tx, params, &eval, &views, parts.work);
     let value = call(&mut context)?;
     let changes = eval.into_changes();
     if !changes.is_empty() {

@@ -66,6 +66,7 @@ impl Session {
             views: &NoViews,
             spill: None,
             work_mem: 4 << 20,
+            hash_mem: 8 << 20,
             memory_limit: 256 << 20,
         }
     }

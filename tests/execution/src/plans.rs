@@ -92,6 +92,7 @@ pub fn table(file: u32) -> Arc<Relation> {
         sequence: None,
         reltuples: -1.0,
         relpages: 0,
+        relallvisible: 0,
         counters: Default::default(),
     })
 }
@@ -180,6 +181,7 @@ pub fn by_key(relation: &Arc<Relation>, value: Expr, row_id: bool) -> Plan {
         columns: vec![0, 1, 2],
         row_id,
         filter: None,
+        index_only: false,
     };
     let mut types = vec![oid::INT4, oid::INT4, oid::TEXT];
     types.extend(row_id.then_some(oid::TID));

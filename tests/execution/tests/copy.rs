@@ -43,7 +43,9 @@ fn copy_in(
         .copy_in(&Copy { source, options })?;
     session.tx.start_command().unwrap();
     for bytes in data.as_ref().chunks(chunk) {
-        copy.feed(bytes, &mut session.exec(&[]))?;
+        if copy.push(bytes) {
+            copy.work(&mut session.exec(&[]))?;
+        }
     }
     copy.finish(&mut session.exec(&[]))
 }

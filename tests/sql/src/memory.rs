@@ -181,6 +181,7 @@ impl Memory {
             sequence: None,
             reltuples: -1.0,
             relpages: 0,
+            relallvisible: 0,
             counters: Default::default(),
         }
     }

@@ -6,10 +6,11 @@ use crate::tree::{Member, expect_none, members};
 ///
 /// Transactions stand below the tables: a heap asks them who sees a tuple, and
 /// they know pages only. The planner reads the parser's tree, so it stands above.
-const LEVELS: [&[&str]; 10] = [
+const LEVELS: [&[&str]; 11] = [
     &["nvme_port"],
     &["pg_wal"],
     &["pg_buffer"],
+    &["pg_temp"],
     &["pg_txn"],
     &["pg_heap", "pg_btree"],
     &["pg_catalog"],

@@ -33,6 +33,8 @@ pub static MOVES: Moves = Moves {
         }
         Ok(())
     },
+    start: || Ok(()),
+    anew: false,
 };
 
 /// The version of what [`MOVES`] gives.

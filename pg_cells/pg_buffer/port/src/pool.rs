@@ -3,9 +3,10 @@
 use crate::mini_tx::Inner;
 use crate::space::Space;
 use crate::table::PageTable;
-use crate::{BufferError, PageId};
+use crate::{BufferError, Lent, OpenReport, PageId};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use frame::{Arena, Frame, IoBuffer, NO_TAG, StaticRef};
@@ -30,6 +31,8 @@ pub const WRITING: u32 = 4;
 pub const ONCE: u32 = 8;
 
 static POOL: StaticRef<PoolState> = StaticRef::new();
+/// The frames of the generation of this crate before this one.
+pub(crate) static SPARE: StaticRef<Arena> = StaticRef::new();
 
 /// A value with cache lines of its own: what is written often must not lie beside
 /// what every access to a page reads.
@@ -88,8 +91,8 @@ impl Counters {
 /// disk yet lies before it. It counts while the frame is dirty.
 #[derive(Debug)]
 pub struct PoolState {
-    /// The frames.
-    pub arena: Arena,
+    /// The frames, which outlive this state and a move of this crate.
+    pub arena: &'static Arena,
     /// Which frame holds which page.
     pub table: PageTable,
     /// The clock's hand: how many frames it has visited.
@@ -101,6 +104,8 @@ pub struct PoolState {
     pub left: Line<SpinLock<VecDeque<(u32, u64)>>>,
     /// The files. Nothing is waited for under it.
     pub space: Line<SpinLock<Space>>,
+    /// Extents lent to others; opening shows them to the space map.
+    pub lent: Arc<Lent>,
     /// Held by the one who changes the space map.
     pub(crate) space_baton: Baton,
     /// Held by the one who makes a checkpoint, or opens the pool.
@@ -123,6 +128,8 @@ pub struct PoolState {
     pub(crate) open: AtomicBool,
     /// Background loops go on.
     pub(crate) background: AtomicBool,
+    /// What the latest starts found.
+    pub(crate) starts: SpinLock<VecDeque<OpenReport>>,
     /// Counts up when the pool is started anew.
     pub(crate) generation: AtomicU64,
     /// Bytes of the log region of a disk to be formatted; 0: by default.
@@ -159,7 +166,13 @@ impl PoolState {
             // Who still has the old one can only fail.
             pool.generation.fetch_add(1, Ordering::SeqCst);
         }
-        let arena = Arena::new(frames)?;
+        let moved = SPARE.get();
+        let arena = match moved.filter(|arena| arena.frames().len() == frames as usize) {
+            Some(arena) => arena,
+            None => Box::leak(Box::new(Arena::new(frames)?)),
+        };
+        // What is lent stays lent: it may be written to at this moment.
+        let lent = POOL.get().map(|p| p.lent.clone()).unwrap_or_default();
         let pool: &'static PoolState = Box::leak(Box::new(PoolState {
             table: PageTable::new(frames as usize),
             arena,
@@ -167,6 +180,7 @@ impl PoolState {
             looked: AtomicU32::new(0),
             left: Line::default(),
             space: Line::default(),
+            lent,
             space_baton: Baton::default(),
             checkpoint_baton: Baton::default(),
             hurry: AtomicU32::new(0),
@@ -178,6 +192,7 @@ impl PoolState {
             logged: Line::default(),
             open: AtomicBool::new(false),
             background: AtomicBool::new(true),
+            starts: SpinLock::new(VecDeque::new()),
             generation: AtomicU64::new(0),
             log_size: AtomicU64::new(0),
             overwrite: AtomicBool::new(false),
@@ -245,6 +260,17 @@ impl PoolState {
                 frame.flags.fetch_and(!(VALID | DIRTY), Ordering::SeqCst);
             }
             drop(pin);
+        }
+    }
+
+    /// What was found, if the pool was open all the while; one that is being started
+    /// anew shows what is on its way from the disk's past to the log's end. Or it was
+    /// started meanwhile: then all is there, and who asked is of the past.
+    #[inline]
+    pub(crate) fn if_open<T>(&self, found: Result<T, BufferError>) -> Result<T, BufferError> {
+        match self.open.load(Ordering::Acquire) {
+            true => found,
+            false => Err(BufferError::NotRunning),
         }
     }
 

@@ -12,8 +12,9 @@
 //! use fully. An extent's pages are formatted by the log record that makes them
 //! part of the file, so what lies there from before is never seen.
 
-use crate::{FileId, PageId};
-use alloc::collections::BTreeMap;
+use crate::{FileId, Lent, PageId};
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_page::superblock::{ENTRIES_PER_MAP_PAGE, MAP_ENTRY, Superblock};
 use pg_page::{HEADER_SIZE, PAGE_SIZE, Page, get_u32};
@@ -55,7 +56,9 @@ pub struct Space {
     files: BTreeMap<u32, Vec<u32>>,
     free: usize,
     /// Extents promised to an operation under way, not free any more.
-    reserved: Vec<u32>,
+    reserved: BTreeSet<u32>,
+    /// Extents lent to others, which are free as far as the map goes.
+    lent: Arc<Lent>,
     /// Where the search for a free extent starts.
     hint: usize,
 }
@@ -81,9 +84,17 @@ impl Space {
             entries: alloc::vec![Entry::default(); extents],
             files: BTreeMap::new(),
             free: extents,
-            reserved: Vec::new(),
+            reserved: BTreeSet::new(),
+            lent: Arc::default(),
             hint: 0,
         }
+    }
+
+    /// The same, while these extents are lent.
+    #[must_use]
+    pub fn with_lent(mut self, lent: Arc<Lent>) -> Self {
+        self.lent = lent;
+        self
     }
 
     /// How many pages the map itself has.
@@ -144,22 +155,35 @@ impl Space {
     /// Finds a free extent, from `near` on or wherever the last search ended, and
     /// keeps it from others until [`Space::set`] or [`Space::unreserve`].
     pub fn reserve(&mut self, near: Option<u32>) -> Option<u32> {
-        if self.free <= self.reserved.len() {
-            return None;
-        }
         let len = self.entries.len();
         let start = near.map_or(self.hint, |n| n as usize);
-        let free =
-            |at: &usize| self.entries[*at].file == 0 && !self.reserved.contains(&(*at as u32));
-        let found = (0..len).map(|step| (start + step) % len).find(free)?;
+        let found = self.lent.look(|lent| {
+            if self.free <= self.reserved.len() + lent.len() {
+                return None;
+            }
+            let free = |at: &usize| {
+                let extent = *at as u32;
+                self.entries[*at].file == 0
+                    && !self.reserved.contains(&extent)
+                    && !lent.contains(&extent)
+            };
+            (0..len).map(|step| (start + step) % len).find(free)
+        })?;
         self.hint = found;
-        self.reserved.push(found as u32);
+        self.reserved.insert(found as u32);
         Some(found as u32)
     }
 
     /// Gives a reserved extent back.
     pub fn unreserve(&mut self, extent: u32) {
-        self.reserved.retain(|r| *r != extent);
+        self.reserved.remove(&extent);
+    }
+
+    /// Where an extent lies on the disk and how long it is, in bytes.
+    #[must_use]
+    pub fn place(&self, extent: u32) -> (u64, u64) {
+        let len = u64::from(self.extent_pages) * PAGE_SIZE as u64;
+        (self.data_offset + u64::from(extent) * len, len)
     }
 
     /// Sets an extent's entry, and with it what belongs to the files.
@@ -168,7 +192,7 @@ impl Space {
             return;
         };
         let old = core::mem::replace(place, entry);
-        self.reserved.retain(|r| *r != extent);
+        self.reserved.remove(&extent);
         self.free += usize::from(entry.file == 0);
         self.free -= usize::from(old.file == 0);
         if (old.file, old.index) == (entry.file, entry.index) {

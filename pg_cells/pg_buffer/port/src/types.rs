@@ -190,4 +190,6 @@ pub struct BufferStats {
     pub extents: u64,
     /// Extents that belong to no file.
     pub free_extents: u64,
+    /// Those of the free ones that are lent, for temporary files.
+    pub lent_extents: u64,
 }

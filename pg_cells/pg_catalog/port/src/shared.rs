@@ -105,6 +105,8 @@ pub(crate) const MOVES: Moves = Moves {
     park: port::no_tasks,
     give: || Ok(Some(SHARED.give())),
     take: |given| given.map_or(Ok(()), |state| SHARED.take(state)),
+    start: || Ok(()),
+    anew: false,
 };
 
 impl Shared {
@@ -117,6 +119,8 @@ impl Shared {
         let pending = pending.into_iter();
         let garbage = core::mem::take(&mut *self.garbage.lock());
         let stocks = core::mem::take(&mut *self.stocks.lock());
+        // Of a type that the two generations need not share: they begin at nothing.
+        drop(core::mem::take(&mut *self.counters.lock()));
         let stocks = stocks.into_iter();
         let moved: Moved = (
             numbers,

@@ -248,6 +248,7 @@ fn relation(oid: Oid, name: &str, schema: Oid, kind: RelationKind, desc: TupleDe
         sequence: None,
         reltuples: -1.0,
         relpages: 0,
+        relallvisible: 0,
         counters: Default::default(),
     }
 }

@@ -1,7 +1,6 @@
 //! What a statement needs while it runs.
 
-use crate::Session;
-use alloc::boxed::Box;
+use crate::{Session, SpillStore};
 use alloc::vec::Vec;
 use pg_builtins::EvalContext;
 use pg_plan::Relation;
@@ -19,10 +18,12 @@ pub struct ExecContext<'a> {
     pub session: &'a dyn Session,
     /// Built-in views.
     pub views: &'a dyn VirtualRows,
-    /// Disk space for sorts, if there is any.
+    /// Disk space for what is larger than `work_mem`, if there is any.
     pub spill: Option<&'a dyn SpillStore>,
-    /// Bytes that one sort may use before it goes to disk.
+    /// Bytes that one sort or row store may use before it goes to disk.
     pub work_mem: usize,
+    /// The same for one hash table.
+    pub hash_mem: usize,
     /// Bytes that the statement may use in all (53200 beyond).
     pub memory_limit: usize,
 }
@@ -63,29 +64,4 @@ impl VirtualRows for NoViews {
     fn rows(&self, _relation: &Relation) -> Result<Option<Vec<Vec<Datum>>>, SqlError> {
         Ok(None)
     }
-}
-
-/// Makes files for what does not fit into memory.
-pub trait SpillStore {
-    /// An empty file, gone when dropped.
-    ///
-    /// # Errors
-    /// 53100 when the disk is full.
-    fn create(&self) -> Result<Box<dyn SpillFile>, SqlError>;
-}
-
-/// A temporary file.
-pub trait SpillFile: Send {
-    /// Appends bytes.
-    ///
-    /// # Errors
-    /// 53100 when the disk is full.
-    fn append(&mut self, bytes: &[u8]) -> Result<(), SqlError>;
-
-    /// Reads at most `bytes.len()` bytes from `offset` on; gives how many there
-    /// were.
-    ///
-    /// # Errors
-    /// 58030 when the device fails.
-    fn read_at(&mut self, offset: u64, bytes: &mut [u8]) -> Result<usize, SqlError>;
 }

@@ -7,17 +7,21 @@ use port::CellRef;
 
 /// COPY FROM, as its cell implements it. Chunks may end anywhere.
 pub trait CopyIn: Send {
-    /// Takes a chunk of the client's data.
+    /// Takes a chunk of the client's data. True when there is enough of it for
+    /// [`CopyIn::work`].
+    fn push(&mut self, bytes: &[u8]) -> bool;
+
+    /// Works on what was pushed. Rows may be stored later.
     ///
     /// # Errors
     /// 22P04 for damaged data, errors of the values and of the table; with the
     /// line in the context.
-    fn feed(&mut self, bytes: &[u8], ctx: &mut ExecContext<'_>) -> Result<(), SqlError>;
+    fn work(&mut self, ctx: &mut ExecContext<'_>) -> Result<(), SqlError>;
 
-    /// The data is complete; gives the number of rows.
+    /// The data is complete; gives the number of rows, all of which are stored.
     ///
     /// # Errors
-    /// As [`CopyIn::feed`].
+    /// As [`CopyIn::work`].
     fn finish(&mut self, ctx: &mut ExecContext<'_>) -> Result<u64, SqlError>;
 
     /// Columns that the client sends.
@@ -59,12 +63,17 @@ impl CopyInHandle {
         CopyInHandle { object, keep }
     }
 
-    /// See [`CopyIn::feed`].
+    /// See [`CopyIn::push`].
+    pub fn push(&mut self, bytes: &[u8]) -> bool {
+        self.object.push(bytes)
+    }
+
+    /// See [`CopyIn::work`].
     ///
     /// # Errors
     /// As there.
-    pub fn feed(&mut self, bytes: &[u8], ctx: &mut ExecContext<'_>) -> Result<(), SqlError> {
-        self.object.feed(bytes, ctx)
+    pub fn work(&mut self, ctx: &mut ExecContext<'_>) -> Result<(), SqlError> {
+        self.object.work(ctx)
     }
 
     /// See [`CopyIn::finish`].

@@ -5,6 +5,7 @@ use alloc::format;
 use pg_btree_port::IndexError;
 use pg_buffer_port::BufferError;
 use pg_heap_port::HeapError;
+use pg_temp_port::TempError;
 use pg_txn_port::TxnError;
 use pg_types::{SqlError, SqlState};
 use pg_wal_port::WalError;
@@ -117,6 +118,25 @@ pub fn buffer_error(error: BufferError) -> SqlError {
             "the database system is shutting down",
         ),
         BufferError::NotRunning => not_running(),
+    }
+}
+
+/// Errors of temporary files.
+#[cold]
+#[must_use]
+pub fn temp_error(error: TempError) -> SqlError {
+    match error {
+        TempError::Full => SqlError::new(
+            SqlState::DISK_FULL,
+            "could not write to temporary file: no space left on device",
+        ),
+        TempError::Io => SqlError::new(
+            SqlState::IO_ERROR,
+            "could not read or write a temporary file",
+        ),
+        TempError::OutOfMemory => SqlError::new(SqlState::OUT_OF_MEMORY, "out of memory")
+            .with_detail("There is no memory for a temporary file's block."),
+        TempError::NotRunning => not_running(),
     }
 }
 

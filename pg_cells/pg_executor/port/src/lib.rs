@@ -24,14 +24,16 @@ mod deferred;
 pub mod errors;
 mod query;
 mod session;
+mod spill;
 mod touched;
 mod utility;
 
-pub use context::{ExecContext, NoViews, RowSink, SpillFile, SpillStore, VirtualRows};
+pub use context::{ExecContext, NoViews, RowSink, VirtualRows};
 pub use copy::{CopyIn, CopyInHandle, CopyOut, CopyOutHandle, CopySink};
 pub use deferred::{Check, CheckKind, Deferred};
-pub use query::{Measure, Prepared, PreparedPlan, Progress, Query, RunningQuery};
+pub use query::{Detail, Measure, Prepared, PreparedPlan, Progress, Query, RunningQuery};
 pub use session::{InTransaction, Session, SharedTransaction};
+pub use spill::{DiskSpill, SpillFile, SpillStore};
 pub use touched::Touched;
 pub use utility::{IndexBuild, RowExprs, TableChangeRows, VacuumResult, insert_plan};
 

@@ -36,6 +36,48 @@ pub struct Measure {
     pub first: u64,
     /// Nanoseconds in it and below.
     pub total: u64,
+    /// What its kind has to tell beside.
+    pub detail: Detail,
+}
+
+/// What EXPLAIN ANALYZE tells of an operator of a kind, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Detail {
+    /// Nothing.
+    #[default]
+    None,
+    /// An index-only scan.
+    IndexOnly {
+        /// Rows that it had to look at, in all loops.
+        heap_fetches: u64,
+    },
+    /// A sort.
+    Sort {
+        /// Only the first rows were wanted.
+        top: bool,
+        /// Bytes on disk; 0 when it stayed in memory.
+        disk: u64,
+        /// Bytes in memory.
+        memory: u64,
+    },
+    /// The table of a hash join.
+    Hash {
+        /// Places of the table.
+        buckets: u64,
+        /// Parts the join was done in.
+        batches: u64,
+        /// Bytes of the largest part.
+        memory: u64,
+    },
+    /// Groups in a hash table.
+    Groups {
+        /// Parts the grouping was done in.
+        batches: u64,
+        /// Bytes of the largest part.
+        memory: u64,
+        /// Bytes on disk.
+        disk: u64,
+    },
 }
 
 /// A compiled plan, as its cell implements it.

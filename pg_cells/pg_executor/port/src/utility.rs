@@ -50,6 +50,10 @@ pub struct RowExprs<'a> {
 pub struct VacuumResult {
     /// Pages of the table.
     pub pages: u32,
+    /// Pages that were cut off its end.
+    pub cut: u32,
+    /// Pages that everyone sees all rows of.
+    pub all_visible: u32,
     /// Rows that stay.
     pub live: u64,
     /// Versions removed.

@@ -13,6 +13,8 @@ use pg_executor_port::{CopyIn, ExecContext};
 use pg_plan::{Copy, CopyHeader, CopySource};
 use pg_types::{Datum, Oid, SqlError, SqlResult};
 
+/// Bytes of data that are worth a call: many clients send a row at a time.
+const ENOUGH: usize = 64 * 1024;
 /// Longest value shown in an error's context.
 const SHOWN: usize = 100;
 
@@ -28,6 +30,9 @@ pub struct CopyFrom {
     reader: Reader,
     inserter: RowInserter,
     rows: u64,
+    /// The row taken last, and its line.
+    row: Vec<Datum>,
+    last: u64,
 }
 
 /// Takes the data apart.
@@ -92,6 +97,8 @@ impl CopyFrom {
             reader,
             inserter,
             rows: 0,
+            row: Vec::new(),
+            last: 0,
         })
     }
 
@@ -101,37 +108,32 @@ impl CopyFrom {
     /// # Errors
     /// As [`CopyIn::feed`].
     pub fn advance(&mut self, at_end: bool, env: &mut Env<'_>) -> SqlResult<()> {
-        let mut row = Vec::new();
         let mut from = 0;
         while let Some((end, next)) = self.reader.next_line(from, at_end) {
             env.tick()?;
             let line = from..end;
             from = next;
             self.reader.line += 1;
-            if self.reader.take(line, env, &mut row)? {
-                let line = self.reader.line;
-                let result = self.inserter.queue(&row, env);
-                result.map_err(|e| {
-                    e.with_context(format!("COPY {}, line {line}", self.reader.table))
-                })?;
+            if self.reader.take(line, env, &mut self.row)? {
+                self.last = self.reader.line;
+                let result = self.inserter.queue(&self.row, env);
+                result.map_err(|e| self.stored_line(e))?;
                 self.rows += 1;
             }
         }
         self.reader.pending.drain(..from);
+        if !at_end {
+            return Ok(());
+        }
         let result = self.inserter.flush(env);
-        result.map_err(|e| {
-            e.with_context(format!(
-                "COPY {}, line {}",
-                self.reader.table, self.reader.line
-            ))
-        })
+        result.map_err(|e| self.stored_line(e))
     }
 
-    /// Adds a chunk to what is pending.
-    pub fn push(&mut self, bytes: &[u8]) {
-        if !self.reader.ended {
-            self.reader.pending.extend_from_slice(bytes);
-        }
+    /// Names the line of the row that could not be stored: rows are stored many
+    /// at a time, and lines with rows follow each other.
+    fn stored_line(&self, error: SqlError) -> SqlError {
+        let line = self.last.saturating_sub(self.inserter.behind() as u64);
+        error.with_context(format!("COPY {}, line {line}", self.reader.table))
     }
 
     /// Rows inserted so far.
@@ -144,7 +146,7 @@ impl CopyFrom {
 impl Reader {
     /// The next line: the place behind its last byte and where the one after it
     /// begins.
-    fn next_line(&self, from: usize, at_end: bool) -> Option<(usize, usize)> {
+    fn next_line(&mut self, from: usize, at_end: bool) -> Option<(usize, usize)> {
         if self.ended {
             return None;
         }
@@ -152,11 +154,11 @@ impl Reader {
             let end = binary::record_end(&self.pending, from, self.line == 0)?;
             return Some((end, end));
         }
-        let complete = if self.format.csv {
-            csv::line_end(&self.pending, from, &self.format)
-        } else {
-            text::line_end(&self.pending, from)
-        };
+        if !self.format.csv {
+            let (format, fields) = (&self.format, &mut self.fields);
+            return text::scan(&self.pending, from, at_end, format, fields);
+        }
+        let complete = csv::line_end(&self.pending, from, &self.format);
         let len = self.pending.len();
         complete.or_else(|| (at_end && from < len).then_some((len, len)))
     }
@@ -187,8 +189,6 @@ impl Reader {
             .map_err(|e| self.at_line(e))?;
         } else if bytes.is_empty() && self.columns.is_empty() {
             self.fields.clear();
-        } else {
-            text::split(bytes, &self.format, &mut self.fields);
         }
         if self.line == 1 && self.format.header != CopyHeader::No {
             self.check_header()?;
@@ -232,7 +232,10 @@ impl Reader {
     }
 
     fn value(&self, at: usize, column: &Column, env: &Env<'_>) -> SqlResult<Datum> {
-        let value = self.fields.get(at).map_err(|e| self.at_line(e))?;
+        let value = self
+            .fields
+            .get(at, &self.pending)
+            .map_err(|e| self.at_line(e))?;
         let Some(value) = value else {
             return Ok(Datum::Null);
         };
@@ -270,7 +273,7 @@ impl Reader {
             ))));
         }
         for (at, column) in self.columns.iter().enumerate() {
-            let name = self.fields.get(at)?.unwrap_or_default();
+            let name = self.fields.get(at, &self.pending)?.unwrap_or_default();
             if name != column.name {
                 return Err(self.at_line(damaged(format!(
                     "column name mismatch in header line field {}: got \"{name}\", expected \"{}\"",
@@ -288,8 +291,14 @@ impl Reader {
 }
 
 impl CopyIn for CopyFrom {
-    fn feed(&mut self, bytes: &[u8], ctx: &mut ExecContext<'_>) -> Result<(), SqlError> {
-        self.push(bytes);
+    fn push(&mut self, bytes: &[u8]) -> bool {
+        if !self.reader.ended {
+            self.reader.pending.extend_from_slice(bytes);
+        }
+        self.reader.pending.len() >= ENOUGH
+    }
+
+    fn work(&mut self, ctx: &mut ExecContext<'_>) -> Result<(), SqlError> {
         with_env(ctx, |env| self.advance(false, env))
     }
 

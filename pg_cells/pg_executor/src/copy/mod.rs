@@ -127,55 +127,77 @@ pub fn damaged(message: impl Into<String>) -> SqlError {
 }
 
 /// The values of a line, as text; `None` is NULL. Reused from line to line.
+///
+/// A value that stands in the data as it is meant is not copied: it is kept as a
+/// place there.
 #[derive(Default, Debug)]
 pub struct Fields {
+    /// Values that had to be made of what stands in the data.
     bytes: Vec<u8>,
-    ends: Vec<(usize, bool)>,
+    /// Where the value that is being made begins in `bytes`.
+    begun: usize,
+    values: Vec<Value>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Value {
+    Null,
+    /// From here to there in `bytes`.
+    Made(usize, usize),
+    /// From here to there in the data.
+    Found(usize, usize),
 }
 
 impl Fields {
     /// Forgets all values.
     pub fn clear(&mut self) {
         self.bytes.clear();
-        self.ends.clear();
+        self.begun = 0;
+        self.values.clear();
     }
 
-    /// Adds a byte to the value that is being read.
+    /// Adds a byte to the value that is being made.
     pub fn byte(&mut self, byte: u8) {
         self.bytes.push(byte);
     }
 
-    /// Ends the value that is being read.
+    /// Ends the value that is being made.
     pub fn end(&mut self, null: bool) {
-        self.ends.push((self.bytes.len(), null));
+        let from = core::mem::replace(&mut self.begun, self.bytes.len());
+        self.values.push(match null {
+            true => Value::Null,
+            false => Value::Made(from, self.bytes.len()),
+        });
+    }
+
+    /// Adds a value that stands in the data as it is.
+    pub fn found(&mut self, from: usize, to: usize) {
+        self.values.push(Value::Found(from, to));
     }
 
     /// Number of values.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.values.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.values.is_empty()
     }
 
-    /// Value number `at`.
+    /// Value number `at`, of a line of `data`.
     ///
     /// # Errors
     /// 22021 when it is not UTF-8.
-    pub fn get(&self, at: usize) -> SqlResult<Option<&str>> {
-        let Some(&(end, null)) = self.ends.get(at) else {
-            return Ok(None);
+    pub fn get<'a>(&'a self, at: usize, data: &'a [u8]) -> SqlResult<Option<&'a str>> {
+        let bytes = match self.values.get(at) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::Made(from, to)) => self.bytes.get(*from..*to),
+            Some(Value::Found(from, to)) => data.get(*from..*to),
         };
-        if null {
-            return Ok(None);
-        }
-        let start = if at == 0 { 0 } else { self.ends[at - 1].0 };
-        let bytes = self.bytes.get(start..end).unwrap_or_default();
-        match core::str::from_utf8(bytes) {
+        match core::str::from_utf8(bytes.unwrap_or_default()) {
             Ok(text) if !text.contains('\0') => Ok(Some(text)),
             _ => Err(SqlError::new(
                 SqlState::CHARACTER_NOT_IN_REPERTOIRE,

@@ -3,59 +3,55 @@
 use super::{Fields, Format};
 use alloc::vec::Vec;
 
-/// The end of the line that starts at `from`: the place behind its last byte and
-/// where the next one begins. `None` when the line is not complete.
-pub fn line_end(bytes: &[u8], from: usize) -> Option<(usize, usize)> {
-    let mut at = from;
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            // An escaped line end belongs to the value.
-            b'\\' => at += 1,
-            b'\n' => {
-                return Some((
-                    at - usize::from(at > from && bytes[at - 1] == b'\r'),
-                    at + 1,
-                ));
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    None
-}
-
-/// Takes a line apart.
-pub fn split(line: &[u8], format: &Format, fields: &mut Fields) {
+/// Takes the line that starts at `from` apart: gives the place behind its last
+/// byte and where the next one begins. `None` when the line is not complete; at
+/// the end of all data what is there is a line.
+pub fn scan(
+    data: &[u8],
+    from: usize,
+    at_end: bool,
+    format: &Format,
+    fields: &mut Fields,
+) -> Option<(usize, usize)> {
     fields.clear();
-    let mut rest = line;
-    loop {
-        let end = field_end(rest, format.delimiter);
-        let raw = &rest[..end];
-        // NULL is compared before escapes are undone.
-        if raw == format.null.as_bytes() {
-            fields.end(true);
-        } else {
-            unescape(raw, fields);
-            fields.end(false);
-        }
-        match rest.get(end + 1..) {
-            Some(next) => rest = next,
-            None => return,
-        }
-    }
-}
-
-fn field_end(bytes: &[u8], delimiter: u8) -> usize {
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'\\' => at += 1,
-            b if b == delimiter => return at,
-            _ => {}
+    let (mut at, mut begun, mut escaped) = (from, from, false);
+    let delimiter = format.delimiter;
+    while let Some(&byte) = data.get(at) {
+        if byte == delimiter {
+            field(data, begun, at, escaped, format, fields);
+            (begun, escaped) = (at + 1, false);
+        } else if byte == b'\n' {
+            // A return before it belongs to the line end.
+            let end = at - usize::from(at > from && data[at - 1] == b'\r');
+            field(data, begun, end.max(begun), escaped, format, fields);
+            return Some((end, at + 1));
+        } else if byte == b'\\' {
+            // An escaped line end or delimiter belongs to the value.
+            escaped = true;
+            at += 1;
         }
         at += 1;
     }
-    bytes.len()
+    let len = data.len();
+    if !at_end || from >= len {
+        return None;
+    }
+    field(data, begun, len, escaped, format, fields);
+    Some((len, len))
+}
+
+/// Adds the value that stands between two places.
+fn field(data: &[u8], from: usize, to: usize, escaped: bool, format: &Format, fields: &mut Fields) {
+    let raw = data.get(from..to).unwrap_or_default();
+    // NULL is compared before escapes are undone.
+    if raw == format.null.as_bytes() {
+        fields.end(true);
+    } else if escaped {
+        unescape(raw, fields);
+        fields.end(false);
+    } else {
+        fields.found(from, to);
+    }
 }
 
 fn unescape(raw: &[u8], fields: &mut Fields) {

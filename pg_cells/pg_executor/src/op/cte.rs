@@ -11,7 +11,7 @@ use super::distinct::{column_types, fit};
 use super::{Builder, Input, Operator};
 use crate::env::Env;
 use crate::groups::Groups;
-use crate::rows::RowBuffer;
+use crate::spill::spool::{Reader, Spool};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::vec::Vec;
@@ -22,7 +22,7 @@ use pg_types::{Datum, SqlError, SqlResult};
 pub struct CteSlot {
     /// Absent while it runs, so that it can be handed the environment.
     operator: Option<Input>,
-    rows: RowBuffer,
+    rows: Spool,
     done: bool,
     /// The outer values of its WITH.
     frame: Vec<Datum>,
@@ -49,7 +49,7 @@ pub fn scan(id: CteId, builder: &mut Builder) -> SqlResult<Input> {
         return Ok(Box::new(WorkScan {
             table: *table,
             width: *width,
-            at: 0,
+            reader: Reader::default(),
             row: Vec::new(),
         }));
     }
@@ -57,7 +57,7 @@ pub fn scan(id: CteId, builder: &mut Builder) -> SqlResult<Input> {
         Some((_, slot, width)) => Ok(Box::new(CteScan {
             slot: *slot,
             width: *width,
-            at: 0,
+            reader: Reader::default(),
             row: Vec::new(),
         })),
         None => Err(SqlError::internal(format!(
@@ -95,7 +95,7 @@ impl With {
             let slot = builder.ctes.len();
             builder.ctes.push(CteSlot {
                 operator: Some(operator),
-                rows: RowBuffer::new(width),
+                rows: Spool::new(width),
                 done: false,
                 frame: Vec::new(),
                 modifies: modifies(plan),
@@ -155,7 +155,9 @@ fn advance(slot: usize, env: &mut Env<'_>) -> SqlResult<bool> {
     if let Some(found) = run.ctes.get_mut(slot) {
         found.frame = frame;
         match &result {
-            Ok(true) => found.rows.push(operator.row(), &mut run.memory)?,
+            Ok(true) => found
+                .rows
+                .push(operator.row(), env.spill, &mut run.memory)?,
             _ => found.done = true,
         }
         found.operator = Some(operator);
@@ -213,7 +215,7 @@ impl Operator for With {
 struct CteScan {
     slot: usize,
     width: usize,
-    at: usize,
+    reader: Reader,
     row: Vec<Datum>,
 }
 
@@ -221,15 +223,13 @@ impl Operator for CteScan {
     fn next(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
         env.tick()?;
         let known = env.run.ctes.get(self.slot).map_or(0, |s| s.rows.len());
-        if self.at >= known && !advance(self.slot, env)? {
+        if self.reader.at() >= known && !advance(self.slot, env)? {
             return Ok(false);
         }
-        self.row.clear();
-        if let Some(slot) = env.run.ctes.get(self.slot) {
-            self.row.extend_from_slice(slot.rows.row(self.at));
+        match env.run.ctes.get_mut(self.slot) {
+            Some(slot) => slot.rows.next(&mut self.reader, &mut self.row),
+            None => Ok(false),
         }
-        self.at += 1;
-        Ok(true)
     }
 
     fn row(&self) -> &[Datum] {
@@ -241,7 +241,7 @@ impl Operator for CteScan {
     }
 
     fn reset(&mut self, _env: &mut Env<'_>) -> SqlResult<()> {
-        self.at = 0;
+        self.reader = Reader::default();
         Ok(())
     }
 }
@@ -250,25 +250,17 @@ impl Operator for CteScan {
 struct WorkScan {
     table: usize,
     width: usize,
-    at: usize,
+    reader: Reader,
     row: Vec<Datum>,
 }
 
 impl Operator for WorkScan {
     fn next(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
         env.tick()?;
-        let Some(rows) = env
-            .run
-            .working
-            .get(self.table)
-            .filter(|r| self.at < r.len())
-        else {
-            return Ok(false);
-        };
-        self.row.clear();
-        self.row.extend_from_slice(rows.row(self.at));
-        self.at += 1;
-        Ok(true)
+        match env.run.working.get_mut(self.table) {
+            Some(rows) => rows.next(&mut self.reader, &mut self.row),
+            None => Ok(false),
+        }
     }
 
     fn row(&self) -> &[Datum] {
@@ -280,7 +272,7 @@ impl Operator for WorkScan {
     }
 
     fn reset(&mut self, _env: &mut Env<'_>) -> SqlResult<()> {
-        self.at = 0;
+        self.reader = Reader::default();
         Ok(())
     }
 }
@@ -293,7 +285,7 @@ pub struct RecursiveUnion {
     /// The rows given so far, for UNION.
     seen: Option<Groups>,
     /// Rows of the round that is running.
-    next_round: RowBuffer,
+    next_round: Spool,
     stepping: bool,
     row: Vec<Datum>,
 }
@@ -323,7 +315,7 @@ impl RecursiveUnion {
         } else {
             Some(Groups::new(&fit(types, width)))
         };
-        let next_round = RowBuffer::new(width);
+        let next_round = Spool::new(width);
         Ok(RecursiveUnion {
             initial,
             step: step?,
@@ -374,7 +366,8 @@ impl Operator for RecursiveUnion {
             }
             self.row.clear();
             self.row.extend_from_slice(row);
-            self.next_round.push(&self.row, &mut env.run.memory)?;
+            let memory = &mut env.run.memory;
+            self.next_round.push(&self.row, env.spill, memory)?;
             return Ok(true);
         }
     }

@@ -110,8 +110,9 @@ impl Decoder {
     }
 }
 
+/// XX001: a stored row is not one of its table.
 #[cold]
-fn damaged(id: Tid) -> SqlError {
+pub fn damaged(id: Tid) -> SqlError {
     SqlError::new(
         SqlState::DATA_CORRUPTED,
         alloc::format!(

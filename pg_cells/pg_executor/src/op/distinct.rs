@@ -4,8 +4,8 @@
 use super::{Builder, Input, Operator};
 use crate::env::Env;
 use crate::expr::{Code, compile_all, eval_all, type_of};
-use crate::groups::Groups;
 use crate::sort_key::same_group;
+use crate::spill::distinct::{Distinct, Seen};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use pg_plan::{Expr, Plan};
@@ -22,7 +22,8 @@ pub fn build(input: &Plan, keys: &[Expr], builder: &mut Builder) -> SqlResult<In
         let types = fit(types, operator.width());
         return Ok(Box::new(Unique {
             input: operator,
-            seen: Groups::new(&types),
+            seen: Distinct::new(&types),
+            ended: false,
         }));
     }
     Ok(Box::new(FirstOfKeys {
@@ -48,22 +49,29 @@ pub(super) fn fit(mut types: Vec<Oid>, width: usize) -> Vec<Oid> {
 /// Rows not seen before.
 struct Unique {
     input: Input,
-    seen: Groups,
+    seen: Distinct,
+    /// The input is at its end: what is left are rows put off.
+    ended: bool,
 }
 
 impl Operator for Unique {
     fn next(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
-        while self.input.next(env)? {
+        while !self.ended {
             env.tick()?;
-            if self.seen.enter(self.input.row(), &mut env.run.memory)?.1 {
+            if !self.input.next(env)? {
+                self.ended = true;
+            } else if self.seen.enter(self.input.row(), env)? == Seen::New {
                 return Ok(true);
             }
         }
-        Ok(false)
+        self.seen.later(env)
     }
 
     fn row(&self) -> &[Datum] {
-        self.input.row()
+        match self.ended {
+            true => self.seen.row(),
+            false => self.input.row(),
+        }
     }
 
     fn width(&self) -> usize {
@@ -71,7 +79,8 @@ impl Operator for Unique {
     }
 
     fn reset(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
-        self.seen.clear(&mut env.run.memory);
+        self.seen.clear(env);
+        self.ended = false;
         self.input.reset(env)
     }
 }

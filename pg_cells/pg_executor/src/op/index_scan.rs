@@ -5,7 +5,7 @@ use super::decode::Decoder;
 use super::{Builder, Operator};
 use crate::env::Env;
 use crate::expr::{Code, compile, compile_all, compile_option};
-use crate::store::{Cursor, EntryBatch, RowBuf, Tid};
+use crate::store::{Cursor, EntryBatch, RowBuf, Tid, main};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Bound;
@@ -17,10 +17,10 @@ use pg_types::{Datum, Oid, SqlResult, keycode};
 pub struct IndexScan {
     /// What was done with the table, and with the index.
     counters: [Arc<Counters>; 2],
-    table: u32,
+    pub(super) table: u32,
     index: u32,
     /// The key columns' types and orders.
-    keys: Vec<(Oid, pg_types::KeyOrder)>,
+    pub(super) keys: Vec<(Oid, pg_types::KeyOrder)>,
     equal: Vec<Code>,
     any: Option<Code>,
     lower: Option<(Code, BoundKind)>,
@@ -29,19 +29,21 @@ pub struct IndexScan {
     /// Each range has one visible row at most: all columns of a unique key are
     /// given.
     single: bool,
-    filter: Option<Code>,
-    decoder: Decoder,
+    /// Entries come with their keys, and with what is known of their rows.
+    index_only: bool,
+    pub(super) filter: Option<Code>,
+    pub(super) decoder: Decoder,
     /// Whether the bounds have been computed.
     started: bool,
     /// Ranges still to be scanned, the next one last.
     ranges: Vec<(Vec<u8>, Vec<u8>)>,
     cursor: Option<Cursor>,
-    batch: EntryBatch,
-    at: usize,
+    pub(super) batch: EntryBatch,
+    pub(super) at: usize,
     /// Entries of the batch that led to no row.
-    gone: Vec<Tid>,
-    fetched: RowBuf,
-    row: Vec<Datum>,
+    pub(super) gone: Vec<Tid>,
+    pub(super) fetched: RowBuf,
+    pub(super) row: Vec<Datum>,
 }
 
 /// Above every continuation of a key's prefix: a column starts with a marker of
@@ -86,6 +88,7 @@ impl IndexScan {
             single: scan.index.unique
                 && !scan.index.deferral.deferrable
                 && scan.equal.len() + usize::from(scan.any.is_some()) == scan.index.keys.len(),
+            index_only: scan.index_only,
             backward: scan.direction == ScanDirection::Backward,
             filter: compile_option(scan.filter.as_ref(), builder)?,
             decoder: Decoder::new(&scan.relation, &scan.columns, scan.row_id),
@@ -209,7 +212,7 @@ impl IndexScan {
     }
 
     /// Reads entries until there are some; false when all ranges are done.
-    fn next_batch(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
+    pub(super) fn next_batch(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
         if !self.started {
             self.start(env)?;
             let [table, index] = &self.counters;
@@ -223,7 +226,11 @@ impl IndexScan {
                     return Ok(false);
                 };
                 let (low, high) = (Bound::Included(low), Bound::Excluded(high));
-                self.cursor = Some(Cursor::new(low, high, self.backward));
+                let cursor = Cursor::new(low, high, self.backward);
+                self.cursor = Some(match self.index_only {
+                    true => cursor.index_only(main(self.table)),
+                    false => cursor,
+                });
             }
             self.at = 0;
             if let Some(cursor) = &mut self.cursor
@@ -236,6 +243,17 @@ impl IndexScan {
             self.batch.clear();
             self.cursor = None;
         }
+    }
+
+    /// A row was given: when no other can follow, nothing more is looked for.
+    pub(super) fn given(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        if self.single {
+            // Looking for more would read the page again for nothing.
+            self.leave_batch(env)?;
+            self.batch.clear();
+            self.cursor = None;
+        }
+        Ok(())
     }
 }
 
@@ -264,12 +282,7 @@ impl Operator for IndexScan {
             {
                 continue;
             }
-            if self.single {
-                // Looking for more would read the page again for nothing.
-                self.leave_batch(env)?;
-                self.batch.clear();
-                self.cursor = None;
-            }
+            self.given(env)?;
             return Ok(true);
         }
     }

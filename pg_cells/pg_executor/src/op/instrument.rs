@@ -34,9 +34,9 @@ impl Operator for Measured {
                 measure.loops += 1;
                 measure.first += spent;
             }
-            if matches!(result, Ok(true)) {
-                measure.rows += 1;
-            }
+            let more = matches!(result, Ok(true));
+            measure.rows += u64::from(more);
+            measure.detail = self.input.detail();
         }
         result
     }
@@ -56,5 +56,9 @@ impl Operator for Measured {
 
     fn affected(&self) -> u64 {
         self.input.affected()
+    }
+
+    fn detail(&self) -> pg_executor_port::Detail {
+        self.input.detail()
     }
 }

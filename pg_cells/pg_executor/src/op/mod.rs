@@ -13,6 +13,7 @@ pub mod distinct;
 pub mod filter;
 pub mod function_scan;
 pub mod hash_join;
+pub mod index_only_scan;
 pub mod index_scan;
 pub mod instrument;
 pub mod limit;
@@ -24,7 +25,6 @@ pub mod project_set;
 pub mod seq_scan;
 pub mod set_op;
 pub mod sort;
-pub mod spill;
 pub mod values;
 pub mod virtual_scan;
 pub mod window;
@@ -34,6 +34,7 @@ use crate::expr::{compile_all, compile_option};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use cte::{CteNames, CteSlot};
+use pg_executor_port::Detail;
 use pg_plan::{Join, Node, Plan};
 use pg_types::{Datum, SqlResult};
 
@@ -61,6 +62,11 @@ pub trait Operator: Send {
     /// Rows changed so far, of an operator that changes a table.
     fn affected(&self) -> u64 {
         0
+    }
+
+    /// What it has to tell of its work so far, for EXPLAIN ANALYZE.
+    fn detail(&self) -> Detail {
+        Detail::None
     }
 }
 
@@ -112,6 +118,9 @@ impl Builder {
             } => {
                 let filter = compile_option(filter.as_ref(), self)?;
                 Box::new(seq_scan::SeqScan::new(relation, columns, *row_id, filter))
+            }
+            Node::IndexScan(scan) if scan.index_only => {
+                Box::new(index_only_scan::IndexOnlyScan::compile(scan, self)?)
             }
             Node::IndexScan(scan) => Box::new(index_scan::IndexScan::compile(scan, self)?),
             Node::VirtualScan { relation, filter } => {
@@ -182,7 +191,7 @@ impl Builder {
                 all,
                 left,
                 right,
-            } => Box::new(set_op::SetOp::compile(*kind, *all, left, right, self)?),
+            } => set_op::build(*kind, *all, left, right, self)?,
             Node::With { ctes, body } => Box::new(cte::With::compile(ctes, body, self)?),
             Node::RecursiveUnion {
                 id,

@@ -1,12 +1,12 @@
 //! [`NestedLoop`]: each left row against the right rows. The right side is kept
-//! in memory after its first pass, unless it depends on the left row (lateral,
+//! after its first pass, unless it depends on the left row (lateral,
 //! or an inner index scan): then it runs again for each, with that row's values
 //! as its outer frame.
 
 use super::{Builder, Input, Operator};
 use crate::env::Env;
 use crate::expr::{Code, compile_all, compile_option, eval_all};
-use crate::rows::RowBuffer;
+use crate::spill::spool::{Reader, Spool};
 use alloc::vec::Vec;
 use pg_plan::{Join, JoinKind};
 use pg_types::{Datum, SqlResult};
@@ -34,10 +34,12 @@ enum Inner {
     /// Kept, with a flag for each row that found a partner.
     Kept {
         right: Input,
-        rows: RowBuffer,
+        rows: Spool,
         complete: bool,
         matched: Vec<bool>,
-        at: usize,
+        reader: Reader,
+        /// The row given last.
+        given: Vec<Datum>,
     },
 }
 
@@ -66,13 +68,13 @@ impl NestedLoop {
         let right = builder.build(&join.right)?;
         let (left_width, right_width) = (left.width(), right.width());
         let inner = if join.outer.is_empty() {
-            let rows = RowBuffer::new(right_width);
             Inner::Kept {
                 right,
-                rows,
+                rows: Spool::new(right_width),
                 complete: false,
                 matched: Vec::new(),
-                at: 0,
+                reader: Reader::default(),
+                given: Vec::new(),
             }
         } else {
             Inner::Dependent {
@@ -158,16 +160,27 @@ impl NestedLoop {
     /// Gives the next right row without a partner.
     fn right_rest(&mut self, mut at: usize, env: &mut Env<'_>) -> SqlResult<bool> {
         self.inner.complete(env)?;
-        if let Inner::Kept { rows, matched, .. } = &self.inner {
-            while at < rows.len() {
-                if !matched.get(at).copied().unwrap_or(false) {
+        if let Inner::Kept {
+            rows,
+            matched,
+            reader,
+            given,
+            ..
+        } = &mut self.inner
+        {
+            if at == 0 {
+                *reader = Reader::default();
+            }
+            while rows.next(reader, given)? {
+                env.tick()?;
+                at += 1;
+                if !matched.get(at - 1).copied().unwrap_or(false) {
                     self.row.clear();
                     self.row.resize(self.left_width, Datum::Null);
-                    self.row.extend_from_slice(rows.row(at));
-                    self.state = State::RightRest { at: at + 1 };
+                    self.row.extend_from_slice(given);
+                    self.state = State::RightRest { at };
                     return Ok(true);
                 }
-                at += 1;
             }
         }
         self.state = State::Done;
@@ -189,8 +202,8 @@ impl Inner {
                 core::mem::swap(&mut env.outer, frame);
                 result
             }
-            Inner::Kept { at, .. } => {
-                *at = 0;
+            Inner::Kept { reader, .. } => {
+                *reader = Reader::default();
                 Ok(())
             }
         }
@@ -214,18 +227,23 @@ impl Inner {
                 rows,
                 complete,
                 matched,
-                at,
+                reader,
+                given,
             } => {
-                if *at == rows.len() {
+                if reader.at() == rows.len() {
                     if *complete || !right.next(env)? {
                         *complete = true;
                         return Ok(false);
                     }
-                    rows.push(right.row(), &mut env.run.memory)?;
+                    rows.push(right.row(), env.spill, &mut env.run.memory)?;
                     matched.push(false);
+                    // It was seen to be the next: no need to read it back.
+                    reader.skip();
+                    row.extend_from_slice(right.row());
+                    return Ok(true);
                 }
-                row.extend_from_slice(rows.row(*at));
-                *at += 1;
+                rows.next(reader, given)?;
+                row.extend_from_slice(given);
                 Ok(true)
             }
         }
@@ -233,8 +251,10 @@ impl Inner {
 
     /// Notes that the row given last has a partner.
     fn mark(&mut self) {
-        if let Inner::Kept { matched, at, .. } = self
-            && let Some(flag) = matched.get_mut(at.wrapping_sub(1))
+        if let Inner::Kept {
+            matched, reader, ..
+        } = self
+            && let Some(flag) = matched.get_mut(reader.at().wrapping_sub(1))
         {
             *flag = true;
         }
@@ -253,7 +273,7 @@ impl Inner {
             while !*complete {
                 env.tick()?;
                 if right.next(env)? {
-                    rows.push(right.row(), &mut env.run.memory)?;
+                    rows.push(right.row(), env.spill, &mut env.run.memory)?;
                     matched.push(false);
                 } else {
                     *complete = true;
@@ -307,14 +327,15 @@ impl Operator for NestedLoop {
             rows,
             complete,
             matched,
-            at,
+            reader,
+            ..
         } = &mut self.inner
         {
             right.reset(env)?;
             rows.clear(&mut env.run.memory);
             matched.clear();
             *complete = false;
-            *at = 0;
+            *reader = Reader::default();
         }
         Ok(())
     }

@@ -1,37 +1,38 @@
 //! [`Sort`]: all input rows in order. With a bound (LIMIT above) no more than
 //! about twice as many rows are kept: each time that many have gathered, they
 //! are sorted and cut, and later rows behind the last one kept are not even
-//! stored. Without one, rows beyond `work_mem` go to disk as sorted runs, if
-//! there is disk space to be had ([`super::spill`]).
+//! stored. Rows beyond `work_mem` go to disk as sorted runs, which are merged
+//! ([`crate::spill::merge`]).
+//!
+//! [`Sorter`] is the sorting itself; aggregates with ORDER BY use it, too.
 
-use super::spill::{Merge, Run};
 use super::{Builder, Input, Operator};
 use crate::env::{Env, Memory};
 use crate::expr::{Code, compile_option};
 use crate::rows::RowBuffer;
 use crate::sort_key::{KeyOrder, Keys, compare_keys};
+use crate::spill::merge::{Merge, reduce};
+use crate::spill::tape::Tape;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
-use pg_executor_port::SpillStore;
+use pg_executor_port::Detail;
 use pg_plan::{Expr, Plan, SortKey};
 use pg_types::{Datum, SqlResult};
 
 /// Fewer rows than this are not cut.
 const SMALLEST_CUT: usize = 256;
+/// Bytes of a row's place in the order.
+const ORDER_BYTES: usize = 4;
 
 /// Sorts its input.
 pub struct Sort {
     input: Input,
     keys: Keys,
     bound: Option<Code>,
-    sorted: Option<Sorted>,
-    at: usize,
+    sorter: Sorter,
+    /// The rows are in order.
+    sorted: bool,
     scratch: Vec<Datum>,
-}
-
-enum Sorted {
-    Memory(Sorter),
-    Disk(Merge),
 }
 
 /// Rows that are sorted by keys beside them.
@@ -41,9 +42,16 @@ pub struct Sorter {
     keys: RowBuffer,
     /// The rows in order, once sorted.
     order: Vec<u32>,
+    /// The next row to be given.
+    at: usize,
     bound: usize,
     /// The worst row that is still wanted, as its keys.
     threshold: Option<Vec<Datum>>,
+    /// Sorted runs on disk.
+    tapes: Vec<Tape>,
+    merge: Option<Merge>,
+    /// The most memory that it had.
+    peak: usize,
 }
 
 impl Sorter {
@@ -55,32 +63,41 @@ impl Sorter {
             rows: RowBuffer::new(width),
             keys: RowBuffer::new(orders.len()),
             order: Vec::new(),
+            at: 0,
             bound,
             threshold: None,
+            tapes: Vec::new(),
+            merge: None,
+            peak: 0,
         }
     }
 
     /// Adds a row with its keys.
     ///
     /// # Errors
-    /// 53200 when the statement is out of memory.
-    pub fn push(&mut self, row: &[Datum], keys: &[Datum], memory: &mut Memory) -> SqlResult<()> {
+    /// 53100 when the disk is full; 53200 when there is none and the statement is
+    /// out of memory.
+    pub fn push(&mut self, row: &[Datum], keys: &[Datum], env: &mut Env<'_>) -> SqlResult<()> {
         if let Some(worst) = &self.threshold
             && compare_keys(&self.orders, keys, worst) != Ordering::Less
         {
             return Ok(());
         }
-        self.rows.push(row, memory)?;
-        self.keys.push(keys, memory)?;
+        self.rows.push(row, &mut env.run.memory)?;
+        self.keys.push(keys, &mut env.run.memory)?;
         if self.rows.len() >= self.bound.saturating_mul(2).max(SMALLEST_CUT) {
-            self.cut(memory)?;
+            self.cut(&mut env.run.memory)?;
+        }
+        if self.bytes() > env.run.memory.work && env.spill.is_some() {
+            self.spill(env)?;
         }
         Ok(())
     }
 
     /// Sorts and keeps the rows within the bound.
     fn cut(&mut self, memory: &mut Memory) -> SqlResult<()> {
-        self.sort();
+        self.peak = self.peak.max(self.bytes());
+        self.order();
         let mut rows = RowBuffer::new(self.rows.width());
         let mut keys = RowBuffer::new(self.keys.width());
         for &at in self.order.iter().take(self.bound) {
@@ -97,8 +114,8 @@ impl Sorter {
         Ok(())
     }
 
-    /// Puts the rows in order; equal ones stay as they came.
-    pub fn sort(&mut self) {
+    /// Puts the rows in memory in order; equal ones stay as they came.
+    fn order(&mut self) {
         self.order.clear();
         self.order.extend(0..self.rows.len() as u32);
         let (orders, keys) = (&self.orders, &self.keys);
@@ -107,41 +124,91 @@ impl Sorter {
         self.order.truncate(self.bound);
     }
 
-    /// Row number `at` in order.
-    #[must_use]
-    pub fn row(&self, at: usize) -> Option<&[Datum]> {
-        self.order.get(at).map(|i| self.rows.row(*i as usize))
+    /// Ends adding: the rows can be taken in order.
+    ///
+    /// # Errors
+    /// 53100, 58030, 57014.
+    pub fn sort(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        self.at = 0;
+        if self.tapes.is_empty() {
+            self.peak = self.peak.max(self.bytes());
+            self.order();
+            return Ok(());
+        }
+        self.spill(env)?;
+        reduce(&self.orders, &mut self.tapes, env)?;
+        self.merge = Some(Merge::new(&self.orders, core::mem::take(&mut self.tapes))?);
+        Ok(())
     }
 
-    /// Keys of row number `at` in order.
+    /// Moves to the next row in order; false at the end.
+    ///
+    /// # Errors
+    /// 58030 when the device fails.
+    pub fn next(&mut self) -> SqlResult<bool> {
+        self.at += 1;
+        match &mut self.merge {
+            Some(_) if self.at > self.bound => Ok(false),
+            Some(merge) => merge.advance(),
+            None => Ok(self.at <= self.order.len()),
+        }
+    }
+
+    /// The row that [`Sorter::next`] moved to.
     #[must_use]
-    pub fn keys(&self, at: usize) -> Option<&[Datum]> {
-        self.order.get(at).map(|i| self.keys.row(*i as usize))
+    pub fn row(&self) -> &[Datum] {
+        match &self.merge {
+            Some(merge) => merge.row(),
+            None => {
+                let at = self.at.checked_sub(1).and_then(|at| self.order.get(at));
+                at.map_or(&[], |i| self.rows.row(*i as usize))
+            }
+        }
     }
 
     /// Bytes it holds.
     #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.rows.bytes() + self.keys.bytes()
+    fn bytes(&self) -> usize {
+        self.rows.bytes() + self.keys.bytes() + self.rows.len() * ORDER_BYTES
     }
 
     /// Writes the rows in order and forgets them.
-    fn spill(&mut self, store: &dyn SpillStore, memory: &mut Memory) -> SqlResult<Run> {
-        self.sort();
-        let mut run = Run::new(store)?;
+    fn spill(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        self.peak = self.peak.max(self.bytes());
+        self.order();
+        self.tapes.push(Tape::new(env)?);
+        let Some(tape) = self.tapes.last_mut() else {
+            return Ok(());
+        };
         for &at in &self.order {
-            run.push(self.keys.row(at as usize), self.rows.row(at as usize))?;
+            env.tick()?;
+            tape.push(&[self.keys.row(at as usize), self.rows.row(at as usize)])?;
         }
-        self.clear(memory);
-        Ok(run)
+        tape.finish()?;
+        self.rows.clear(&mut env.run.memory);
+        self.keys.clear(&mut env.run.memory);
+        self.order.clear();
+        Ok(())
     }
 
-    /// Gives the memory back.
+    /// Gives the memory and the space on disk back.
     pub fn clear(&mut self, memory: &mut Memory) {
         self.rows.clear(memory);
         self.keys.clear(memory);
         self.order.clear();
         self.threshold = None;
+        self.tapes.clear();
+        self.merge = None;
+        self.at = 0;
+        self.peak = 0;
+    }
+
+    fn detail(&self) -> Detail {
+        Detail::Sort {
+            top: self.bound != usize::MAX,
+            disk: self.merge.as_ref().map_or(0, Merge::bytes),
+            memory: self.peak as u64,
+        }
     }
 }
 
@@ -156,70 +223,46 @@ impl Sort {
         bound: Option<&Expr>,
         builder: &mut Builder,
     ) -> SqlResult<Self> {
+        let input = builder.build(input)?;
+        let keys = Keys::compile(keys, builder)?;
         Ok(Sort {
-            input: builder.build(input)?,
-            keys: Keys::compile(keys, builder)?,
+            sorter: Sorter::new(&keys.orders, input.width(), usize::MAX),
+            input,
+            keys,
             bound: compile_option(bound, builder)?,
-            sorted: None,
-            at: 0,
+            sorted: false,
             scratch: Vec::new(),
         })
     }
 
-    fn read(&mut self, env: &mut Env<'_>) -> SqlResult<Sorted> {
+    fn read(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
         let bound = match &mut self.bound {
             Some(code) => code
                 .eval_int(&[], env)?
                 .and_then(|b| usize::try_from(b).ok()),
             None => None,
         };
-        let bound = bound.unwrap_or(usize::MAX);
-        let mut sorter = Sorter::new(&self.keys.orders, self.input.width(), bound);
-        let mut runs = Vec::new();
+        self.sorter.bound = bound.unwrap_or(usize::MAX);
         while self.input.next(env)? {
             env.tick()?;
             self.keys.eval(self.input.row(), env, &mut self.scratch)?;
-            sorter.push(self.input.row(), &self.scratch, &mut env.run.memory)?;
-            if let Some(store) = env.spill
-                && sorter.bytes() > env.run.memory.work
-            {
-                runs.push(sorter.spill(store, &mut env.run.memory)?);
-            }
+            self.sorter.push(self.input.row(), &self.scratch, env)?;
         }
-        if let Some(store) = env.spill
-            && !runs.is_empty()
-        {
-            runs.push(sorter.spill(store, &mut env.run.memory)?);
-            return Ok(Sorted::Disk(Merge::new(&self.keys.orders, runs)?));
-        }
-        sorter.sort();
-        Ok(Sorted::Memory(sorter))
+        self.sorter.sort(env)
     }
 }
 
 impl Operator for Sort {
     fn next(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
-        match &self.sorted {
-            None => {
-                let sorted = self.read(env)?;
-                self.sorted = Some(sorted);
-                self.at = 0;
-            }
-            Some(_) => self.at += 1,
+        if !self.sorted {
+            self.read(env)?;
+            self.sorted = true;
         }
-        match &mut self.sorted {
-            Some(Sorted::Memory(sorter)) => Ok(sorter.row(self.at).is_some()),
-            Some(Sorted::Disk(merge)) => merge.advance(),
-            None => Ok(false),
-        }
+        self.sorter.next()
     }
 
     fn row(&self) -> &[Datum] {
-        match &self.sorted {
-            Some(Sorted::Memory(sorter)) => sorter.row(self.at).unwrap_or_default(),
-            Some(Sorted::Disk(merge)) => merge.row(),
-            None => &[],
-        }
+        self.sorter.row()
     }
 
     fn width(&self) -> usize {
@@ -227,10 +270,12 @@ impl Operator for Sort {
     }
 
     fn reset(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
-        if let Some(Sorted::Memory(mut sorter)) = self.sorted.take() {
-            sorter.clear(&mut env.run.memory);
-        }
-        self.at = 0;
+        self.sorter.clear(&mut env.run.memory);
+        self.sorted = false;
         self.input.reset(env)
+    }
+
+    fn detail(&self) -> Detail {
+        self.sorter.detail()
     }
 }

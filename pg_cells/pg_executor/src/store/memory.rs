@@ -80,6 +80,19 @@ impl RowStore for MemoryStore {
         Ok(())
     }
 
+    fn scan_roots(
+        &mut self,
+        file: u32,
+        block: u32,
+        batch: &mut RowBatch,
+        roots: &mut Vec<u16>,
+    ) -> SqlResult<()> {
+        self.scan_block(file, block, batch)?;
+        roots.clear();
+        roots.extend(batch.iter().map(|(tid, _)| tid.slot));
+        Ok(())
+    }
+
     fn fetch(&mut self, file: u32, root: Tid, row: &mut RowBuf) -> SqlResult<Option<Tid>> {
         Ok(self.alive(file, root).map(|bytes| {
             row.set(bytes);

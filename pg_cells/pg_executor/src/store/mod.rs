@@ -10,7 +10,7 @@ mod ports;
 
 pub use pg_btree_port::{Cursor, EntryBatch};
 pub use pg_heap_port::{RowBatch, RowBuf, Tid, WaitPolicy};
-pub use ports::PortStore;
+pub use ports::{PortStore, main};
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -65,6 +65,15 @@ pub trait RowStore {
     fn blocks(&mut self, file: u32) -> SqlResult<u32>;
     /// The visible rows of a page, instead of what is in the batch.
     fn scan_block(&mut self, file: u32, block: u32, batch: &mut RowBatch) -> SqlResult<()>;
+    /// The same, with the slot of the first version of each row's chain, which
+    /// index entries lead to. Nobody may change the table meanwhile.
+    fn scan_roots(
+        &mut self,
+        file: u32,
+        block: u32,
+        batch: &mut RowBatch,
+        roots: &mut Vec<u16>,
+    ) -> SqlResult<()>;
     /// The visible version of the row that an index entry leads to.
     fn fetch(&mut self, file: u32, root: Tid, row: &mut RowBuf) -> SqlResult<Option<Tid>>;
     /// The same under a snapshot of this moment, which sees what this command

@@ -1,6 +1,7 @@
 //! [`PortStore`]: the row store of the running system.
 
 use super::{Changed, Cursor, EntryBatch, RowBatch, RowBuf, RowStore, Tid, WaitPolicy};
+use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_btree_port::{FileId, Inserted};
@@ -11,7 +12,7 @@ use pg_executor_port::errors::{heap_error, index_error, port_error, txn_error};
 use pg_heap_port::{Liveness, LockOutcome, RowLock, UpdateOutcome};
 use pg_plan::{LockStrength, Relation};
 use pg_txn_port::{Isolation, LockMode, Snapshot, TxnError};
-use pg_types::{Datum, Oid, SqlResult};
+use pg_types::{Datum, Oid, SqlError, SqlResult, SqlState};
 
 /// Tables and indexes through their ports, for one statement of a transaction.
 pub struct PortStore<'a, 't> {
@@ -21,7 +22,9 @@ pub struct PortStore<'a, 't> {
     put_aside: Option<Arc<Snapshot>>,
 }
 
-fn main(file: u32) -> FileId {
+/// The file that holds a relation's rows or entries.
+#[must_use]
+pub fn main(file: u32) -> FileId {
     FileId::new(file, Fork::Main)
 }
 
@@ -71,6 +74,28 @@ impl RowStore for PortStore<'_, '_> {
 
     fn scan_block(&mut self, file: u32, block: u32, batch: &mut RowBatch) -> SqlResult<()> {
         pg_heap_port::scan_block(&self.snapshot, main(file), block, batch).map_err(heap_error)
+    }
+
+    fn scan_roots(
+        &mut self,
+        file: u32,
+        block: u32,
+        batch: &mut RowBatch,
+        roots: &mut Vec<u16>,
+    ) -> SqlResult<()> {
+        self.scan_block(file, block, batch)?;
+        let mut of_slots = Vec::new();
+        pg_heap_port::roots(main(file), block, &mut of_slots).map_err(heap_error)?;
+        let root = |tid: Tid| of_slots.get(usize::from(tid.slot)).copied().unwrap_or(0);
+        roots.clear();
+        roots.extend(batch.iter().map(|(tid, _)| root(tid)));
+        match roots.contains(&0) {
+            false => Ok(()),
+            true => Err(SqlError::new(
+                SqlState::DATA_CORRUPTED,
+                format!("a row in block {block} of file {file} belongs to no chain"),
+            )),
+        }
     }
 
     fn fetch(&mut self, file: u32, root: Tid, row: &mut RowBuf) -> SqlResult<Option<Tid>> {

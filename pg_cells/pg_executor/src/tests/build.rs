@@ -216,6 +216,7 @@ pub fn table(columns: usize, indexed: &[(usize, bool)]) -> Arc<Relation> {
         sequence: None,
         reltuples: -1.0,
         relpages: 0,
+        relallvisible: 0,
         counters: Default::default(),
     })
 }

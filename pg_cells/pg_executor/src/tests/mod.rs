@@ -8,6 +8,7 @@ mod joins;
 mod modify;
 mod scans;
 mod sorting;
+mod spilling;
 mod windows;
 
 use crate::env::RunState;

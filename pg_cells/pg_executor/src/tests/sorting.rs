@@ -1,10 +1,7 @@
 //! Sort, limit, distinct, set operations, common table expressions.
 
 use super::*;
-use alloc::boxed::Box;
 use alloc::vec;
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use pg_executor_port::{SpillFile, SpillStore};
 use pg_plan::{Expr, SetOpKind, SortKey};
 use pg_types::oid;
 
@@ -70,63 +67,6 @@ fn a_bounded_sort_gives_the_first_of_a_full_one() {
             "bound {bound}"
         );
     }
-}
-
-/// Temporary files in memory, counted.
-#[derive(Default)]
-struct Files(AtomicUsize);
-
-struct File(Vec<u8>);
-
-impl SpillStore for Files {
-    fn create(&self) -> SqlResult<Box<dyn SpillFile>> {
-        self.0.fetch_add(1, Relaxed);
-        Ok(Box::new(File(Vec::new())))
-    }
-}
-
-impl SpillFile for File {
-    fn append(&mut self, bytes: &[u8]) -> SqlResult<()> {
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-
-    fn read_at(&mut self, offset: u64, bytes: &mut [u8]) -> SqlResult<usize> {
-        let left = &self.0[offset as usize..];
-        // Less than asked for, as a device may.
-        let count = left.len().min(bytes.len()).min(1000);
-        bytes[..count].copy_from_slice(&left[..count]);
-        Ok(count)
-    }
-}
-
-#[test]
-fn a_sort_beyond_its_memory_goes_to_disk() {
-    let name =
-        |i: i32| Datum::from(alloc::format!("a name that is not kept inline {}", i % 7).as_str());
-    let key = |i: i32| {
-        if i % 11 == 0 {
-            Datum::Null
-        } else {
-            Datum::Int4(i * 7919 % 1000)
-        }
-    };
-    let rows: Vec<Vec<Datum>> = (0..3000)
-        .map(|i| vec![key(i), name(i), Datum::Int4(i)])
-        .collect();
-    let plan = sort(values(rows), vec![asc(col(0))], None);
-    let expected = run(&plan).unwrap();
-    let files = Files::default();
-    let (session, cancel) = (BasicContext::default(), CancelToken::new());
-    let mut store = MemoryStore::default();
-    let mut running = Running::compile(&plan, false).unwrap();
-    running.limit_work(20_000);
-    let mut rows: Vec<Vec<Datum>> = Vec::new();
-    let mut surroundings = surroundings(&mut store, &[], &session, &cancel);
-    surroundings.spill = Some(&files);
-    running.advance(surroundings, 0, &mut rows).unwrap();
-    assert!(files.0.load(Relaxed) > 10, "runs were written");
-    assert_eq!(rows, expected);
 }
 
 #[test]

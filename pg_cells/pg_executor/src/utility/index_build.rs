@@ -1,56 +1,84 @@
 //! Filling an index from the rows of its table: all keys are computed, sorted
-//! and handed to the tree in order.
+//! and handed to the tree in order. Keys beyond `maintenance_work_mem` go to disk
+//! as sorted runs.
 //!
 //! An entry must lead to the first version of a row's chain, because later ones
-//! may move when a page is pruned. A scan tells only where the visible version
-//! lies; that it starts its chain is seen by fetching it as an entry would, and
-//! for the few others the other items of the page are tried.
+//! may move when a page is pruned: [`crate::store::RowStore::scan_roots`] tells.
 
 use super::with_env;
 use crate::env::Env;
 use crate::op::Builder;
-use crate::op::decode::Decoder;
+use crate::op::decode::damaged;
 use crate::op::modify::errors;
 use crate::op::modify::indexes::{Entry, IndexWriter};
-use crate::store::{RowBatch, RowBuf, Tid};
+use crate::sort_key;
+use crate::spill::merge::{Merge, reduce};
+use crate::spill::tape::Tape;
+use crate::store::{RowBatch, Tid};
 use alloc::vec::Vec;
-use core::cmp::Ordering;
 use pg_buffer_port::{FileId, Fork};
 use pg_executor_port::errors::index_error;
 use pg_executor_port::{ExecContext, IndexBuild};
-use pg_types::{Datum, KeyOrder, SqlResult, keycode};
+use pg_types::{Datum, KeyOrder, SqlError, SqlResult, Tuple, keycode, oid};
 
-/// Most items of a page.
-const MOST_ITEMS: u16 = 2048;
-/// Memory of an entry beside its key's bytes.
-const ENTRY_BYTES: usize = 24;
+/// Bytes that keys may take before they go to disk, when the session says
+/// nothing.
+const MEMORY: usize = 64 << 20;
+/// Keys between two looks at the cancel flag while the tree is filled.
+const ROWS_PER_LOOK: usize = 256;
 
 /// Fills an index; gives the number of entries.
 ///
 /// # Errors
-/// 23505 when a unique index finds equal keys; 53200; as the layers below.
+/// 23505 when a unique index finds equal keys; 53100; as the layers below.
 pub fn build(build: &IndexBuild<'_>, ctx: &mut ExecContext<'_>) -> SqlResult<u64> {
-    let mut entries = with_env(ctx, |env| collect(build, env))?;
-    entries.sort();
-    if let Some(at) = entries.duplicate() {
-        let key = decode(build, entries.key(at));
-        return Err(errors::not_unique(
-            build.relation,
-            build.index,
-            &key,
-            ctx.session.format(),
-        ));
-    }
-    let mut next = 0;
+    let cancel = ctx.tx.cancel_token().clone();
+    let mut sorted = with_env(ctx, |env| {
+        let setting = env.session.setting("maintenance_work_mem");
+        let setting = setting.and_then(|kb| kb.parse::<usize>().ok());
+        env.run.memory.work = setting.map_or(MEMORY, |kb| kb << 10);
+        collect(build, env)
+    })?;
+    let mut failed: Option<SqlError> = None;
+    let mut last: Vec<u8> = Vec::new();
+    let mut count = 0;
     let mut give = |key: &mut Vec<u8>| {
-        let entry = *entries.order.get(next)?;
-        next += 1;
-        key.clear();
-        key.extend_from_slice(entries.bytes_of(entry));
-        Some(entry.tid)
+        let (tid, unique) = match sorted.next(key) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => return None,
+            Err(error) => {
+                failed = Some(error);
+                return None;
+            }
+        };
+        if unique && count > 0 && last == *key {
+            let key = decode(build, key);
+            let format = ctx.session.format();
+            failed = Some(errors::not_unique(
+                build.relation,
+                build.index,
+                &key,
+                format,
+            ));
+            return None;
+        }
+        count += 1;
+        if usize::is_multiple_of(count, ROWS_PER_LOOK) && cancel.is_cancelled() {
+            failed = Some(pg_executor_port::errors::txn_error(
+                pg_txn_port::TxnError::Cancelled,
+            ));
+            return None;
+        }
+        last.clear();
+        last.extend_from_slice(key);
+        Some(tid)
     };
     let file = FileId::new(build.index.file, Fork::Main);
-    pg_btree_port::bulk_build(file, &mut give).map_err(index_error)
+    let built = pg_btree_port::bulk_build(file, &mut give);
+    match failed {
+        Some(error) => Err(error),
+        None => built.map_err(index_error),
+    }
 }
 
 /// Keys in one vector, with where each leads.
@@ -62,107 +90,152 @@ struct Entries {
 
 #[derive(Clone, Copy)]
 struct IndexEntry {
-    start: usize,
-    end: usize,
-    tid: Tid,
+    /// The key's first bytes, as a number that orders like them.
+    prefix: u64,
+    start: u32,
+    len: u16,
     unique: bool,
+    tid: Tid,
+}
+
+/// The first eight bytes of a key; a shorter one is filled with zeros.
+fn prefix(key: &[u8]) -> u64 {
+    let mut bytes = [0; 8];
+    let len = key.len().min(8);
+    bytes[..len].copy_from_slice(&key[..len]);
+    u64::from_be_bytes(bytes)
 }
 
 impl Entries {
-    fn bytes_of(&self, entry: IndexEntry) -> &[u8] {
-        self.bytes.get(entry.start..entry.end).unwrap_or_default()
+    fn key(&self, entry: IndexEntry) -> &[u8] {
+        let start = entry.start as usize;
+        self.bytes
+            .get(start..start + usize::from(entry.len))
+            .unwrap_or_default()
     }
 
-    fn key(&self, at: usize) -> &[u8] {
-        self.order.get(at).map_or(&[], |e| self.bytes_of(*e))
+    fn push(&mut self, key: &[u8], tid: Tid, unique: bool) {
+        self.order.push(IndexEntry {
+            prefix: prefix(key),
+            start: self.bytes.len() as u32,
+            len: key.len() as u16,
+            unique,
+            tid,
+        });
+        self.bytes.extend_from_slice(key);
+    }
+
+    fn memory(&self) -> usize {
+        self.bytes.len() + self.order.len() * size_of::<IndexEntry>()
     }
 
     fn sort(&mut self) {
-        let bytes = &self.bytes;
-        let key = |e: &IndexEntry| bytes.get(e.start..e.end).unwrap_or_default();
-        self.order
-            .sort_unstable_by(|a, b| match key(a).cmp(key(b)) {
-                Ordering::Equal => a.tid.cmp(&b.tid),
-                other => other,
-            });
-    }
-
-    /// The place of a key that must be unique and is not.
-    fn duplicate(&self) -> Option<usize> {
-        (1..self.order.len()).find(|&i| self.order[i].unique && self.key(i) == self.key(i - 1))
+        let mut order = core::mem::take(&mut self.order);
+        order.sort_unstable_by(|a, b| {
+            let by_prefix = a.prefix.cmp(&b.prefix);
+            let by_key = by_prefix.then_with(|| self.key(*a).cmp(self.key(*b)));
+            by_key.then_with(|| a.tid.cmp(&b.tid))
+        });
+        self.order = order;
     }
 }
 
-fn collect(build: &IndexBuild<'_>, env: &mut Env<'_>) -> SqlResult<Entries> {
+/// Entries in order.
+enum Sorted {
+    Memory(Entries, usize),
+    Disk(Merge),
+}
+
+impl Sorted {
+    /// Puts the next entry's key into `key`; gives where it leads and whether it
+    /// must be the only one with its key.
+    fn next(&mut self, key: &mut Vec<u8>) -> SqlResult<Option<(Tid, bool)>> {
+        key.clear();
+        match self {
+            Sorted::Memory(entries, at) => {
+                let Some(entry) = entries.order.get(*at).copied() else {
+                    return Ok(None);
+                };
+                *at += 1;
+                key.extend_from_slice(entries.key(entry));
+                Ok(Some((entry.tid, entry.unique)))
+            }
+            Sorted::Disk(merge) => {
+                if !merge.advance()? {
+                    return Ok(None);
+                }
+                match (merge.keys(), merge.row()) {
+                    ([Datum::Bytea(bytes), Datum::Tid(block, slot)], [Datum::Bool(unique)]) => {
+                        key.extend_from_slice(bytes);
+                        Ok(Some((Tid::new(*block, *slot), *unique)))
+                    }
+                    _ => Err(SqlError::internal("a sorted run of keys holds other rows")),
+                }
+            }
+        }
+    }
+}
+
+/// The order of entries on tapes: by key, then by where they lead.
+fn tape_orders() -> [sort_key::KeyOrder; 2] {
+    [oid::BYTEA, oid::TID].map(|type_oid| sort_key::KeyOrder {
+        type_oid,
+        descending: false,
+        nulls_first: false,
+    })
+}
+
+/// Writes entries in order and forgets them.
+fn spill(entries: &mut Entries, tapes: &mut Vec<Tape>, env: &mut Env<'_>) -> SqlResult<()> {
+    entries.sort();
+    let mut tape = Tape::new(env)?;
+    for entry in &entries.order {
+        env.tick()?;
+        let key = Datum::Bytea(entries.key(*entry).into());
+        let tid = Datum::Tid(entry.tid.block, entry.tid.slot);
+        tape.push(&[&[key, tid, Datum::Bool(entry.unique)]])?;
+    }
+    tape.finish()?;
+    tapes.push(tape);
+    entries.bytes.clear();
+    entries.order.clear();
+    Ok(())
+}
+
+fn collect(build: &IndexBuild<'_>, env: &mut Env<'_>) -> SqlResult<Sorted> {
     let mut builder = Builder::default();
     let mut writer = IndexWriter::compile(build.relation, build.index, build.exprs, &mut builder)?;
-    let mut decoder = Decoder::all(build.relation, false);
+    let desc = &build.relation.desc;
+    // Only what keys are made of is read.
+    let needed: Vec<bool> = (0..desc.len()).map(|at| writer.touched_by(&[at])).collect();
+    let most = env.run.memory.work.min(u32::MAX as usize / 2);
     let mut entries = Entries::default();
-    let mut walk = Roots::default();
-    let mut row = Vec::new();
-    for block in 0..env.store.blocks(build.relation.file)? {
-        walk.read(build.relation.file, block, env)?;
-        for at in 0..walk.batch.len() {
+    let mut tapes = Vec::new();
+    let (mut batch, mut roots, mut row) = (RowBatch::default(), Vec::new(), Vec::new());
+    let file = build.relation.file;
+    for block in 0..env.store.blocks(file)? {
+        env.store.scan_roots(file, block, &mut batch, &mut roots)?;
+        for ((tid, bytes), root) in batch.iter().zip(&roots) {
             env.tick()?;
-            let (Some((tid, bytes)), Some(root)) = (walk.batch.get(at), walk.roots.get(at)) else {
-                continue;
-            };
-            decoder.decode(bytes, tid, &mut row)?;
+            Tuple::new(desc, bytes)
+                .and_then(|tuple| tuple.decode_into(&mut row, &needed))
+                .map_err(|_| damaged(tid))?;
             let entry = writer.compute(&row, env)?;
-            if entry == Entry::None {
-                continue;
-            }
-            env.run.memory.take(writer.key.len() + ENTRY_BYTES)?;
-            let start = entries.bytes.len();
-            entries.bytes.extend_from_slice(&writer.key);
-            let end = entries.bytes.len();
-            let unique = entry == Entry::Unique;
-            entries.order.push(IndexEntry {
-                start,
-                end,
-                tid: *root,
-                unique,
-            });
-        }
-    }
-    Ok(entries)
-}
-
-/// The visible rows of a page with the first version of each one's chain.
-#[derive(Default)]
-struct Roots {
-    batch: RowBatch,
-    roots: Vec<Tid>,
-    row: RowBuf,
-}
-
-impl Roots {
-    fn read(&mut self, file: u32, block: u32, env: &mut Env<'_>) -> SqlResult<()> {
-        env.store.scan_block(file, block, &mut self.batch)?;
-        self.roots.clear();
-        let mut strays = 0;
-        for (tid, _) in self.batch.iter() {
-            let first = env.store.fetch(file, tid, &mut self.row)? == Some(tid);
-            strays += usize::from(!first);
-            self.roots.push(if first { tid } else { Tid::default() });
-        }
-        let mut slot = 1;
-        while strays > 0 && slot < MOST_ITEMS {
-            let root = Tid::new(block, slot);
-            slot += 1;
-            let Some(version) = env.store.fetch(file, root, &mut self.row)? else {
-                continue;
-            };
-            let at = self.batch.iter().position(|(tid, _)| tid == version);
-            if let Some(place) = at.and_then(|at| self.roots.get_mut(at))
-                && *place == Tid::default()
-            {
-                *place = root;
-                strays -= 1;
+            if entry != Entry::None {
+                entries.push(&writer.key, Tid::new(block, *root), entry == Entry::Unique);
             }
         }
-        Ok(())
+        if entries.memory() > most && env.spill.is_some() {
+            spill(&mut entries, &mut tapes, env)?;
+        }
     }
+    if tapes.is_empty() {
+        entries.sort();
+        return Ok(Sorted::Memory(entries, 0));
+    }
+    spill(&mut entries, &mut tapes, env)?;
+    reduce(&tape_orders(), &mut tapes, env)?;
+    Ok(Sorted::Disk(Merge::new(&tape_orders(), tapes)?))
 }
 
 /// The values of a key, for a message.
@@ -176,4 +249,27 @@ fn decode(build: &IndexBuild<'_>, mut key: &[u8]) -> Vec<Datum> {
         values.push(keycode::decode(&mut key, column.type_oid, order).unwrap_or_default());
     }
     values
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_order_like_keys() {
+        let keys: [&[u8]; 7] = [b"", b"\0", b"a", b"a\0", b"ab", b"abcdefgh", b"abcdefghi"];
+        let mut entries = Entries::default();
+        for (slot, key) in keys.iter().enumerate().rev() {
+            entries.push(key, Tid::new(0, slot as u16), false);
+            entries.push(key, Tid::new(1, slot as u16), false);
+        }
+        entries.sort();
+        let sorted: Vec<(&[u8], u32)> = entries
+            .order
+            .iter()
+            .map(|e| (entries.key(*e), e.tid.block))
+            .collect();
+        let expected = keys.iter().flat_map(|key| [(*key, 0), (*key, 1)]);
+        assert!(sorted.into_iter().eq(expected));
+    }
 }

@@ -28,7 +28,7 @@ pub fn with_env<T>(
     let cancel = ctx.tx.cancel_token().clone();
     let mut run = RunState {
         epoch: 1,
-        memory: Memory::new(ctx.work_mem, ctx.memory_limit),
+        memory: Memory::new(ctx.work_mem, ctx.hash_mem, ctx.memory_limit),
         ..RunState::default()
     };
     let (params, views, spill) = (ctx.params, ctx.views, ctx.spill);

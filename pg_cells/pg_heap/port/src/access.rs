@@ -72,6 +72,8 @@ pub trait HeapAccess: Component {
         block: u32,
         rows: &mut RowBatch,
     ) -> Result<(), HeapError>;
+    /// See [`crate::roots`].
+    fn roots(&self, file: FileId, block: u32, roots: &mut Vec<u16>) -> Result<(), HeapError>;
     /// See [`crate::update`].
     fn update(
         &self,

@@ -113,6 +113,15 @@ pub fn scan_block(
     HEAP.enter()?.scan_block(snapshot, file, block, rows)
 }
 
+/// For each slot of a page (0 is none) the slot that the chain of its version
+/// begins with, which index entries lead to; 0 for slots that belong to no chain.
+///
+/// # Errors
+/// When the page cannot be read.
+pub fn roots(file: FileId, block: u32, roots: &mut Vec<u16>) -> Result<(), HeapError> {
+    HEAP.enter()?.roots(file, block, roots)
+}
+
 /// How many pages the table has.
 ///
 /// # Errors

@@ -59,6 +59,16 @@ pub use xid::{CommandId, Xid, XidStatus};
 /// The door of [`TXN`], without its type.
 pub static DOOR: &dyn port::Door = &TXN;
 
+/// Nobody is in a transaction while this crate moves; what has ended is in the commit
+/// log, from which the cell behind it starts.
+pub static MOVES: port::Moves = port::Moves {
+    park: port::no_tasks,
+    give: || Ok(None),
+    take: |_| Ok(()),
+    start: || Ok(()),
+    anew: true,
+};
+
 /// How the transaction `xid` ended, or that it still runs. Answers from memory
 /// for recent ids; else reads a page of the commit log, which may block.
 ///

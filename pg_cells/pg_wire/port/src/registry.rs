@@ -131,14 +131,30 @@ pub(crate) fn nudge() {
     LIMITED.wake_all();
 }
 
-/// The number of the next session.
-pub(crate) fn next() -> u32 {
-    NEXT.load(Ordering::Relaxed)
+/// What is counted here, for another generation of this crate.
+pub(crate) fn counts() -> BTreeMap<String, u64> {
+    let (committed, rolled_back) = transactions();
+    let counts = [
+        ("next", u64::from(NEXT.load(Ordering::Relaxed))),
+        ("committed", committed),
+        ("rolled_back", rolled_back),
+    ];
+    counts.map(|(name, n)| (String::from(name), n)).into()
 }
 
-/// The number of the next session, as another generation has counted.
-pub(crate) fn go_on_from(next: u32) {
-    NEXT.store(next, Ordering::Relaxed);
+/// Counts on from where another generation stood; it may not have counted all.
+pub(crate) fn go_on_from(counts: &BTreeMap<String, u64>) {
+    let of = |name: &str| counts.get(name).copied().unwrap_or_default();
+    NEXT.fetch_max(of("next") as u32, Ordering::Relaxed);
+    let [first, others @ ..] = &ENDS;
+    for other in others {
+        other.committed.store(0, Ordering::Relaxed);
+        other.rolled_back.store(0, Ordering::Relaxed);
+    }
+    first.committed.store(of("committed"), Ordering::Relaxed);
+    first
+        .rolled_back
+        .store(of("rolled_back"), Ordering::Relaxed);
 }
 
 /// Cancels statements whose time is over. Called now and then.

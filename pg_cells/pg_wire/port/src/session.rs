@@ -115,6 +115,8 @@ pub struct Session {
     pub reported: BTreeMap<String, String>,
     /// Bytes that a sort may use.
     pub work_mem: usize,
+    /// Bytes that a hash table may use.
+    pub hash_mem: usize,
     /// Nanoseconds that a wait for a lock may last; 0 for ever.
     pub lock_timeout: u64,
     /// Nanoseconds until a wait is looked at for a deadlock.
@@ -201,6 +203,7 @@ impl Session {
             format: FormatSettings::default(),
             reported: BTreeMap::new(),
             work_mem: 4 << 20,
+            hash_mem: 8 << 20,
             lock_timeout: 0,
             deadlock_timeout: 1_000_000_000,
             durability: Durability::Flushed,

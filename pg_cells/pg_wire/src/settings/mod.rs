@@ -252,6 +252,8 @@ fn adopt(session: &mut Session) {
     session.format = value::format_settings(get);
     session.format.now = now;
     session.work_mem = get("work_mem").parse::<usize>().unwrap_or(4096) << 10;
+    let multiplier = get("hash_mem_multiplier").parse::<f64>().unwrap_or(2.0);
+    session.hash_mem = (session.work_mem as f64 * multiplier) as usize;
     let ms = |name: &str| {
         get(name)
             .parse::<u64>()

@@ -5,10 +5,11 @@
 use crate::builtins::Call;
 use crate::env::Env;
 use crate::expr::{Code, compile_all, compile_option, eval_all, type_of};
-use crate::groups::Groups;
 use crate::op::Builder;
 use crate::op::sort::Sorter;
-use crate::sort_key::{KeyOrder, Keys};
+use crate::rows::datum_size;
+use crate::sort_key::{KeyOrder, Keys, same_group};
+use crate::spill::distinct::{Distinct, Seen};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use pg_builtins::{AggState, AggregateKind, Body};
@@ -26,6 +27,10 @@ pub struct AggCode {
     order: Keys,
     /// `count(*)`: rows are counted without the function table.
     counts_rows: bool,
+    /// Its states keep what they are fed: an array, a text.
+    collects: bool,
+    /// Bytes that its states keep.
+    kept: usize,
     values: Vec<Datum>,
     key_values: Vec<Datum>,
 }
@@ -37,7 +42,7 @@ pub enum AggCell {
     /// Fed as rows come.
     Running(Box<AggState>),
     /// Distinct arguments, fed as they turn up.
-    Distinct(Box<AggState>, Groups),
+    Distinct(Box<AggState>, Box<Distinct>),
     /// Fed in order at the end; duplicates are dropped there.
     Sorted(Box<Sorter>),
 }
@@ -85,6 +90,16 @@ impl AggCode {
                 orders: Vec::new(),
             },
             counts_rows: matches!(known.body, Body::Aggregate(AggregateKind::CountStar)),
+            collects: matches!(
+                known.body,
+                Body::Aggregate(
+                    AggregateKind::ArrayAgg
+                        | AggregateKind::StringAgg
+                        | AggregateKind::JsonAgg
+                        | AggregateKind::JsonObjectAgg
+                )
+            ),
+            kept: 0,
             values: Vec::new(),
             key_values: Vec::new(),
         })
@@ -116,7 +131,8 @@ impl AggCode {
         }
         let state = Box::new(AggState::new(self.function, &self.types)?);
         if self.distinct {
-            return Ok(AggCell::Distinct(state, Groups::new(&self.types)));
+            let seen = Box::new(Distinct::new(&self.types));
+            return Ok(AggCell::Distinct(state, seen));
         }
         Ok(AggCell::Running(state))
     }
@@ -144,9 +160,16 @@ impl AggCode {
         };
         match cell {
             AggCell::Count(_) => Ok(()),
-            AggCell::Running(state) => state.step(&self.values, &call),
+            AggCell::Running(state) => {
+                if self.collects {
+                    let bytes = self.values.iter().map(datum_size).sum();
+                    env.run.memory.take(bytes)?;
+                    self.kept += bytes;
+                }
+                state.step(&self.values, &call)
+            }
             AggCell::Distinct(state, seen) => {
-                if seen.enter(&self.values, &mut env.run.memory)?.1 {
+                if seen.enter(&self.values, env)? == Seen::New {
                     state.step(&self.values, &call)?;
                 }
                 Ok(())
@@ -156,7 +179,7 @@ impl AggCode {
                 if self.distinct {
                     self.key_values.extend_from_slice(&self.values);
                 }
-                sorter.push(&self.values, &self.key_values, &mut env.run.memory)
+                sorter.push(&self.values, &self.key_values, env)
             }
         }
     }
@@ -174,20 +197,29 @@ impl AggCode {
         };
         match cell {
             AggCell::Count(count) => Ok(Datum::Int8(*count)),
-            AggCell::Running(state) | AggCell::Distinct(state, _) => state.finish(&call),
+            AggCell::Running(state) => state.finish(&call),
+            AggCell::Distinct(state, seen) => {
+                while seen.later(env)? {
+                    state.step(seen.row(), &call)?;
+                }
+                state.finish(&call)
+            }
             AggCell::Sorted(sorter) => {
-                sorter.sort();
+                sorter.sort(env)?;
                 let mut state = AggState::new(self.function, &self.types)?;
-                let mut last: Option<&[Datum]> = None;
-                let mut at = 0;
-                while let Some(row) = sorter.row(at) {
-                    at += 1;
-                    let repeated =
-                        last.is_some_and(|l| crate::sort_key::same_group(&self.types, l, row));
-                    if self.distinct && repeated {
-                        continue;
+                let mut last: Option<Vec<Datum>> = None;
+                while sorter.next()? {
+                    env.tick()?;
+                    let row = sorter.row();
+                    if self.distinct {
+                        if last
+                            .as_ref()
+                            .is_some_and(|l| same_group(&self.types, l, row))
+                        {
+                            continue;
+                        }
+                        last = Some(row.to_vec());
                     }
-                    last = Some(row);
                     state.step(row, &call)?;
                 }
                 state.finish(&call)
@@ -198,9 +230,20 @@ impl AggCode {
     /// Gives the memory of a group's state back.
     pub fn release(cell: &mut AggCell, env: &mut Env<'_>) {
         match cell {
-            AggCell::Distinct(_, seen) => seen.clear(&mut env.run.memory),
+            AggCell::Distinct(_, seen) => seen.clear(env),
             AggCell::Sorted(sorter) => sorter.clear(&mut env.run.memory),
             _ => {}
         }
+    }
+
+    /// Bytes that its states keep.
+    #[must_use]
+    pub fn kept(&self) -> usize {
+        self.kept
+    }
+
+    /// All its states are gone: their memory is given back.
+    pub fn forget(&mut self, env: &mut Env<'_>) {
+        env.run.memory.give(core::mem::take(&mut self.kept));
     }
 }

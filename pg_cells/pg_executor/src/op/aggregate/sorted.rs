@@ -62,6 +62,8 @@ impl SortedAggregate {
             self.row.push(call.finish(cell, env)?);
             AggCode::release(cell, env);
         }
+        self.cells.clear();
+        self.calls.iter_mut().for_each(|c| c.forget(env));
         Ok(())
     }
 }
@@ -117,6 +119,7 @@ impl Operator for SortedAggregate {
         self.group = None;
         self.cells.iter_mut().for_each(|c| AggCode::release(c, env));
         self.cells.clear();
+        self.calls.iter_mut().for_each(|c| c.forget(env));
         self.input.reset(env)
     }
 }

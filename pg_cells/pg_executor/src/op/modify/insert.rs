@@ -18,6 +18,8 @@ pub struct RowInserter {
     conflict: Option<Conflict>,
     new: Vec<Datum>,
     queue: Queue,
+    /// How many rows were queued behind the one that could not be stored.
+    behind: usize,
     keys: ForeignKeys,
 }
 
@@ -70,6 +72,7 @@ impl RowInserter {
                 .transpose()?,
             new: Vec::new(),
             queue: Queue::default(),
+            behind: 0,
             keys: ForeignKeys::new(relation, reached.as_slice().into()),
         })
     }
@@ -79,6 +82,7 @@ impl RowInserter {
     /// # Errors
     /// As [`RowChange::change`].
     pub fn queue(&mut self, row: &[Datum], env: &mut Env<'_>) -> SqlResult<()> {
+        self.behind = 0;
         if self.conflict.is_some() {
             return self.change(row, None, env).map(|_| ());
         }
@@ -118,14 +122,23 @@ impl RowInserter {
             env.store.insert_many(file, &rows, &mut queue.tids)?;
         }
         self.target.count_inserted(queue.ends.len() as u64);
+        self.behind = queue.rows.len();
         for (row, tid) in queue.rows.iter().zip(&queue.tids) {
             env.tick()?;
+            self.behind -= 1;
             if let Some((at, _)) = self.target.index_row(row, *tid, env)? {
                 return Err(self.target.duplicate(at, env));
             }
         }
         queue.clear();
         Ok(())
+    }
+
+    /// After a failure to store queued rows: how many were queued behind the one
+    /// that failed.
+    #[must_use]
+    pub fn behind(&self) -> usize {
+        self.behind
     }
 }
 

@@ -22,7 +22,7 @@ pub use insert::RowInserter;
 use super::{Builder, Input, Operator};
 use crate::env::Env;
 use crate::expr::{Code, compile_all, eval_all};
-use crate::rows::RowBuffer;
+use crate::spill::spool::{Reader, Spool};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
@@ -137,11 +137,11 @@ struct Modify {
     input: Input,
     change: Box<dyn RowChange>,
     returning: Option<Vec<Code>>,
-    rows: RowBuffer,
+    rows: Spool,
     affected: u64,
     done: bool,
-    /// The row after the current one.
-    at: usize,
+    /// Behind the current row.
+    reader: Reader,
     shown: Vec<Datum>,
     scratch: Vec<Datum>,
 }
@@ -156,11 +156,11 @@ impl Modify {
         Ok(Modify {
             input,
             change,
-            rows: RowBuffer::new(returning.map_or(0, <[Expr]>::len)),
+            rows: Spool::new(returning.map_or(0, <[Expr]>::len)),
             returning: returning.map(|r| compile_all(r, builder)).transpose()?,
             affected: 0,
             done: false,
-            at: 0,
+            reader: Reader::default(),
             shown: Vec::new(),
             scratch: Vec::new(),
         })
@@ -180,7 +180,8 @@ impl Modify {
             self.affected += 1;
             if let Some(returning) = &mut self.returning {
                 eval_all(returning, &self.shown, env, &mut self.scratch)?;
-                self.rows.push(&self.scratch, &mut env.run.memory)?;
+                self.rows
+                    .push(&self.scratch, env.spill, &mut env.run.memory)?;
             }
         }
         self.change.finish(env)
@@ -192,15 +193,11 @@ impl Operator for Modify {
         if !core::mem::replace(&mut self.done, true) {
             self.run(env)?;
         }
-        if self.at < self.rows.len() {
-            self.at += 1;
-            return Ok(true);
-        }
-        Ok(false)
+        self.rows.next(&mut self.reader, &mut self.scratch)
     }
 
     fn row(&self) -> &[Datum] {
-        self.rows.row(self.at.saturating_sub(1))
+        &self.scratch
     }
 
     fn width(&self) -> usize {
@@ -212,7 +209,7 @@ impl Operator for Modify {
         self.change.clear();
         self.affected = 0;
         self.done = false;
-        self.at = 0;
+        self.reader = Reader::default();
         self.input.reset(env)
     }
 
