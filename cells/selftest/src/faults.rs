@@ -102,7 +102,7 @@ fn crash_in_cell() -> Verdict {
         (CrashKind::Stack, FaultKind::StackOverflow),
         (CrashKind::Loop, FaultKind::Hang),
         (CrashKind::Execute, FaultKind::PageFault),
-        (CrashKind::Memory, FaultKind::Panic),
+        (CrashKind::Memory, FaultKind::OutOfMemory),
     ];
     for (kind, expected) in kinds {
         let count = COUNTER.enter().map_err(|e| format!("{e}"))?.increment();

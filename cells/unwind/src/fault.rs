@@ -20,6 +20,15 @@ fn behind_a_gate() -> bool {
 
 /// The panic handler.
 pub fn panic(info: &PanicInfo<'_>) -> ! {
+    panic_of_kind(info, FaultKind::Panic)
+}
+
+/// The same for an allocation that there is no memory for.
+pub fn out_of_memory(info: &PanicInfo<'_>) -> ! {
+    panic_of_kind(info, FaultKind::OutOfMemory)
+}
+
+fn panic_of_kind(info: &PanicInfo<'_>, kind: FaultKind) -> ! {
     let trace = backtrace(3);
     if !behind_a_gate() || !info.can_unwind() {
         fatal(format_args!("{info}"), trace);
@@ -36,7 +45,7 @@ pub fn panic(info: &PanicInfo<'_>) -> ! {
         log::warn!("panic in {cell}: {message}");
     }
     raise(Fault {
-        kind: FaultKind::Panic,
+        kind,
         cell,
         message,
         released: 0,
