@@ -44,6 +44,8 @@ pub struct Config {
     pub network: bool,
     /// Log every write to the disk here, in the format of dm-log-writes.
     pub disk_log: Option<PathBuf>,
+    /// Places of the disk, in bytes, and how many writes that touch them fail.
+    pub bad_writes: Vec<(u64, u32)>,
     /// Wait for a debugger on port 1234.
     pub gdb: bool,
     /// One CPU on which an instruction takes a nanosecond: times are then
@@ -68,6 +70,7 @@ impl Config {
             snapshot: false,
             network: true,
             disk_log: None,
+            bad_writes: Vec::new(),
             gdb: false,
             trace_int: false,
             count_instructions: false,
@@ -170,6 +173,14 @@ impl Config {
     /// A block node named `disk`.
     fn add_disk(&self, command: &mut Command) {
         let file = quoted(&self.disk);
+        if !self.bad_writes.is_empty() {
+            let disk = format!(
+                "driver=blkdebug,node-name=disk,image.driver=file,image.filename={file}{}",
+                self.failing_writes()
+            );
+            command.args(["-blockdev", &disk]);
+            return;
+        }
         let Some(log) = &self.disk_log else {
             let disk = format!("if=none,id=disk,format=raw,discard=unmap,file={file}");
             command.args(["-drive", &disk]);
@@ -181,6 +192,19 @@ impl Config {
              file.driver=file,file.filename={file},log.driver=file,log.filename={log}"
         );
         command.args(["-blockdev", &disk]);
+    }
+
+    /// For QEMU's `blkdebug`, which forgets a rule that says `once` with its use.
+    fn failing_writes(&self) -> String {
+        let places = self.bad_writes.iter();
+        let each = places.flat_map(|(place, times)| (0..*times).map(move |_| place / 512));
+        let rule = |(number, sector): (usize, u64)| {
+            let rule = format!(",inject-error.{number}");
+            format!(
+                "{rule}.event=none{rule}.iotype=write{rule}.sector={sector}{rule}.errno=5{rule}.once=on"
+            )
+        };
+        each.enumerate().map(rule).collect()
     }
 
     fn add_debugging(&self, command: &mut Command, instance: &Instance) {

@@ -7,7 +7,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use captain_port::{Action, CAPTAIN, Captain, Duty, Past};
 use port::{Birth, BirthError, Component, CrashKind, Options};
-use task_port::{Fault, FaultKind, SpawnOptions};
+use task_port::{Fault, FaultKind};
 
 /// The captain's description. Its first birth is the boot plan and does not
 /// return.
@@ -159,8 +159,7 @@ fn run(options: &Options) {
         )),
         Some(what) => nano_core::serial::print(format_args!("mitos: not ready: {what}\n")),
     }
-    let watching = task_port::spawn(SpawnOptions::new("captain"), captain_port::run);
-    if watching.is_err() {
+    if captain_port::start().is_err() {
         log::error!("no memory to watch the cells: faults will not be acted upon");
     }
 }

@@ -3,6 +3,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use captain_port::Duty;
 use pg_types::SqlState;
 use port::Options;

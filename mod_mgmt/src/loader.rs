@@ -66,6 +66,61 @@ pub fn load(entry: &Entry<'_>) -> Result<Arc<Loaded>, LoadError> {
 /// # Errors
 /// The check that failed. Nothing is left behind.
 pub fn load_in(entry: &Entry<'_>, scope: &Scope) -> Result<Arc<Loaded>, LoadError> {
+    prepare(entry, scope).map(Prepared::enter)
+}
+
+/// A cell that is linked and protected, and that nobody can find yet: a spare.
+#[derive(Debug)]
+pub struct Prepared(Loaded);
+
+impl Prepared {
+    /// Numbers it and enters it in the namespace.
+    #[must_use]
+    pub fn enter(self) -> Arc<Loaded> {
+        let Prepared(mut cell) = self;
+        (cell.number, cell.generation) = NAMESPACE.number(&cell.name);
+        let cell = Arc::new(cell);
+        NAMESPACE.enter(&cell);
+        cell
+    }
+
+    /// Whether loading `entry` now would give the same: its object, linked to what
+    /// is current.
+    #[must_use]
+    pub fn is_of(&self, entry: &Entry<'_>) -> bool {
+        self.0.object == object_number(entry)
+            && self.is_current()
+            && check_fingerprints(entry, &Scope::default()).is_ok()
+    }
+
+    /// Whether all that it imports from is current.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        let current = |d: &Arc<Loaded>| NAMESPACE.find(&d.name).map(|c| c.number);
+        self.0
+            .dependencies
+            .iter()
+            .all(|d| current(d) == Some(d.number))
+    }
+
+    /// The start of its object's digest.
+    #[must_use]
+    pub fn object(&self) -> u64 {
+        self.0.object
+    }
+
+    /// Bytes of memory.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.size
+    }
+}
+
+/// Checks, places and links the cell in `entry`.
+///
+/// # Errors
+/// The check that failed. Nothing is left behind.
+pub fn prepare(entry: &Entry<'_>, scope: &Scope) -> Result<Prepared, LoadError> {
     if entry.kind != EntryKind::Cell {
         return Err(LoadError::NotFound(entry.name.to_string()));
     }
@@ -80,15 +135,15 @@ pub fn load_in(entry: &Entry<'_>, scope: &Scope) -> Result<Arc<Loaded>, LoadErro
     let imports = object.link(bytes, start as u64, &|name| scope.resolve(name))?;
     let dependencies = dependencies(&imports)?;
     let memory = protect(memory, &object);
-    let (number, generation) = NAMESPACE.number(entry.name);
     let exports = object.exports();
-    let cell = Arc::new(Loaded {
-        number,
+    Ok(Prepared(Loaded {
+        // Given when it is entered.
+        number: BASE,
         name: entry.name.to_string(),
         version: entry.version.to_string(),
         fingerprint: entry.fingerprint,
         object: object_number(entry),
-        generation,
+        generation: 0,
         start,
         size: object.size(),
         eh_frame: object.eh_frame().map_or(0, |at| start + at),
@@ -103,9 +158,7 @@ pub fn load_in(entry: &Entry<'_>, scope: &Scope) -> Result<Arc<Loaded>, LoadErro
         moves: object.moves().map(|offset| start + offset),
         mutable: object.is_mutable(),
         memory,
-    });
-    NAMESPACE.enter(&cell);
-    Ok(cell)
+    }))
 }
 
 /// The ports and libraries it was compiled against must be the loaded ones.

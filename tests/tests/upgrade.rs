@@ -106,6 +106,25 @@ fn connections_move_to_another_generation_of_their_port() {
     assert_eq!(check(&guest), tally.committed + 1);
 }
 
+#[test]
+fn storage_moves_through_the_disk_under_load() {
+    let guest = Guest::boot();
+    set_up(&guest);
+    let load = Load::start(guest.port(), CLIENTS);
+    for round in 0..3 {
+        load.advance(CLIENTS as u64);
+        let answer = guest.push(&["pg_wal_port", "pg_buffer_port", "pg_txn_port"]);
+        print!("round {round}: {answer}");
+        for cell in ["pg_wal", "pg_buffer", "pg_txn", "pg_wire_port"] {
+            assert!(answer.contains(cell), "{answer}");
+        }
+    }
+    load.advance(CLIENTS as u64);
+    let tally = load.stop();
+    assert_eq!(tally.failures, Vec::<String>::new());
+    assert_eq!(check(&guest), tally.committed);
+}
+
 fn git(root: &Path, index: &Path, arguments: &[&str]) -> String {
     let out = Command::new("git")
         .arg("-C")

@@ -19,6 +19,7 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
         seconds: 10,
         scale: 10,
         server: None,
+        peers: Vec::new(),
         spots: 12,
         logic: std::env::var_os("MITOS_SQLLOGICTEST").map(Into::into),
         logic_limit: Duration::from_secs(60),
@@ -35,6 +36,7 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
             Arg::Long("seconds") => wishes.seconds = value(parser, "seconds")?,
             Arg::Long("scale") => wishes.scale = value(parser, "scale")?,
             Arg::Long("server") => wishes.server = Some(value(parser, "server")?),
+            Arg::Long("peer") => wishes.peers.push(parser.value()?.string()?),
             Arg::Long("spots") => wishes.spots = value(parser, "spots")?,
             Arg::Long("sqllogictest") => wishes.logic = Some(parser.value()?.into()),
             Arg::Long("file-limit") => {

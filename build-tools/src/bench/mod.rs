@@ -13,11 +13,14 @@
 //! | `echo` | TCP round trips without a database |
 //! | `swaps` | the pause of each cell's swap, under load |
 //! | `pgbench` | transactions and connections per second |
+//! | `storage` | commits, flushes, scans, loading, recovery; also of other servers |
+//! | `access` | page accesses by several CPUs, and the locks they meet |
 //! | `logic` | the share of sqllogictest records that pass |
 //! | `insns` | guest instructions per round trip and transaction, and where |
 //! | `sql` | the least of PostgreSQL's protocol |
 //! | `report` | rows, the table, JSON, the machine |
 
+mod access;
 mod boot;
 mod command;
 mod echo;
@@ -30,6 +33,7 @@ pub(crate) mod profile;
 pub(crate) mod report;
 mod slt;
 pub(crate) mod sql;
+mod storage;
 pub(crate) mod swaps;
 
 pub use command::run;
@@ -54,6 +58,9 @@ pub(crate) struct Wishes {
     scale: u32,
     /// A server that runs already, measured instead of a guest's SQL.
     server: Option<u16>,
+    /// Other servers that run, for the rows of `storage`: name, port, and the
+    /// program that starts and kills it.
+    peers: Vec<String>,
     /// Functions listed in a profile.
     spots: usize,
     /// The folder with sqllogictest scripts.
@@ -92,6 +99,14 @@ const GROUPS: &[Group] = &[
     Group {
         name: "pgbench",
         measure: pgbench::measure,
+    },
+    Group {
+        name: "storage",
+        measure: storage::measure,
+    },
+    Group {
+        name: "access",
+        measure: access::measure,
     },
     Group {
         name: "logic",

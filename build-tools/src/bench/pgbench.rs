@@ -166,7 +166,7 @@ pub(crate) fn transactions(port: u16, arguments: &[&str], count: u32) -> Result<
     finish(&mut command, FILL_LIMIT).map(drop)
 }
 
-fn load(port: u16, arguments: &[&str], clients: u32, seconds: u64) -> Result<f64> {
+pub(super) fn load(port: u16, arguments: &[&str], clients: u32, seconds: u64) -> Result<f64> {
     let mut command = command(port);
     command
         .args([

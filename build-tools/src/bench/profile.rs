@@ -39,7 +39,7 @@ pub(crate) fn plugin(paths: &Paths) -> Result<PathBuf> {
 pub(crate) struct Counts(File);
 
 /// Instructions by block, at one moment.
-pub(super) struct Snapshot(HashMap<u64, u64>);
+pub(crate) struct Snapshot(HashMap<u64, u64>);
 
 /// Instructions executed in one function.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl Counts {
     }
 
     /// All blocks.
-    pub(super) fn snapshot(&self) -> Result<Snapshot> {
+    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
         let blocks = usize::try_from(self.word(8)?)?;
         let mut bytes = vec![0; blocks * RECORD];
         self.0.read_exact_at(&mut bytes, HEADER as u64)?;
@@ -84,6 +84,16 @@ impl Counts {
 }
 
 impl Snapshot {
+    /// The blocks that were executed since `before`, with their instructions.
+    pub(crate) fn executed_since(&self, before: &Self) -> Vec<(u64, u64)> {
+        let since = |(address, now): (&u64, &u64)| {
+            let executed = now.saturating_sub(*before.0.get(address).unwrap_or(&0));
+            (*address, executed)
+        };
+        let all = self.0.iter().map(since);
+        all.filter(|(_, executed)| *executed > 0).collect()
+    }
+
     /// What was executed in the functions since `before`, most first, for each
     /// of `count` operations. The running system names the addresses.
     pub(super) fn since(&self, before: &Self, count: f64, guest: &Guest) -> Vec<Spot> {

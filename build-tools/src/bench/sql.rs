@@ -2,6 +2,7 @@
 //! trusted, and simple queries. Enough to see whether SQL is served and to run
 //! test scripts; loads are `pgbench`'s.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -61,6 +62,8 @@ pub(crate) struct Session {
     stream: TcpStream,
     buffer: Vec<u8>,
     deadline: Instant,
+    /// The names of prepared statements.
+    prepared: BTreeSet<String>,
 }
 
 impl Session {
@@ -72,6 +75,7 @@ impl Session {
             stream,
             buffer: Vec::new(),
             deadline: Instant::now() + limit,
+            prepared: BTreeSet::new(),
         };
         let mut start = PROTOCOL.to_be_bytes().to_vec();
         start.extend(b"user\0postgres\0database\0postgres\0\0");
@@ -160,6 +164,28 @@ impl Session {
         let text = String::from_utf8_lossy(&data);
         let lines = text.lines().map(str::to_string).collect();
         refused.map_or(Ok(lines), Err)
+    }
+
+    /// Runs a statement without values by a name, under which it is prepared when
+    /// it is run for the first time; gives its rows.
+    pub(crate) fn prepared(&mut self, name: &str, text: &str) -> Result<Vec<TextRow>, SqlError> {
+        if !self.prepared.contains(name) {
+            let mut parse = name.as_bytes().to_vec();
+            parse.push(0);
+            parse.extend(text.as_bytes());
+            parse.extend([0, 0, 0]);
+            self.send(Some(b'P'), &parse)?;
+            self.send(Some(b'S'), &[])?;
+            self.answer()?;
+            self.prepared.insert(name.to_string());
+        }
+        let mut bind = vec![0];
+        bind.extend(name.as_bytes());
+        bind.extend([0; 7]);
+        self.send(Some(b'B'), &bind)?;
+        self.send(Some(b'E'), &[0; 5])?;
+        self.send(Some(b'S'), &[])?;
+        self.answer()
     }
 
     fn send(&mut self, kind: Option<u8>, body: &[u8]) -> Result<(), SqlError> {

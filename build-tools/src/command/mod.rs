@@ -76,7 +76,7 @@ usage: cargo run -- [COMMAND]
   trial KIND [OPTIONS]       do something to a system under pgbench's load and
                              check what was promised; writes bench/trial-KIND.json
       KIND                   swaps, revisions, kills, crashes, faults
-      --seconds N  --clients N  --scale N of the load (60, 8, 10; faults: 2)
+      --seconds N  --clients N  --scale N of the load (60, 8, 10; faults: 2, 8, 1)
       --mixed                clients on all three modes of the protocol
       --seed N               decides moments, order and choice (1)
       --times N              kills (5), swaps (10) or crashes (1) of each cell,

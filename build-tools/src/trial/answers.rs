@@ -2,6 +2,8 @@
 //! can be caught giving wrong ones: aggregates with checksums, joins, sorting,
 //! grouping, an index scan, over a table that nobody changes.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use anyhow::Result;
 
 use super::clients::LIMIT;
@@ -22,6 +24,27 @@ const QUESTIONS: [&str; 7] = [
     "select count(*) from trial_fixed a where exists \
      (select 1 from trial_fixed b where b.k = a.id and b.n > 1000)",
 ];
+
+/// How a question is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// A simple query.
+    Simple,
+    /// By the extended protocol, parsed each time.
+    Extended,
+    /// By the extended protocol, as a statement that is prepared once.
+    Prepared,
+    /// Another question, of a text that nobody has asked before: the others' plans
+    /// are known, and parser and planner see nothing of them.
+    Fresh,
+}
+
+impl Way {
+    /// All of them in turn.
+    pub(super) fn of(number: u64) -> Self {
+        [Self::Simple, Self::Extended, Self::Prepared, Self::Fresh][(number % 4) as usize]
+    }
+}
 
 /// Questions with their right answers.
 #[derive(Debug)]
@@ -49,9 +72,16 @@ impl Answers {
         &self,
         session: &mut Session,
         number: usize,
+        way: Way,
     ) -> Result<Option<String>, SqlError> {
-        let (question, right) = &self.0[number % self.0.len()];
-        let found = session.query(question)?;
+        let number = number % self.0.len();
+        let (question, right) = &self.0[number];
+        let found = match way {
+            Way::Simple => session.query(question)?,
+            Way::Extended => session.execute(question, &[])?,
+            Way::Prepared => session.prepared(&format!("question{number}"), question)?,
+            Way::Fresh => return fresh(session),
+        };
         let wrong = || format!("{question}: {} rows, not the right ones", found.len());
         Ok((found != *right).then(wrong))
     }
@@ -62,8 +92,19 @@ impl Answers {
         let mut wrong = Vec::new();
         for number in 0..self.count() {
             session.allow(LIMIT);
-            wrong.extend(self.ask(&mut session, number)?);
+            wrong.extend(self.ask(&mut session, number, Way::Simple)?);
         }
         Ok(wrong)
     }
+}
+
+/// Asks what no one has asked before.
+fn fresh(session: &mut Session) -> Result<Option<String>, SqlError> {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let text = format!("select k + {number} as k{number} from trial_fixed where id = 777");
+    let found = session.query(&text)?;
+    let right = (777 * 37 % 2000 + 1 + number).to_string();
+    let is_right = found == [vec![Some(right)]];
+    Ok((!is_right).then(|| format!("{text}: {found:?}")))
 }

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
 
-use super::clients::{Client, LIMIT};
+use super::clients::{LIMIT, Notes};
 use super::findings::Findings;
 use crate::bench::sql::Session;
+use crate::timeline::Done;
 
 /// Numbers of one client, over all runs.
 const RANGE: i64 = 1_000_000_000;
@@ -21,6 +22,10 @@ pub(super) struct Book {
     open: BTreeSet<i64>,
     /// The next number of each client.
     next: Vec<i64>,
+    /// When each of them was confirmed, and how long it took.
+    pub(super) done: Vec<Done>,
+    /// Acknowledged since the last look, by client.
+    fresh: BTreeMap<i64, BTreeSet<i64>>,
     /// Errors of statements.
     pub(super) errors: Vec<String>,
     /// Connections that were lost, by their error.
@@ -52,11 +57,15 @@ impl Book {
     }
 
     /// Enters what a client did.
-    pub(super) fn enter(&mut self, client: Client) {
+    pub(super) fn enter(&mut self, client: Notes) {
         if let Some(next) = self.next.get_mut(client.number) {
             *next = client.next - client.number as i64 * RANGE;
         }
+        for id in &client.acknowledged {
+            self.fresh.entry(id / RANGE).or_default().insert(*id);
+        }
         self.acknowledged.extend(client.acknowledged);
+        self.done.extend(client.done);
         self.open.extend(client.open);
         self.errors.extend(client.errors);
         self.lost.extend(client.lost);
@@ -91,6 +100,27 @@ impl Book {
             strange: more.difference(&self.open).copied().collect(),
             open: (self.open.len(), more.intersection(&self.open).count()),
         }
+    }
+
+    /// The numbers that were acknowledged since this was asked last and are not there.
+    /// Others may come meanwhile.
+    pub(super) fn missing_since_last_look(&mut self, session: &mut Session) -> Result<Vec<i64>> {
+        let mut missing = Vec::new();
+        for mut ids in std::mem::take(&mut self.fresh).into_values() {
+            let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
+                continue;
+            };
+            let text = format!("select id from trial_witness where id between {first} and {last}");
+            for row in session.query(&text)? {
+                let id = row
+                    .first()
+                    .and_then(Option::as_deref)
+                    .context("no number")?;
+                ids.remove(&id.parse().context("no number")?);
+            }
+            missing.extend(ids);
+        }
+        Ok(missing)
     }
 
     /// Compares and notes what must hold; gives the rows of the table.

@@ -6,17 +6,19 @@
 //! A client whose connection is lost counts that and connects again.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-use super::answers::Answers;
+use super::answers::{Answers, Way};
 use super::book::Book;
 use super::random::Random;
+use super::watch::now;
 use crate::bench::sql::{Session, SqlError};
+use crate::timeline::Done;
 
 /// What one statement may take; the system may be far slower than usual.
 pub(super) const LIMIT: Duration = Duration::from_secs(60);
@@ -37,24 +39,42 @@ pub(super) enum Work {
     Ask(Arc<Answers>),
 }
 
+/// What stands before the errors of clients that only read.
+pub(super) const READER: &str = "reader: ";
 /// The number of clients that note none.
 const NOBODY: usize = usize::MAX;
 
 /// Clients at work. To be ended by [`Clients::finish`].
 pub(super) struct Clients {
     stop: Arc<AtomicBool>,
-    threads: Vec<JoinHandle<Client>>,
+    rest: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
     committed: Vec<Arc<AtomicU64>>,
+    notes: Vec<Arc<Mutex<Notes>>>,
 }
 
-/// One client, and what it did.
-pub(super) struct Client {
-    pub(super) number: usize,
+/// One client.
+struct Client {
+    number: usize,
     random: Random,
     /// The number after the last one it used.
+    next: i64,
+    notes: Arc<Mutex<Notes>>,
+}
+
+/// What a client has done since somebody looked last.
+#[derive(Debug, Default)]
+pub(super) struct Notes {
+    /// The client's number.
+    pub(super) number: usize,
+    /// The number after the last one that is settled.
     pub(super) next: i64,
+    /// It was told to rest, and does.
+    pub(super) rests: bool,
     /// Numbers whose commit was confirmed.
     pub(super) acknowledged: BTreeSet<i64>,
+    /// When their commits were confirmed, and how long the transactions took.
+    pub(super) done: Vec<Done>,
     /// Numbers whose commit had no answer, or an error for one.
     pub(super) open: BTreeSet<i64>,
     /// Errors of statements, by SQLSTATE and message.
@@ -63,6 +83,12 @@ pub(super) struct Client {
     pub(super) lost: Vec<String>,
     /// Answers that were not right.
     pub(super) wrong: Vec<String>,
+}
+
+/// What the clients are told.
+struct Told {
+    stop: Arc<AtomicBool>,
+    rest: Arc<AtomicBool>,
 }
 
 /// When something failed.
@@ -96,14 +122,19 @@ impl Clients {
     fn spawn(port: u16, work: Work, all: Vec<Client>) -> Self {
         let mut clients = Self {
             stop: Arc::default(),
+            rest: Arc::default(),
             threads: Vec::new(),
             committed: Vec::new(),
+            notes: Vec::new(),
         };
         for client in all {
             let committed = Arc::new(AtomicU64::new(0));
             clients.committed.push(Arc::clone(&committed));
-            let (stop, work) = (Arc::clone(&clients.stop), work.clone());
-            let run = move || client.run(port, &work, &stop, &committed);
+            clients.notes.push(Arc::clone(&client.notes));
+            let (stop, rest) = (Arc::clone(&clients.stop), Arc::clone(&clients.rest));
+            let work = work.clone();
+            let told = Told { stop, rest };
+            let run = move || client.run(port, &work, &told, &committed);
             clients.threads.push(std::thread::spawn(run));
         }
         clients
@@ -157,15 +188,57 @@ impl Clients {
         }
     }
 
-    /// Ends them and enters what they know into `book`.
-    pub(super) fn finish(self, book: &mut Book) -> Result<()> {
-        self.stop.store(true, Ordering::SeqCst);
-        for thread in self.threads {
-            let client = thread.join().map_err(|_| anyhow!("a client panicked"))?;
-            book.enter(client);
+    /// From now on they begin nothing new, or go on.
+    pub(super) fn rest(&self, rest: bool) {
+        self.rest.store(rest, Ordering::SeqCst);
+    }
+
+    /// Waits until none of those that were told to rest is at work.
+    ///
+    /// # Errors
+    /// Those that are after `limit`.
+    pub(super) fn all_rest(&self, limit: Duration) -> std::result::Result<(), Vec<usize>> {
+        let began = Instant::now();
+        loop {
+            let each = self.notes.iter().enumerate();
+            let busy = each.filter(|(_, notes)| !lock(notes).rests);
+            let busy: Vec<usize> = busy.map(|(at, _)| at).collect();
+            match busy.is_empty() {
+                true => return Ok(()),
+                false if began.elapsed() > limit => return Err(busy),
+                false => std::thread::sleep(POLL),
+            }
         }
+    }
+
+    /// Ends them and enters what they know into `book`.
+    pub(super) fn finish(mut self, book: &mut Book) -> Result<()> {
+        self.stop.store(true, Ordering::SeqCst);
+        for thread in std::mem::take(&mut self.threads) {
+            thread.join().map_err(|_| anyhow!("a client panicked"))?;
+        }
+        self.collect(book);
         Ok(())
     }
+
+    /// Enters what they have done since the last time into `book`, while they go on.
+    pub(super) fn collect(&self, book: &mut Book) {
+        for notes in &self.notes {
+            let mut notes = lock(notes);
+            let fresh = Notes {
+                number: notes.number,
+                next: notes.next,
+                rests: notes.rests,
+                ..Notes::default()
+            };
+            book.enter(std::mem::replace(&mut notes, fresh));
+        }
+    }
+}
+
+/// A client that panicked leaves its notes in order.
+fn lock(notes: &Mutex<Notes>) -> MutexGuard<'_, Notes> {
+    notes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Client {
@@ -174,25 +247,41 @@ impl Client {
             number,
             random: Random::new(seed ^ (number as u64) << 32),
             next,
-            acknowledged: BTreeSet::new(),
-            open: BTreeSet::new(),
-            errors: Vec::new(),
-            lost: Vec::new(),
-            wrong: Vec::new(),
+            notes: Arc::new(Mutex::new(Notes {
+                number,
+                next,
+                ..Notes::default()
+            })),
         }
     }
 
-    fn run(mut self, port: u16, work: &Work, stop: &AtomicBool, committed: &AtomicU64) -> Self {
-        while !stop.load(Ordering::SeqCst) {
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        lock(&self.notes)
+    }
+
+    fn run(mut self, port: u16, work: &Work, told: &Told, committed: &AtomicU64) {
+        while !self.waits_or_ends(told) {
             let Ok(mut session) = Session::connect(port, LIMIT) else {
                 std::thread::sleep(RECONNECT);
                 continue;
             };
-            if let Err(error) = self.serve(&mut session, work, stop, committed) {
-                self.lost.push(error.to_string());
+            if let Err(error) = self.serve(&mut session, work, told, committed) {
+                self.notes().lost.push(error.to_string());
             }
         }
-        self
+    }
+
+    /// Rests as long as it is told to; true when it is to end.
+    fn waits_or_ends(&self, told: &Told) -> bool {
+        let end = || told.stop.load(Ordering::SeqCst);
+        if told.rest.load(Ordering::SeqCst) {
+            self.notes().rests = true;
+            while told.rest.load(Ordering::SeqCst) && !end() {
+                std::thread::sleep(POLL);
+            }
+            self.notes().rests = false;
+        }
+        end()
     }
 
     /// Transactions on one connection, until it is lost.
@@ -200,11 +289,12 @@ impl Client {
         &mut self,
         session: &mut Session,
         work: &Work,
-        stop: &AtomicBool,
+        told: &Told,
         committed: &AtomicU64,
     ) -> Result<(), SqlError> {
-        while !stop.load(Ordering::SeqCst) {
+        while !self.waits_or_ends(told) {
             session.allow(LIMIT);
+            let began = Instant::now();
             let id = self.next;
             self.next += 1;
             let done = match work {
@@ -212,20 +302,30 @@ impl Client {
                 Work::Transfer { scale } => self.transfer(session, id, *scale),
                 Work::Ask(answers) => self.question(session, answers),
             };
+            let mut notes = self.notes();
+            notes.next = self.next;
             let Err((when, error)) = done else {
                 if self.number != NOBODY {
-                    self.acknowledged.insert(id);
+                    notes.acknowledged.insert(id);
+                    notes.done.push(Done {
+                        at: now(),
+                        took: began.elapsed().as_micros() as u64,
+                    });
                 }
+                drop(notes);
                 committed.fetch_add(1, Ordering::SeqCst);
                 continue;
             };
             if matches!(when, Moment::Commit) {
-                self.open.insert(id);
+                notes.open.insert(id);
             }
             if !matches!(error, SqlError::Refused { .. }) {
                 return Err(error);
             }
-            self.errors.push(error.to_string());
+            let from_a_reader = matches!(work, Work::Ask(_));
+            let mark = if from_a_reader { READER } else { "" };
+            notes.errors.push(format!("{mark}{error}"));
+            drop(notes);
             // Outside a transaction this is a warning; a fault may hit it too.
             match session.query("rollback") {
                 Err(SqlError::Refused { .. }) | Ok(_) => {}
@@ -241,8 +341,9 @@ impl Client {
         answers: &Answers,
     ) -> Result<(), (Moment, SqlError)> {
         let number = self.random.below(answers.count() as u64) as usize;
-        match answers.ask(session, number) {
-            Ok(wrong) => self.wrong.extend(wrong),
+        let way = Way::of(self.next as u64);
+        match answers.ask(session, number, way) {
+            Ok(wrong) => self.notes().wrong.extend(wrong),
             Err(error) => return Err((Moment::Before, error)),
         }
         Ok(())

@@ -17,7 +17,7 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
         kind: String::new(),
         seconds: 0,
         clients: 0,
-        scale: 10,
+        scale: 0,
         seed: 1,
         times: 0,
         transactions: None,
@@ -26,6 +26,10 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
         mixed: false,
         buffers: String::new(),
         watch: false,
+        settle: 300,
+        minutes: 0,
+        append: false,
+        aim: true,
         memory: "2G".into(),
         through: String::new(),
         out: None,
@@ -52,6 +56,10 @@ fn parse(parser: &mut Parser) -> Result<Wishes> {
             }
             Arg::Long("cells") => wishes.cells = list(parser)?,
             Arg::Long("faults") => wishes.faults = list(parser)?,
+            Arg::Long("settle") => wishes.settle = value(parser, "settle")?,
+            Arg::Long("minutes") => wishes.minutes = value(parser, "minutes")?,
+            Arg::Long("append") => wishes.append = true,
+            Arg::Long("anywhere") => wishes.aim = false,
             Arg::Long("mixed") => wishes.mixed = true,
             Arg::Long("through") => wishes.through = parser.value()?.string()?,
             Arg::Long("last") => wishes.times = value(parser, "last")?,
@@ -83,6 +91,9 @@ pub fn run(paths: &Paths, parser: &mut Parser) -> Result<ExitCode> {
     };
     if wishes.times == 0 {
         wishes.times = kind.times;
+    }
+    if wishes.scale == 0 {
+        wishes.scale = kind.scale;
     }
     if wishes.seconds == 0 {
         wishes.seconds = kind.seconds;

@@ -12,13 +12,16 @@ use super::book::Book;
 use super::clients::{self, Clients, Work};
 use super::findings::Findings;
 use super::random::Random;
+use super::site::State;
 use super::sums::Sums;
+use super::watch::Watch;
 use super::{Wishes, boot, cells_there};
 use crate::bench::guest::{Disk, Guest};
 use crate::bench::pgbench;
 use crate::bench::report::Row;
 use crate::bench::sql::Session;
 use crate::paths::Paths;
+use crate::timeline::Deed;
 
 /// Crashed when nothing is said: every database cell that statements go through.
 pub(super) const USUAL: [&str; 10] = [
@@ -47,8 +50,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Crash {
     cell: String,
     fault: String,
-    /// By the system's clock (resolution 1 ms): from just before the command to
-    /// the end of the swap that replaced the cell.
+    /// By the system's clock, since the fault: until its gate had it, until a call
+    /// ended that entered the cell after that, until the cell was replaced.
+    caught_ms: Option<f64>,
+    served_ms: Option<f64>,
     replaced_ms: Option<f64>,
     /// By the host's clock: from the answer to the command to the first commit
     /// of any client, and until every client had committed again.
@@ -73,7 +78,7 @@ pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Re
     };
     let count = wishes.clients as usize;
     let clients = Clients::start(guest.port(), count, work, random.next(), &mut book);
-    let (mut crashes, began) = (Vec::new(), Instant::now());
+    let (mut crashes, began, watch) = (Vec::new(), Instant::now(), Watch::new(false));
     let mut last: BTreeMap<String, Instant> = BTreeMap::new();
     for round in 0..wishes.times {
         random.shuffle(&mut cells);
@@ -83,6 +88,7 @@ pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Re
                 std::thread::sleep(CALM.saturating_sub(last.elapsed()));
             }
             std::thread::sleep(Duration::from_secs_f64(random.between(0.0, 0.3)));
+            watch.note(Deed::Crash, cell);
             let crash = crash(&guest, &clients, cell, fault)?;
             println!("{:>8.3} s  {}", began.elapsed().as_secs_f64(), crash.line());
             crashes.push(crash);
@@ -91,6 +97,8 @@ pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Re
     }
     clients.finish(&mut book)?;
     report(findings, &crashes, &book);
+    let title = format!("TPC-B, {count} clients, crashes of cells");
+    watch.chart(&wishes.svg(paths), &title, &book.done)?;
     compare(findings, &guest, &mut book, "")?;
     // What memory says and what the disk says may be two things.
     let guest = boot(paths, wishes, guest.kill())?;
@@ -115,6 +123,8 @@ fn crash(guest: &Guest, clients: &Clients, cell: &str, fault: &str) -> Result<Cr
     let mut crash = Crash {
         cell: cell.to_string(),
         fault: fault.to_string(),
+        caught_ms: None,
+        served_ms: None,
         replaced_ms: None,
         first_commit_ms: None,
         all_again_ms: None,
@@ -125,7 +135,6 @@ fn crash(guest: &Guest, clients: &Clients, cell: &str, fault: &str) -> Result<Cr
         bail!("clients {stuck:?} stand still\n{}", picture(guest));
     }
     let before = tally(guest, cell)?;
-    let uptime = uptime(guest)?;
     if let Err(error) = guest.try_shell(&format!("crash {cell} {fault}"), PATIENCE) {
         crash.trouble = Some(format!("the command failed: {error}"));
         return alive(guest, crash);
@@ -164,7 +173,13 @@ fn crash(guest: &Guest, clients: &Clients, cell: &str, fault: &str) -> Result<Cr
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    crash.replaced_ms = replaced(&guest.shell("cells --history")?, cell, uptime);
+    let state = State::read(&guest.shell("cells --repairs")?);
+    if let Some(repair) = state.as_ref().and_then(|state| state.repairs.get(cell)) {
+        let ms = |us: Option<u64>| us.map(|us| us as f64 / 1e3);
+        crash.caught_ms = ms(repair.caught);
+        crash.served_ms = ms(repair.served);
+        crash.replaced_ms = ms(repair.replaced);
+    }
     Ok(crash)
 }
 
@@ -192,11 +207,13 @@ fn picture(guest: &Guest) -> String {
 
 impl Crash {
     fn line(&self) -> String {
-        let ms = |ms: Option<f64>| ms.map_or("-".to_string(), |ms| format!("{ms:.0}"));
+        let ms = |ms: Option<f64>| ms.map_or("-".to_string(), |ms| format!("{ms:.1}"));
         format!(
-            "{:<12} {:<7} replaced {:>5} ms, first commit {:>5} ms, all again {:>5} ms {}",
+            "{:<12} {:<7} caught {:>5} ms, served {:>5} ms, replaced {:>5} ms, first commit {:>5} ms, all again {:>5} ms {}",
             self.cell,
             self.fault,
+            ms(self.caught_ms),
+            ms(self.served_ms),
             ms(self.replaced_ms),
             ms(self.first_commit_ms),
             ms(self.all_again_ms),
@@ -227,9 +244,22 @@ fn report(findings: &mut Findings, crashes: &[Crash], book: &Book) {
     let median = |name: &str, of: fn(&Crash) -> Option<f64>| {
         Row::median(name, crashes.iter().filter_map(of).collect(), "ms")
     };
-    findings.row(median("crash to replaced, the system's clock", |c| {
-        c.replaced_ms
+    findings.row(median("fault to caught, the system's clock", |c| {
+        c.caught_ms
     }));
+    let served = median("fault to the first call served, the system's clock", |c| {
+        c.served_ms
+    });
+    let replaced = median("fault to replaced, the system's clock", |c| c.replaced_ms);
+    for (what, row) in [("served again", &served), ("replaced", &replaced)] {
+        findings.check(
+            format!("median from the fault to {what} below 10 ms"),
+            row.value.is_some_and(|ms| ms < 10.0),
+            row.value.map_or("-".into(), |ms| format!("{ms:.1} ms")),
+        );
+    }
+    findings.row(served);
+    findings.row(replaced);
     findings.row(median("crash to the first commit of any client", |c| {
         c.first_commit_ms
     }));
@@ -278,37 +308,12 @@ fn read_tally(answer: &str, cell: &str) -> Option<Tally> {
     })
 }
 
-/// The system's clock, in milliseconds.
-fn uptime(guest: &Guest) -> Result<f64> {
-    let answer = guest.shell("uptime")?;
-    let word = answer.split_whitespace().next();
-    let seconds = word.and_then(|word| word.parse::<f64>().ok());
-    Ok(seconds.context("`uptime` names no time")? * 1e3)
-}
-
-/// From `uptime` to the end of the last swap of `cell`, in milliseconds. A line
-/// of the history: `12.345 s  NAME…  why  pause N us, load N us`.
-fn replaced(history: &str, cell: &str, uptime: f64) -> Option<f64> {
-    let is_of = |line: &&str| {
-        let mut words = line.split([' ', '#']);
-        words.any(|word| word == cell) && !line.contains("refused")
-    };
-    let line = history.lines().rev().find(is_of)?;
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let after = |word: &str| {
-        let at = words.iter().position(|w| *w == word)?;
-        words.get(at + 1)?.parse::<f64>().ok()
-    };
-    let at = words.first()?.parse::<f64>().ok()? * 1e3;
-    Some(((at + (after("pause")? + after("load")?) / 1e3 - uptime) * 10.0).round() / 10.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn tallies_and_histories_are_read() {
+    fn tallies_are_read() {
         let cells = "pg_wal2 0.1.0 generation 1 9 KiB in flight 0 swaps 7 faults 7\n\
                      pg_wal  0.1.0 generation 2 9 KiB in flight 0 swaps 1 faults 2\n";
         assert_eq!(
@@ -319,11 +324,5 @@ mod tests {
             })
         );
         assert_eq!(read_tally(cells, "net"), None);
-        let history = "  1.000 s  pg_wal  asked for  pause 5 us, load 9 us\n\
-                       12.500 s  pg_wal  after a fault  pause 500 us, load 4500 us\n\
-                       12.900 s  pg_wal  after a fault  pause 1 us, load 1 us  refused: x\n\
-                       13.000 s  net#3 0af31 push 2  pushed  pause 1 us, load 2000 us\n";
-        assert_eq!(replaced(history, "pg_wal", 12_490.0), Some(15.0));
-        assert_eq!(replaced(history, "net", 12_990.0), Some(12.0));
     }
 }

@@ -22,6 +22,8 @@
 //! | `clients` | clients of our own that know what was acknowledged to them |
 //! | `book` | what they know, compared with the table they wrote |
 //! | `answers` | questions whose answers are known |
+//! | `site` | the system that a campaign damages, and the looks at it |
+//! | `profile` | which code the load executes |
 //! | `verdict` | what becomes of a fault, as CSV and summaries |
 //! | `random` | numbers from a seed |
 //! | `findings` | checks, figures, the file |
@@ -36,8 +38,10 @@ mod findings;
 mod kills;
 mod latency;
 mod load;
+mod profile;
 mod random;
 mod revisions;
+mod site;
 mod soak;
 mod steady;
 mod sums;
@@ -86,6 +90,14 @@ pub(crate) struct Wishes {
     /// Draw throughput and latency while it runs.
     #[serde(skip)]
     watch: bool,
+    /// How long each fault of a campaign is watched at the least (ms).
+    settle: u64,
+    /// After so many minutes a campaign begins no other fault; 0 for no limit.
+    minutes: u64,
+    /// A campaign goes on where its table ends.
+    append: bool,
+    /// Damage to code goes where code runs.
+    aim: bool,
     /// The machine's memory, as QEMU reads it.
     memory: String,
     /// The revisions that are pushed, `FROM..TO`; empty for the latest ones.
@@ -107,6 +119,8 @@ struct Kind {
     seconds: u64,
     /// How many clients there are, when nothing is said.
     clients: u32,
+    /// The scale of pgbench's tables, when nothing is said.
+    scale: u32,
     run: fn(&Paths, &Wishes, &mut Findings) -> Result<()>,
 }
 
@@ -116,6 +130,7 @@ const KINDS: &[Kind] = &[
         times: 10,
         seconds: 60,
         clients: 8,
+        scale: 10,
         run: swaps::run,
     },
     Kind {
@@ -123,6 +138,7 @@ const KINDS: &[Kind] = &[
         times: 20,
         seconds: 12,
         clients: 8,
+        scale: 10,
         run: revisions::run,
     },
     Kind {
@@ -130,6 +146,7 @@ const KINDS: &[Kind] = &[
         times: 5,
         seconds: 60,
         clients: 8,
+        scale: 10,
         run: kills::run,
     },
     Kind {
@@ -137,6 +154,7 @@ const KINDS: &[Kind] = &[
         times: 1,
         seconds: 60,
         clients: 8,
+        scale: 10,
         run: crashes::run,
     },
     Kind {
@@ -144,6 +162,8 @@ const KINDS: &[Kind] = &[
         times: 200,
         seconds: 2,
         clients: 8,
+        // All accounts are added up now and then.
+        scale: 1,
         run: faults::run,
     },
     Kind {
@@ -151,6 +171,7 @@ const KINDS: &[Kind] = &[
         times: 24,
         seconds: 0,
         clients: 1,
+        scale: 1,
         run: steady::run,
     },
     Kind {
@@ -158,6 +179,7 @@ const KINDS: &[Kind] = &[
         times: 1,
         seconds: 1200,
         clients: 32,
+        scale: 10,
         run: soak::run,
     },
 ];
@@ -175,7 +197,11 @@ impl Wishes {
 
     /// Where the JSON goes.
     fn json(&self, paths: &Paths) -> PathBuf {
-        let usual = || paths.root().join(format!("bench/trial-{}.json", self.kind));
+        let name = match self.kind.as_str() {
+            "faults" => "bench/faults.json".to_string(),
+            kind => format!("bench/trial-{kind}.json"),
+        };
+        let usual = || paths.root().join(name);
         self.out.clone().unwrap_or_else(usual)
     }
 }
@@ -197,7 +223,7 @@ fn boot_with(paths: &Paths, wishes: &Wishes, disk: Disk, options: &[&str]) -> Re
     })
 }
 
-/// The same, with another machine.
+/// The same, with anything else about the machine.
 fn boot_with_config(
     paths: &Paths,
     wishes: &Wishes,

@@ -76,6 +76,48 @@ impl Sums {
     }
 }
 
+/// What can be compared in a moment, by one statement while transactions go on: the
+/// sums of all but the accounts, and the rows of history and of the clients' numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct QuickSums([i64; 5]);
+
+impl QuickSums {
+    /// Asks the system.
+    pub(super) fn ask(session: &mut Session) -> Result<Self> {
+        let rows = session.query(
+            "select (select sum(bbalance) from pgbench_branches), \
+             (select sum(tbalance) from pgbench_tellers), \
+             (select coalesce(sum(delta), 0) from pgbench_history), \
+             (select count(*) from pgbench_history), \
+             (select count(*) from trial_witness)",
+        )?;
+        let row = rows.first().context("no row with the sums")?;
+        let mut numbers = [0; 5];
+        for (number, field) in numbers.iter_mut().zip(row) {
+            let field = field.as_deref().context("a sum is missing")?;
+            *number = field.parse().context("a sum is no number")?;
+        }
+        Ok(Self(numbers))
+    }
+
+    /// Whether no money was made or lost, and every transaction is whole.
+    pub(super) fn agree(&self) -> bool {
+        let [branches, tellers, history, rows, noted] = self.0;
+        branches == tellers && tellers == history && rows == noted
+    }
+}
+
+impl fmt::Display for QuickSums {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [branches, tellers, history, rows, noted] = self.0;
+        write!(
+            f,
+            "branches {branches}, tellers {tellers}, history {history}; \
+             {rows} rows of history, {noted} numbers"
+        )
+    }
+}
+
 impl fmt::Display for Sums {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.agree() {

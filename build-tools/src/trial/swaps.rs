@@ -18,7 +18,7 @@ use crate::bench::pgbench;
 use crate::bench::report::Row;
 use crate::bench::swaps::pause;
 use crate::paths::Paths;
-use crate::timeline::{Deed, Timeline, svg};
+use crate::timeline::{Deed, Timeline};
 
 /// Swapped when nothing is said.
 const USUAL: [&str; 7] = [
@@ -134,6 +134,7 @@ fn swap_one(
 ) -> Result<()> {
     for _ in 0..TRIES {
         let second = began.elapsed().as_secs_f64();
+        watch.note(Deed::Swap, cell);
         let answer = guest.try_shell(&format!("swap {cell}"), PATIENCE);
         let swap = |pause_us, refused| Swap {
             cell: cell.to_string(),
@@ -144,8 +145,7 @@ fn swap_one(
         match answer {
             Ok(answer) => {
                 let pause = pause(&answer).context("the answer to `swap` names no pause")?;
-                let line = format!("{second:>8.3} s  {cell:<14} pause {pause} us");
-                watch.note(Deed::Swap, cell, &line);
+                watch.say(&format!("{second:>8.3} s  {cell:<14} pause {pause} us"));
                 swaps.push(swap(Some(pause), None));
                 return Ok(());
             }
@@ -219,15 +219,8 @@ fn chart(
     let silence = Timeline::longest_silence(done) as f64 / 1e3;
     let row = Row::one("longest time without a commit, with swaps", silence, "ms");
     findings.row(row);
-    let timeline = Timeline::of(done, &watch.events());
-    let title = format!(
-        "TPC-B, {} clients, {} swaps of cells",
-        wishes.clients,
-        timeline.events.len()
-    );
-    let file = wishes.svg(paths);
-    std::fs::write(&file, svg(&timeline, &title))
-        .with_context(|| format!("cannot write {}", file.display()))
+    let title = format!("TPC-B, {} clients, swaps of cells", wishes.clients);
+    watch.chart(&wishes.svg(paths), &title, done)
 }
 
 fn latencies(findings: &mut Findings, quiet: &Outcome, swapped: &Outcome) {

@@ -1,8 +1,12 @@
 //! What became of a fault, the table of all faults as CSV, and its summaries.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 /// What became of a fault; the worst that happened.
@@ -28,6 +32,19 @@ pub(super) enum Class {
     Data,
 }
 
+impl Class {
+    /// What it is called.
+    pub(super) fn name(self) -> &'static str {
+        let named = CLASSES.iter().find(|(c, _)| *c == self);
+        named.map_or("", |(_, name)| name)
+    }
+
+    fn of_name(name: &str) -> Option<Self> {
+        let named = CLASSES.iter().find(|(_, n)| *n == name);
+        named.map(|(class, _)| *class)
+    }
+}
+
 /// All of them, mildest first, as they are called.
 pub(super) const CLASSES: [(Class, &str); 6] = [
     (Class::Silent, "not manifested"),
@@ -50,25 +67,62 @@ pub(super) struct Fault {
     pub(super) place: String,
     /// Faults that the system counted.
     pub(super) faults: u64,
-    /// Statements that failed, connections that ended, clients that hung.
+    /// From the fault to the gate, to the first call that the cell served again, to
+    /// its replacement, by the system's clock (µs).
+    pub(super) caught_us: Option<u64>,
+    pub(super) served_us: Option<u64>,
+    pub(super) replaced_us: Option<u64>,
+    /// What it took in all, by the host's clock.
+    pub(super) ms: u64,
+    /// Statements that failed, those of clients that only read among them;
+    /// connections that ended, clients that hung.
     pub(super) errors: usize,
+    pub(super) reader_errors: usize,
     pub(super) lost: usize,
     pub(super) hung: usize,
     /// Acknowledged commits that are gone.
     pub(super) commits_lost: usize,
+    /// Calls, pages and ledger entries that somebody still held when all clients
+    /// rested.
+    pub(super) leaked: u64,
     /// What went wrong, for whoever looks for the cause.
     pub(super) detail: String,
 }
 
 impl Fault {
+    /// One of which nothing is known yet.
+    pub(super) fn new(number: usize, seed: u64, cell: String, kind: String) -> Self {
+        Self {
+            number,
+            seed,
+            cell,
+            kind,
+            class: Class::Silent,
+            place: String::new(),
+            faults: 0,
+            caught_us: None,
+            served_us: None,
+            replaced_us: None,
+            ms: 0,
+            errors: 0,
+            reader_errors: 0,
+            lost: 0,
+            hung: 0,
+            commits_lost: 0,
+            leaked: 0,
+            detail: String::new(),
+        }
+    }
+
     /// For people.
     pub(super) fn line(&self) -> String {
         format!(
-            "{:>5}  {:<12} {:<8} {:<17} {} errors, {} lost, {} hung  {}  {}",
+            "{:>5}  {:<12} {:<8} {:<17} {:>5} ms  {} errors, {} lost, {} hung  {}  {}",
             self.number,
             self.cell,
             self.kind,
-            name(self.class),
+            self.class.name(),
+            self.ms,
             self.errors,
             self.lost,
             self.hung,
@@ -80,36 +134,123 @@ impl Fault {
     }
 }
 
-fn name(class: Class) -> &'static str {
-    let named = CLASSES.iter().find(|(c, _)| *c == class);
-    named.map_or("", |(_, name)| name)
+const HEAD: &str = "number,seed,cell,kind,class,faults,caught_us,served_us,replaced_us,ms,\
+    errors,reader_errors,lost,hung,commits_lost,leaked,place,detail";
+
+/// One fault as a line of the table.
+fn csv(f: &Fault) -> String {
+    let time = |us: Option<u64>| us.map_or(String::new(), |us| us.to_string());
+    format!(
+        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
+        f.number,
+        f.seed,
+        f.cell,
+        f.kind,
+        f.class.name(),
+        f.faults,
+        time(f.caught_us),
+        time(f.served_us),
+        time(f.replaced_us),
+        f.ms,
+        f.errors,
+        f.reader_errors,
+        f.lost,
+        f.hung,
+        f.commits_lost,
+        f.leaked,
+        quoted(&f.place),
+        quoted(&f.detail)
+    )
 }
 
-/// All faults as CSV.
-pub(super) fn csv(faults: &[Fault]) -> String {
-    let mut text = String::from(
-        "number,seed,cell,kind,class,place,faults,errors,lost,hung,commits_lost,detail\n",
-    );
-    for f in faults {
-        // Writing to a string does not fail.
-        let _ = writeln!(
-            text,
-            "{},{},{},{},{},{},{},{},{},{},{},{}",
-            f.number,
-            f.seed,
-            f.cell,
-            f.kind,
-            name(f.class),
-            quoted(&f.place),
-            f.faults,
-            f.errors,
-            f.lost,
-            f.hung,
-            f.commits_lost,
-            quoted(&f.detail)
-        );
+/// The table: every fault so far, in memory and in the file.
+pub(super) struct Table {
+    path: PathBuf,
+    file: File,
+    pub(super) faults: Vec<Fault>,
+}
+
+impl Table {
+    /// An empty one, or if told to go on, what is in the file.
+    pub(super) fn open(path: &Path, append: bool) -> Result<Self> {
+        let former = match append {
+            true => std::fs::read_to_string(path).unwrap_or_default(),
+            false => String::new(),
+        };
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let lines = former.lines().skip(1);
+        let faults: Vec<Fault> = lines.filter_map(read).collect();
+        let mut file = File::options()
+            .create(true)
+            .write(true)
+            .append(append)
+            .truncate(!append)
+            .open(path)
+            .with_context(|| path.display().to_string())?;
+        if former.is_empty() {
+            writeln!(file, "{HEAD}")?;
+        }
+        let path = path.to_path_buf();
+        Ok(Self { path, file, faults })
     }
-    text
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Adds a fault; it is in the file at once.
+    pub(super) fn add(&mut self, fault: Fault) -> Result<()> {
+        writeln!(self.file, "{}", csv(&fault))?;
+        self.faults.push(fault);
+        Ok(())
+    }
+}
+
+/// A line of the table, but for the texts at its end.
+fn read(line: &str) -> Option<Fault> {
+    let fields: Vec<&str> = line.splitn(17, ',').collect();
+    let [
+        number,
+        seed,
+        cell,
+        kind,
+        class,
+        faults,
+        caught,
+        served,
+        replaced,
+        ms,
+        rest @ ..,
+    ] = fields.as_slice()
+    else {
+        return None;
+    };
+    let [errors, reader_errors, lost, hung, commits_lost, leaked, _texts] = rest else {
+        return None;
+    };
+    Some(Fault {
+        class: Class::of_name(class)?,
+        faults: faults.parse().ok()?,
+        caught_us: caught.parse().ok(),
+        served_us: served.parse().ok(),
+        replaced_us: replaced.parse().ok(),
+        ms: ms.parse().ok()?,
+        errors: errors.parse().ok()?,
+        reader_errors: reader_errors.parse().ok()?,
+        lost: lost.parse().ok()?,
+        hung: hung.parse().ok()?,
+        commits_lost: commits_lost.parse().ok()?,
+        leaked: leaked.parse().ok()?,
+        ..Fault::new(
+            number.parse().ok()?,
+            seed.parse().ok()?,
+            (*cell).to_string(),
+            (*kind).to_string(),
+        )
+    })
 }
 
 fn quoted(field: &str) -> String {
@@ -140,28 +281,23 @@ mod tests {
 
     #[test]
     fn faults_are_written_and_counted() {
-        let fault = Fault {
-            number: 1,
-            seed: 7,
-            cell: "pg_wal".into(),
-            kind: "text".into(),
-            class: Class::System,
-            place: "bit 3, \"x\"".into(),
-            faults: 1,
-            errors: 0,
-            lost: 2,
-            hung: 0,
-            commits_lost: 0,
-            detail: "a\nb".into(),
-        };
-        let all = [fault];
-        let csv = csv(&all);
-        let last = csv.lines().last();
+        let mut fault = Fault::new(1, 7, "pg_wal".into(), "text".into());
+        fault.class = Class::System;
+        fault.place = "bit 3, \"x\"".into();
+        (fault.faults, fault.lost, fault.served_us) = (1, 2, Some(900));
+        fault.detail = "a\nb".into();
+        let line = csv(&fault);
+        let wanted =
+            "1,7,pg_wal,text,system lost,1,,900,,0,0,0,2,0,0,0,\"bit 3, \"\"x\"\"\",\"a | b\"";
+        assert_eq!(line, wanted);
+        let again = read(&line).unwrap();
         assert_eq!(
-            last,
-            Some("1,7,pg_wal,text,system lost,\"bit 3, \"\"x\"\"\",1,0,2,0,0,\"a | b\"")
+            (again.number, again.class, again.lost),
+            (1, Class::System, 2)
         );
-        let table = summary(&all, "by kind", |f| &f.kind);
+        assert_eq!((again.served_us, again.replaced_us), (Some(900), None));
+        assert_eq!(HEAD.split(',').count(), 18);
+        let table = summary(&[fault], "by kind", |f| &f.kind);
         assert!(table.lines().any(|l| l.starts_with("text ")), "{table}");
         assert!(CLASSES.is_sorted());
     }

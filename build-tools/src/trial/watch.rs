@@ -10,9 +10,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use anyhow::{Context, Result};
+
 use super::latency::done;
 use super::load::{LOG, Load};
-use crate::timeline::{BIN, Deed, Done, Event, Timeline, picture};
+use crate::timeline::{BIN, Deed, Done, Event, Timeline, picture, svg};
 
 const REDRAW: Duration = Duration::from_millis(250);
 /// pgbench writes its logs by blocks: what is older than this is complete.
@@ -52,21 +54,31 @@ impl Watch {
         *lock(&self.state.folder) = Some(load.folder().to_path_buf());
     }
 
-    /// Something is done to a cell now. Said in a line if nothing is drawn.
-    pub(super) fn note(&self, deed: Deed, cell: &str, line: &str) {
+    /// Something is done to a cell now.
+    pub(super) fn note(&self, deed: Deed, cell: &str) {
         lock(&self.state.events).push(Event {
             at: now(),
             deed,
             cell: cell.to_string(),
         });
+    }
+
+    /// Prints a line, if nothing is drawn.
+    pub(super) fn say(&self, line: &str) {
         if self.drawing.is_none() {
             println!("{line}");
         }
     }
 
-    /// All that was noted.
-    pub(super) fn events(&self) -> Vec<Event> {
-        lock(&self.state.events).clone()
+    /// Writes the chart of these transactions and of all that was noted.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) fn chart(&self, file: &Path, title: &str, done: &[Done]) -> Result<()> {
+        let timeline = Timeline::of(done, &lock(&self.state.events));
+        let title = format!("{title}, {} of them", timeline.events.len());
+        std::fs::write(file, svg(&timeline, &title))
+            .with_context(|| format!("cannot write {}", file.display()))
     }
 }
 
@@ -185,9 +197,10 @@ mod tests {
     #[test]
     fn what_is_noted_is_kept_in_order() {
         let watch = Watch::new(false);
-        watch.note(Deed::Swap, "net", "net");
-        watch.note(Deed::Crash, "pg_wal", "pg_wal");
-        let cells: Vec<String> = watch.events().into_iter().map(|e| e.cell).collect();
+        watch.note(Deed::Swap, "net");
+        watch.note(Deed::Crash, "pg_wal");
+        let events = lock(&watch.state.events).clone();
+        let cells: Vec<String> = events.into_iter().map(|e| e.cell).collect();
         assert_eq!(cells, ["net", "pg_wal"]);
     }
 }

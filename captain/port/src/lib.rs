@@ -10,10 +10,14 @@
 extern crate alloc;
 
 #[cfg(mitos)]
+mod repairs;
+#[cfg(mitos)]
 mod watch;
 
 #[cfg(mitos)]
-pub use watch::{install, past, run};
+pub use repairs::{Repair, faults, repairs};
+#[cfg(mitos)]
+pub use watch::{install, past, start};
 
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -1,5 +1,8 @@
-//! The loop that acts on faults.
+//! The loop that acts on faults, and the clerk: a task that does what comes after.
+//! Naming and printing a stack takes longer than replacing a cell, and so does making
+//! the next spare.
 
+use crate::repairs::{self, Repair};
 use crate::{Action, CAPTAIN, Past};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
@@ -7,10 +10,12 @@ use alloc::vec::Vec;
 use mod_mgmt::namespace::NAMESPACE;
 use swap_port::SwapFailure;
 use sync::{SpinLock, WaitQueue};
-use task_port::Fault;
+use task_port::{Fault, FaultKind, Priority, SpawnError, SpawnOptions};
 
 /// How often probations are looked at when nothing else happens.
 const ROUND_NS: u64 = 100_000_000;
+/// So many stacks are printed in a second.
+const TRACES: u32 = 5;
 /// More faults than this are not kept; the first ones tell the story.
 const KEEP: usize = 64;
 
@@ -30,6 +35,9 @@ struct Due {
 
 static FAULTS: SpinLock<VecDeque<Report>> = SpinLock::new(VecDeque::new());
 static NEWS: WaitQueue = WaitQueue::new();
+/// Faults that were acted upon and are still to be told.
+static TALES: SpinLock<VecDeque<Fault>> = SpinLock::new(VecDeque::new());
+static CLERK: WaitQueue = WaitQueue::new();
 static PASTS: SpinLock<BTreeMap<String, Past>> = SpinLock::new(BTreeMap::new());
 
 /// Lets the gates report here.
@@ -48,8 +56,14 @@ fn generation(cell: &str) -> u64 {
 }
 
 fn report(fault: &Fault) {
+    let caught = task_port::now();
+    let cell = NAMESPACE.find(&fault.cell);
+    let doors = cell.as_ref().and_then(|code| code.cell());
+    let doors = doors.map_or(&[][..], |cell| cell.provides);
+    doors.iter().for_each(|door| door.watch());
+    repairs::begin(Repair::new(fault, caught));
     let report = Report {
-        generation: generation(&fault.cell),
+        generation: cell.map_or(0, |cell| cell.generation),
         fault: fault.clone(),
     };
     let mut faults = FAULTS.lock();
@@ -65,8 +79,67 @@ fn report(fault: &Fault) {
     NEWS.wake_one();
 }
 
+/// Starts watching, for ever.
+///
+/// # Errors
+/// When there is no memory for a task.
+pub fn start() -> Result<(), SpawnError> {
+    let options = SpawnOptions::new("captain").priority(Priority::High);
+    task_port::spawn(options, run)?;
+    task_port::spawn(SpawnOptions::new("clerk"), clerk)?;
+    Ok(())
+}
+
+/// Tells of faults and makes spares.
+fn clerk() {
+    let (mut second, mut traces) = (0, 0);
+    loop {
+        if let Some(fault) = TALES.lock().pop_front() {
+            let now = fault.at / 1_000_000_000;
+            traces = if now == second { traces + 1 } else { 1 };
+            second = now;
+            tell(&fault, traces <= TRACES);
+            continue;
+        }
+        if !swap_port::spares::make_one() {
+            let until = task_port::now() + ROUND_NS;
+            let _ = CLERK.wait_deadline(until, || (!TALES.lock().is_empty()).then_some(()));
+        }
+    }
+}
+
+/// Prints a fault, and where it happened.
+fn tell(fault: &Fault, whole: bool) {
+    let mut text = alloc::format!("fault in {}: {}", fault.cell, fault.message);
+    if fault.torn > 0 {
+        text += &alloc::format!(" ({} locks are torn)", fault.torn);
+    }
+    let frames = if whole { &fault.frames[..] } else { &[] };
+    for address in frames {
+        text += &match NAMESPACE.describe(*address) {
+            Some(place) => alloc::format!("\n    {address:#018x} {place}"),
+            None => alloc::format!("\n    {address:#018x} ?"),
+        };
+    }
+    log::warn!("{text}");
+}
+
+/// Reports of cells that run with interrupts off: nobody could at that moment.
+fn report_leaves() {
+    if !port::a_leaf_has_failed() {
+        return;
+    }
+    for cell in NAMESPACE.cells() {
+        let doors = cell.cell().map_or(&[][..], |cell| cell.provides);
+        if doors.iter().any(|door| door.has_failed()) {
+            let message = String::from("with interrupts off; its callers do without it");
+            report(&Fault::new(FaultKind::Other(0), cell.name.clone(), message));
+        }
+    }
+}
+
 /// Watches, for ever.
-pub fn run() {
+fn run() {
     let mut waiting: Vec<Due> = Vec::new();
     loop {
         let now = task_port::now();
@@ -75,8 +148,15 @@ pub fn run() {
         let news = NEWS.wait_deadline(until, || FAULTS.lock().pop_front());
         if let Some(report) = news {
             waiting.extend(judge(&report));
+            let mut tales = TALES.lock();
+            if tales.len() < KEEP {
+                tales.push_back(report.fault);
+            }
+            drop(tales);
+            CLERK.wake_one();
             continue;
         }
+        report_leaves();
         let now = task_port::now();
         let (due, later) = waiting.into_iter().partition(|due: &Due| due.at <= now);
         waiting = later;
@@ -141,11 +221,14 @@ fn replace(due: &Due) {
         return;
     }
     match swap_port::fault_in(&due.cell, due.doubtful) {
-        Ok(record) => log::info!(
-            "{} replaced after a fault, pause {} us",
-            record.names(),
-            record.pause / 1000
-        ),
+        Ok(record) => {
+            repairs::end(&due.cell);
+            log::info!(
+                "{} replaced after a fault, pause {} us",
+                record.names(),
+                record.pause / 1000
+            );
+        }
         Err(SwapFailure::NoPort(_)) => {}
         Err(failure) => log::error!("{} could not be replaced: {failure}", due.cell),
     }

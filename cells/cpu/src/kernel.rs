@@ -30,7 +30,14 @@ pub struct PerCpu {
     pub irq_depth: AtomicU32,
     /// Nonzero while nothing runs and the CPU halts or is about to.
     pub idle: AtomicU32,
+    /// The words of the spinning locks taken here, by the preemption count that
+    /// each made, zero where none is: what a fault that skips their holder's frame
+    /// leaves taken.
+    pub held: [AtomicUsize; HELD],
 }
+
+/// How many spinning locks, one within the other, a CPU remembers.
+pub const HELD: usize = 16;
 
 impl PerCpu {
     /// An area for CPU `id` with nothing running.
@@ -46,6 +53,7 @@ impl PerCpu {
             resched: AtomicPtr::new(core::ptr::null_mut()),
             irq_depth: AtomicU32::new(0),
             idle: AtomicU32::new(0),
+            held: [const { AtomicUsize::new(0) }; HELD],
         }
     }
 }
@@ -172,6 +180,26 @@ fn resched() {
     // and that code is never unloaded.
     let hook: fn() = unsafe { core::mem::transmute(hook) };
     hook();
+}
+
+/// Remembers that the lock with the word at `address` was taken here just now, or
+/// with 0 that it is about to be given back. Preemption is off, by the lock's own
+/// guard.
+#[inline]
+pub fn note_held(address: usize) {
+    // SAFETY: the index stays below the array's length, and GS points to this CPU's
+    // area, which it cannot leave with preemption off.
+    unsafe {
+        asm!("mov {at:e}, gs:[{count}]",
+             "and {at:e}, {last}",
+             "mov gs:[{held} + 8*{at:r}], {address}",
+             at = out(reg) _,
+             address = in(reg) address,
+             count = const offset_of!(PerCpu, preempt_count),
+             last = const HELD - 1,
+             held = const offset_of!(PerCpu, held),
+             options(nostack));
+    }
 }
 
 /// Whether interrupts are on.

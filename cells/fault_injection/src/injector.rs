@@ -31,6 +31,8 @@ struct Damage(Power);
 const REACH: usize = 128;
 /// Bytes of code that are searched for an instruction at a time.
 const PIECE: usize = 256;
+/// Bytes of a block of code that surely belong to it, nearly always.
+const BLOCK: usize = 12;
 /// How often a place is looked for.
 const TRIES: usize = 200;
 /// One byte that does nothing.
@@ -43,18 +45,31 @@ impl Component for Damage {
 }
 
 impl Injector for Damage {
-    fn inject(&self, cell: &str, kind: &str, seed: u64) -> Result<String, String> {
+    fn inject(
+        &self,
+        cell: &str,
+        kind: &str,
+        seed: u64,
+        at: Option<usize>,
+    ) -> Result<String, String> {
         let loaded = NAMESPACE
             .find(cell)
             .ok_or_else(|| format!("no cell `{cell}`; `cells --all` lists them\n"))?;
         let random = &mut Random(seed);
         let done = match kind {
-            "text" => self.text(&loaded, random),
-            "skip" => self.skip(&loaded, random),
+            "code" => self
+                .code(&loaded)
+                .map(|(start, len)| format!("{start:#x} {len}\n")),
+            "text" => self.text(&loaded, random, at),
+            "skip" => self.skip(&loaded, random, at),
             "data" => self.data(&loaded, random, 1),
             "word" => self.data(&loaded, random, 8),
             "state" => self.state(&loaded, random),
-            _ => return Err(String::from("kinds are text, skip, data, word, state\n")),
+            _ => {
+                return Err(String::from(
+                    "kinds are code, text, skip, data, word, state\n",
+                ));
+            }
         };
         done.ok_or_else(|| format!("{cell} has nothing that `{kind}` could damage\n"))
     }
@@ -75,14 +90,16 @@ impl Damage {
         last.map(|last| (start, last + 1))
     }
 
-    /// A bit of the code.
-    fn text(&self, cell: &Loaded, random: &mut Random) -> Option<String> {
+    /// A bit of the code: of the block `at`, or anywhere.
+    fn text(&self, cell: &Loaded, random: &mut Random, at: Option<usize>) -> Option<String> {
         let (start, len) = self.code(cell)?;
-        self.flip(start + random.below(len), random)
+        let (from, room) = at.map_or((0, len), |at| (at, BLOCK));
+        let at = (from + random.below(room)).min(len - 1);
+        self.flip(start + at, random)
     }
 
-    /// A call or conditional jump.
-    fn skip(&self, cell: &Loaded, random: &mut Random) -> Option<String> {
+    /// A call or conditional jump: the first behind `at`, or any.
+    fn skip(&self, cell: &Loaded, random: &mut Random, at: Option<usize>) -> Option<String> {
         let (start, len) = self.code(cell)?;
         let stub = |target| {
             let byte = |at| self.0.read(target + at);
@@ -90,7 +107,8 @@ impl Damage {
         };
         let from = |address| cell.function(address).map(|(_, start)| start);
         for _ in 0..TRIES {
-            let piece = start + random.below(len.saturating_sub(PIECE).max(1));
+            let last = len.saturating_sub(PIECE).max(1);
+            let piece = start + at.unwrap_or_else(|| random.below(last)).min(last);
             let end = (piece + PIECE).min(start + len);
             let code: Option<Vec<u8>> = (piece..end).map(|at| self.0.read(at)).collect();
             let inside = |target: i64| {
@@ -102,10 +120,14 @@ impl Damage {
                 inside(target).is_some_and(|target| from(piece + at) == from(target))
             };
             let found: Vec<(usize, usize)> = skippable(&code?, entry, near).collect();
+            if found.is_empty() && at.is_some() {
+                return None;
+            }
             if found.is_empty() {
                 continue;
             }
-            let (offset, length) = found[random.below(found.len())];
+            let chosen = at.map_or_else(|| random.below(found.len()), |_| 0);
+            let (offset, length) = found[chosen];
             let at = piece + offset;
             let done = (at..at + length).all(|at| self.0.write(at, NOP));
             return done.then(|| format!("{length} bytes skipped at {}\n", place(at)));

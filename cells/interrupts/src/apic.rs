@@ -69,6 +69,11 @@ pub fn send(apic_id: u32, vector: u8) {
     command(apic_id, u32::from(vector));
 }
 
+/// Sends a non-maskable interrupt to another CPU.
+pub fn send_nmi(apic_id: u32) {
+    command(apic_id, 0x4400);
+}
+
 /// Sends INIT to another CPU.
 pub fn send_init(apic_id: u32) {
     command(apic_id, 0x4500);

@@ -18,5 +18,5 @@ mod vectors;
 pub use line::{IrqError, IrqLine};
 #[cfg(mitos)]
 pub use vectors::{
-    RESCHEDULE, SPURIOUS, TIMER, enable_cpu, finish, init, set_exit_hook, set_handler,
+    NMI, RESCHEDULE, SPURIOUS, TIMER, enable_cpu, finish, init, set_exit_hook, set_handler,
 };

@@ -9,6 +9,9 @@ use memory::OutOfMemory;
 use nano_core::exceptions::{self, Frame};
 use sync::IrqLock;
 
+/// The non-maskable interrupt, which one CPU sends to another ([`apic::send_nmi`]). Its
+/// handler must not end it at the APIC, nor switch tasks.
+pub const NMI: u8 = 2;
 /// The local timer.
 pub const TIMER: u8 = 0xf0;
 /// Another CPU has put a task into this CPU's queue.

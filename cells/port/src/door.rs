@@ -15,6 +15,12 @@ const EMPTY: u32 = 4;
 const INJECT: u32 = 8;
 /// Someone waits for a count to reach zero.
 const DRAINING: u32 = 16;
+/// The provider has faulted: the next call that enters is looked at.
+const WATCHED: u32 = 32;
+/// It has entered: when a call leaves, that is noted.
+const SERVING: u32 = 64;
+/// What keeps nobody from entering.
+const ENTERABLE: u32 = PARITY | DRAINING | SERVING;
 
 /// The part of a port that does not depend on its trait.
 #[derive(Debug)]
@@ -23,6 +29,8 @@ pub(crate) struct PortBase {
     word: AtomicU32,
     inject: AtomicU8,
     generation: AtomicU64,
+    /// When a call ended that began after the last [`Door::watch`]; 0 before.
+    served: AtomicU64,
     counts: [[Count; MAX_CPUS]; 2],
     /// Before the flip the port was empty, and is so again if that is undone.
     former_empty: AtomicBool,
@@ -58,6 +66,7 @@ impl PortBase {
             word: AtomicU32::new(EMPTY),
             inject: AtomicU8::new(0),
             generation: AtomicU64::new(0),
+            served: AtomicU64::new(0),
             counts: [const { [const { Count::zero() }; MAX_CPUS] }; 2],
             former_empty: AtomicBool::new(false),
             closed_out: WaitQueue::new(),
@@ -69,13 +78,13 @@ impl PortBase {
     #[inline(always)]
     fn enter_open(&self) -> Option<(usize, &Count)> {
         let word = self.word.load(Ordering::SeqCst);
-        if word & !(PARITY | DRAINING) != 0 {
+        if word & !ENTERABLE != 0 {
             return None;
         }
         let parity = (word & PARITY) as usize;
         let count = self.count(parity);
         count.0.fetch_add(1, Ordering::SeqCst);
-        if (self.word.load(Ordering::SeqCst) ^ word) & !DRAINING != 0 {
+        if (self.word.load(Ordering::SeqCst) ^ word) & !(DRAINING | SERVING) != 0 {
             self.step_back(count);
             return None;
         }
@@ -92,15 +101,31 @@ impl PortBase {
     pub(crate) fn leave(&self, count: &Count) {
         let before = count.0.fetch_sub(1, Ordering::SeqCst);
         debug_assert!(before > 0, "left {} more often than entered", self.name);
-        if self.word.load(Ordering::SeqCst) & DRAINING != 0 {
-            self.wake_drain();
+        if self.word.load(Ordering::SeqCst) & (DRAINING | SERVING) != 0 {
+            self.left();
         }
     }
 
+    /// Somebody wants to know that a call has left.
     #[cold]
     #[inline(never)]
-    fn wake_drain(&self) {
-        self.drained.wake_all();
+    fn left(&self) {
+        let word = self.word.fetch_and(!SERVING, Ordering::SeqCst);
+        if word & SERVING != 0 {
+            self.served.store(task_port::now(), Ordering::SeqCst);
+        }
+        if word & DRAINING != 0 {
+            self.drained.wake_all();
+        }
+    }
+
+    /// A call has entered; if the port was watched, its end counts.
+    fn note_entry(&self) {
+        let word = self.word.load(Ordering::SeqCst);
+        if word & WATCHED != 0 {
+            self.word.fetch_or(SERVING, Ordering::SeqCst);
+            self.word.fetch_and(!WATCHED, Ordering::SeqCst);
+        }
     }
 
     /// The running CPU's count of `parity`. The remainder is no change: it spares
@@ -201,9 +226,10 @@ impl<T: ?Sized + Component> Port<T> {
     }
 
     /// Enters if there is nothing special about the port. In the caller itself:
-    /// this is what every call of every cell goes through.
+    /// this is what every call of every cell goes through. For those who want to
+    /// take [`Port::enter`] behind a gate, and not pay for one each time.
     #[inline(always)]
-    fn enter_open(&self) -> Option<Entered<'_, T>> {
+    pub fn enter_open(&self) -> Option<Entered<'_, T>> {
         let (parity, count) = self.base.enter_open()?;
         Some(self.entered(parity, count))
     }
@@ -256,6 +282,7 @@ impl<T: ?Sized + Component> Port<T> {
                 continue;
             }
             let entered = self.entered(parity, count);
+            self.base.note_entry();
             self.inject_if_told(&entered);
             return Ok(entered);
         }
@@ -401,6 +428,23 @@ pub trait Door: Sync {
     fn dismiss(&self, deadline: u64) -> Result<(), SwapError>;
     /// The next call faults; false if this door's calls cannot be made to.
     fn inject(&self, kind: CrashKind) -> bool;
+    /// The provider has faulted just now: the end of the next call that enters is
+    /// noted ([`DoorStatus::served`]).
+    fn watch(&self) {}
+    /// Whether it is called with interrupts off, by callers who have an answer of
+    /// their own: a [`crate::Leaf`].
+    fn is_leaf(&self) -> bool {
+        false
+    }
+    /// Takes the provider of a leaf away at once, without waiting for anything: it
+    /// has faulted where nothing can be unwound.
+    fn fail(&self) -> bool {
+        false
+    }
+    /// Whether [`Door::fail`] was called since this was asked last.
+    fn has_failed(&self) -> bool {
+        false
+    }
     /// Where the current provider lies and how many bytes it has, for the
     /// injection of faults; it may be gone when this returns.
     fn object(&self) -> Option<(usize, usize)>;
@@ -419,7 +463,14 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
             inflight: self.base.inflight(0) + self.base.inflight(1),
             cell: self.cell(),
             closed: word & CLOSED != 0,
+            served: self.base.served.load(Ordering::SeqCst),
         }
+    }
+
+    fn watch(&self) {
+        self.base.served.store(0, Ordering::SeqCst);
+        self.base.word.fetch_and(!SERVING, Ordering::SeqCst);
+        self.base.word.fetch_or(WATCHED, Ordering::SeqCst);
     }
 
     fn has_state(&self) -> bool {

@@ -41,6 +41,9 @@ pub struct DoorStatus {
     pub inflight: u32,
     /// Closed for a swap.
     pub closed: bool,
+    /// When the first call ended that entered after the last fault (ns); 0 for none
+    /// yet.
+    pub served: u64,
 }
 
 impl core::fmt::Display for SwapError {

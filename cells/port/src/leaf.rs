@@ -10,25 +10,51 @@
 //!
 //! The provider has no state and never waits. Who calls has an answer of his own
 //! for the time when there is no provider, and checks what he is told.
+//!
+//! A fault of such code cannot be unwound to a gate: between them lie the scheduler or
+//! a handler, which hold locks. So the call that faulted is made to *return*, with
+//! [`NO_ANSWER`], and its door is without a provider from then on ([`Door::fail`]),
+//! until the captain has replaced the cell. Every method of such a port must therefore
+//! give a number, of which that one means nothing else.
 
 use crate::cell::CellRef;
 use crate::{Birth, Component, CrashKind, Door, DoorStatus, State, SwapError};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, Ordering};
 use sync::{Completion, Mutex};
 use task_port::{Priority, SpawnOptions};
+
+/// What a call returns whose code has faulted: all bits.
+pub const NO_ANSWER: u64 = u64::MAX;
+
+/// Some door has lost its provider by a fault.
+static FAILED: AtomicBool = AtomicBool::new(false);
+
+/// Whether some [`Leaf`] has lost its provider by a fault since this was asked last.
+#[must_use]
+pub fn a_leaf_has_failed() -> bool {
+    FAILED.load(Ordering::Relaxed) && FAILED.swap(false, Ordering::SeqCst)
+}
 
 struct Provider<T: ?Sized> {
     object: Box<T>,
     cell: CellRef,
 }
 
+/// The bit of the current provider's address that says: the next call faults.
+const INJECT: usize = 1;
+
 /// The door: a static in its port crate.
 pub struct Leaf<T: ?Sized + 'static> {
     name: &'static str,
     generation: AtomicU64,
     current: AtomicPtr<Provider<T>>,
+    /// What was current when it faulted, until it is retired.
+    failed: AtomicPtr<Provider<T>>,
+    has_failed: AtomicBool,
+    /// How the next call faults, if [`INJECT`] is set.
+    inject: AtomicU8,
     /// What was current before the flip, until it is retired.
     former: Mutex<Former<T>>,
     staged: Mutex<Option<Box<Provider<T>>>>,
@@ -50,6 +76,9 @@ impl<T: ?Sized + Component> Leaf<T> {
             name,
             generation: AtomicU64::new(0),
             current: AtomicPtr::new(core::ptr::null_mut()),
+            failed: AtomicPtr::new(core::ptr::null_mut()),
+            has_failed: AtomicBool::new(false),
+            inject: AtomicU8::new(0),
             former: Mutex::new(Former::Gone),
             staged: Mutex::new(None),
         }
@@ -60,11 +89,31 @@ impl<T: ?Sized + Component> Leaf<T> {
     #[inline]
     pub fn with<R>(&self, f: impl FnOnce(Option<&T>) -> R) -> R {
         let _off = cpu::IrqGuard::new();
-        let provider = self.current.load(Ordering::Acquire);
+        let mut provider = self.current.load(Ordering::Acquire);
+        if provider.addr() & INJECT != 0 {
+            provider = self.fault(provider);
+        }
         // SAFETY: a provider is freed only after its pointer was replaced and every
         // CPU has switched tasks since (`grace`); this CPU cannot while interrupts
         // are off. On the host providers are never freed.
         f(unsafe { provider.as_ref() }.map(|p| &*p.object))
+    }
+
+    /// Faults as it was told to, and gives the provider that there is after that.
+    #[cold]
+    #[inline(never)]
+    fn fault(&self, marked: *mut Provider<T>) -> *mut Provider<T> {
+        let provider = marked.map_addr(|address| address & !INJECT);
+        let told =
+            self.current
+                .compare_exchange(marked, provider, Ordering::SeqCst, Ordering::SeqCst);
+        let kind = CrashKind::from_code(self.inject.swap(0, Ordering::SeqCst));
+        if let (Ok(_), Some(kind)) = (told, kind) {
+            // SAFETY: as in `with`.
+            unsafe { (*provider).object.crash(kind) };
+        }
+        let now = self.current.load(Ordering::Acquire);
+        now.map_addr(|address| address & !INJECT)
     }
 
     pub(crate) fn stage(&self, object: Box<T>, cell: CellRef) {
@@ -76,10 +125,19 @@ impl<T: ?Sized + Component> Leaf<T> {
     /// Makes `next` current; gives what was.
     fn turn(&self, next: *mut Provider<T>) -> Option<Box<Provider<T>>> {
         let before = self.current.swap(next, Ordering::SeqCst);
+        let before = before.map_addr(|address| address & !INJECT);
         self.generation.fetch_add(1, Ordering::SeqCst);
         // SAFETY: the pointer came from `Box::into_raw` in `flip` or `flip_back`;
         // it is freed after a grace period alone, see `retire`.
         (!before.is_null()).then(|| unsafe { Box::from_raw(before) })
+    }
+
+    /// What was current when it faulted. Somebody may still be on his way out of it.
+    fn take_failed(&self) -> Option<Box<Provider<T>>> {
+        let failed = self.failed.swap(core::ptr::null_mut(), Ordering::SeqCst);
+        // SAFETY: it was current, so it came from `Box::into_raw`, and `fail` gave it
+        // away.
+        (!failed.is_null()).then(|| unsafe { Box::from_raw(failed) })
     }
 
     /// Lets go of a provider that nobody can reach any more.
@@ -140,6 +198,7 @@ impl<T: ?Sized + Component + 'static> Door for Leaf<T> {
         let cell = {
             let _off = cpu::IrqGuard::new();
             let provider = self.current.load(Ordering::Acquire);
+            let provider = provider.map_addr(|address| address & !INJECT);
             // SAFETY: as in `with`.
             unsafe { provider.as_ref() }.map(|p| p.cell.clone())
         };
@@ -149,6 +208,7 @@ impl<T: ?Sized + Component + 'static> Door for Leaf<T> {
             generation: self.generation.load(Ordering::SeqCst),
             inflight: 0,
             closed: false,
+            served: 0,
         }
     }
 
@@ -187,7 +247,7 @@ impl<T: ?Sized + Component + 'static> Door for Leaf<T> {
         let staged = staged.ok_or(SwapError::NothingStaged(self.name))?;
         *former = match self.turn(Box::into_raw(staged)) {
             Some(before) => Former::Provider(before),
-            None => Former::Nobody,
+            None => self.take_failed().map_or(Former::Nobody, Former::Provider),
         };
         Ok(())
     }
@@ -213,6 +273,11 @@ impl<T: ?Sized + Component + 'static> Door for Leaf<T> {
 
     fn retire(&self, deadline: u64) -> Result<(), SwapError> {
         let mut former = self.former.lock();
+        if let Some(failed) = self.take_failed()
+            && let Err(failed) = Self::bury(failed, deadline)
+        {
+            self.failed.store(Box::into_raw(failed), Ordering::SeqCst);
+        }
         if let Former::Provider(old) = core::mem::replace(&mut *former, Former::Gone)
             && let Err(old) = Self::bury(old, deadline)
         {
@@ -248,13 +313,44 @@ impl<T: ?Sized + Component + 'static> Door for Leaf<T> {
         self.retire(deadline)
     }
 
-    fn inject(&self, _: CrashKind) -> bool {
-        // A fault with interrupts off has no gate that could catch it.
-        false
+    fn inject(&self, kind: CrashKind) -> bool {
+        // There is nobody who could wake the one that waits here.
+        if kind == CrashKind::Wait {
+            return false;
+        }
+        self.inject.store(kind as u8, Ordering::SeqCst);
+        let current = self.current.load(Ordering::SeqCst);
+        let marked = current.map_addr(|address| address | INJECT);
+        let told = || {
+            self.current
+                .compare_exchange(current, marked, Ordering::SeqCst, Ordering::SeqCst)
+        };
+        !current.is_null() && told().is_ok()
+    }
+
+    fn fail(&self) -> bool {
+        let failed = self.current.swap(core::ptr::null_mut(), Ordering::SeqCst);
+        let failed = failed.map_addr(|address| address & !INJECT);
+        if !failed.is_null() {
+            self.generation.fetch_add(1, Ordering::SeqCst);
+            // One that failed before and was not retired yet stays for good.
+            self.failed.store(failed, Ordering::SeqCst);
+        }
+        self.has_failed.store(true, Ordering::SeqCst);
+        FAILED.store(true, Ordering::SeqCst);
+        true
+    }
+
+    fn is_leaf(&self) -> bool {
+        true
+    }
+
+    fn has_failed(&self) -> bool {
+        self.has_failed.swap(false, Ordering::SeqCst)
     }
 
     fn object(&self) -> Option<(usize, usize)> {
-        // For the same reason.
+        // Who calls has no way to tell a damaged answer from a right one.
         None
     }
 }

@@ -35,6 +35,6 @@ pub use crash::{CrashKind, crash_here};
 pub use door::{Door, Port};
 pub use entry::Entered;
 pub use error::{DoorStatus, PortError, SwapError};
-pub use leaf::Leaf;
+pub use leaf::{Leaf, NO_ANSWER, a_leaf_has_failed};
 pub use moves::{Moves, no_tasks};
 pub use state::{HandoverError, Kept, Lineage, Schemas, State};

@@ -23,10 +23,18 @@ pub struct Moves {
     /// On the earlier generation, with the doors of the set that have state
     /// closed: gives what its statics and its parked tasks held.
     pub give: fn() -> Result<Option<State>, HandoverError>,
-    /// On the later generation: takes that, and starts its tasks. Also on the
-    /// earlier one, when the move is undone: with what the later one gives back, or
-    /// with nothing when it has not given yet.
+    /// On the later generation: takes that. Also on the earlier one, when the move is
+    /// undone: with what the later one gives back, or with nothing when it has not
+    /// given yet.
     pub take: fn(Option<State>) -> Result<(), HandoverError>,
+    /// On the generation that serves from now on, after the move or when it is
+    /// undone: starts its tasks. The doors below are open, with their cells behind
+    /// them, and if `anew` is set its own, too.
+    pub start: fn() -> Result<(), HandoverError>,
+    /// What the cell behind its door keeps is not handed over: the new cell is born as
+    /// at boot, and `start` brings everything back, such as from the disk. So
+    /// generations whose states have nothing in common can follow each other.
+    pub anew: bool,
 }
 
 impl Moves {
@@ -38,6 +46,8 @@ impl Moves {
             park: no_tasks,
             give: || Ok(None),
             take: |_| Ok(()),
+            start: || Ok(()),
+            anew: false,
         }
     }
 }

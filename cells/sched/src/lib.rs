@@ -7,7 +7,7 @@ extern crate alloc;
 
 use alloc::boxed::Box;
 use port::{Birth, BirthError, Component, CrashKind};
-use sched_port::{Choice, POLICY, Policy, SLICE_NS, URGENCIES};
+use sched_port::{Choice, NOBODY, POLICY, Policy, SLICE_NS, URGENCIES};
 
 /// The cell's description.
 pub static CELL: port::Cell = port::Cell {
@@ -31,10 +31,11 @@ impl Component for Urgency {
 }
 
 impl Policy for Urgency {
-    fn next(&self, waiting: [usize; URGENCIES], least: usize) -> Option<usize> {
-        (least..URGENCIES)
-            .rev()
+    fn next(&self, waiting: &[usize; URGENCIES], least: usize) -> usize {
+        let mut urgencies = (least..URGENCIES).rev();
+        urgencies
             .find(|urgency| waiting[*urgency] > 0)
+            .unwrap_or(NOBODY)
     }
 
     fn place(&self, choice: &Choice) -> usize {
@@ -56,9 +57,9 @@ mod tests {
 
     #[test]
     fn the_most_urgent_goes_first_and_none_below_the_least() {
-        assert_eq!(Urgency.next([3, 1, 0], 0), Some(1));
-        assert_eq!(Urgency.next([3, 0, 0], 1), None);
-        assert_eq!(Urgency.next([0, 0, 2], 2), Some(2));
+        assert_eq!(Urgency.next(&[3, 1, 0], 0), 1);
+        assert_eq!(Urgency.next(&[3, 0, 0], 1), NOBODY);
+        assert_eq!(Urgency.next(&[0, 0, 2], 2), 2);
     }
 
     #[test]

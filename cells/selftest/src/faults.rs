@@ -6,6 +6,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use counter_port::COUNTER;
 use port::{CrashKind, Door};
+use sync::{Completion, SpinLock};
 use task_port::{FaultKind, Held, gate};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -25,7 +26,108 @@ pub(crate) const TESTS: &[Test] = &[
         name: "crash_in_cell",
         run: crash_in_cell,
     },
+    Test {
+        name: "torn_lock",
+        run: torn_lock,
+    },
+    Test {
+        name: "leaf_faults",
+        run: leaf_faults,
+    },
+    Test {
+        name: "legitimate_wait",
+        run: legitimate_wait,
+    },
 ];
+
+/// A fault skips the frame that holds a spinning lock: nobody gets the lock, nobody
+/// waits for it for ever, and preemption is on again.
+fn torn_lock() -> Verdict {
+    #[inline(never)]
+    fn fault_inside(lock: &SpinLock<u32>) -> u32 {
+        let held = lock.lock();
+        let sum: usize;
+        // SAFETY: faulting is the purpose.
+        unsafe { core::arch::asm!("mov {0}, [{1}]", out(reg) sum, in(reg) 8usize) };
+        *held + sum as u32
+    }
+    let (lock, other) = (SpinLock::new(7), SpinLock::new(8));
+    let outer = other.lock();
+    let fault = gate(|| fault_inside(&lock));
+    let fault = fault.err().ok_or("a page fault went unnoticed")?;
+    check!(fault.torn == 1, "{} locks are torn", fault.torn);
+    drop(outer);
+    check!(other.try_lock().is_some(), "the outer lock was torn, too");
+    let taken = gate(|| *lock.lock());
+    check!(taken.is_err(), "a torn lock was given to somebody");
+    check!(lock.mend() && *lock.lock() == 7, "it was not mended");
+    let before = task_port::now();
+    task_port::sleep(1_000_000);
+    check!(task_port::now() > before, "time stands still");
+    Ok(())
+}
+
+/// Faults of the scheduler's policy and of the clock, which run with interrupts off:
+/// the system goes on without them, and with fresh instances after that.
+fn leaf_faults() -> Verdict {
+    let kinds = [
+        CrashKind::Panic,
+        CrashKind::Null,
+        CrashKind::Divide,
+        CrashKind::Opcode,
+        CrashKind::Execute,
+        CrashKind::Relock,
+        CrashKind::Stack,
+        CrashKind::Loop,
+    ];
+    for name in ["sched", "time"] {
+        let cell = mod_mgmt::namespace::NAMESPACE.find(name);
+        let cell = cell.ok_or("no such cell")?;
+        let doors = cell.cell().map_or(&[][..], |cell| cell.provides);
+        let door = doors.first().ok_or("it has no door")?;
+        for kind in kinds {
+            check!(door.inject(kind), "{name} cannot be made to fault");
+            let until = task_port::now() + 10_000_000_000;
+            while door.status().cell.is_some() && task_port::now() < until {
+                task_port::sleep(1_000_000);
+            }
+            check!(
+                door.status().cell.is_none(),
+                "{name} did not fault by {kind:?}"
+            );
+            check!(door.has_failed(), "nobody is told of {name}'s fault");
+            let before = task_port::now();
+            task_port::sleep(2_000_000);
+            let slept = task_port::now() - before;
+            check!(
+                (2_000_000..5_000_000_000).contains(&slept),
+                "without {name}, 2 ms take {slept} ns"
+            );
+            swap_port::fault_in(name, false).map_err(|e| format!("{name}, {kind:?}: {e}"))?;
+            check!(door.status().cell.is_some(), "{name} was not replaced");
+        }
+    }
+    Ok(())
+}
+
+/// A wait outside of cells may last for as long as it wants to.
+fn legitimate_wait() -> Verdict {
+    let (done, token) = (Completion::new(), Completion::new());
+    let (end, witness) = (done.clone(), token.clone());
+    let waits = move || {
+        // Held, as somebody holds a page or a port who waits for a row's lock.
+        let _held = Held::new(Arc::new(()));
+        end.wait();
+        witness.complete(3);
+    };
+    task_port::spawn(task_port::SpawnOptions::new("waits"), waits).map_err(|e| format!("{e:?}"))?;
+    task_port::sleep(6_000_000_000);
+    check!(token.poll().is_none(), "the wait has ended by itself");
+    done.complete(0);
+    let ended = token.wait_deadline(task_port::now() + 5_000_000_000);
+    check!(ended == Some(3), "the waiting task is gone: {ended:?}");
+    Ok(())
+}
 
 fn panic_caught() -> Verdict {
     let witness = Arc::new(());
@@ -103,6 +205,8 @@ fn crash_in_cell() -> Verdict {
         (CrashKind::Loop, FaultKind::Hang),
         (CrashKind::Execute, FaultKind::PageFault),
         (CrashKind::Memory, FaultKind::OutOfMemory),
+        (CrashKind::Relock, FaultKind::Panic),
+        (CrashKind::Wait, FaultKind::Hang),
     ];
     for (kind, expected) in kinds {
         let count = COUNTER.enter().map_err(|e| format!("{e}"))?.increment();

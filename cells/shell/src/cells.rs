@@ -20,10 +20,11 @@ pub(crate) fn cells(arguments: &[&str]) -> Outcome {
         ["--all"] => Ok(list(|_| true) + &base()),
         ["--history"] => Ok(history().iter().map(line).collect()),
         ["--history", name] => of_one(name),
+        ["--repairs"] => Ok(repairs()),
         ["--objects"] => Ok(running()),
         ["--deps", name] => deps(name),
         _ => Err(String::from(
-            "usage: cells [--history [CELL] | --all | --deps CELL | --objects]\n",
+            "usage: cells [--history [CELL] | --repairs | --all | --deps CELL | --objects]\n",
         )),
     }
 }
@@ -68,6 +69,29 @@ fn base() -> String {
         format!("{:<16} {:<8} in the boot image\n", c.name, c.version)
     };
     NAMESPACE.base_crates().iter().map(line).collect()
+}
+
+/// The last repair of each cell, in microseconds since its fault.
+fn repairs() -> String {
+    let line = |repair: &captain_port::Repair| {
+        let since = |at: u64| match at.checked_sub(repair.at) {
+            Some(ns) if at != 0 => format!("{} us", ns / 1000),
+            _ => String::from("-"),
+        };
+        format!(
+            "{:<16} {:?} at {:.6} s, caught {}, served {}, replaced {}, gave back {}, torn {}\n",
+            repair.cell,
+            repair.kind,
+            repair.at as f64 / 1e9,
+            since(repair.caught),
+            since(repair.served),
+            since(repair.replaced),
+            repair.released,
+            repair.torn
+        )
+    };
+    let all: String = captain_port::repairs().iter().map(line).collect();
+    format!("faults {}\n{all}", captain_port::faults())
 }
 
 /// What the captain thinks of a cell that faulted lately.
@@ -229,13 +253,18 @@ pub(crate) fn crash(arguments: &[&str]) -> Outcome {
 }
 
 pub(crate) fn inject(arguments: &[&str]) -> Outcome {
-    const USAGE: &str = "usage: inject CELL text|data|word|skip|state SEED\n";
-    let [cell, kind, seed] = arguments else {
-        return Err(String::from(USAGE));
+    const USAGE: &str = "usage: inject CELL code|text|data|word|skip|state SEED [OFFSET]\n";
+    let (cell, kind, seed, at) = match arguments {
+        [cell, kind, seed] => (cell, kind, seed, None),
+        [cell, kind, seed, at] => {
+            let at = at.parse().map_err(|_| String::from(USAGE))?;
+            (cell, kind, seed, Some(at))
+        }
+        _ => return Err(String::from(USAGE)),
     };
     let seed = seed.parse().map_err(|_| String::from(USAGE))?;
     match fault_injection_port::INJECTOR.enter() {
-        Ok(injector) => injector.inject(cell, kind, seed),
+        Ok(injector) => injector.inject(cell, kind, seed, at),
         Err(_) => Err(String::from(
             "damage is only done to a system that was booted with faults=inject\n",
         )),

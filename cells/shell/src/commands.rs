@@ -76,7 +76,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "cells",
-        usage: "cells [--history [CELL] | --all | --deps CELL | --objects]",
+        usage: "cells [--history [CELL] | --repairs | --all | --deps CELL | --objects]",
         does: "cells with a port: version, generation, size, calls in flight, swaps, faults",
         run: cells::cells,
     },
@@ -100,7 +100,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "inject",
-        usage: "inject CELL text|data|word|skip|state SEED",
+        usage: "inject CELL code|text|data|word|skip|state SEED [OFFSET]",
         does: "damage a running cell (only when booted with faults=inject)",
         run: cells::inject,
     },

@@ -37,6 +37,7 @@ pub(crate) fn mem(_: &[&str]) -> Outcome {
     let cells = Cells::count();
     let archive = nano_core::boot_data().archive.len() as u64;
     let in_use = usage.total - usage.free;
+    let spares = swap_port::spares::usage().1 as u64;
     let in_cells = cells.code + cells.constants + cells.data;
     let lines = [
         ("usable", usage.total),
@@ -51,13 +52,14 @@ pub(crate) fn mem(_: &[&str]) -> Outcome {
         ("  pools", usage.pool),
         ("  devices' rings and buffers", usage.device),
         ("  page tables", usage.tables),
-        ("  cells and stacks", usage.mapped),
+        ("  spares of cells", spares),
+        ("  cells and stacks", usage.mapped.saturating_sub(spares)),
         ("    code", cells.code),
         ("    constants, unwind tables", cells.constants),
         ("    data", cells.data),
         (
             "    stacks, former cells",
-            usage.mapped.saturating_sub(in_cells),
+            usage.mapped.saturating_sub(in_cells + spares),
         ),
         ("  heap", usage.heap_frames),
         ("    heap objects", usage.heap),

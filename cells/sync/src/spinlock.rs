@@ -1,8 +1,15 @@
 //! Spinning locks for sections of a few instructions.
+//!
+//! The word says which CPU holds the lock, so that taking a lock twice is a panic
+//! and not an endless wait. A fault that skips the frame of a holder leaves its lock
+//! *torn*: nobody gets it any more, since what it protects may be half done, and who
+//! tries panics instead of waiting for ever. Whoever puts the value right, or knows
+//! that nothing was wrong with it, says so by [`SpinLock::mend`].
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::panic::Location;
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use cpu::{IrqGuard, PreemptGuard};
 
 /// Looks at locks that were taken, all together.
@@ -16,39 +23,72 @@ pub fn spins() -> u64 {
     SPINS.load(Ordering::Relaxed)
 }
 
+/// The word of a lock that nobody holds.
+const FREE: u32 = 0;
+/// The word of a lock whose holder's frame was skipped by a fault. Else it is the
+/// number of the holder's CPU and one.
+const TORN: u32 = 1 << 31;
+
 struct Raw<T: ?Sized> {
-    locked: AtomicBool,
+    word: AtomicU32,
     value: UnsafeCell<T>,
 }
 
 impl<T: ?Sized> Raw<T> {
     #[inline]
+    #[track_caller]
     fn acquire(&self) {
-        if self.locked.swap(true, Ordering::Acquire) {
-            spin(&self.locked);
+        while !self.try_acquire() {
+            contended(&self.word, core::any::type_name::<T>(), Location::caller());
         }
     }
 
     #[inline]
     fn try_acquire(&self) -> bool {
-        !self.locked.swap(true, Ordering::Acquire)
+        let me = cpu::id() as u32 + 1;
+        let taken = self
+            .word
+            .compare_exchange(FREE, me, Ordering::Acquire, Ordering::Relaxed);
+        taken.is_ok()
     }
 }
 
+/// Waits until the lock may be free.
 #[cold]
-fn spin(locked: &AtomicBool) {
+#[inline(never)]
+fn contended(word: &AtomicU32, what: &str, at: &Location<'_>) {
     let mut looks = 1;
-    while locked.swap(true, Ordering::Acquire) {
-        while locked.load(Ordering::Relaxed) {
-            looks += 1;
-            cpu::relax();
+    loop {
+        match word.load(Ordering::Relaxed) {
+            FREE => {
+                SPINS.fetch_add(looks, Ordering::Relaxed);
+                return;
+            }
+            TORN => panic!("the lock of a {what} was left half done by a fault (at {at})"),
+            // Threads of the host share numbers.
+            #[cfg(mitos)]
+            holder if holder == cpu::id() as u32 + 1 => {
+                panic!("the lock of a {what} is taken twice (at {at})")
+            }
+            _ => {
+                looks += 1;
+                cpu::relax();
+            }
         }
     }
-    SPINS.fetch_add(looks, Ordering::Relaxed);
+}
+
+/// Marks the lock with this word as torn if the running CPU holds it; says whether
+/// it did. For the gate that a fault has unwound to, with preemption off ever since.
+#[cfg(mitos)]
+pub fn tear(word: &AtomicU32) -> bool {
+    let me = cpu::id() as u32 + 1;
+    word.compare_exchange(me, TORN, Ordering::SeqCst, Ordering::Relaxed)
+        .is_ok()
 }
 
 macro_rules! spinning_lock {
-    ($lock:ident, $guard:ident, $hold:ty, $what:literal) => {
+    ($lock:ident, $guard:ident, $hold:ty, $what:literal, $note:expr, $forget:expr) => {
         #[doc = concat!("A lock that spins, with ", $what, " while it is held.")]
         pub struct $lock<T: ?Sized>(Raw<T>);
 
@@ -68,7 +108,7 @@ macro_rules! spinning_lock {
             /// An unlocked lock around `value`.
             pub const fn new(value: T) -> Self {
                 $lock(Raw {
-                    locked: AtomicBool::new(false),
+                    word: AtomicU32::new(FREE),
                     value: UnsafeCell::new(value),
                 })
             }
@@ -81,11 +121,16 @@ macro_rules! spinning_lock {
 
         impl<T: ?Sized> $lock<T> {
             /// Waits for the lock by spinning.
+            ///
+            /// # Panics
+            /// When this CPU holds it already, or a fault has left it torn.
             #[inline]
+            #[track_caller]
             pub fn lock(&self) -> $guard<'_, T> {
                 task_port::interleave();
                 let hold = <$hold>::new();
                 self.0.acquire();
+                $note(&self.0.word);
                 $guard {
                     lock: &self.0,
                     _hold: hold,
@@ -97,10 +142,29 @@ macro_rules! spinning_lock {
             pub fn try_lock(&self) -> Option<$guard<'_, T>> {
                 task_port::interleave();
                 let hold = <$hold>::new();
-                self.0.try_acquire().then(|| $guard {
+                if !self.0.try_acquire() {
+                    return None;
+                }
+                $note(&self.0.word);
+                Some($guard {
                     lock: &self.0,
                     _hold: hold,
                 })
+            }
+
+            /// Whether a fault has skipped a holder's frame.
+            #[must_use]
+            pub fn is_torn(&self) -> bool {
+                self.0.word.load(Ordering::SeqCst) == TORN
+            }
+
+            /// Frees the lock if a fault has left it torn: what it protects is in
+            /// order. Says whether it was torn.
+            pub fn mend(&self) -> bool {
+                self.0
+                    .word
+                    .compare_exchange(TORN, FREE, Ordering::SeqCst, Ordering::Relaxed)
+                    .is_ok()
             }
 
             /// The value, which nobody else can reach.
@@ -129,7 +193,8 @@ macro_rules! spinning_lock {
         impl<T: ?Sized> Drop for $guard<'_, T> {
             #[inline]
             fn drop(&mut self) {
-                self.lock.locked.store(false, Ordering::Release);
+                $forget();
+                self.lock.word.store(FREE, Ordering::Release);
                 task_port::interleave();
             }
         }
@@ -148,5 +213,51 @@ macro_rules! spinning_lock {
     };
 }
 
-spinning_lock!(SpinLock, SpinLockGuard, PreemptGuard, "preemption off");
-spinning_lock!(IrqLock, IrqLockGuard, IrqGuard, "interrupts off");
+/// Lets the gate find the lock should a fault skip its holder's frame.
+#[inline]
+fn note(word: &AtomicU32) {
+    cpu::note_held(core::ptr::from_ref(word).expose_provenance());
+}
+
+/// It is given back.
+#[inline]
+fn forget() {
+    cpu::note_held(0);
+}
+
+spinning_lock!(
+    SpinLock,
+    SpinLockGuard,
+    PreemptGuard,
+    "preemption off",
+    note,
+    forget
+);
+// Interrupts off are no count by which a gate could tell that one was skipped.
+spinning_lock!(
+    IrqLock,
+    IrqLockGuard,
+    IrqGuard,
+    "interrupts off",
+    |_| (),
+    || ()
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    #[test]
+    fn a_torn_lock_fails_those_who_want_it_until_it_is_mended() {
+        let lock = SpinLock::new(7);
+        lock.0.word.store(TORN, Ordering::SeqCst);
+        assert!(lock.is_torn() && lock.try_lock().is_none());
+        let failed = catch_unwind(AssertUnwindSafe(|| *lock.lock()));
+        let text = failed.unwrap_err().downcast::<std::string::String>();
+        assert!(text.unwrap().contains("half done"));
+        assert!(lock.mend());
+        assert!(!lock.mend());
+        assert_eq!(*lock.lock(), 7);
+    }
+}

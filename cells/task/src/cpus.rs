@@ -6,7 +6,7 @@ use crate::{park, preempt, spawn};
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::sync::atomic::Ordering;
-use interrupts::{RESCHEDULE, TIMER, apic, platform};
+use interrupts::{NMI, RESCHEDULE, TIMER, apic, platform};
 use nano_core::smp;
 use task_port::{Fault, Priority, SpawnError, SpawnOptions, TaskRef, Tasks};
 
@@ -54,8 +54,10 @@ pub fn init(body: impl FnOnce() + Send + 'static) -> Result<core::convert::Infal
     interrupts::set_handler(TIMER, preempt::timer_interrupt);
     interrupts::set_handler(RESCHEDULE, preempt::reschedule_interrupt);
     interrupts::set_exit_hook(preempt::interrupt_exit);
+    interrupts::set_handler(NMI, crate::watchdog::deaf);
     become_idle();
     task_port::spawn(SpawnOptions::new("captain"), body)?;
+    crate::watchdog::start();
     idle()
 }
 

@@ -13,7 +13,11 @@ pub(crate) fn park(deadline: Option<u64>) {
     if sched.token.swap(false, SeqCst) {
         return;
     }
-    let _irq = cpu::IrqGuard::new();
+    let irq = cpu::IrqGuard::new();
+    if sched.doomed.load(SeqCst) {
+        // Meant for a wait that has ended by itself.
+        sched.doomed.store(false, SeqCst);
+    }
     debug_assert!(
         cpu::this().preempt_count.load(SeqCst) == 0,
         "parked with preemption off"
@@ -36,6 +40,10 @@ pub(crate) fn park(deadline: Option<u64>) {
     }
     if deadline.is_some() {
         alarm::clear(header);
+    }
+    if sched.doomed.load(SeqCst) && sched.doomed.swap(false, SeqCst) {
+        drop(irq);
+        unwind::hang_here();
     }
 }
 

@@ -70,6 +70,9 @@ pub(crate) fn header(options: SpawnOptions, stack: Option<Stack>) -> TaskHeader 
             watched: AtomicU64::new(0),
             silent: AtomicU32::new(0),
             switches: AtomicU64::new(0),
+            waited: AtomicU64::new(0),
+            waits: AtomicU32::new(0),
+            doomed: AtomicBool::new(false),
             stack: spin_mutex(stack.map(|s| Box::new(s) as Box<_>)),
             body: spin_mutex(None),
         },
@@ -147,8 +150,13 @@ pub(crate) fn bury(id: TaskId) {
 }
 
 /// All tasks, by number.
+pub(crate) fn all() -> Vec<TaskRef> {
+    TASKS.lock().values().cloned().collect()
+}
+
+/// All tasks, as lists show them.
 pub(crate) fn list() -> Vec<TaskInfo> {
-    let tasks: Vec<TaskRef> = TASKS.lock().values().cloned().collect();
+    let tasks = all();
     let info = |t: &TaskRef| {
         let sched = &t.0.sched;
         TaskInfo {

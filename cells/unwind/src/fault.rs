@@ -7,16 +7,20 @@ use crate::{Frame, event};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::any::Any;
 use core::panic::PanicInfo;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 use mod_mgmt::namespace::NAMESPACE;
 use task_port::{Fault, FaultKind};
 
 /// Whether a fault of the running task would be caught.
-fn behind_a_gate() -> bool {
+pub(crate) fn behind_a_gate() -> bool {
     task_port::in_task() && task_port::header().gates.load(Ordering::Relaxed) > 0
 }
+
+/// Panics that each CPU sees to.
+static PANICS: [AtomicU32; cpu::MAX_CPUS] = [const { AtomicU32::new(0) }; cpu::MAX_CPUS];
 
 /// The panic handler.
 pub fn panic(info: &PanicInfo<'_>) -> ! {
@@ -30,6 +34,20 @@ pub fn out_of_memory(info: &PanicInfo<'_>) -> ! {
 
 fn panic_of_kind(info: &PanicInfo<'_>, kind: FaultKind) -> ! {
     let trace = backtrace(3);
+    let stay = cpu::PreemptGuard::new();
+    let panics = &PANICS[cpu::id() % cpu::MAX_CPUS];
+    if panics.fetch_add(1, Ordering::Relaxed) > 0 {
+        // A panic while this CPU sees to another one.
+        fatal(format_args!("{info}"), trace);
+    }
+    if crate::leaf::is_below(&trace) {
+        event(format_args!("{info}"));
+        // The exception's handler lets the call that got here return.
+        panics.fetch_sub(1, Ordering::Relaxed);
+        drop(stay);
+        x86_64::instructions::interrupts::int3();
+        unreachable!("a call behind a leaf has not returned");
+    }
     if !behind_a_gate() || !info.can_unwind() {
         fatal(format_args!("{info}"), trace);
     }
@@ -39,17 +57,22 @@ fn panic_of_kind(info: &PanicInfo<'_>, kind: FaultKind) -> ! {
         None => info.message().to_string(),
     };
     event(format_args!("panic in {cell}: {message}"));
-    if crate::report::may_print_trace() {
-        log::warn!("panic in {cell}: {message}\n{trace}");
-    } else {
-        log::warn!("panic in {cell}: {message}");
-    }
-    raise(Fault {
-        kind,
-        cell,
-        message,
-        released: 0,
-    })
+    let mut fault = Fault::new(kind, cell, message);
+    fault.frames = addresses(&trace);
+    panics.fetch_sub(1, Ordering::Relaxed);
+    drop(stay);
+    raise(fault)
+}
+
+/// The frames of a stack, to be named and printed later: whoever repairs comes
+/// first.
+pub(crate) fn addresses(trace: &backtrace::Trace) -> Vec<usize> {
+    let mut frames = Vec::new();
+    trace.each(|address| {
+        frames.push(address);
+        true
+    });
+    frames
 }
 
 /// The cell whose code is innermost on this stack, leaving out the panic
@@ -67,7 +90,7 @@ fn innermost_cell(trace: &backtrace::Trace) -> String {
 }
 
 /// Starts unwinding with `fault` as payload.
-fn raise(fault: Fault) -> ! {
+pub(crate) fn raise(fault: Fault) -> ! {
     let code = unwinding::panic::begin_panic(Box::new(fault));
     fatal(
         format_args!("an unwind found no gate (code {})", code.0),
@@ -94,23 +117,52 @@ pub fn catch(body: &mut dyn FnMut()) -> Result<(), Fault> {
     gates.fetch_sub(1, Ordering::Relaxed);
     result.map_err(|payload: Box<dyn Any + Send>| {
         // The skipped frame may have had preemption or interrupts off.
+        let torn = tear_locks(preempt);
         cpu::this().preempt_count.store(preempt, Ordering::Relaxed);
         cpu::irq_enable();
-        match payload.downcast::<Fault>() {
+        let mut fault = match payload.downcast::<Fault>() {
             Ok(fault) => {
                 if fault.kind == FaultKind::StackOverflow {
                     close_reserve();
                 }
                 *fault
             }
-            Err(_) => Fault {
-                kind: FaultKind::Panic,
-                cell: String::new(),
-                message: String::from("a foreign panic"),
-                released: 0,
-            },
-        }
+            Err(_) => Fault::new(
+                FaultKind::Panic,
+                String::new(),
+                String::from("a foreign panic"),
+            ),
+        };
+        fault.torn = torn;
+        fault
     })
+}
+
+/// Marks the spinning locks that frames behind the gate hold and did not give back;
+/// gives how many. Preemption is off since they were taken, so they are this CPU's;
+/// it was `before` at the gate.
+fn tear_locks(before: u32) -> usize {
+    let area = cpu::this();
+    let now = area.preempt_count.load(Ordering::Relaxed);
+    let remembered = |depth: u32| {
+        let place = depth as usize % cpu::kernel::HELD;
+        area.held[place].load(Ordering::Relaxed)
+    };
+    let below: Vec<usize> = (1..=before).map(remembered).collect();
+    let mut torn = 0;
+    for depth in (before + 1..=now).take(cpu::kernel::HELD) {
+        let address = remembered(depth);
+        let mapped = address.is_multiple_of(4)
+            && address != 0
+            && memory::paging::translate(address as u64).is_some();
+        if mapped && !below.contains(&address) {
+            // SAFETY: mapped, aligned, and the word of a lock that was not given
+            // back, which whoever borrowed it keeps alive.
+            let word = unsafe { &*(address as *const AtomicU32) };
+            torn += usize::from(sync::tear(word));
+        }
+    }
+    torn
 }
 
 /// The stack is short again: the reserve is out of bounds for the next overflow.
@@ -130,7 +182,7 @@ fn kind_of(frame: &Frame) -> FaultKind {
     }
 }
 
-fn describe(frame: &Frame) -> (String, String) {
+pub(crate) fn describe(frame: &Frame) -> (String, String) {
     let place = NAMESPACE.describe(frame.rip as usize);
     let cell = place
         .as_ref()
@@ -158,6 +210,9 @@ fn describe(frame: &Frame) -> (String, String) {
 /// task, or ends the system.
 pub fn exception(frame: &mut Frame) {
     let registers = Registers::of(frame);
+    if frame.vector != 8 && crate::leaf::leave(frame) {
+        return;
+    }
     let in_interrupt = cpu::this().irq_depth.load(Ordering::Relaxed) > 0;
     let (mut cell, mut message) = describe(frame);
     if !behind_a_gate() || in_interrupt || frame.vector == 8 {
@@ -178,7 +233,7 @@ pub fn exception(frame: &mut Frame) {
         kind = FaultKind::StackOverflow;
         message = format!("stack overflow in {cell}");
     }
-    report(&cell, &message, &registers);
+    event(format_args!("fault in {cell}: {message}"));
     if !redirect(frame, kind, cell, &message) {
         fatal(
             format_args!("{message}; the stack cannot be unwound"),
@@ -201,46 +256,14 @@ fn open_reserve() -> bool {
     true
 }
 
-/// The watchdog's verdict on the interrupted task: it has run for long without a
-/// sign of life. Ends its call like a fault, unless it is in the boot image's
-/// code, which may hold locks; the next look may find it elsewhere. Says whether
-/// it did.
-pub fn hang(frame: &mut Frame) -> bool {
-    let Some(cell) = NAMESPACE.by_address(frame.rip as usize) else {
-        return false;
-    };
-    if !behind_a_gate() {
-        return false;
-    }
-    let (_, at) = describe(frame);
-    let message = format!("no sign of life for too long ({at})");
-    report(&cell.name, &message, &Registers::of(frame));
-    redirect(frame, FaultKind::Hang, cell.name.clone(), &message)
-}
-
-/// Warns and prints the stack, but not more often than people can read.
-fn report(cell: &str, message: &str, registers: &Registers) {
-    event(format_args!("fault in {cell}: {message}"));
-    if crate::report::may_print_trace() {
-        log::warn!("fault in {cell}: {message}\n{}", backtrace::of(*registers));
-    } else {
-        log::warn!("fault in {cell}: {message}");
-    }
-}
-
 /// Lets the interrupted task continue in `raise_fault`, as if the caller of the
 /// interrupted function had called that.
-fn redirect(frame: &mut Frame, kind: FaultKind, cell: String, message: &str) -> bool {
+pub(crate) fn redirect(frame: &mut Frame, kind: FaultKind, cell: String, message: &str) -> bool {
     let registers = Registers::of(frame);
     let above = caller(&registers, false).or_else(|| after_wild_call(&registers));
     let Some(above) = above else { return false };
-    let message = String::from(message);
-    let fault = Box::new(Fault {
-        kind,
-        cell,
-        message,
-        released: 0,
-    });
+    let mut fault = Box::new(Fault::new(kind, cell, String::from(message)));
+    fault.frames = addresses(&backtrace::of(registers));
     let r = above.0;
     (frame.rbx, frame.rbp) = (r[3], r[6]);
     (frame.r12, frame.r13, frame.r14, frame.r15) = (r[12], r[13], r[14], r[15]);
@@ -253,7 +276,7 @@ fn redirect(frame: &mut Frame, kind: FaultKind, cell: String, message: &str) -> 
 
 /// A jump through a bad pointer: no table covers the address, but the call has
 /// pushed where it came from.
-fn after_wild_call(registers: &Registers) -> Option<Registers> {
+pub(crate) fn after_wild_call(registers: &Registers) -> Option<Registers> {
     let mut above = *registers;
     above.0[16] = read_word(registers.sp())?;
     above.0[7] = registers.sp() + 8;

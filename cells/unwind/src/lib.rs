@@ -7,7 +7,10 @@
 //! own landing pads are skipped (its state is not to be trusted, and its tables
 //! do not describe the faulting instruction); the ledger gives back what it held.
 //!
-//! Without a gate, a fault is fatal: report, event ring, power off.
+//! A fault in the clock or in the scheduler's policy, which are called with interrupts
+//! off, has no gate either: the call returns without an answer (`leaf`).
+//!
+//! Otherwise, without a gate, a fault is fatal: report, event ring, power off.
 #![cfg_attr(mitos, no_std)]
 #![cfg_attr(mitos, feature(panic_can_unwind))]
 #![cfg_attr(mitos, allow(internal_features))]
@@ -24,6 +27,10 @@ mod fault;
 #[cfg(mitos)]
 mod finder;
 #[cfg(mitos)]
+mod hang;
+#[cfg(mitos)]
+mod leaf;
+#[cfg(mitos)]
 mod report;
 #[cfg(mitos)]
 mod step;
@@ -33,9 +40,11 @@ pub use backtrace::backtrace;
 #[cfg(mitos)]
 pub use events::event;
 #[cfg(mitos)]
-pub use fault::{catch, exception, hang, out_of_memory, panic, unexpected};
+pub use fault::{catch, exception, out_of_memory, panic, unexpected};
 #[cfg(mitos)]
 pub use finder::init;
+#[cfg(mitos)]
+pub use hang::{Place, hang, hang_here, place, waits_in};
 #[cfg(mitos)]
 pub use report::{exit, fatal, set_console};
 #[cfg(mitos)]

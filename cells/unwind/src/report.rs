@@ -3,7 +3,7 @@
 use crate::backtrace::Trace;
 use crate::events;
 use core::fmt;
-use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering};
 use sync::IrqLock;
 use x86_64::instructions::port::Port;
 
@@ -23,20 +23,6 @@ pub(crate) fn print(arguments: fmt::Arguments<'_>) {
     if let Some(console) = console {
         console(arguments);
     }
-}
-
-/// Stacks printed in the current second, and which second that is.
-static TRACES: AtomicU64 = AtomicU64::new(0);
-const TRACES_PER_SECOND: u64 = 5;
-
-/// Whether another stack may be printed now.
-pub(crate) fn may_print_trace() -> bool {
-    let second = task_port::now() / 1_000_000_000;
-    let counted = TRACES.load(Ordering::Relaxed);
-    let (last, count) = (counted >> 16, counted & 0xffff);
-    let count = if last == second { count + 1 } else { 1 };
-    TRACES.store(second << 16 | count.min(0xffff), Ordering::Relaxed);
-    count <= TRACES_PER_SECOND
 }
 
 /// The exit code of QEMU's debug-exit device after a fatal fault.

@@ -2,7 +2,7 @@
 //! cells faults and the former ones come back.
 
 use crate::set::{Mover, make_former_current};
-use crate::steps::{PARK_NS, close_and_drain, move_statics_back, park};
+use crate::steps::{PARK_NS, close_and_drain, move_statics_back, park, start};
 use crate::transaction::SETTLE_NS;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -62,23 +62,15 @@ pub(crate) fn revert(engine: &mut Engine, cell: &str) -> Option<Record> {
         })
         .collect();
     engine.journal.touched.clone_from(&closing);
-    let drained = close_and_drain(&closing, started + DRAIN_NS).is_ok();
-    for passage in &probation.passages {
-        let state = match drained {
-            true => state_of(passage),
-            false => None,
-        };
-        if passage.flip_back()
-            && let Some(state) = state
-        {
-            let _ = gate_unreported(|| passage.serving().reclaim(state));
-        }
-    }
+    // While the doors behind which it ends are there.
     move_statics_back(&movers);
     engine.journal.parked.clear();
+    let drained = close_and_drain(&closing, task_port::now() + DRAIN_NS).is_ok();
+    flip_back(&probation, &movers, drained);
     for passage in closing.iter().rev() {
         passage.new.open();
     }
+    let _ = start(forward(&movers).iter());
     engine.journal.touched.clear();
     make_former_current(&probation.former);
     for (name, krate) in probation.crates {
@@ -111,6 +103,25 @@ pub(crate) fn revert(engine: &mut Engine, cell: &str) -> Option<Record> {
         };
     }
     Some(record)
+}
+
+/// Flips all doors back. The former providers take over the states that the later
+/// ones went on with, if these have been left and can be handed over.
+fn flip_back(probation: &Probation, movers: &[Mover], drained: bool) {
+    for passage in &probation.passages {
+        let anew = movers.iter().any(|mover| {
+            mover.new.anew && mover.name.strip_suffix("_port") == Some(passage.new.name())
+        });
+        let state = match drained && !anew {
+            true => state_of(passage),
+            false => None,
+        };
+        if passage.flip_back()
+            && let Some(state) = state
+        {
+            let _ = gate_unreported(|| passage.serving().reclaim(state));
+        }
+    }
 }
 
 fn state_of(passage: &Passage) -> Option<State> {

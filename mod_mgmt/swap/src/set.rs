@@ -70,10 +70,13 @@ impl Set {
     pub(crate) fn load(orders: &[Order]) -> Result<Self, SwapFailure> {
         let mut scope = Scope::default();
         let (mut members, mut crates) = (Vec::new(), Vec::new());
+        // A spare is linked to what is current, and not to others of its set.
+        let alone = orders.len() == 1;
         for order in orders {
-            let loaded = order
-                .source
-                .with_entry(&order.name, |entry| load(order, entry, &mut scope));
+            let loaded = order.source.with_entry(&order.name, |entry| {
+                let spare = alone.then(|| swap_port::spares::take(entry)).flatten();
+                load(order, entry, &mut scope, spare)
+            });
             match loaded {
                 Some(Ok(Load::Cell(member))) => members.push(member),
                 Some(Ok(Load::Crate(krate))) => crates.push(krate),
@@ -144,6 +147,32 @@ impl Set {
             .collect()
     }
 
+    /// Whether what some cell keeps is not handed over, but brought back by its
+    /// port's start.
+    pub(crate) fn begins_anew(&self) -> bool {
+        self.movers.iter().any(|mover| mover.new.anew)
+    }
+
+    /// The crate through which a door is called, if it moves.
+    pub(crate) fn mover(&self, passage: &Passage) -> Option<&Mover> {
+        let name = passage.new.name();
+        let mut movers = self.movers.iter();
+        movers.find(|mover| mover.name.strip_suffix("_port") == Some(name))
+    }
+
+    /// Of these doors, those whose state is handed over.
+    pub(crate) fn handing_over(&self, closing: &[Passage]) -> Vec<Passage> {
+        let anew = |passage: &Passage| self.mover(passage).is_some_and(|mover| mover.new.anew);
+        let kept = closing.iter().filter(|passage| !anew(passage));
+        kept.copied().collect()
+    }
+
+    /// The cell behind a door.
+    pub(crate) fn behind(&self, passage: &Passage) -> Option<&Member> {
+        let mut members = self.members.iter();
+        members.find(|m| m.passages.iter().any(|p| same(p.new, passage.new)))
+    }
+
     /// Whether statements must come to an end before the doors are drained.
     pub(crate) fn waits_for_calls(&self, closing: &[Passage]) -> bool {
         closing.iter().any(|p| !p.serving().has_state())
@@ -155,7 +184,12 @@ enum Load {
     Crate(BaseCrate),
 }
 
-fn load(order: &Order, entry: &Entry<'_>, scope: &mut Scope) -> Result<Load, LoadError> {
+fn load(
+    order: &Order,
+    entry: &Entry<'_>,
+    scope: &mut Scope,
+    spare: Option<Arc<Loaded>>,
+) -> Result<Load, LoadError> {
     if entry.kind == EntryKind::CodelessCrate {
         scope.add_crate(entry.name, entry.fingerprint);
         return Ok(Load::Crate(BaseCrate {
@@ -164,7 +198,10 @@ fn load(order: &Order, entry: &Entry<'_>, scope: &mut Scope) -> Result<Load, Loa
             fingerprint: entry.fingerprint,
         }));
     }
-    let code = loader::load_in(entry, scope)?;
+    let code = match spare {
+        Some(code) => code,
+        None => loader::load_in(entry, scope)?,
+    };
     scope.add(&code);
     let former = NAMESPACE.find(&order.replaces);
     let cell = code.cell();

@@ -9,7 +9,7 @@ use task_port::gate_unreported;
 
 /// How long tasks may take to leave the code of a crate that moves: until the
 /// transactions under way have ended.
-pub(crate) const PARK_NS: u64 = 2_000_000_000;
+pub(crate) const PARK_NS: u64 = 5_000_000_000;
 
 /// Makes sure that no door still holds the generation before last.
 pub(crate) fn settle(passages: &[Passage], deadline: u64) -> Result<(), SwapFailure> {
@@ -93,7 +93,10 @@ pub(crate) fn park(
 /// Lets parked tasks go on where they were.
 pub(crate) fn unpark(journal: &mut Journal) {
     for moves in journal.parked.drain(..).rev() {
-        let _ = gate_unreported(|| (moves.take)(None));
+        let _ = gate_unreported(|| {
+            (moves.take)(None)?;
+            (moves.start)()
+        });
     }
 }
 
@@ -129,16 +132,27 @@ pub(crate) fn move_statics(movers: &[Mover]) -> Result<(), SwapFailure> {
     Ok(())
 }
 
-/// The way back.
+/// The way back. What does not leave in time is moved all the same: the former
+/// generation must have everything when it goes on.
 pub(crate) fn move_statics_back(movers: &[Mover]) {
-    for mover in movers {
+    for mover in movers.iter().rev() {
         let deadline = task_port::now() + PARK_NS;
+        let _ = gate_unreported(|| (mover.new.park)(deadline));
+    }
+    for mover in movers.iter().rev() {
         let _ = gate_unreported(|| {
-            (mover.new.park)(deadline)?;
             let given = (mover.new.give)()?;
             (mover.old.take)(given)
         });
     }
+}
+
+/// Lets the tasks of crates that have moved start, users of others last.
+pub(crate) fn start<'a>(movers: impl Iterator<Item = &'a Mover>) -> Result<(), SwapFailure> {
+    for mover in movers {
+        outcome(mover, gate_unreported(|| (mover.new.start)()))?;
+    }
+    Ok(())
 }
 
 /// Flips all doors.

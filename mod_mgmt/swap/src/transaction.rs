@@ -1,10 +1,10 @@
 //! The swap as a transaction.
 
 use crate::probation;
-use crate::set::{Set, make_current};
+use crate::set::{Member, Set, make_current};
 use crate::steps::{
     PARK_NS, birth, bring_old, close_and_drain, export, flip, move_statics, move_statics_back,
-    park, settle, unpark,
+    park, settle, start, unpark,
 };
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -13,7 +13,9 @@ use cell_archive::Archive;
 use mod_mgmt::namespace::NAMESPACE;
 use port::{Birth, BirthError, Component, CrashKind, Options, State};
 use swap_port::objects::{self, Source};
-use swap_port::{Engine, Order, Passage, Probation, Reason, Record, SWAP, Swap, SwapFailure, note};
+use swap_port::{
+    Engine, Journal, Order, Passage, Probation, Reason, Record, SWAP, Swap, SwapFailure, note,
+};
 
 /// How long those inside may take to leave a closed door.
 const DRAIN_NS: u64 = 50_000_000;
@@ -161,12 +163,24 @@ fn replace(
     let mut states: Vec<(&'static str, State)> = Vec::new();
     close_and_drain(closing, task_port::now() + DRAIN_NS)?;
     move_statics(&set.movers)?;
-    let result = export(closing, &mut states)
-        .and_then(|()| bear_heirs(set, options, &mut states))
-        .and_then(|()| flip(&set.passages, &mut engine.journal));
+    let result = export(&set.handing_over(closing), &mut states).and_then(|()| {
+        let journal = &mut engine.journal;
+        if set.begins_anew() {
+            return set_up_anew(set, options, &mut states, journal);
+        }
+        bear_heirs(set, options, &mut states)?;
+        flip(&set.passages, journal)?;
+        start(set.movers.iter())
+    });
     let flipped = core::mem::take(&mut engine.journal.flipped);
     if result.is_err() {
-        for passage in flipped {
+        // While the doors behind which tasks end are there.
+        move_statics_back(&set.movers);
+        if set.begins_anew() {
+            let opened: Vec<Passage> = flipped.iter().map(as_new).collect();
+            let _ = close_and_drain(&opened, task_port::now() + DRAIN_NS);
+        }
+        for passage in &flipped {
             passage.flip_back();
         }
         for member in set.members.iter().filter(|m| m.takes_over()) {
@@ -175,9 +189,45 @@ fn replace(
         for passage in closing {
             passage.serving().resume();
         }
-        move_statics_back(&set.movers);
+        if set.begins_anew() {
+            flipped.iter().for_each(|passage| passage.serving().open());
+        }
     }
     result
+}
+
+/// A door by its new generation alone.
+fn as_new(passage: &Passage) -> Passage {
+    Passage {
+        new: passage.new,
+        old: None,
+    }
+}
+
+/// Births and flips where something is brought back by a port's start, such as from
+/// the disk: cell by cell, those that others call first, since its start calls what
+/// lies below and what lies above is born from what it has brought back. Nobody else
+/// is there: tasks are parked, doors closed.
+fn set_up_anew(
+    set: &Set,
+    options: &Options,
+    states: &mut Vec<(&'static str, State)>,
+    journal: &mut Journal,
+) -> Result<(), SwapFailure> {
+    let mut born: Vec<&str> = Vec::new();
+    for passage in set.passages.iter().rev() {
+        if let Some(member) = set.behind(passage)
+            && member.takes_over()
+            && !born.contains(&member.code.name.as_str())
+        {
+            born.push(&member.code.name);
+            bear_heir(member, options, states)?;
+        }
+        flip(core::slice::from_ref(passage), journal)?;
+        passage.new.open();
+        start(set.mover(passage).into_iter().filter(|m| m.new.anew))?;
+    }
+    start(set.movers.iter().filter(|m| !m.new.anew))
 }
 
 /// The births of the cells that take state over, each with the states of its
@@ -187,17 +237,23 @@ fn bear_heirs(
     options: &Options,
     states: &mut Vec<(&'static str, State)>,
 ) -> Result<(), SwapFailure> {
-    for member in set.members.iter().filter(|m| m.takes_over()) {
-        let mut inherited = Vec::new();
-        for passage in &member.passages {
-            let name = passage.new.name();
-            if let Some(at) = states.iter().position(|(n, _)| *n == name) {
-                inherited.push((name, states.swap_remove(at).1));
-            }
+    let mut heirs = set.members.iter().filter(|m| m.takes_over());
+    heirs.try_for_each(|member| bear_heir(member, options, states))
+}
+
+fn bear_heir(
+    member: &Member,
+    options: &Options,
+    states: &mut Vec<(&'static str, State)>,
+) -> Result<(), SwapFailure> {
+    let mut inherited = Vec::new();
+    for passage in &member.passages {
+        let name = passage.new.name();
+        if let Some(at) = states.iter().position(|(n, _)| *n == name) {
+            inherited.push((name, states.swap_remove(at).1));
         }
-        birth(member, options, inherited)?;
     }
-    Ok(())
+    birth(member, options, inherited)
 }
 
 /// The names, the objects and the history follow what the doors did.
@@ -224,6 +280,13 @@ fn finish(engine: &mut Engine, set: Set, record: &mut Record) {
             code.generation,
         );
         record.cells.push(member.ran(push));
+    }
+    let same = |member: &crate::set::Member| {
+        let object = member.former.as_ref().map(|former| former.object);
+        object == Some(member.code.object)
+    };
+    if !set.members.iter().all(same) {
+        swap_port::spares::purge();
     }
     engine.probation = Some(Probation {
         passages: set.passages.clone(),

@@ -31,7 +31,7 @@ pub fn insert(
     loop {
         let (page, path) = descend(file, first, false, 0)?;
         drop(page);
-        let mut mtx = MiniTx::begin(tx.xid().map_or(0, |x| x.0));
+        let mut mtx = tx.change_pages(tx.xid().map_or(0, |x| x.0));
         let start = (path.block, path.since);
         let Some((mut slot, mut block)) = latch(&mut mtx, file, start, first, 0)? else {
             continue;

@@ -6,7 +6,6 @@ use crate::descend::{corrupt, latch, leaf};
 use crate::node::{Bound, Frame, Item, Node, Position, write};
 use alloc::vec::Vec;
 use pg_btree_port::{DeadTids, FileId, IndexError, Tid};
-use pg_buffer_port::MiniTx;
 use pg_txn_port::Transaction;
 
 /// See [`pg_btree_port::remove`].
@@ -29,7 +28,7 @@ pub fn remove(tx: &Transaction, file: FileId, dead: &DeadTids) -> Result<u64, In
         if any {
             let place = (block, since);
             // None: it has been split or given back between two looks.
-            let cleaned = clean(file, place, low.position(), dead)?;
+            let cleaned = clean(tx, file, place, low.position(), dead)?;
             let Some((count, now)) = cleaned else {
                 link = None;
                 continue;
@@ -74,12 +73,13 @@ impl Seen {
 /// Writes a leaf without its dead entries: how many there were, and what it looks
 /// like. None when it is not the leaf where `low` belongs any more.
 fn clean(
+    tx: &Transaction,
     file: FileId,
     place: (u32, u64),
     low: Position<'_>,
     dead: &DeadTids,
 ) -> Result<Option<(u64, Seen)>, IndexError> {
-    let mut mtx = MiniTx::begin(0);
+    let mut mtx = tx.change_pages(0);
     let Some((slot, block)) = latch(&mut mtx, file, place, low, 0)? else {
         return Ok(None);
     };

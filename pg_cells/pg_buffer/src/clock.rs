@@ -21,8 +21,11 @@ pub(crate) fn place(pool: &PoolState, tag: u64, once: bool) -> Place {
     if tag == NO_TAG {
         return Place::Busy;
     }
-    if let Some(pin) = present(pool, tag, once).or_else(|| left(pool, tag, once)) {
+    if let Some(pin) = present(pool, tag, once) {
         return Place::Pinned(pin);
+    }
+    if let Some(place) = left(pool, tag, once) {
+        return place;
     }
     let frames = pool.arena.frames();
     let mut dirty: Vec<Pin> = Vec::new();
@@ -30,7 +33,9 @@ pub(crate) fn place(pool: &PoolState, tag: u64, once: bool) -> Place {
     for _ in 0..frames.len() * 7 {
         let at = pool.hand.fetch_add(1, Ordering::Relaxed) as usize % frames.len();
         let frame = &frames[at];
-        if !frame.visit() {
+        // A frame whose page is gone may still have the uses of that page.
+        let empty = frame.tag.load(Ordering::SeqCst) == NO_TAG;
+        if !frame.visit() && !empty {
             continue;
         }
         if needs_writing(frame) {
@@ -70,21 +75,34 @@ fn pin(pool: &PoolState, index: u32, tag: u64, once: bool) -> Option<Pin> {
     }
 }
 
-/// A frame whose page was read by a scan alone, which has left it. Not before the
-/// pool has been full: until then the clock finds a frame that holds nothing.
-fn left(pool: &PoolState, tag: u64, once: bool) -> Option<Pin> {
+/// A frame whose page was read by a scan alone, which has left it. Those that were
+/// changed stand behind the others, until there are enough to be written together.
+/// Not before the pool has been full: until then the clock finds a frame that holds
+/// nothing.
+fn left(pool: &PoolState, tag: u64, once: bool) -> Option<Place> {
     if pool.counters.evictions.load(Ordering::Relaxed) == 0 {
         return None;
     }
-    for _ in 0..LEFT_TRIES {
+    let mut dirty: Vec<Pin> = Vec::new();
+    let tries = pool.left.lock().len().min(LEFT_TRIES);
+    for _ in 0..tries {
         let (index, old) = pool.left.lock().pop_front()?;
         let frame = pool.arena.frames().get(index as usize)?;
-        let same = frame.tag.load(Ordering::SeqCst) == old;
-        if !same || !frame.is_idle() || needs_writing(frame) {
+        if frame.tag.load(Ordering::SeqCst) != old || !frame.is_idle() {
+            continue;
+        }
+        if needs_writing(frame) {
+            pool.left.lock().push_back((index, old));
+            if frame.flags.load(Ordering::SeqCst) & WRITING == 0 {
+                dirty.extend(pool.arena.pin_quietly(index, old));
+            }
+            if dirty.len() >= WRITE_TOGETHER {
+                return Some(Place::WriteOut(dirty));
+            }
             continue;
         }
         if let Some(Taken::Ours(pin) | Taken::Theirs(pin)) = take(pool, frame, tag, once) {
-            return Some(pin);
+            return Some(Place::Pinned(pin));
         }
     }
     None

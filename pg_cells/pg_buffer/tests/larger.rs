@@ -10,7 +10,7 @@ use sim_disk::{Random, SimDisk};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// 80 frames.
-const OPTIONS: &str = "buffers=640K log_size=8M";
+const OPTIONS: &str = "buffers=640K log_size=16M";
 /// Ten times as many pages.
 const LARGE: FileId = FileId(8);
 const PAGES: u32 = 800;
@@ -111,6 +111,35 @@ fn scans_of_many_at_once_and_changes_leave_the_hot_pages_in_memory() {
 }
 
 #[test]
+fn a_scan_that_changes_pages_writes_them_and_leaves_the_hot_ones_in_memory() {
+    let _alone = alone();
+    let disk = cold();
+    use_hot();
+    let (mut scan, before) = (Scan::new(), (disk.counts(), stats().unwrap()));
+    for block in 0..PAGES {
+        let mut mtx = MiniTx::begin(0);
+        let id = PageId::new(LARGE, block);
+        let slot = scan.latch(&mut mtx, id).unwrap();
+        assert_eq!(number(mtx.page(slot)), block);
+        mtx.write(slot, 400, &block.to_le_bytes());
+        mtx.commit().unwrap();
+        let log = pg_wal_port::stats();
+        assert!(log.used < log.size / 4 * 3, "nobody makes checkpoints here");
+    }
+    assert_eq!(use_hot(), 0);
+    // Pages that must be written to make room go several at a time: they are
+    // neighbours.
+    let writes = disk.counts().writes - before.0.writes;
+    let pages = stats().unwrap().writes - before.1.writes;
+    assert!(pages > u64::from(PAGES) - 80, "{pages} pages");
+    assert!(writes * 4 < pages, "{writes} writes of {pages} pages");
+    for block in 0..PAGES {
+        let page = read_page(PageId::new(LARGE, block)).unwrap();
+        assert_eq!(pg_page::get_u32(&page[..], 400), block);
+    }
+}
+
+#[test]
 fn a_file_that_fits_is_read_once_however_often_it_is_scanned() {
     let _alone = alone();
     let _disk = cold();
@@ -178,7 +207,7 @@ fn a_scan_finds_its_pages_read_ahead_and_each_is_read_once() {
     let _alone = alone();
     let disk = cold();
     pg_buffer_port::run_background().unwrap();
-    let before = disk.counts().reads;
+    let before = (disk.counts(), stats().unwrap());
     let mut scan = Scan::new();
     for block in 0..PAGES {
         let page = scan.read(PageId::new(LARGE, block)).unwrap();
@@ -186,10 +215,10 @@ fn a_scan_finds_its_pages_read_ahead_and_each_is_read_once() {
         drop(page);
         settle();
     }
-    let now = stats().unwrap();
-    assert_eq!(disk.counts().reads - before, u64::from(PAGES));
+    let ahead = stats().unwrap().read_ahead - before.1.read_ahead;
+    assert_eq!(disk.counts().reads - before.0.reads, u64::from(PAGES));
     // All but those that showed that it is a scan.
-    assert_eq!(now.read_ahead, u64::from(PAGES) - 2);
+    assert_eq!(ahead, u64::from(PAGES) - 2);
     pg_buffer_port::shut_down().unwrap();
 }
 

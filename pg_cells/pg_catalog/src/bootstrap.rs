@@ -172,6 +172,7 @@ impl Catalogs {
                     oid: index.oid,
                     table: table.oid,
                     keys: &index.keys,
+                    included: &[],
                     unique: index.unique,
                     primary: index.primary,
                     nulls_not_distinct: false,

@@ -9,6 +9,7 @@
 //! - `sequence`: sequences
 //! - `describe`: what functions over the catalog answer
 //! - `fixed`, `information`: rows of catalogs and views that are not stored
+//! - `activity`: what was done with tables and indexes
 //! - `statistics`: what VACUUM and ANALYZE measured
 //! - `garbage`: files that nobody uses any more
 //!
@@ -19,6 +20,7 @@
 
 extern crate alloc;
 
+mod activity;
 mod bootstrap;
 mod cache;
 mod control;

@@ -7,8 +7,10 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use pg_catalog_port::SHARED;
 use pg_plan::{
-    CheckConstraint, Column, ForeignKey, Index, IndexColumn, Relation, RelationKind, SequenceInfo,
+    CheckConstraint, Column, Deferral, ForeignKey, Index, IndexColumn, Relation, RelationKind,
+    SequenceInfo,
 };
 use pg_types::tuple::take_value;
 use pg_types::{Attr, Datum, Oid, SqlResult, Str, TupleDesc};
@@ -81,6 +83,8 @@ pub fn from_class(reader: &Reader<'_>, class: &Row) -> SqlResult<Option<Relation
         },
         reltuples: class.float("reltuples"),
         relpages: class.int("relpages") as u32,
+        relallvisible: class.int("relallvisible") as u32,
+        counters: SHARED.counters(oid),
     }))
 }
 
@@ -167,8 +171,7 @@ fn indexes(
         let constraint = constraints
             .iter()
             .find(|c| c.oid("conindid") == oid && matches!(c.char("contype"), 'p' | 'u' | 'x'));
-        let name = constraint.map(|c| c.text("conname").to_string());
-        indexes.push(Arc::new(index(reader, &row, desc, name)?));
+        indexes.push(Arc::new(index(reader, &row, desc, constraint)?));
     }
     // PostgreSQL's order: by id.
     indexes.sort_by_key(|index| index.oid);
@@ -179,14 +182,17 @@ fn index(
     reader: &Reader<'_>,
     row: &Row,
     desc: &TupleDesc,
-    constraint: Option<String>,
+    constraint: Option<&Row>,
 ) -> SqlResult<Index> {
     let oid = row.oid("indexrelid");
     let class = reader.one(ids::CLASS_BY_OID, &[Datum::Oid(oid)])?;
     let class = class.ok_or_else(|| lost(format!("relation {oid}")))?;
     let expressions = row.get("indexprs").as_str().unwrap_or("");
     let mut expressions = expressions.split(EXPR_SEPARATOR);
-    let attributes = row.ints("indkey");
+    let all = row.ints("indkey");
+    let count = usize::try_from(row.int("indnkeyatts")).unwrap_or(0);
+    let (attributes, included) = all.split_at(count.min(all.len()));
+    let included = included.iter().map(|n| *n as i16).collect();
     let types = match attributes.contains(&0) {
         true => reader.find(ids::ATTRIBUTE_BY_NUMBER, &[Datum::Oid(oid)])?,
         false => Vec::new(),
@@ -216,10 +222,14 @@ fn index(
         unique: row.bool("indisunique"),
         nulls_not_distinct: row.bool("indnullsnotdistinct"),
         primary: row.bool("indisprimary"),
-        constraint,
+        constraint: constraint.map(|c| c.text("conname").to_string()),
+        constraint_oid: constraint.map_or(0, |c| c.oid("oid")),
+        deferral: constraint.map_or_else(Deferral::default, deferral),
         keys,
+        included,
         predicate: row.get("indpred").as_str().map(ToString::to_string),
         valid: row.bool("indisvalid"),
+        counters: SHARED.counters(oid),
     })
 }
 
@@ -252,8 +262,18 @@ fn check(row: &Row) -> Option<CheckConstraint> {
     })
 }
 
+fn deferral(row: &Row) -> Deferral {
+    Deferral {
+        deferrable: row.bool("condeferrable"),
+        deferred: row.bool("condeferred"),
+    }
+}
+
 fn foreign_key(row: &Row) -> Option<ForeignKey> {
-    let numbers = |column: &str| row.ints(column).iter().map(|n| *n as i16).collect();
+    let numbers = |column: &str| -> Vec<i16> {
+        let numbers = row.ints(column);
+        numbers.iter().map(|n| *n as i16).collect()
+    };
     (row.char("contype") == 'f').then(|| ForeignKey {
         oid: row.oid("oid"),
         name: row.text("conname").to_string(),
@@ -262,6 +282,9 @@ fn foreign_key(row: &Row) -> Option<ForeignKey> {
         referenced: numbers("confkey"),
         on_delete: row.char("confdeltype"),
         on_update: row.char("confupdtype"),
+        set_columns: numbers("confdelsetcols"),
+        match_full: row.char("confmatchtype") == 'f',
+        deferral: deferral(row),
     })
 }
 

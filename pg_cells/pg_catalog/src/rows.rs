@@ -110,6 +110,8 @@ pub struct NewIndexRow<'a> {
     pub table: Oid,
     /// Its key columns.
     pub keys: &'a [IndexColumn],
+    /// Attribute numbers of INCLUDE columns.
+    pub included: &'a [i16],
     /// UNIQUE.
     pub unique: bool,
     /// PRIMARY KEY.
@@ -134,12 +136,13 @@ pub fn index(system: &System, new: &NewIndexRow<'_>) -> SqlResult<Row> {
         .map(|k| operator_class(k.type_oid))
         .collect();
     let collations: Vec<Oid> = new.keys.iter().map(|k| collation(k.type_oid)).collect();
-    let attributes: Vec<i16> = new.keys.iter().map(|k| k.attribute).collect();
+    let attributes = new.keys.iter().map(|k| k.attribute);
+    let attributes: Vec<i16> = attributes.chain(new.included.iter().copied()).collect();
     let options: Vec<i16> = new.keys.iter().map(option).collect();
     let mut row = Row::new(relation(system, ids::INDEX)?)
         .set_oid("indexrelid", new.oid)
         .set_oid("indrelid", new.table)
-        .set("indnatts", new.keys.len() as i16)
+        .set("indnatts", attributes.len() as i16)
         .set("indnkeyatts", new.keys.len() as i16)
         .set("indisunique", new.unique)
         .set("indnullsnotdistinct", new.nulls_not_distinct)

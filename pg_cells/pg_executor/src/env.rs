@@ -8,7 +8,7 @@ use crate::spill::spool::Spool;
 use crate::store::RowStore;
 use alloc::format;
 use alloc::vec::Vec;
-use pg_executor_port::{Measure, SpillStore, VirtualRows};
+use pg_executor_port::{Measure, Notes, SpillStore, VirtualRows};
 use pg_txn_port::CancelToken;
 use pg_types::{Datum, SqlError, SqlResult, SqlState};
 
@@ -27,6 +27,8 @@ pub struct Env<'a> {
     pub views: &'a dyn VirtualRows,
     /// Disk space for what memory does not hold, if there is any.
     pub spill: Option<&'a dyn SpillStore>,
+    /// What the transaction remembers, if anything.
+    pub notes: Option<&'a Notes>,
     /// Tells that the statement is to be stopped.
     pub cancel: &'a CancelToken,
     /// Values of the enclosing row ([`pg_plan::Expr::Outer`]).
@@ -54,6 +56,7 @@ impl<'a> Env<'a> {
             session,
             views,
             spill: None,
+            notes: None,
             cancel,
             outer: Vec::new(),
             operand: Datum::Null,
@@ -78,6 +81,7 @@ impl<'a> Env<'a> {
 
     #[cold]
     fn look(&self) -> SqlResult<()> {
+        task_port::with_ledger(|ledger| ledger.sign_of_life());
         if self.cancel.is_cancelled() {
             return Err(SqlError::new(
                 SqlState::QUERY_CANCELED,

@@ -31,7 +31,7 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use pg_catalog_port::TableStatistics;
 use pg_executor_port::{
-    CopyInHandle, CopyOutHandle, EXECUTOR, ExecContext, Executor, IndexBuild, PreparedPlan,
+    Check, CopyInHandle, CopyOutHandle, EXECUTOR, ExecContext, Executor, IndexBuild, PreparedPlan,
     TableChangeRows, VacuumResult,
 };
 use pg_plan::{Copy, Plan, Relation};
@@ -95,6 +95,14 @@ impl Executor for Provider {
         ctx: &mut ExecContext<'_>,
     ) -> Result<u64, SqlError> {
         utility::change_rows::change(change, ctx)
+    }
+
+    fn check_constraints(
+        &self,
+        checks: &[Check],
+        ctx: &mut ExecContext<'_>,
+    ) -> Result<(), SqlError> {
+        utility::with_env(ctx, |env| op::modify::late::check(checks, env))
     }
 
     fn vacuum(

@@ -184,6 +184,8 @@ pub struct Surroundings<'a> {
     pub cancel: &'a pg_txn_port::CancelToken,
     /// Disk space for what memory does not hold.
     pub spill: Option<&'a dyn pg_executor_port::SpillStore>,
+    /// What the transaction remembers.
+    pub notes: Option<&'a pg_executor_port::Notes>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -201,6 +203,7 @@ impl<'a> Surroundings<'a> {
             run,
         );
         env.spill = self.spill;
+        env.notes = self.notes;
         env
     }
 }
@@ -220,6 +223,7 @@ impl Query for Running {
         self.limit_memory(ctx.memory_limit);
         let cancel = ctx.tx.cancel_token().clone();
         let (params, views, spill) = (ctx.params, ctx.views, ctx.spill);
+        let notes = ctx.session.notes();
         let tx = RefCell::new(&mut *ctx.tx);
         let session = InTransaction::new(ctx.session, &tx);
         let mut store = PortStore::new(&tx, snapshot);
@@ -233,6 +237,7 @@ impl Query for Running {
                 views,
                 cancel: &cancel,
                 spill,
+                notes,
             })?;
         }
         let surroundings = Surroundings {
@@ -242,6 +247,7 @@ impl Query for Running {
             views,
             cancel: &cancel,
             spill,
+            notes,
         };
         let result = self.advance(surroundings, max_rows, sink);
         if !self.done && result.is_ok() {

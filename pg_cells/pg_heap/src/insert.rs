@@ -136,7 +136,7 @@ pub fn insert(
     let xid = tx.ensure_xid()?;
     tx.mark_command_used();
     let space = space.file(file);
-    let mut mtx = MiniTx::begin(xid.0);
+    let mut mtx = tx.change_pages(xid.0);
     let (slot, block) = page_with_room(&space, tx, &mut mtx, file, row.len(), None)?;
     tx.check_write(file.0, None, None)?;
     let number = slot_for(mtx.page(slot), row.len()).ok_or(BufferError::Corrupt {
@@ -163,7 +163,7 @@ pub fn insert_many(
     let space = space.file(file);
     let mut rest = rows;
     while let Some(first) = rest.first() {
-        let mut mtx = MiniTx::begin(xid.0);
+        let mut mtx = tx.change_pages(xid.0);
         let (slot, block) = page_with_room(&space, tx, &mut mtx, file, first.len(), None)?;
         tx.check_write(file.0, None, None)?;
         let fill = Fill { tx, xid, block };

@@ -103,7 +103,7 @@ fn change_queued(
     tx.mark_command_used();
     let key = row_key(file, tid);
     loop {
-        let mut mtx = MiniTx::begin(xid.0);
+        let mut mtx = tx.change_pages(xid.0);
         let page = mtx.latch(PageId::new(file, tid.block))?;
         let version = version(mtx.page(page), tid.slot).ok_or(HeapError::NoSuchRow(tid))?;
         let (verdict, others) = judge(tx, key, &version, intent)?;

@@ -6,7 +6,7 @@ use crate::page;
 use crate::space::Space;
 use crate::{all_visible, free_space};
 use alloc::vec::Vec;
-use pg_buffer_port::{BufferError, FileId, MiniTx, PageId, prefetch, read_page};
+use pg_buffer_port::{BufferError, FileId, PageId, prefetch, read_page};
 use pg_heap_port::HeapError;
 use pg_page::slots::{self, State};
 use pg_page::{Page, header};
@@ -38,7 +38,7 @@ pub fn truncate(
     // The maps first: a page that exists again later is not what they say.
     all_visible::cut(file, keep)?;
     free_space::cut(file, keep)?;
-    pg_buffer_port::truncate(&mut MiniTx::begin(0), file, keep)?;
+    pg_buffer_port::truncate(&mut tx.change_pages(0), file, keep)?;
     space.file(file).cut(keep);
     Ok(pages - keep)
 }

@@ -13,7 +13,7 @@ use crate::prune;
 use crate::space::Space;
 use crate::{map_file, truncate};
 use alloc::vec::Vec;
-use pg_buffer_port::{MiniTx, PageId, read_page};
+use pg_buffer_port::{MiniTx, PageId, Scan, read_page};
 use pg_heap_port::{DeadTids, FileId, HeapError, Tid, VacuumReport};
 use pg_page::header;
 use pg_page::slots::{self, ItemPointer, State};
@@ -56,6 +56,7 @@ pub fn collect(
         dead: Vec::new(),
         map: Writer::new(file, pages)?,
         skipped: Vec::new(),
+        scan: Scan::new(),
     };
     let mut walk = Walk::default();
     let mut marked = 0;
@@ -81,6 +82,8 @@ struct Vacuum {
     map: Option<Writer>,
     /// Pages that were passed over.
     skipped: Vec<core::ops::Range<u32>>,
+    /// How far it is: pages come ahead, and those of a large table go again.
+    scan: Scan,
 }
 
 impl Vacuum {
@@ -105,7 +108,7 @@ impl Vacuum {
     fn page(&mut self, space: &Space, block: u32) -> Result<(), HeapError> {
         let report = &mut self.report;
         let mut mtx = MiniTx::begin(0);
-        let page = mtx.latch(PageId::new(self.file, block))?;
+        let page = self.scan.latch(&mut mtx, PageId::new(self.file, block))?;
         if header::kind(mtx.page(page)) == page::KIND {
             let plan = prune::prune(&mut mtx, page)?;
             report.live += u64::from(plan.live);
@@ -179,7 +182,7 @@ pub fn finish(
         let Some(block) = tids.first().map(|t| t.block) else {
             continue;
         };
-        let mut mtx = MiniTx::begin(0);
+        let mut mtx = tx.change_pages(0);
         let page = mtx.latch(PageId::new(file, block))?;
         for tid in tids {
             let pointer = slots::pointer(mtx.page(page), tid.slot);

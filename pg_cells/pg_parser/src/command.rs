@@ -134,10 +134,8 @@ const UNSUPPORTED: &[&str] = &[
     "rollback prepared",
     "reassign owned",
     "refresh materialized view",
-    "reindex",
     "revoke",
     "security label",
-    "set constraints",
     "unlisten",
 ];
 

@@ -4,7 +4,7 @@
 //! - [`fault`]: sqlparser's complaints in PostgreSQL's words;
 //! - [`cursor`]: reading the commands that are parsed here;
 //! - [`command`] and its parts: those commands, by concern;
-//! - [`rewrite`]: spellings sqlparser does not know, put into ones it does;
+//! - [`rewrite`], [`clauses`]: spellings sqlparser does not know, put into ones it does;
 //! - [`normalize`]: the fingerprint of hot statements, with [`words`].
 //!
 //! Nothing here knows of tables or types.
@@ -13,6 +13,7 @@
 
 extern crate alloc;
 
+mod clauses;
 mod command;
 mod copy;
 mod cursor;
@@ -92,7 +93,7 @@ fn statement(text: &Text<'_>, tokens: &[text::Tok]) -> Result<Statement, SqlErro
 
 /// A statement of sqlparser's.
 fn sql(text: &Text<'_>, tokens: &[text::Tok]) -> Result<Statement, SqlError> {
-    let tokens = rewrite::rewrite(tokens);
+    let tokens = rewrite::rewrite(text, tokens);
     let statement = dialect::parse_with(text, &tokens, |parser| parser.parse_statement())?;
     match statement {
         ast::Statement::Query(_)

@@ -1,10 +1,10 @@
-//! Maintenance: VACUUM, ANALYZE, CHECKPOINT, LOCK, TRUNCATE, COMMENT.
+//! Maintenance: VACUUM, ANALYZE, CHECKPOINT, LOCK, REINDEX, TRUNCATE, COMMENT.
 
 use crate::command::{command, ready};
 use crate::cursor::Cursor;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use pg_parser_port::{Command, CommentKind, Statement};
+use pg_parser_port::{Command, CommentKind, ReindexKind, Statement};
 use pg_plan::{TableLock, TableNames, Utility};
 use pg_types::{SqlError, SqlState};
 use sqlparser::tokenizer::Token;
@@ -19,6 +19,8 @@ pub fn parse(c: &mut Cursor<'_>) -> Result<Option<Statement>, SqlError> {
         ready(Utility::Checkpoint)
     } else if c.accept("lock") {
         command(lock(c)?)
+    } else if c.accept("reindex") {
+        command(reindex(c)?)
     } else if c.accept("truncate") {
         command(truncate(c)?)
     } else if c.accept("comment on") {
@@ -143,6 +145,34 @@ fn lock(c: &mut Cursor<'_>) -> Result<Command, SqlError> {
         tables,
         mode,
         nowait: c.accept("nowait"),
+    })
+}
+
+fn reindex(c: &mut Cursor<'_>) -> Result<Command, SqlError> {
+    let mut concurrently = false;
+    for (name, on) in switches(c)? {
+        match name.as_str() {
+            "concurrently" => concurrently = on,
+            "verbose" => {}
+            _ => return Err(unrecognized("REINDEX", &name)),
+        }
+    }
+    let kind = [
+        ("index", ReindexKind::Index),
+        ("table", ReindexKind::Table),
+        ("schema", ReindexKind::Schema),
+        ("database", ReindexKind::Database),
+    ]
+    .into_iter()
+    .find(|(word, _)| c.accept(word))
+    .map(|(_, kind)| kind)
+    .ok_or_else(|| c.error())?;
+    concurrently |= c.accept("concurrently");
+    let name = c.qualified()?;
+    Ok(Command::Reindex {
+        kind,
+        name,
+        concurrently,
     })
 }
 

@@ -6,7 +6,7 @@ use crate::cursor::Cursor;
 use alloc::string::String;
 use alloc::vec::Vec;
 use pg_parser_port::{AlterAction, AlterObject, Command, ObjectKind, SequenceSpec, Statement};
-use pg_plan::{Ddl, Drop, DropKind, QualifiedName, Utility};
+use pg_plan::{Ddl, Deferral, Drop, DropKind, QualifiedName, Utility};
 use pg_types::{SqlError, SqlState};
 use sqlparser::tokenizer::Token;
 
@@ -240,6 +240,35 @@ fn options(c: &mut Cursor<'_>, values: bool) -> Result<Vec<(String, Option<Strin
     Ok(list)
 }
 
+/// DEFERRABLE and INITIALLY, in either order.
+fn deferral(c: &mut Cursor<'_>) -> Result<Deferral, SqlError> {
+    let (mut deferrable, mut deferred) = (None, None);
+    while !c.done() {
+        if deferrable.is_none() && c.accept("not deferrable") {
+            deferrable = Some(false);
+        } else if deferrable.is_none() && c.accept("deferrable") {
+            deferrable = Some(true);
+        } else if deferred.is_none() && c.accept("initially deferred") {
+            deferred = Some(true);
+        } else if deferred.is_none() && c.accept("initially immediate") {
+            deferred = Some(false);
+        } else {
+            return Err(c.error());
+        }
+    }
+    let deferred = deferred.unwrap_or(false);
+    if deferred && deferrable == Some(false) {
+        return Err(SqlError::new(
+            SqlState::SYNTAX_ERROR,
+            "constraint declared INITIALLY DEFERRED must be DEFERRABLE",
+        ));
+    }
+    Ok(Deferral {
+        deferrable: deferrable.unwrap_or(deferred),
+        deferred,
+    })
+}
+
 /// ALTER TABLE where a single action suffices; the rest is sqlparser's.
 fn alter_table(c: &mut Cursor<'_>) -> Result<Option<Statement>, SqlError> {
     let mut ahead = Cursor::new(c.text, c.rest());
@@ -262,6 +291,17 @@ fn alter_table(c: &mut Cursor<'_>) -> Result<Option<Statement>, SqlError> {
             SqlState::FEATURE_NOT_SUPPORTED,
             "this form of ALTER TABLE is not supported",
         ));
+    }
+    if ahead.accept("alter constraint") {
+        let action = AlterAction::Constraint(ahead.name()?, deferral(&mut ahead)?);
+        ahead.end()?;
+        c.take_rest();
+        return Ok(Some(alter_command(
+            ObjectKind::Table,
+            name,
+            if_exists,
+            action,
+        )));
     }
     match action(&mut ahead)? {
         Some(action) if ahead.done() => {

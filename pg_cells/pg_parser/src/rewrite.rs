@@ -1,17 +1,19 @@
 //! Spellings that sqlparser does not read, as ones that it does and that mean
 //! the same.
 
-use crate::text::Tok;
+use crate::clauses;
+use crate::text::{Text, Tok};
 use alloc::vec::Vec;
 use pg_parser_port::{KEY_SHARE, NO_KEY_UPDATE};
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-fn is(token: Option<&Tok>, word: &str) -> bool {
+/// Whether a token is this word, unquoted.
+pub fn is(token: Option<&Tok>, word: &str) -> bool {
     matches!(token.map(|t| &t.token), Some(Token::Word(w)) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(word))
 }
 
 /// The tokens of a statement for sqlparser.
-pub fn rewrite(tokens: &[Tok]) -> Vec<Tok> {
+pub fn rewrite(text: &Text<'_>, tokens: &[Tok]) -> Vec<Tok> {
     let mut out = Vec::with_capacity(tokens.len());
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
@@ -42,6 +44,13 @@ pub fn rewrite(tokens: &[Tok]) -> Vec<Tok> {
         }
         if is(Some(token), "for")
             && let Some(taken) = locking(rest, &mut out)
+        {
+            at += taken;
+            continue;
+        }
+        if is(Some(token), "on")
+            && let Some(taken) = clauses::inference(text, rest, &mut out)
+                .or_else(|| clauses::set_columns(rest, &mut out))
         {
             at += taken;
             continue;

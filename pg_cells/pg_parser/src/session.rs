@@ -18,7 +18,9 @@ pub fn parse(c: &mut Cursor<'_>) -> Result<Option<Statement>, SqlError> {
     if let Some(done) = transaction(c)? {
         return Ok(Some(ready(Utility::Transaction(done))));
     }
-    let utility = if c.accept("set") {
+    let utility = if c.accept("set constraints") {
+        set_constraints(c)?
+    } else if c.accept("set") {
         return set(c).map(Some);
     } else if c.accept("show") {
         Utility::Show {
@@ -207,6 +209,18 @@ fn set(c: &mut Cursor<'_>) -> Result<Statement, SqlError> {
         Some(c.list(|c| value(c, quote))?.join(", "))
     };
     Ok(ready(Utility::Set { name, value, local }))
+}
+
+fn set_constraints(c: &mut Cursor<'_>) -> Result<Utility, SqlError> {
+    let names = match c.accept("all") {
+        true => None,
+        false => Some(c.list(Cursor::qualified)?),
+    };
+    let deferred = c.accept("deferred");
+    if !deferred {
+        c.expect("immediate")?;
+    }
+    Ok(Utility::SetConstraints { names, deferred })
 }
 
 /// SET TIME ZONE's value: a name, a number, an interval.

@@ -70,6 +70,11 @@ pub enum Ddl {
         /// The new owner.
         owner: String,
     },
+    /// REINDEX.
+    Reindex {
+        /// The tables, with one of their indexes or, without, all of them.
+        targets: Vec<(Arc<Relation>, Option<Oid>)>,
+    },
     /// TRUNCATE.
     Truncate {
         /// The tables.
@@ -144,6 +149,8 @@ pub struct NewConstraint {
     pub deferred: bool,
     /// NOT VALID: existing rows are not checked.
     pub not_valid: bool,
+    /// INCLUDE of a key's index, by name.
+    pub include: Vec<String>,
 }
 
 /// What a constraint demands.
@@ -191,6 +198,8 @@ pub enum ConstraintKind {
         on_update: char,
         /// MATCH: `s`imple, `f`ull.
         match_kind: char,
+        /// ON DELETE SET NULL or SET DEFAULT of these columns alone, by name.
+        set_columns: Vec<String>,
     },
 }
 
@@ -209,6 +218,10 @@ pub struct CreateIndex {
     pub nulls_not_distinct: bool,
     /// The key columns.
     pub keys: Vec<NewIndexKey>,
+    /// Attribute numbers of INCLUDE columns.
+    pub include: Vec<i16>,
+    /// CONCURRENTLY.
+    pub concurrently: bool,
     /// A partial index's condition, as SQL text and over the table's columns.
     pub predicate: Option<(String, Expr)>,
     /// WITH (...).
@@ -408,6 +421,13 @@ pub enum TableChange {
     ValidateConstraint {
         /// Its name.
         name: String,
+    },
+    /// ALTER CONSTRAINT.
+    AlterConstraint {
+        /// Its name.
+        name: String,
+        /// When it is checked from now on.
+        deferral: crate::Deferral,
     },
     /// RENAME TO.
     Rename {

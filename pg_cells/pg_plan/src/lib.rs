@@ -14,6 +14,7 @@
 
 extern crate alloc;
 
+mod counters;
 mod ddl;
 mod expr;
 mod node;
@@ -21,8 +22,10 @@ mod normalized;
 mod relation;
 mod statement;
 mod tag;
+mod text;
 mod utility;
 
+pub use counters::{Counters, Counts, RowChanges};
 pub use ddl::{
     AlterSequence, AlterTable, CommentTarget, ConstraintKind, CreateIndex, CreateSequence,
     CreateTable, CreateView, Ddl, Drop, DropKind, NewColumn, NewConstraint, NewIndexKey,
@@ -32,14 +35,16 @@ pub use expr::{CaseArm, Expr, Quantifier, SubLink, SubLinkKind};
 pub use node::{
     Aggregate, AggregateCall, BoundKind, CteId, FrameBound, IndexBound, IndexExprs, IndexScan,
     Join, JoinKind, LockStrength, Node, OnConflict, Rows, ScanDirection, SetOpKind, SortKey,
-    TargetColumn, WindowCall, WindowFrame,
+    TableExprs, TargetColumn, WindowCall, WindowFrame,
 };
 pub use normalized::{Literal, Normalized};
 pub use relation::{
-    CheckConstraint, Column, ForeignKey, Index, IndexColumn, Relation, RelationKind, SequenceInfo,
+    CheckConstraint, Column, Deferral, ForeignKey, Index, IndexColumn, Relation, RelationKind,
+    SequenceInfo,
 };
 pub use statement::{OutputColumn, Plan};
 pub use tag::Verb;
+pub use text::{encloses, is_call, unparenthesized};
 pub use utility::{
     Copy, CopyFormat, CopyHeader, CopyOptions, CopySource, Discard, ExplainFormat, ExplainOptions,
     FetchDirection, IsolationLevel, Planned, TableLock, TableNames, TransactionCommand,

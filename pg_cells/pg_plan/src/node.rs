@@ -190,6 +190,8 @@ pub enum Node {
         index_exprs: Vec<IndexExprs>,
         /// ON CONFLICT.
         on_conflict: Option<OnConflict>,
+        /// The tables that ON CONFLICT DO UPDATE reaches through foreign keys.
+        reached: Vec<TableExprs>,
         /// RETURNING, over the stored row.
         returning: Option<Vec<Expr>>,
     },
@@ -214,6 +216,8 @@ pub enum Node {
         recheck: Option<Expr>,
         /// CHECK conditions over the stored row, with their names.
         checks: Vec<(String, Expr)>,
+        /// The tables that it reaches through foreign keys.
+        reached: Vec<TableExprs>,
         /// RETURNING, over the stored row followed by the input row.
         returning: Option<Vec<Expr>>,
     },
@@ -227,6 +231,8 @@ pub enum Node {
         row_id: usize,
         /// As for an update.
         recheck: Option<Expr>,
+        /// The tables that it reaches through foreign keys.
+        reached: Vec<TableExprs>,
         /// RETURNING, over the deleted row followed by the input row.
         returning: Option<Vec<Expr>>,
     },
@@ -243,6 +249,20 @@ pub struct IndexExprs {
     pub keys: Vec<Option<Expr>>,
     /// A partial index's condition, over the same row.
     pub predicate: Option<Expr>,
+}
+
+/// What writing into a table takes that is reached through a foreign key with ON
+/// ... CASCADE, SET NULL or SET DEFAULT.
+#[derive(Clone, Debug)]
+pub struct TableExprs {
+    /// The table.
+    pub table: Oid,
+    /// CHECK conditions over the stored row, with their names.
+    pub checks: Vec<(String, Expr)>,
+    /// Computed keys and conditions of its indexes, for those that have any.
+    pub index_exprs: Vec<IndexExprs>,
+    /// The defaults of columns that SET DEFAULT changes, by place.
+    pub defaults: Vec<(usize, Expr)>,
 }
 
 /// A column of a row to be stored.
@@ -294,6 +314,9 @@ pub struct IndexScan {
     pub row_id: bool,
     /// Conditions the bounds do not cover.
     pub filter: Option<Expr>,
+    /// The index's keys hold all columns that are wanted, exactly as the table has
+    /// them: rows need not be read where everyone sees them. Never with a row id.
+    pub index_only: bool,
 }
 
 /// A bound of a range.

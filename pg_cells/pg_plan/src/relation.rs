@@ -1,5 +1,6 @@
 //! Descriptors of relations, as the catalog's cache hands them out.
 
+use crate::Counters;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -59,6 +60,10 @@ pub struct Relation {
     pub reltuples: f64,
     /// Pages at that time.
     pub relpages: u32,
+    /// How many of these everyone saw all rows of.
+    pub relallvisible: u32,
+    /// What was done with it.
+    pub counters: Arc<Counters>,
 }
 
 /// What the catalog knows of a column beside its type.
@@ -95,10 +100,27 @@ pub struct Index {
     pub constraint: Option<String>,
     /// Its key columns, in order.
     pub keys: Vec<IndexColumn>,
+    /// Attribute numbers of INCLUDE columns.
+    pub included: Vec<i16>,
     /// A partial index's condition, as SQL text.
     pub predicate: Option<String>,
     /// It may be used by queries (false while being built).
     pub valid: bool,
+    /// The `pg_constraint` id of that constraint, or 0.
+    pub constraint_oid: Oid,
+    /// Whether the constraint may be checked later than at once.
+    pub deferral: Deferral,
+    /// What was done with it.
+    pub counters: Arc<Counters>,
+}
+
+/// When a constraint is checked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Deferral {
+    /// DEFERRABLE: not before the end of the statement.
+    pub deferrable: bool,
+    /// INITIALLY DEFERRED: at the end of the transaction.
+    pub deferred: bool,
 }
 
 /// One key column of an index.
@@ -144,6 +166,13 @@ pub struct ForeignKey {
     pub on_delete: char,
     /// The same for updates.
     pub on_update: char,
+    /// The columns of this table that ON DELETE SET NULL and SET DEFAULT change;
+    /// empty: all of the key.
+    pub set_columns: Vec<i16>,
+    /// MATCH FULL: all columns are NULL, or none.
+    pub match_full: bool,
+    /// When it is checked.
+    pub deferral: Deferral,
 }
 
 /// A sequence's parameters.

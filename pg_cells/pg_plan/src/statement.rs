@@ -41,4 +41,7 @@ pub struct Plan {
     pub catalog_version: u64,
     /// The types of the statement's parameters, in order. Empty in subplans.
     pub params: Vec<Oid>,
+    /// With the parameters' values in the text there might be a better plan: a
+    /// partial index might serve.
+    pub wants_values: bool,
 }

@@ -93,6 +93,7 @@ impl Utility {
             Utility::Discard(Discard::Plans) => "DISCARD PLANS",
             Utility::Discard(Discard::Sequences) => "DISCARD SEQUENCES",
             Utility::Discard(Discard::Temp) => "DISCARD TEMP",
+            Utility::SetConstraints { .. } => "SET CONSTRAINTS",
         };
         fixed.to_string()
     }
@@ -129,6 +130,7 @@ impl Ddl {
             },
             Ddl::AlterSequence(_) => "ALTER SEQUENCE",
             Ddl::RenameSchema { .. } | Ddl::SchemaOwner { .. } => "ALTER SCHEMA",
+            Ddl::Reindex { .. } => "REINDEX",
             Ddl::Truncate { .. } => "TRUNCATE TABLE",
             Ddl::Comment { .. } => "COMMENT",
         }

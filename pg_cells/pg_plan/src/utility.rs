@@ -152,6 +152,13 @@ pub enum Utility {
     },
     /// DISCARD.
     Discard(Discard),
+    /// SET CONSTRAINTS.
+    SetConstraints {
+        /// Which; none: all.
+        names: Option<Vec<QualifiedName>>,
+        /// DEFERRED rather than IMMEDIATE.
+        deferred: bool,
+    },
 }
 
 /// BEGIN, COMMIT and their like.

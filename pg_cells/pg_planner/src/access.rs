@@ -1,6 +1,7 @@
 //! Access paths: how a leaf's rows are read.
 
 use crate::analyzer::{Analyzer, Var};
+use crate::index_only;
 use crate::leaf::{Leaf, LeafKind};
 use crate::matching::{Comparison, bare_var, comparison, key_array, key_value, usable};
 use crate::path::{
@@ -8,7 +9,7 @@ use crate::path::{
     bind_inner,
 };
 use crate::stats;
-use crate::walk::conjunction;
+use crate::walk::{conjunction, same};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_plan::{BoundKind, Expr, Index, IndexBound, IndexScan, Node, Relation, ScanDirection};
@@ -22,6 +23,24 @@ struct Matched {
     upper: Option<IndexBound>,
     /// Places of the conditions that the bounds cover.
     covered: Vec<usize>,
+}
+
+/// A key of an index, over variables.
+#[derive(Clone, Copy)]
+enum Key<'e> {
+    Column(Var),
+    Computed(&'e Expr),
+}
+
+impl Key<'_> {
+    fn is(self, expr: &Expr) -> bool {
+        match (self, expr) {
+            (Key::Column(var), _) => bare_var(expr) == Some(var),
+            (Key::Computed(key), _) if same(key, expr) => true,
+            (Key::Computed(_), Expr::Relabel { input, .. }) => self.is(input),
+            _ => false,
+        }
+    }
 }
 
 /// A request for the paths of a leaf.
@@ -48,13 +67,13 @@ impl Analyzer<'_> {
             } => {
                 let mut paths =
                     alloc::vec![self.seq_scan(&relation, &vars, row_id, target, request, share)?];
-                for index in &relation.indexes {
-                    if let Some(path) =
-                        self.index_scan(&relation, index, &vars, (row_id, target), request)?
-                    {
-                        paths.push(path);
-                    }
-                }
+                paths.extend(self.index_scans(
+                    leaf,
+                    &relation,
+                    &vars,
+                    (row_id, target),
+                    request,
+                )?);
                 Ok(paths)
             }
             LeafKind::Virtual { relation } => {
@@ -207,19 +226,46 @@ impl Analyzer<'_> {
         Ok(self.path(node, layout, rows * share, 0.0, total))
     }
 
+    /// The scans through indexes that serve a condition or an order.
+    fn index_scans(
+        &mut self,
+        leaf: usize,
+        relation: &Arc<Relation>,
+        vars: &[Var],
+        target: (Var, bool),
+        request: &Request<'_>,
+    ) -> SqlResult<Vec<Path>> {
+        let unusual = |index: &Arc<Index>| {
+            index.predicate.is_some() || index.keys.iter().any(|k| k.attribute == 0)
+        };
+        let facts = match relation.indexes.iter().any(unusual) {
+            true => Some(self.index_facts(leaf, relation, vars)),
+            false => None,
+        };
+        let mut paths = Vec::new();
+        for (at, index) in relation.indexes.iter().enumerate() {
+            let facts = facts.as_ref().and_then(|all| all.get(at));
+            let covers = facts.is_none_or(|f| f.covers(request.conditions));
+            if let (false, Some(facts)) = (covers, facts) {
+                self.note_unproved(facts, request.conditions);
+            } else if index.valid && !index.keys.is_empty() {
+                let keys = facts.map_or(&[][..], |f| &f.keys);
+                paths.extend(self.index_scan(relation, (index, keys), vars, target, request)?);
+            }
+        }
+        Ok(paths)
+    }
+
     /// A scan through an index, when it serves a condition or an order.
     fn index_scan(
         &self,
         relation: &Arc<Relation>,
-        index: &Arc<Index>,
+        (index, computed): (&Arc<Index>, &[Option<Expr>]),
         vars: &[Var],
         (row_id, target): (Var, bool),
         request: &Request<'_>,
     ) -> SqlResult<Option<Path>> {
-        if !index.valid || index.predicate.is_some() || index.keys.is_empty() {
-            return Ok(None);
-        }
-        let Some(matched) = self.match_index(index, vars, request) else {
+        let Some(matched) = self.match_index(index, computed, vars, request) else {
             return Ok(None);
         };
         let bound = !matched.covered.is_empty();
@@ -249,7 +295,17 @@ impl Analyzer<'_> {
         };
         let given = fetched * self.all_selectivity(&rest);
         let is_lookup = unique && request.allowed.is_none();
-        let (startup, total) = index_cost(fetched, pages, is_lookup, rest.len());
+        let index_only = !with_id && index_only::covers(index, &columns);
+        let (startup, mut total) = match index_only {
+            true => {
+                let read = index_only::unseen(relation);
+                index_cost(fetched, pages, is_lookup, rest.len(), read)
+            }
+            false => index_cost(fetched, pages, is_lookup, rest.len(), 1.0),
+        };
+        if index_only {
+            total += index_only::leaf_cost(index, fetched);
+        }
         let (order, fixed) = index_order(index, vars, &matched);
         // Values of other leaves stay variables here; the join binds them.
         let filter = conjunction(rest);
@@ -268,6 +324,7 @@ impl Analyzer<'_> {
             columns,
             row_id: with_id,
             filter,
+            index_only,
         };
         let mut path = self.path(Node::IndexScan(scan), layout, given, startup, total);
         path.order = order;
@@ -277,7 +334,13 @@ impl Analyzer<'_> {
 
     /// The conditions an index serves: equality on the first keys, then a list
     /// or a range on the next.
-    fn match_index(&self, index: &Index, vars: &[Var], request: &Request<'_>) -> Option<Matched> {
+    fn match_index(
+        &self,
+        index: &Index,
+        computed: &[Option<Expr>],
+        vars: &[Var],
+        request: &Request<'_>,
+    ) -> Option<Matched> {
         let mut out = Matched {
             equal: Vec::new(),
             any: None,
@@ -286,10 +349,14 @@ impl Analyzer<'_> {
             covered: Vec::new(),
         };
         let allowed = |var: Var| request.allowed.is_some_and(|list| list.contains(&var));
-        for key in &index.keys {
+        for (place, key) in index.keys.iter().enumerate() {
             let at = usize::try_from(key.attribute - 1).ok();
-            let Some(var) = at.and_then(|at| vars.get(at)).copied() else {
-                break;
+            let var = match at.and_then(|at| vars.get(at)) {
+                Some(var) => Key::Column(*var),
+                None => match computed.get(place) {
+                    Some(Some(expr)) => Key::Computed(expr),
+                    _ => break,
+                },
             };
             if let Some((at, value)) = self.find(
                 var,
@@ -343,7 +410,7 @@ impl Analyzer<'_> {
     /// with, as the key has it.
     fn find(
         &self,
-        var: Var,
+        var: Key<'_>,
         key: Oid,
         kind: Comparison,
         own: &[Var],
@@ -361,9 +428,7 @@ impl Analyzer<'_> {
                     (found.kind.turned(), found.right, found.left),
                 ];
                 sides.into_iter().find_map(|(this, column, value)| {
-                    let matches = this == kind
-                        && bare_var(column) == Some(var)
-                        && usable(value, own, allowed);
+                    let matches = this == kind && var.is(column) && usable(value, own, allowed);
                     let turned_in =
                         found.kind == Comparison::In && core::ptr::eq(column, found.right);
                     if !matches || turned_in {
@@ -454,22 +519,25 @@ impl Analyzer<'_> {
         else {
             return Ok(Vec::new());
         };
-        let mut paths = Vec::new();
-        for index in &relation.indexes {
-            paths.extend(self.index_scan(&relation, index, &vars, (row_id, target), request)?);
-        }
-        Ok(paths)
+        self.index_scans(leaf, &relation, &vars, (row_id, target), request)
     }
 }
 
 /// What a scan through an index costs until its first row, and in all: `fetched`
-/// rows of a table of `pages` pages, `conditions` looked at for each. One that looks
-/// a single row up by its key costs the same however small the table is.
-fn index_cost(fetched: f64, pages: f64, is_lookup: bool, conditions: usize) -> (f64, f64) {
+/// rows of a table of `pages` pages, `conditions` looked at for each; of the rows'
+/// pages the share `read` is read. One that looks a single row up by its key costs
+/// the same however small the table is.
+fn index_cost(
+    fetched: f64,
+    pages: f64,
+    is_lookup: bool,
+    conditions: usize,
+    read: f64,
+) -> (f64, f64) {
     let (startup, heap) = match is_lookup {
         true => (KEY_LOOKUP * 0.5, KEY_LOOKUP * 0.5),
         false => (RANDOM_PAGE * 0.25, fetched.min(pages * 2.0) * RANDOM_PAGE),
     };
     let rows = fetched * (INDEX_ROW + ROW + OPERATOR * conditions as f64);
-    (startup, startup + rows + heap)
+    (startup, startup + rows + heap * read)
 }

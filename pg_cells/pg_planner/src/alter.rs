@@ -352,6 +352,10 @@ impl Analyzer<'_> {
                 schema: schema.clone(),
             },
             AlterAction::Options(options) => TableChange::Options(options.clone()),
+            AlterAction::Constraint(name, deferral) => TableChange::AlterConstraint {
+                name: name.clone(),
+                deferral: *deferral,
+            },
         };
         Ok(Ddl::AlterTable(AlterTable {
             relation,

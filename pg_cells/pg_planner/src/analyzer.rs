@@ -10,6 +10,7 @@
 //! referring to it as [`Expr::Outer`].
 
 use crate::error;
+use crate::index_facts::LeafFacts;
 use crate::leaf::Leaf;
 use crate::scope::Namespace;
 use crate::walk;
@@ -193,6 +194,10 @@ pub struct Analyzer<'a> {
     /// The next select list may keep literals of unknown type: its consumer
     /// knows the types it wants.
     pub keep_unknown: bool,
+    /// What is known of the indexes of leaves, by the leaf's number.
+    pub facts: Vec<(usize, LeafFacts)>,
+    /// See [`Plan::wants_values`].
+    pub wants_values: bool,
 }
 
 impl<'a> Analyzer<'a> {
@@ -212,6 +217,8 @@ impl<'a> Analyzer<'a> {
             views: Vec::new(),
             nullable: false,
             keep_unknown: false,
+            facts: Vec::new(),
+            wants_values: false,
         }
     }
 
@@ -379,6 +386,7 @@ impl<'a> Analyzer<'a> {
             startup_cost: 0.0,
             total_cost: 0.0,
             catalog_version: 0,
+            wants_values: false,
             params: Vec::new(),
         }
     }

@@ -2,13 +2,13 @@
 
 use crate::analyzer::{Analyzer, Clause, Var, fold, qualified};
 use crate::error;
+use crate::implication::implied;
 use crate::path::bind;
-use crate::walk::conjunction;
+use crate::walk::{conjunction, conjuncts, same};
 use alloc::format;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use pg_parser_port::ast;
+use pg_parser_port::{MARK, MARK_CONDITION, ast};
 use pg_plan::{Expr, Index, OnConflict, Relation, TargetColumn};
 use pg_types::{SqlError, SqlResult, SqlState};
 
@@ -23,9 +23,7 @@ impl Analyzer<'_> {
     ) -> SqlResult<OnConflict> {
         let arbiter = match &on.conflict_target {
             None => None,
-            Some(ast::ConflictTarget::Columns(columns)) => {
-                Some(self.arbiter(relation, &columns.iter().map(fold).collect::<Vec<_>>())?)
-            }
+            Some(ast::ConflictTarget::Columns(columns)) => Some(self.arbiter(relation, columns)?),
             Some(ast::ConflictTarget::OnConstraint(name)) => {
                 let (_, name) = qualified(name)?;
                 let found = relation
@@ -99,27 +97,55 @@ impl Analyzer<'_> {
         Ok((values, changed, conjunction(conditions)))
     }
 
-    /// The unique index over exactly these columns.
-    pub fn arbiter(&self, relation: &Relation, columns: &[String]) -> SqlResult<Arc<Index>> {
-        let mut wanted = Vec::new();
-        for name in columns {
-            wanted.push(self.column_place(relation, name)? as i16 + 1);
+    /// The unique index over exactly these columns and expressions, whose condition,
+    /// if it has one, follows from the one given.
+    pub fn arbiter(
+        &mut self,
+        relation: &Arc<Relation>,
+        items: &[ast::Ident],
+    ) -> SqlResult<Arc<Index>> {
+        let (mut columns, mut exprs, mut known) = (Vec::new(), Vec::new(), Vec::new());
+        for item in items {
+            if let Some(text) = item.value.strip_prefix(MARK_CONDITION) {
+                let condition = self.row_text(relation, text, Clause::Index)?;
+                conjuncts(self.boolean(condition, "WHERE")?, &mut known);
+            } else if let Some(text) = item.value.strip_prefix(MARK) {
+                match self.row_text(relation, text, Clause::Index)? {
+                    Expr::Column { index, .. } => columns.push(index as i16 + 1),
+                    expr => exprs.push(expr),
+                }
+            } else {
+                columns.push(self.column_place(relation, &fold(item))? as i16 + 1);
+            }
         }
-        relation
-            .indexes
-            .iter()
-            .find(|index| {
-                index.unique
-                    && index.valid
-                    && index.predicate.is_none()
-                    && index.keys.iter().all(|key| wanted.contains(&key.attribute))
-                    && wanted.iter().all(|at| index.keys.iter().any(|key| key.attribute == *at))
-            })
-            .cloned()
-            .ok_or_else(|| {
-                error::bad_reference(
-                    "there is no unique or exclusion constraint matching the ON CONFLICT specification",
-                )
-            })
+        let facts = self.index_exprs(relation)?;
+        let fits = |index: &&Arc<Index>| {
+            let own = facts.iter().find(|f| f.index == index.oid);
+            let predicate = own.and_then(|f| f.predicate.as_ref());
+            let mut plain = index.keys.iter().filter(|key| key.attribute != 0);
+            let computed = own.map_or(&[][..], |f| &f.keys).iter().flatten();
+            index.unique
+                && index.valid
+                && predicate.is_none_or(|p| implied(&known, p))
+                && plain.all(|key| columns.contains(&key.attribute))
+                && computed
+                    .clone()
+                    .all(|key| exprs.iter().any(|e| same(e, key)))
+                && columns
+                    .iter()
+                    .all(|at| index.keys.iter().any(|key| key.attribute == *at))
+                && exprs
+                    .iter()
+                    .all(|e| computed.clone().any(|key| same(e, key)))
+        };
+        // One without a condition is better: it arbitrates all rows.
+        let mut fitting: Vec<&Arc<Index>> = relation.indexes.iter().filter(fits).collect();
+        fitting.sort_by_key(|index| (index.deferral.deferrable, index.predicate.is_some()));
+        let found = fitting.first().map(|index| Arc::clone(index));
+        found.ok_or_else(|| {
+            error::bad_reference(
+                "there is no unique or exclusion constraint matching the ON CONFLICT specification",
+            )
+        })
     }
 }

@@ -22,6 +22,14 @@ pub fn option_of_expr(expr: &ast::Expr) -> Option<(String, String)> {
     }
 }
 
+/// 42P17.
+fn mutable(what: &str) -> SqlError {
+    SqlError::new(
+        SqlState::INVALID_OBJECT_DEFINITION,
+        format!("functions in index {what} must be marked IMMUTABLE"),
+    )
+}
+
 impl Analyzer<'_> {
     /// CREATE INDEX.
     pub fn create_index(&mut self, create: &ast::CreateIndex) -> SqlResult<Ddl> {
@@ -34,11 +42,13 @@ impl Analyzer<'_> {
                 )));
             }
         }
-        if !create.include.is_empty() {
-            return Err(SqlError::unsupported("INCLUDE in an index"));
-        }
         let (schema, name) = qualified(&create.table_name)?;
         let table = self.table(&QualifiedName { schema, name })?;
+        let mut include = Vec::new();
+        for ident in &create.include {
+            let at = self.column_place(&table, &fold(ident));
+            include.push(at.map_err(|_| error::no_column(&fold(ident)))? as i16 + 1);
+        }
         let mut keys = Vec::new();
         for column in &create.columns {
             keys.push(self.index_key(&table, column)?);
@@ -50,7 +60,11 @@ impl Analyzer<'_> {
                     let condition = a.expr(ast)?;
                     a.boolean(condition, "WHERE")
                 })?;
-                Some((ast.to_string(), condition))
+                if crate::walk::is_volatile(&condition) {
+                    return Err(mutable("predicate"));
+                }
+                let text = ast.to_string();
+                Some((self.canonical(&table, text, &condition), condition))
             }
         };
         let name = match &create.name {
@@ -64,6 +78,8 @@ impl Analyzer<'_> {
             if_not_exists: create.if_not_exists,
             nulls_not_distinct: create.nulls_distinct == Some(false),
             keys,
+            include,
+            concurrently: create.concurrently,
             predicate,
             options: create.with.iter().filter_map(option_of_expr).collect(),
         }))
@@ -103,15 +119,12 @@ impl Analyzer<'_> {
             a.settle(value)
         })?;
         if crate::walk::is_volatile(&expr) {
-            return Err(SqlError::new(
-                SqlState::INVALID_OBJECT_DEFINITION,
-                "functions in index expression must be marked IMMUTABLE",
-            ));
+            return Err(mutable("expression"));
         }
         let type_oid = type_of(&expr);
         Ok(NewIndexKey {
             attribute: 0,
-            expression: Some((bare.to_string(), expr)),
+            expression: Some((self.canonical(table, bare.to_string(), &expr), expr)),
             type_oid,
             class,
             descending,

@@ -329,6 +329,8 @@ fn draft(name: &str, columns: &[NewColumn]) -> Arc<Relation> {
         sequence: None,
         reltuples: -1.0,
         relpages: 0,
+        relallvisible: 0,
+        counters: Default::default(),
     })
 }
 

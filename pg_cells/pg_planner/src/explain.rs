@@ -142,8 +142,9 @@ impl Printer<'_> {
                 } else {
                     ""
                 };
+                let only = if scan.index_only { " Only" } else { "" };
                 named(
-                    &format!("Index Scan{way} using {}", scan.index.name),
+                    &format!("Index{only} Scan{way} using {}", scan.index.name),
                     &scan.relation.name,
                     plan,
                 )

@@ -256,7 +256,11 @@ impl Analyzer<'_> {
         let LeafKind::Table { relation, .. } = &leaf.kind else {
             return false;
         };
-        let Some(primary) = relation.indexes.iter().find(|index| index.primary) else {
+        let Some(primary) = relation
+            .indexes
+            .iter()
+            .find(|index| index.primary && !index.deferral.deferrable)
+        else {
             return false;
         };
         primary.keys.iter().all(|key| {

@@ -64,6 +64,10 @@ impl Analyzer<'_> {
             }
             Some(_) => return Err(error::syntax("syntax error at or near \"DUPLICATE\"")),
         };
+        let reached = match &on_conflict {
+            Some(on) if on.update.is_some() => self.reached(&relation)?,
+            _ => Vec::new(),
+        };
         let item = self.row_item(&relation, alias, &vars, true);
         let before = core::mem::take(&mut self.level().names);
         self.level().names.items.push(item);
@@ -78,6 +82,7 @@ impl Analyzer<'_> {
             checks,
             index_exprs,
             on_conflict,
+            reached,
             returning,
         };
         let mut plan = Self::bare(node, columns, rows);
@@ -369,6 +374,7 @@ impl Analyzer<'_> {
             checks,
             index_exprs,
             on_conflict: None,
+            reached: Vec::new(),
             returning: None,
         };
         Ok(Self::bare(node, Vec::new(), 1000.0))

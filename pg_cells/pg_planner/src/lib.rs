@@ -4,7 +4,8 @@
 //! The way of a query: [`query`] and [`select`] resolve it into a
 //! [`select::Block`] (with [`scope`] for names, [`expr`] and its neighbours for
 //! expressions, [`from`] for FROM); [`finish`] turns the block into operators,
-//! [`order_joins`], [`join`] and [`access`] choosing how rows are found. The
+//! [`order_joins`], [`join`] and [`access`] choosing how rows are found (by an
+//! index alone: [`index_only`]). The
 //! variables that stand for columns meanwhile are explained in [`analyzer`].
 //! Data changes are in [`insert`] and [`update`], schema changes in [`ddl`] and
 //! [`alter`], everything else in [`utility`]; [`explain`] prints plans.
@@ -42,6 +43,9 @@ mod from_function;
 mod from_query;
 mod greedy;
 mod group;
+mod implication;
+mod index_facts;
+mod index_only;
 mod insert;
 mod join;
 mod leaf;

@@ -162,6 +162,25 @@ impl Analyzer<'_> {
         })
     }
 
+    /// The text under which a condition or computed key of a table is kept: as
+    /// PostgreSQL writes the typed expression, unless that text would mean
+    /// something else.
+    pub fn canonical(&mut self, relation: &Arc<Relation>, written: String, expr: &Expr) -> String {
+        let attrs = relation.desc.attrs().iter();
+        let columns: Vec<String> = attrs
+            .map(|a| pg_builtins::quote_identifier(&a.name))
+            .collect();
+        let names = crate::deparse::Names {
+            columns: &columns,
+            qualify: true,
+        };
+        let text = crate::deparse::text(expr, &names);
+        match self.row_text(relation, &text, Clause::Check) {
+            Ok(again) if crate::walk::same(&again, expr) => text,
+            _ => written,
+        }
+    }
+
     /// The default of a column, of the column's type.
     pub fn default_value(&mut self, relation: &Arc<Relation>, at: usize) -> SqlResult<Expr> {
         let attr = &relation.desc.attrs()[at];

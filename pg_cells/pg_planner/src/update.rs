@@ -69,6 +69,7 @@ impl Analyzer<'_> {
             self.new_row(&relation, &path.layout[..row_id], set, &path.layout)?;
         let checks = self.checks(&relation)?;
         let index_exprs = self.index_exprs(&relation)?;
+        let reached = self.reached(&relation)?;
         let layout: Vec<Var> = new.iter().chain(&path.layout).copied().collect();
         let (returning, columns) = self.returned(targets, &layout)?;
         let (count, cost) = (path.plan.rows, path.plan.total_cost);
@@ -81,6 +82,7 @@ impl Analyzer<'_> {
             index_exprs,
             recheck,
             checks,
+            reached,
             returning,
         };
         let mut plan = Self::bare(node, columns, count);
@@ -125,6 +127,7 @@ impl Analyzer<'_> {
         let (returning, columns) = self.returned(targets, &layout)?;
         let (count, cost) = (path.plan.rows, path.plan.total_cost);
         let node = Node::Delete {
+            reached: self.reached(&relation)?,
             relation,
             input: path.plan,
             row_id,

@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use pg_parser_port::{Command, CommentKind, CopyCommand, Statement, ast};
+use pg_parser_port::{Command, CommentKind, CopyCommand, ReindexKind, Statement, ast};
 use pg_plan::{
     CommentTarget, Copy, CopySource, Ddl, Plan, Planned, QualifiedName, Relation, RelationKind,
     TableNames, Utility,
@@ -71,7 +71,34 @@ impl Analyzer<'_> {
         }
         plan.catalog_version = self.ctx.catalog.version();
         plan.params = self.params.clone();
+        plan.wants_values = self.wants_values;
         Ok(plan)
+    }
+
+    /// REINDEX. CONCURRENTLY makes it wait no less: it locks the table.
+    fn reindex(&mut self, kind: ReindexKind, name: &QualifiedName) -> SqlResult<Ddl> {
+        let schema = name.schema.as_deref();
+        let target = match kind {
+            ReindexKind::Table => (self.table(name)?, None),
+            ReindexKind::Index => {
+                let found = self.ctx.catalog.index(&self.path, schema, &name.name)?;
+                match found {
+                    Some((table, index)) => (table, Some(index)),
+                    None if self.relation(schema, &name.name)?.is_some() => {
+                        return Err(SqlError::new(
+                            SqlState::WRONG_OBJECT_TYPE,
+                            format!("\"{}\" is not an index", name.name),
+                        ));
+                    }
+                    None => return Err(crate::error::no_table(&name.to_string())),
+                }
+            }
+            ReindexKind::Schema => return Err(SqlError::unsupported("REINDEX SCHEMA")),
+            ReindexKind::Database => return Err(SqlError::unsupported("REINDEX DATABASE")),
+        };
+        Ok(Ddl::Reindex {
+            targets: alloc::vec![target],
+        })
     }
 
     /// A dispatch table, so longer than a function should be.
@@ -193,6 +220,11 @@ impl Analyzer<'_> {
                     cascade: *cascade,
                 })
             }
+            Command::Reindex {
+                kind,
+                name,
+                concurrently: _,
+            } => Utility::Ddl(self.reindex(*kind, name)?),
             Command::CreateSequence {
                 name,
                 temporary,

@@ -27,7 +27,7 @@ pub fn waits_for_itself(shared: &Shared, slot: u32) -> bool {
 }
 
 /// Appends those whom the transaction at `slot` waits for.
-fn blockers(shared: &Shared, slot: u32, out: &mut Vec<u32>) {
+pub fn blockers(shared: &Shared, slot: u32, out: &mut Vec<u32>) {
     let Some(proc) = shared.procs.get(slot as usize) else {
         return;
     };

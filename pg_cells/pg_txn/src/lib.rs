@@ -21,6 +21,7 @@ mod running;
 mod serial;
 #[cfg(test)]
 mod tests;
+mod view;
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -29,9 +30,9 @@ use alloc::vec::Vec;
 use pg_txn_port::serial_state::Serial;
 use pg_txn_port::state::{Proc, Shared};
 use pg_txn_port::{
-    ActiveSet, Assigned, Keep, LockMode, LockTarget, ProcId, ReadReply, ReadTarget, RowHolder,
-    RowKey, SerialStart, Sight, StatusReply, TXN, TransactionManager, TxnCounts, TxnError,
-    TxnState, WaitReply, Xid, commit_log,
+    ActiveSet, Assigned, Keep, LockMode, LockTarget, ProcId, Process, ReadReply, ReadTarget,
+    RowHolder, RowKey, SerialStart, Sight, StatusReply, TXN, TransactionManager, TxnCounts,
+    TxnError, TxnState, WaitReply, Xid, commit_log,
 };
 use port::{Birth, BirthError, Component, CrashKind, HandoverError, Lineage, State};
 use sync::Completion;
@@ -447,5 +448,10 @@ impl TransactionManager for Manager {
             predicate_locks: predicate_locks as u64,
             ..counts.unwrap_or_default()
         }
+    }
+
+    fn processes(&self) -> Vec<Process> {
+        let all = self.state.with(|shared| view::processes(shared));
+        all.unwrap_or_default()
     }
 }

@@ -6,6 +6,7 @@
 
 use crate::eval::Eval;
 use alloc::format;
+use core::sync::atomic::Ordering;
 use pg_executor_port::errors::txn_error;
 use pg_txn_port::{LockMode, LockTarget, Transaction, TxnError};
 use pg_types::{Datum, SqlError, SqlResult, SqlState};
@@ -75,7 +76,12 @@ fn run(
     match call {
         Call::Lock { wait, session } => {
             let done = match session {
-                true => locks.lock(tx, target, mode, !wait),
+                true => {
+                    let done = locks.lock(tx, target, mode, !wait);
+                    let place = locks.place().map_or(0, |p| p.serial);
+                    eval.entry.locks.store(place, Ordering::Relaxed);
+                    done
+                }
                 false => locks.attach(tx).and_then(|()| tx.lock(target, mode, !wait)),
             };
             match done {

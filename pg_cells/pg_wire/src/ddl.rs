@@ -5,7 +5,7 @@
 use crate::eval::{Eval, split};
 use crate::ready::{self, path_of};
 use crate::run::{self, Tag, collect, with_context};
-use crate::settings;
+use crate::{constraints, settings, transaction};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -15,7 +15,8 @@ use pg_catalog_port::{CATALOG, DdlOutcome, DdlSession, Notice, RowWork};
 use pg_executor_port::errors::port_error;
 use pg_executor_port::{EXECUTOR, IndexBuild, RowExprs, TableChangeRows};
 use pg_plan::{
-    CreateTable, Ddl, Expr, ForeignKey, Index, IndexExprs, Plan, Relation, TargetColumn, Utility,
+    CreateTable, Ddl, DropKind, Expr, ForeignKey, Index, IndexExprs, Plan, Relation, TargetColumn,
+    Utility,
 };
 use pg_txn_port::Transaction;
 use pg_types::{Datum, Oid, SqlError, SqlState};
@@ -27,7 +28,13 @@ pub fn run(session: &mut Session, ddl: &Ddl) -> Result<(), SqlError> {
 }
 
 fn apply(session: &mut Session, ddl: &Ddl) -> Result<DdlOutcome, SqlError> {
+    if let Ddl::CreateIndex(create) = ddl
+        && create.concurrently
+    {
+        transaction::only_outside(session, "CREATE INDEX CONCURRENTLY")?;
+    }
     ready::start_command(session)?;
+    refuse_pending(session, ddl)?;
     let (eval, parts) = split(session)?;
     let path = path_of(&eval);
     let creator = DdlSession {
@@ -47,6 +54,42 @@ fn apply(session: &mut Session, ddl: &Ddl) -> Result<DdlOutcome, SqlError> {
         rows(session, work)?;
     }
     Ok(outcome)
+}
+
+/// What was changed in a table must be checked before its schema changes.
+fn refuse_pending(session: &mut Session, ddl: &Ddl) -> Result<(), SqlError> {
+    if session.notes.deferred.get_mut().is_empty() {
+        return Ok(());
+    }
+    let tables: &[Arc<Relation>] = match ddl {
+        Ddl::AlterTable(alter) => core::slice::from_ref(&alter.relation),
+        Ddl::CreateIndex(create) => core::slice::from_ref(&create.table),
+        Ddl::Truncate { tables, .. } => tables,
+        Ddl::Drop(drop) if drop.kind == DropKind::Table => return refuse_drop(session, drop),
+        _ => &[],
+    };
+    let command = match ddl {
+        Ddl::Truncate { .. } => "TRUNCATE",
+        ddl => ddl.tag(),
+    };
+    tables
+        .iter()
+        .try_for_each(|t| constraints::refuse_pending(session, t.oid, &t.name, command))
+}
+
+fn refuse_drop(session: &mut Session, drop: &pg_plan::Drop) -> Result<(), SqlError> {
+    for name in &drop.names {
+        let found = {
+            let (eval, _) = split(session)?;
+            let path = path_of(&eval);
+            let schema = name.schema.as_deref();
+            eval.ask(|catalog, tx| catalog.relation(tx, &path, schema, &name.name))?
+        };
+        if let Some(table) = found {
+            constraints::refuse_pending(session, table.oid, &table.name, "DROP TABLE")?;
+        }
+    }
+    Ok(())
 }
 
 fn send(out: &mut pg_wire_port::Out, notice: &Notice) {
@@ -247,35 +290,48 @@ fn check_foreign_key(
     let mine: Vec<String> = key.columns.iter().map(|n| column(table, *n)).collect();
     let theirs = key.referenced.iter().map(|n| column(&other, *n));
     let present: Vec<String> = mine.iter().map(|c| format!("f.{c} IS NOT NULL")).collect();
+    // MATCH FULL takes all NULLs, or none.
+    let present = present.join(if key.match_full { " OR " } else { " AND " });
     let equal: Vec<String> = mine
         .iter()
         .zip(theirs)
         .map(|(m, t)| format!("p.{t} = f.{m}"))
         .collect();
+    let shown: Vec<String> = mine.iter().map(|c| format!("f.{c}::text")).collect();
     let sql = format!(
-        "SELECT 1 FROM {} f WHERE {} AND NOT EXISTS (SELECT 1 FROM {} p WHERE {}) LIMIT 1",
+        "SELECT {} FROM {} f WHERE ({present}) \
+         AND NOT EXISTS (SELECT 1 FROM {} p WHERE {}) LIMIT 1",
+        shown.join(", "),
         name(table),
-        present.join(" AND "),
         name(&other),
         equal.join(" AND "),
     );
-    match query(session, &sql)?.is_empty() {
-        true => Ok(()),
-        false => Err(SqlError::new(
-            SqlState::FOREIGN_KEY_VIOLATION,
+    let rows = query(session, &sql)?;
+    let Some(row) = rows.first() else {
+        return Ok(());
+    };
+    let detail = match row.iter().any(Datum::is_null) {
+        true => "MATCH FULL does not allow mixing of null and nonnull key values.".to_string(),
+        false => {
+            let values: Vec<&str> = row.iter().filter_map(Datum::as_str).collect();
             format!(
-                "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
-                table.name, key.name
-            ),
-        )
-        .with_detail(format!(
-            "A key of ({}) is not present in table \"{}\".",
-            mine.join(", "),
-            other.name
-        ))
-        .with_table(&*table.schema, &*table.name)
-        .with_constraint(&*key.name)),
-    }
+                "Key ({})=({}) is not present in table \"{}\".",
+                mine.join(", "),
+                values.join(", "),
+                other.name
+            )
+        }
+    };
+    Err(SqlError::new(
+        SqlState::FOREIGN_KEY_VIOLATION,
+        format!(
+            "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
+            table.name, key.name
+        ),
+    )
+    .with_detail(detail)
+    .with_table(&*table.schema, &*table.name)
+    .with_constraint(&*key.name))
 }
 
 /// CREATE TABLE AS: the table, then an INSERT of the query's rows.

@@ -8,10 +8,11 @@ use alloc::vec::Vec;
 use core::cell::{Cell, OnceCell, RefCell};
 use pg_builtins::{CatalogQuery, EvalContext, PatternCache, SequenceCall};
 use pg_catalog_port::{CATALOG, Catalog};
+use pg_executor_port::Notes;
 use pg_executor_port::errors::{port_error, txn_error};
 use pg_txn_port::{CancelToken, SessionLocks, Transaction, TxnError};
 use pg_types::{Datum, FormatSettings, Oid, SqlError, SqlResult, SqlState, Str};
-use pg_wire_port::{Named, Portal, SequenceMemory, Session, Settings, Statement};
+use pg_wire_port::{Entry, Named, Portal, SequenceMemory, Session, Settings, Statement};
 
 /// What functions have done that the session must be told of.
 pub struct Changes {
@@ -45,6 +46,9 @@ pub struct Eval<'a> {
     cancel: &'a CancelToken,
     /// The session's advisory locks.
     pub advisory: &'a RefCell<SessionLocks>,
+    notes: &'a Notes,
+    /// The session, as others see it.
+    pub entry: &'a Entry,
     /// Warnings to be sent when the statement has run.
     warnings: RefCell<Vec<(SqlState, &'static str)>>,
     /// What `set_config` asked for.
@@ -104,6 +108,8 @@ pub fn split_for_executor(session: &mut Session) -> Result<(Eval<'_>, Parts<'_>)
         tx: RefCell::new(None),
         cancel: &session.entry.cancel,
         advisory: &session.advisory,
+        notes: &session.notes,
+        entry: &session.entry,
         warnings: RefCell::default(),
         changes: RefCell::default(),
         patterns: PatternCache::default(),
@@ -231,7 +237,11 @@ impl pg_executor_port::Session for Eval<'_> {
         name: &str,
         args: &[Datum],
     ) -> Option<SqlResult<Datum>> {
-        crate::advisory::call(self, tx, name, args)
+        crate::advisory::call(self, tx, name, args).or_else(|| crate::activity::call(name, args))
+    }
+
+    fn notes(&self) -> Option<&Notes> {
+        Some(self.notes)
     }
 
     fn lend(&self, tx: &Transaction) {

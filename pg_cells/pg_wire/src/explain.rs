@@ -128,6 +128,7 @@ fn told(detail: &Detail) -> Option<String> {
     let kb = |bytes: u64| bytes.div_ceil(1024);
     Some(match *detail {
         Detail::None => return None,
+        Detail::IndexOnly { heap_fetches } => format!("Heap Fetches: {heap_fetches}"),
         Detail::Sort { top, disk, memory } => match (disk, top) {
             (0, true) => format!("Sort Method: top-N heapsort  Memory: {}kB", kb(memory)),
             (0, false) => format!("Sort Method: quicksort  Memory: {}kB", kb(memory)),

@@ -15,7 +15,9 @@
 
 extern crate alloc;
 
+mod activity;
 mod advisory;
+mod constraints;
 mod copy;
 mod cursor;
 mod ddl;

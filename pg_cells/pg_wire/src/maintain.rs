@@ -7,6 +7,7 @@ use crate::{ready, transaction};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::Ordering;
 use pg_catalog_port::TableStatistics;
 use pg_executor_port::EXECUTOR;
 use pg_executor_port::errors::{buffer_error, port_error, txn_error};
@@ -106,10 +107,21 @@ fn vacuum(session: &mut Session, table: Oid, verbose: bool) -> Result<(), SqlErr
     let statistics = TableStatistics {
         rows: done.live as f64,
         pages: done.pages,
-        all_visible: 0,
+        all_visible: done.all_visible,
         columns: Vec::new(),
     };
     store(session, table, &statistics)?;
+    let counters = &relation.counters;
+    let signed = |rows: u64| i64::try_from(rows).unwrap_or(i64::MAX);
+    counters.live.store(signed(done.live), Ordering::Relaxed);
+    counters
+        .dead
+        .store(signed(done.kept_dead), Ordering::Relaxed);
+    counters.fresh.store(0, Ordering::Relaxed);
+    counters.vacuums.fetch_add(1, Ordering::Relaxed);
+    counters
+        .vacuumed
+        .store(pg_wire_port::now(), Ordering::Relaxed);
     end(session)
 }
 
@@ -134,6 +146,15 @@ fn analyze(session: &mut Session, table: Oid, verbose: bool) -> Result<(), SqlEr
         );
     }
     store(session, table, &statistics)?;
+    let counters = &relation.counters;
+    counters
+        .live
+        .store(statistics.rows as i64, Ordering::Relaxed);
+    counters.changed.store(0, Ordering::Relaxed);
+    counters.analyzes.fetch_add(1, Ordering::Relaxed);
+    counters
+        .analyzed
+        .store(pg_wire_port::now(), Ordering::Relaxed);
     end(session)
 }
 

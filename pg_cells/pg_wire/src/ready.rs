@@ -390,6 +390,7 @@ pub fn arguments(
         startup_cost: 0.0,
         total_cost: 0.0,
         catalog_version: 0,
+        wants_values: false,
         params: Vec::new(),
     };
     let prepared = pg_executor_port::prepare(Arc::new(plan))?;

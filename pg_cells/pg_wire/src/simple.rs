@@ -115,6 +115,8 @@ fn normal(session: &mut Session, sql: &str, normalized: &Normalized) -> Result<(
     let key = &normalized.key;
     let declared = Declared::Literals(&normalized.literals);
     let ready = match session.plans.get(key) {
+        // Its literals are better left where they are.
+        Some(ready) if matches!(ready.body, Body::Empty) => return rest(session, sql),
         Some(ready) => ready,
         None => match first(session, key, &declared.types()) {
             Some(ready) => ready,
@@ -146,6 +148,13 @@ fn normal(session: &mut Session, sql: &str, normalized: &Normalized) -> Result<(
 fn first(session: &mut Session, key: &str, types: &[Oid]) -> Option<Arc<Ready>> {
     let ready = plan_text(session, key, types).ok()?;
     if ready.params.len() != types.len() || !matches!(ready.body, Body::Query(..)) {
+        return None;
+    }
+    if let Body::Query(plan, _) = &ready.body
+        && plan.wants_values
+    {
+        let none = Arc::new(crate::ready::empty());
+        session.plans.put(key.to_string(), none);
         return None;
     }
     let ready = Arc::new(ready);

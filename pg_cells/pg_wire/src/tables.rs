@@ -188,6 +188,8 @@ impl Uses {
                 checks,
                 index_exprs: _,
                 on_conflict,
+                // Tables that are reached are locked when they are.
+                reached: _,
                 returning,
             } => {
                 self.changes(relation.oid);

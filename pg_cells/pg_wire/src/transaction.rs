@@ -1,6 +1,7 @@
 //! What is around statements: beginning and ending transactions, savepoints.
 
-use crate::settings;
+use crate::{constraints, settings};
+use core::sync::atomic::Ordering;
 use pg_executor_port::errors::txn_error;
 use pg_plan::{IsolationLevel, TransactionCommand, TransactionModes};
 use pg_txn_port::{Isolation, Transaction};
@@ -47,6 +48,10 @@ fn begin(session: &mut Session, modes: TransactionModes) -> Result<(), SqlError>
     if !advisory.is_empty() {
         advisory.attach(&tx).map_err(txn_error)?;
     }
+    session
+        .entry
+        .transaction
+        .store(tx.proc().serial, Ordering::Relaxed);
     session.tx = Some(tx);
     session.tx_start = session.statement_start;
     session.format.now = session.statement_start;
@@ -67,6 +72,12 @@ pub fn finish(session: &mut Session) -> Result<(), SqlError> {
 /// Commits. Whatever comes of it, the session is outside afterwards.
 pub fn commit(session: &mut Session) -> Result<(), SqlError> {
     if let Err(error) = crate::cursor::hold(session) {
+        session.end_transaction(false);
+        return Err(error);
+    }
+    if !session.notes.deferred.get_mut().is_empty()
+        && let Err(error) = constraints::check(session, None)
+    {
         session.end_transaction(false);
         return Err(error);
     }
@@ -100,6 +111,7 @@ pub fn command(
         TransactionCommand::Rollback { chain } => end_block(session, false, *chain),
         TransactionCommand::Savepoint(name) => {
             open_transaction(session, "SAVEPOINT")?.savepoint(name);
+            session.notes.mark();
             let savepoint = Savepoint {
                 name: name.clone(),
                 settings: session.settings.clone(),
@@ -111,6 +123,8 @@ pub fn command(
             let tx = open_transaction(session, "RELEASE SAVEPOINT")?;
             tx.release(name).map_err(txn_error)?;
             forget_savepoints(session, name, false);
+            let depth = session.savepoints.len();
+            session.notes.release(depth);
             Ok(None)
         }
         TransactionCommand::RollbackTo(name) => rollback_to(session, name).map(|()| None),
@@ -226,6 +240,8 @@ fn rollback_to(session: &mut Session, name: &str) -> Result<(), SqlError> {
         session.epoch += 1;
     }
     forget_savepoints(session, name, true);
+    let depth = session.savepoints.len();
+    session.notes.roll_back(depth);
     session.block = Block::Open;
     Ok(())
 }

@@ -2,7 +2,9 @@
 
 use crate::reply::text_column;
 use crate::run::{self, Tag, Target};
-use crate::{copy, cursor, ddl, explain, maintain, ready, settings, tables, transaction};
+use crate::{
+    constraints, copy, cursor, ddl, explain, maintain, ready, settings, tables, transaction,
+};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -84,6 +86,11 @@ pub fn run(
             maintain::lock(session, tables, *mode, *nowait)?;
             usual()
         }
+        Utility::SetConstraints { names, deferred } => {
+            session.effects = true;
+            constraints::set(session, names.as_deref(), *deferred)?;
+            usual()
+        }
         Utility::Discard(what) => {
             session.effects = true;
             discard(session, *what)?;
@@ -150,7 +157,8 @@ fn without_transaction(session: &mut Session) {
     settings::refresh(session);
 }
 
-fn outside_warning(session: &mut Session, command: &str) {
+/// A warning that a command does nothing outside a transaction block.
+pub fn outside_warning(session: &mut Session, command: &str) {
     if session.block == Block::Idle {
         session.out.notice(
             Severity::Warning,

@@ -1,12 +1,11 @@
 //! Built-in views whose rows the sessions know: settings, activity, prepared
 //! statements. All other built-in views are the catalog's.
 
+use crate::activity;
 use crate::eval::Eval;
 use crate::settings::{self, table::Kind};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicU64, Ordering};
-use pg_builtins::EvalContext;
 use pg_executor_port::VirtualRows;
 use pg_plan::Relation;
 use pg_types::{Datum, SqlError, oid};
@@ -18,10 +17,13 @@ impl VirtualRows for Views<'_> {
     fn rows(&self, relation: &Relation) -> Result<Option<Vec<Vec<Datum>>>, SqlError> {
         let rows = match relation.name.as_str() {
             "pg_settings" => settings_rows(self.0),
-            "pg_stat_activity" => activity(),
+            "pg_stat_activity" => activity::sessions(),
+            "pg_locks" => activity::locks(),
             "pg_prepared_statements" => prepared(self.0),
             "pg_cursors" => cursors(self.0),
-            "pg_stat_database" => database(self.0),
+            "pg_stat_database" => activity::database(self.0),
+            "pg_stat_bgwriter" => activity::writer(),
+            "pg_stat_wal" => activity::log(),
             _ => return Ok(None),
         };
         Ok(Some(
@@ -147,63 +149,6 @@ fn cursors(eval: &Eval<'_>) -> Vec<Named> {
             ("is_binary", Datum::Bool(portal.formats.first() == Some(&1))),
             ("is_scrollable", Datum::Bool(portal.scroll)),
             ("creation_time", instant(portal.made)),
-        ]
-    });
-    rows.collect()
-}
-
-fn database(eval: &Eval<'_>) -> Vec<Named> {
-    let sessions = pg_wire_port::sessions().len();
-    let pages = pg_buffer_port::stats().unwrap_or_default();
-    let temp = pg_temp_port::state().unwrap_or_default();
-    let temp = &temp.counters;
-    let of_temp = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-    let count = |n: u64| Datum::Int8(i64::try_from(n).unwrap_or(i64::MAX));
-    alloc::vec![alloc::vec![
-        ("datid", Datum::Oid(DATABASE)),
-        ("datname", Datum::Text(eval.current_database())),
-        (
-            "numbackends",
-            Datum::Int4(i32::try_from(sessions).unwrap_or(i32::MAX))
-        ),
-        ("blks_read", count(pages.reads)),
-        ("temp_files", count(of_temp(&temp.files))),
-        ("temp_bytes", count(of_temp(&temp.written))),
-    ]]
-}
-
-/// The `pg_database` id of the only database.
-const DATABASE: u32 = 5;
-
-fn activity() -> Vec<Named> {
-    let sessions = pg_wire_port::sessions();
-    let rows = sessions.iter().map(|entry| {
-        let seen = entry.activity.lock().clone();
-        let peer = entry.peer;
-        let address = peer.map(|p| alloc::format!("{}", p.ip()));
-        alloc::vec![
-            ("datid", Datum::Oid(DATABASE)),
-            ("datname", Datum::from(seen.database.as_str())),
-            ("pid", Datum::Int4(entry.pid.cast_signed())),
-            ("usesysid", Datum::Oid(10)),
-            ("usename", Datum::from(seen.user.as_str())),
-            ("application_name", Datum::from(seen.application.as_str())),
-            (
-                "client_addr",
-                address.as_deref().map(Datum::from).unwrap_or_default()
-            ),
-            (
-                "client_port",
-                peer.map(|p| Datum::Int4(i32::from(p.port())))
-                    .unwrap_or_default()
-            ),
-            ("backend_start", instant(entry.started)),
-            ("xact_start", instant(seen.xact_start)),
-            ("query_start", instant(seen.query_start)),
-            ("state_change", instant(seen.state_change)),
-            ("state", Datum::from(seen.state.name())),
-            ("query", Datum::from(seen.query.as_str())),
-            ("backend_type", Datum::from("client backend")),
         ]
     });
     rows.collect()

@@ -132,6 +132,7 @@ pub fn constraint(kind: ConstraintKind) -> NewConstraint {
         deferrable: false,
         deferred: false,
         not_valid: false,
+        include: Vec::new(),
     }
 }
 
@@ -151,6 +152,7 @@ pub fn references(column: &str, table: &str) -> NewConstraint {
         on_delete: 'a',
         on_update: 'a',
         match_kind: 's',
+        set_columns: Vec::new(),
     })
 }
 

@@ -44,6 +44,8 @@ fn create_index(name: Option<&str>, keys: Vec<NewIndexKey>) -> CreateIndex {
         if_not_exists: false,
         nulls_not_distinct: false,
         keys,
+        include: Vec::new(),
+        concurrently: false,
         predicate: None,
         options: Vec::new(),
     }

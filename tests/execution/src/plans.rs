@@ -21,6 +21,7 @@ pub fn plan(node: Node, types: &[Oid]) -> Plan {
         startup_cost: 0.0,
         total_cost: 0.0,
         catalog_version: 0,
+        wants_values: false,
         params: Vec::new(),
     }
 }
@@ -91,6 +92,8 @@ pub fn table(file: u32) -> Arc<Relation> {
         sequence: None,
         reltuples: -1.0,
         relpages: 0,
+        relallvisible: 0,
+        counters: Default::default(),
     })
 }
 
@@ -114,6 +117,10 @@ pub fn index(table: u32, file: u32, attribute: i16, unique: bool) -> Arc<Index> 
         }],
         predicate: None,
         valid: true,
+        included: Vec::new(),
+        constraint_oid: 0,
+        deferral: Default::default(),
+        counters: Default::default(),
     })
 }
 
@@ -155,6 +162,7 @@ pub fn insert_of(relation: &Arc<Relation>, input: Plan, on_conflict: Option<OnCo
         checks: vec![],
         index_exprs: vec![],
         on_conflict,
+        reached: Vec::new(),
         returning: None,
     };
     plan(node, &[])
@@ -173,6 +181,7 @@ pub fn by_key(relation: &Arc<Relation>, value: Expr, row_id: bool) -> Plan {
         columns: vec![0, 1, 2],
         row_id,
         filter: None,
+        index_only: false,
     };
     let mut types = vec![oid::INT4, oid::INT4, oid::TEXT];
     types.extend(row_id.then_some(oid::TID));
@@ -214,6 +223,7 @@ pub fn update(relation: &Arc<Relation>, key: Expr, a: Expr, b: Expr, changed: Ve
         recheck: Some(eq(col(0), key)),
         checks: vec![],
         index_exprs: vec![],
+        reached: Vec::new(),
         returning: None,
     };
     plan(node, &[])
@@ -226,6 +236,7 @@ pub fn delete(relation: &Arc<Relation>, key: Expr) -> Plan {
         input: by_key(relation, key.clone(), true),
         row_id: 3,
         recheck: Some(eq(col(0), key)),
+        reached: Vec::new(),
         returning: None,
     };
     plan(node, &[])

@@ -2,7 +2,7 @@
 
 use crate::txn::Txn;
 use crate::work::{drop_files, make_files};
-use crate::world::{CATALOG, Stop, Table, World, lock};
+use crate::world::{CATALOG, FIRST_TABLE, Stop, Table, World, lock};
 use crate::{log, must, row, say};
 use pg_btree_port::{Cursor, EntryBatch};
 use pg_buffer_port::FileId;
@@ -46,7 +46,7 @@ pub fn everything(world: &World) -> Result<(), Stop> {
     let exists = |table: u32| tables.contains(&Table(table)) || table == CATALOG.0;
     lock(&world.model).retain(exists);
     let highest = files.iter().map(|(f, _)| u64::from(f.relation())).max();
-    let next = highest.unwrap_or(0).max(u64::from(CATALOG.0)) / 4 * 4 + 4;
+    let next = highest.unwrap_or(0).max(FIRST_TABLE) / 4 * 4 + 4;
     world.next_table.store(next, Ordering::SeqCst);
     *lock(&world.tables) = tables;
     remove_orphans(world)?;
@@ -134,6 +134,18 @@ fn extents() -> Result<(), Stop> {
         stats.extents
     );
     Ok(())
+}
+
+/// What serializable transactions have seen fits one order of them.
+pub fn serializable(world: &World) {
+    let mut model = lock(&world.model);
+    let seen = std::mem::take(&mut model.serial);
+    if let Some(cycle) = crate::serial::cycle(&model, &seen) {
+        let saw: Vec<_> = cycle.iter().map(|no| (no, seen.get(no))).collect();
+        log::fail(format_args!(
+            "a cycle of serializable transactions: {saw:?}"
+        ));
+    }
 }
 
 /// Nobody holds anything any more: pages, locks, ids.

@@ -10,6 +10,7 @@
 //! it. Each version carries a tag that no other has, and names the version it
 //! replaces, so a lost update is seen where it happens.
 
+use crate::serial::Seen;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
@@ -49,6 +50,9 @@ enum Fate {
     Committed,
     /// The answer was that nobody knows, until the next start.
     Unknown,
+    /// The call did not return: a cell panicked. It is committed or not, and what
+    /// is built on it, or not, tells.
+    Faulted,
 }
 
 #[derive(Debug)]
@@ -101,6 +105,8 @@ pub struct Model {
     txns: BTreeMap<TxnNo, Txn>,
     /// Commits acknowledged.
     pub commits: u64,
+    /// What committed serializable transactions have seen, since the last start.
+    pub serial: BTreeMap<TxnNo, Seen>,
 }
 
 /// A tag as reports show it.
@@ -141,6 +147,7 @@ impl Model {
         };
         self.txns.insert(no, txn);
         for (key, change) in changes {
+            self.decide(key, change.before)?;
             let chain = self.chains.entry(key).or_default();
             let last = chain.last();
             let current = last.map_or(0, |v| if v.row.is_some() { v.tag } else { 0 });
@@ -166,6 +173,45 @@ impl Model {
             });
         }
         Ok(no)
+    }
+
+    /// A row's newest version may be of a commit whose call did not return: what is
+    /// built on the row tells whether it is there.
+    fn decide(&mut self, key: Key, before: Tag) -> Result<(), String> {
+        let Some(last) = self.chains.get(&key).and_then(|chain| chain.last()) else {
+            return Ok(());
+        };
+        let (no, tag) = (last.txn, if last.row.is_some() { last.tag } else { 0 });
+        let Some(txn) = self.txns.get_mut(&no).filter(|t| t.fate == Fate::Faulted) else {
+            return Ok(());
+        };
+        if tag != before {
+            return self.refused(no);
+        }
+        txn.fate = Fate::Committed;
+        txn.answered = self.clock;
+        Ok(())
+    }
+
+    /// The call that was to commit did not return.
+    pub fn faulted(&mut self, no: TxnNo) {
+        if let Some(txn) = self.txns.get_mut(&no) {
+            txn.fate = Fate::Faulted;
+        }
+    }
+
+    /// A transaction that has changed nothing is given a number.
+    pub fn reader(&mut self) -> TxnNo {
+        self.last_txn += 1;
+        self.last_txn
+    }
+
+    /// The rows, each with who wrote its versions, oldest first.
+    pub fn writers(&self) -> impl Iterator<Item = (Key, Vec<TxnNo>)> {
+        let writers = |chain: &Vec<Version>| chain.iter().map(|v| v.txn).collect();
+        self.chains
+            .iter()
+            .map(move |(key, chain)| (*key, writers(chain)))
     }
 
     /// The commit was acknowledged, perhaps before it was durable.
@@ -209,8 +255,9 @@ impl Model {
     /// When a commit is lost that must not be.
     pub fn restart(&mut self, start: Start) -> Result<(), String> {
         let mut lost = BTreeSet::new();
+        self.serial.clear();
         for (no, txn) in &mut self.txns {
-            if txn.fate == Fate::Unknown {
+            if matches!(txn.fate, Fate::Unknown | Fate::Faulted) {
                 txn.fate = Fate::Open;
             }
             let Some(lazy) = txn.lazy.take() else {
@@ -253,7 +300,7 @@ impl Model {
     /// Decides what was open by what a look over everything has found.
     pub fn settle(&mut self, look: &Look) {
         let open: Vec<TxnNo> = (self.txns.iter())
-            .filter(|(_, t)| t.fate == Fate::Open)
+            .filter(|(_, t)| matches!(t.fate, Fate::Open | Fate::Faulted))
             .map(|(no, _)| *no)
             .collect();
         for no in open {
@@ -297,11 +344,16 @@ impl Model {
     }
 
     /// Whether a look may find this of a row. If that decides about commits, it
-    /// is remembered.
+    /// is remembered. The number of versions that were there, if it is sure.
     ///
     /// # Errors
     /// What should have been found.
-    pub fn check(&self, look: &mut Look, key: Key, found: Option<&[u8]>) -> Result<(), String> {
+    pub fn check(
+        &self,
+        look: &mut Look,
+        key: Key,
+        found: Option<&[u8]>,
+    ) -> Result<Option<usize>, String> {
         let none = Vec::new();
         let chain = self.chains.get(&key).unwrap_or(&none);
         let allowed = self.allowed(look, chain);
@@ -319,7 +371,10 @@ impl Model {
             }
         }
         if !fitting.is_empty() {
-            return Ok(());
+            return Ok(match fitting[..] {
+                [count] => Some(count),
+                _ => None,
+            });
         }
         let at = |count: usize| count.checked_sub(1).and_then(|at| chain.get(at));
         let wanted: Vec<String> = allowed.map(|count| show(at(count))).collect();

@@ -42,6 +42,14 @@ pub struct Plan {
     pub swaps: bool,
     /// The power may fail in recovery, too.
     pub recovery_cuts: bool,
+    /// Some transactions are serializable.
+    pub serializable: bool,
+    /// Cells panic where they are entered, and are replaced.
+    pub crashes: bool,
+    /// Places of the disk stop being readable while it is worked on.
+    pub bad_places: bool,
+    /// At the end, bits of what the last power cut has left are flipped.
+    pub rot: bool,
 }
 
 impl Plan {
@@ -85,6 +93,9 @@ impl Plan {
         } else {
             pick(&[300, 3_000, 7_000])
         };
+        let mut one_in = |n: u64| random.below(n) == 0;
+        let (serializable, crashes) = (one_in(3), one_in(4));
+        let (bad_places, rot) = (one_in(6), one_in(4));
         let lives = (0..2 + random.below(3))
             .map(|_| match random.below(8) {
                 0 | 1 => End::Orderly(10 + random.below(80)),
@@ -106,6 +117,10 @@ impl Plan {
             lazy,
             swaps,
             recovery_cuts,
+            serializable,
+            crashes,
+            bad_places,
+            rot,
         }
     }
 

@@ -1,7 +1,8 @@
 //! A transaction as the simulation makes it: every look is compared with the
 //! model, every change is noted for it.
 
-use crate::model::{Change, Changes, Key, Lazy, Look, Tag};
+use crate::model::{Change, Changes, Key, Lazy, Look, Tag, TxnNo};
+use crate::serial::Seen;
 use crate::world::{Stop, Table, World, lock};
 use crate::{log, must, row, say};
 use pg_btree_port::{Cursor, EntryBatch, IndexError, Inserted};
@@ -22,10 +23,11 @@ impl From<TxnError> for Stop {
             TxnError::LockTimeout => Stop::Again("lock timeout"),
             TxnError::LockNotAvailable => Stop::Again("locked"),
             TxnError::Cancelled => Stop::Again("cancelled"),
+            TxnError::Dependency(_) => Stop::Again("dependency"),
             TxnError::Storage(error) => Stop::Storage(error),
             TxnError::Log(error) => Stop::Log(error),
             TxnError::NotRunning => Stop::Storage(pg_buffer_port::BufferError::NotRunning),
-            error => log::fail(format_args!("{error:?}")),
+            error => Stop::Other(format!("{error:?}")),
         }
     }
 }
@@ -36,7 +38,7 @@ impl From<HeapError> for Stop {
             HeapError::Txn(error) => error.into(),
             HeapError::Storage(error) => Stop::Storage(error),
             HeapError::NotRunning => Stop::Storage(pg_buffer_port::BufferError::NotRunning),
-            error => log::fail(format_args!("{error:?}")),
+            error => Stop::Other(format!("{error:?}")),
         }
     }
 }
@@ -47,7 +49,7 @@ impl From<IndexError> for Stop {
             IndexError::Txn(error) => error.into(),
             IndexError::Storage(error) => Stop::Storage(error),
             IndexError::NotRunning => Stop::Storage(pg_buffer_port::BufferError::NotRunning),
-            error => log::fail(format_args!("{error:?}")),
+            error => Stop::Other(format!("{error:?}")),
         }
     }
 }
@@ -71,6 +73,24 @@ pub struct Txn<'w> {
     look: Look,
     looked: bool,
     layers: Vec<Changes>,
+    /// What it has seen, if it is serializable.
+    seen: Option<Seen>,
+}
+
+/// A commit that was asked for, until there is an answer.
+struct Asked<'w> {
+    world: &'w World,
+    no: TxnNo,
+    answered: bool,
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            say!("txn {}: no answer", self.no);
+            lock(&self.world.model).faulted(self.no);
+        }
+    }
 }
 
 impl<'w> Txn<'w> {
@@ -83,10 +103,25 @@ impl<'w> Txn<'w> {
             true => Isolation::RepeatableRead,
             false => Isolation::ReadCommitted,
         };
+        Txn::begin_as(world, isolation)
+    }
+
+    /// The same with any isolation level.
+    ///
+    /// # Errors
+    /// When the system cannot, or storage has started anew: the model knows of that
+    /// when this life is over.
+    pub fn begin_as(world: &'w World, isolation: Isolation) -> Result<Self, Stop> {
+        let tx = Transaction::begin(isolation, false)?;
+        if world.is_lost() {
+            return Err(Stop::Again("storage has started anew"));
+        }
+        let serializable = isolation == Isolation::Serializable;
         Ok(Txn {
             world,
-            tx: Transaction::begin(isolation, false)?,
-            repeatable,
+            tx,
+            repeatable: isolation != Isolation::ReadCommitted,
+            seen: serializable.then(Seen::default),
             durability: Durability::Flushed,
             look: Look::default(),
             looked: false,
@@ -130,6 +165,19 @@ impl<'w> Txn<'w> {
         Ok(snapshot)
     }
 
+    /// Nothing of what was found counts when storage has started anew meanwhile: the
+    /// transaction must not go on.
+    fn still(&self) -> Result<(), Stop> {
+        let checked = self.tx.check_cancel();
+        if self.world.is_lost() {
+            must!(
+                checked.is_err(),
+                "a transaction outlives a start of storage"
+            );
+        }
+        Ok(checked?)
+    }
+
     fn own(&self, key: Key) -> Option<&Change> {
         self.layers.iter().rev().find_map(|layer| layer.get(&key))
     }
@@ -150,9 +198,13 @@ impl<'w> Txn<'w> {
             return;
         }
         let checked = lock(&self.world.model).check(&mut self.look, key, found);
-        if let Err(what) = checked {
-            let repeatable = self.repeatable;
-            log::fail(format_args!("{how} (repeatable: {repeatable}): {what}"));
+        match (checked, &mut self.seen) {
+            (Err(what), _) => {
+                let repeatable = self.repeatable;
+                log::fail(format_args!("{how} (repeatable: {repeatable}): {what}"));
+            }
+            (Ok(Some(versions)), Some(seen)) => seen.row(key, versions),
+            _ => {}
         }
     }
 
@@ -168,6 +220,7 @@ impl<'w> Txn<'w> {
         let mut batch = EntryBatch::new();
         let mut buffer = RowBuf::new();
         let mut found = Vec::new();
+        cursor.reads = snapshot.reads().cloned();
         while pg_btree_port::next_batch(index, &mut cursor, &mut batch)? {
             for (at, tid) in batch.tids.iter().enumerate() {
                 let version = pg_heap_port::fetch(snapshot, table.heap(), *tid, &mut buffer)?;
@@ -178,11 +231,15 @@ impl<'w> Txn<'w> {
                         false => row::group_key(row::group(&buffer.bytes)),
                     };
                     let same = version.is_some() && batch.key(at) == Some(&key[..]);
-                    must!(same, "index {index:?}: {tid} is said to be visible to all");
+                    must!(
+                        same || self.still().is_err(),
+                        "index {index:?}: {tid} is said to be visible to all"
+                    );
                 }
                 found.extend(version.map(|tid| (tid, buffer.bytes.clone())));
             }
         }
+        self.still()?;
         Ok(found)
     }
 
@@ -261,6 +318,9 @@ impl<'w> Txn<'w> {
         must!(order.windows(2).all(sorted), "{table:?}: order {order:?}");
         let rows = found.into_iter().map(|f| (row::id(&f.1), f.1)).collect();
         let within = |key: &Key| (ids.0..ids.1).contains(&key.1);
+        if let Some(seen) = &mut self.seen {
+            seen.range(table.0, ids.0..ids.1);
+        }
         self.compare_all(table, &rows, within, "by range");
         Ok(())
     }
@@ -280,6 +340,13 @@ impl<'w> Txn<'w> {
         let snapshot = self.look()?;
         let mut batch = RowBatch::new();
         let mut rows = Rows::new();
+        // As the executor does before it asks for the length.
+        if let Some(reads) = snapshot.reads() {
+            reads.file(table.heap().0)?;
+        }
+        if let Some(seen) = &mut self.seen {
+            seen.range(table.0, 0..u32::MAX);
+        }
         for block in 0..pg_heap_port::blocks(table.heap())? {
             pg_heap_port::scan_block(&snapshot, table.heap(), block, &mut batch)?;
             for (tid, bytes) in batch.iter() {
@@ -291,6 +358,7 @@ impl<'w> Txn<'w> {
                 );
             }
         }
+        self.still()?;
         self.compare_all(table, &rows, |_| true, "by scan");
         Ok(rows)
     }
@@ -300,6 +368,7 @@ impl<'w> Txn<'w> {
         let (heap, key) = (table.heap(), row::id_key(id));
         let done = pg_btree_port::insert(&mut self.tx, table.by_id(), heap, &key, tid, true)?;
         if let Inserted::Duplicate(other) = done {
+            self.still()?;
             let live = lock(&self.world.model).was_live((table.0, id), since);
             must!(live, "{table:?}: id {id} is no duplicate of {other}");
             return Err(Stop::Duplicate);
@@ -351,6 +420,7 @@ impl<'w> Txn<'w> {
                 Some(new) => pg_heap_port::update(&mut self.tx, table.heap(), tid, new, keep)?,
                 None => pg_heap_port::delete(&mut self.tx, table.heap(), tid)?,
             };
+            self.still()?;
             match outcome {
                 UpdateOutcome::Updated { tid: at, hot } => {
                     must!(keep || !hot, "row {id} changed its key in place");
@@ -368,6 +438,7 @@ impl<'w> Txn<'w> {
                     must!(!self.repeatable, "row {id} was changed: no 40001");
                     let mut buffer = RowBuf::new();
                     let there = pg_heap_port::fetch_any(table.heap(), newest, &mut buffer)?;
+                    self.still()?;
                     let same = there && row::id(&buffer.bytes) == id;
                     must!(same, "row {id}: its newest version at {newest} is not");
                     (tid, old) = (newest, buffer.bytes);
@@ -419,12 +490,17 @@ impl<'w> Txn<'w> {
         for layer in self.layers {
             merge(&mut changes, layer);
         }
+        let model = &self.world.model;
         // Who has locked rows has an id, and its commit is logged.
         if changes.is_empty() && self.tx.own_xids().is_empty() {
             self.tx.commit()?;
+            if let Some(seen) = self.seen {
+                let mut model = lock(model);
+                let no = model.reader();
+                model.serial.insert(no, seen);
+            }
             return Ok(false);
         }
-        let model = &self.world.model;
         say!(
             "commit of {:?}",
             changes.values().map(|c| c.tag).collect::<Vec<_>>()
@@ -432,7 +508,15 @@ impl<'w> Txn<'w> {
         let asked = lock(model).ask(changes);
         let no = asked.unwrap_or_else(|what| log::fail(format_args!("commit: {what}")));
         let after = pg_wal_port::insert_position().0;
-        match self.tx.commit() {
+        let world = self.world;
+        let mut asked = Asked {
+            world,
+            no,
+            answered: false,
+        };
+        let outcome = self.tx.commit();
+        asked.answered = true;
+        match outcome {
             Ok(()) => {
                 let lazy = (self.durability != Durability::Flushed).then(|| Lazy {
                     after,
@@ -440,7 +524,11 @@ impl<'w> Txn<'w> {
                     safe_at: self.world.safe_at(self.durability),
                 });
                 say!("txn {no} is committed, {:?}", self.durability);
-                lock(model).committed(no, lazy);
+                let mut model = lock(model);
+                model.committed(no, lazy);
+                if let Some(seen) = self.seen {
+                    model.serial.insert(no, seen);
+                }
                 Ok(true)
             }
             Err(error @ TxnError::Log(_)) => {
@@ -455,6 +543,15 @@ impl<'w> Txn<'w> {
                 Err(error.into())
             }
         }
+    }
+
+    /// Commits as the system would, without a word to the model: what it did must not
+    /// be there.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn commit_unasked(self) -> Result<(), Stop> {
+        Ok(self.tx.commit()?)
     }
 
     /// Lets the model decide what was open by what this transaction has seen.

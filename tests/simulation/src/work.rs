@@ -4,11 +4,13 @@
 use crate::txn::Txn;
 use crate::world::{CATALOG, CELLS, Stop, Table, World, lock, swap};
 use crate::{must, row, say};
+use nvme_port::Op;
 use pg_buffer_port::{BufferError, MiniTx};
 use pg_heap_port::RowLock;
-use pg_txn_port::{LockMode, LockTarget, WaitPolicy};
+use pg_txn_port::{Isolation, LockMode, LockTarget, WaitPolicy};
 use pg_wal_port::Durability;
-use sim_disk::Random;
+use port::CrashKind;
+use sim_disk::{Fault, Random};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use task_port::{SpawnOptions, TaskRef, simulate};
@@ -31,7 +33,7 @@ pub fn start(world: &Arc<World>, seed: u64) -> Vec<TaskRef> {
     }
     start("upkeep".into(), upkeep);
     start("ddl".into(), make_and_drop);
-    if world.plan.swaps {
+    if world.plan.swaps || world.plan.crashes {
         start("swapper".into(), swap_cells);
     }
     tasks
@@ -39,12 +41,16 @@ pub fn start(world: &Arc<World>, seed: u64) -> Vec<TaskRef> {
 
 fn work(world: &World, mut random: Random) {
     while !world.is_over() {
-        match transaction(world, &mut random) {
-            Ok(true) => {
+        match task_port::gate(|| transaction(world, &mut random)) {
+            Ok(Ok(true)) => {
                 world.commits.fetch_add(1, Ordering::SeqCst);
             }
-            Ok(false) => {}
-            Err(stop) => {
+            Ok(Ok(false)) => {}
+            Err(fault) => {
+                must!(world.plan.crashes, "{}", fault.message);
+                say!("transaction: {}", fault.message);
+            }
+            Ok(Err(stop)) => {
                 world.judge(&stop, "transaction");
                 // As a client that tries again would.
                 task_port::sleep(1_000 + random.below(1_000_000));
@@ -64,7 +70,12 @@ fn filler(world: &World, random: &mut Random) -> usize {
 }
 
 fn transaction(world: &World, random: &mut Random) -> Result<bool, Stop> {
-    let mut txn = Txn::begin(world, random.below(3) == 0)?;
+    let isolation = match random.below(3) {
+        0 => Isolation::RepeatableRead,
+        1 if world.plan.serializable => Isolation::Serializable,
+        _ => Isolation::ReadCommitted,
+    };
+    let mut txn = Txn::begin_as(world, isolation)?;
     if random.below(10) == 0 {
         txn.tx.set_lock_timeout(1 + random.below(50_000_000));
     }
@@ -86,7 +97,8 @@ fn transaction(world: &World, random: &mut Random) -> Result<bool, Stop> {
                 let at = 1 + random.below(txn.savepoints() as u64) as usize;
                 txn.rollback_to(at)?;
             }
-            other => other?,
+            Err(stop) => return Err(linger(world, random, txn, stop)),
+            Ok(()) => {}
         }
         if random.below(6) == 0 {
             task_port::sleep(random.below(3_000_000));
@@ -99,6 +111,24 @@ fn transaction(world: &World, random: &mut Random) -> Result<bool, Stop> {
     txn.commit()
 }
 
+/// A client that waits for storage and then goes on as if nothing had been: his
+/// transaction is lost, and the system knows.
+fn linger(world: &World, random: &mut Random, txn: Txn<'_>, stop: Stop) -> Stop {
+    if world.disk.is_dead() || !pg_wal_port::has_failed() || random.below(2) == 0 {
+        return stop;
+    }
+    say!("waits for storage");
+    pg_wal_port::wait_while_failed(task_port::now() + 5_000_000_000);
+    if world.is_lost() {
+        let outcome = txn.commit_unasked();
+        must!(
+            outcome.is_err(),
+            "a transaction has outlived a start of storage"
+        );
+    }
+    stop
+}
+
 fn step(world: &World, random: &mut Random, txn: &mut Txn<'_>, table: Table) -> Result<(), Stop> {
     let id = random.below(world.plan.ids) as u32;
     let group = random.below(row::GROUPS) as u8;
@@ -106,7 +136,8 @@ fn step(world: &World, random: &mut Random, txn: &mut Txn<'_>, table: Table) -> 
     match random.below(100) {
         0..25 => txn.insert(table, id, group, filler),
         25..60 => txn.change(table, id, Some(group % 2), filler).map(drop),
-        60..70 => txn.change(table, id, None, 0).map(drop),
+        60..69 => txn.change(table, id, None, 0).map(drop),
+        69 => (id..id + 60).try_for_each(|id| txn.change(table, id, None, 0).map(drop)),
         70..75 => txn.lookup(table, id).map(drop),
         75..79 => txn.lookup_group(table, group),
         79..83 => {
@@ -154,15 +185,40 @@ fn upkeep(world: &World, mut random: Random) {
         let Some(table) = table else {
             continue;
         };
-        let done = match random.below(4) {
+        let what = random.below(4);
+        let done = task_port::gate(|| match what {
             0 => pg_buffer_port::checkpoint().map_err(Stop::from),
             1 => prune(world, &mut random, table),
             _ => vacuum(world, table),
-        };
+        });
         match done {
-            Ok(()) => simulate::progress(),
-            Err(stop) => world.judge(&stop, "upkeep"),
+            Ok(Ok(())) => simulate::progress(),
+            Ok(Err(stop)) => world.judge(&stop, "upkeep"),
+            Err(fault) => must!(world.plan.crashes, "{}", fault.message),
         }
+        if world.plan.bad_places {
+            spoil(world, &mut random);
+        }
+    }
+}
+
+/// Somewhere among the pages the disk becomes unreadable, or all is well again.
+fn spoil(world: &World, random: &mut Random) {
+    let Some(disk) = pg_wal_port::superblock() else {
+        return;
+    };
+    match random.below(6) {
+        0 => world.disk.heal(),
+        1 => {
+            let at = disk.data_offset + random.below(3 << 20);
+            say!("unreadable: {at:#x}");
+            world.disk.inject(Fault {
+                op: Op::Read,
+                range: at..at + 1,
+                times: u32::MAX,
+            });
+        }
+        _ => {}
     }
 }
 
@@ -206,15 +262,17 @@ pub fn vacuum(world: &World, table: Table) -> Result<(), Stop> {
 fn make_and_drop(world: &World, mut random: Random) {
     while !world.is_over() {
         let count = lock(&world.tables).len();
-        let done = match (count, random.below(3)) {
+        let what = random.below(3);
+        let done = task_port::gate(|| match (count, what) {
             (0, _) => make(world, &mut random),
             (1, 0) | (2, 0 | 1) => make(world, &mut random),
             (1, _) => Ok(()),
             _ => remove(world, &mut random),
-        };
+        });
         match done {
-            Ok(()) => simulate::progress(),
-            Err(stop) => world.judge(&stop, "ddl"),
+            Ok(Ok(())) => simulate::progress(),
+            Ok(Err(stop)) => world.judge(&stop, "ddl"),
+            Err(fault) => must!(world.plan.crashes, "{}", fault.message),
         }
         task_port::sleep(random.below(60_000_000));
     }
@@ -258,7 +316,8 @@ fn make(world: &World, random: &mut Random) -> Result<(), Stop> {
     match &made {
         Ok(()) => lock(&world.tables).push(table),
         Err(Stop::Log(_)) => {}
-        // Nobody will ever know it.
+        // Nobody will ever know it. Of another start's files the next check knows.
+        Err(_) if world.is_over() => {}
         Err(_) => drop_files(table)?,
     }
     made
@@ -278,14 +337,23 @@ fn make_committed(world: &World, random: &mut Random, table: Table) -> Result<()
 }
 
 fn remove(world: &World, random: &mut Random) -> Result<(), Stop> {
-    let Some(table) = world.any_table(random) else {
-        return Ok(());
-    };
+    match world.any_table(random) {
+        Some(table) => drop_table(world, table),
+        None => Ok(()),
+    }
+}
+
+fn drop_table(world: &World, table: Table) -> Result<(), Stop> {
     say!("dropping table {}", table.0);
     let mut txn = Txn::begin(world, false)?;
     txn.tx.set_lock_timeout(200_000_000);
     txn.lock_table(table, LockMode::AccessExclusive)?;
     let there = txn.change(CATALOG, table.0, None, 0)?;
+    // Another try of a drop whose commit did not return.
+    if !there && world.plan.crashes {
+        lock(&world.tables).retain(|t| *t != table);
+        return Ok(());
+    }
     must!(there, "{table:?} is not in the catalog");
     lock(&world.tables).retain(|t| *t != table);
     match txn.commit() {
@@ -315,8 +383,31 @@ fn swap_cells(world: &World, mut random: Random) {
     while !world.is_over() {
         let at = random.below(CELLS.len() as u64 + 1) as usize;
         let cell = CELLS.get(at).copied().unwrap_or(&sim_disk::CELL);
+        if world.plan.crashes && at < CELLS.len() {
+            say!("crash {}", cell.name);
+            cell.provides[0].inject(CrashKind::Panic);
+            task_port::sleep(random.below(5_000_000));
+        }
         say!("swap {}", cell.name);
         swap(cell);
         task_port::sleep(random.below(20_000_000));
     }
+    // What nobody has met must not meet who comes later.
+    let _ = task_port::gate(|| drop(pg_wal_port::WAL.enter()));
+    let _ = task_port::gate(|| drop(pg_buffer_port::BUFFER.enter()));
+    let _ = task_port::gate(|| drop(pg_txn_port::TXN.enter()));
+    let _ = task_port::gate(|| drop(pg_heap_port::HEAP.enter()));
+    let _ = task_port::gate(|| drop(pg_btree_port::BTREE.enter()));
+}
+
+/// After the disk was full: what is deleted gives room for something new.
+///
+/// # Errors
+/// The system's.
+pub fn make_room(world: &World, random: &mut Random) -> Result<(), Stop> {
+    for table in lock(&world.tables).clone() {
+        drop_table(world, table)?;
+    }
+    vacuum(world, CATALOG)?;
+    make(world, random)
 }

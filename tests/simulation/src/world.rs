@@ -9,13 +9,17 @@ use pg_buffer_port::{BufferError, FileId, Fork, OpenReport, PageId};
 use pg_wal_port::{Durability, LogReader, Lsn, WalError};
 use port::{Birth, Cell, CellCode, CellRef, Door, Options};
 use sim_disk::{Image, Random, Rates, SimDisk};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use task_port::simulate;
 
 /// A table: a heap and two indexes, at three relation numbers in a row.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Table(pub u32);
+
+/// The number of the first table: what lies below takes no part in serializable
+/// transactions.
+pub const FIRST_TABLE: u64 = 16_384;
 
 /// The table of tables: a row for each, with its number as id.
 pub const CATALOG: Table = Table(100);
@@ -77,6 +81,8 @@ pub struct World {
     pub commits: AtomicU64,
     /// Somebody was told that the disk is full.
     pub was_full: AtomicBool,
+    /// The start of the log that this life belongs to.
+    pub start: AtomicU32,
 }
 
 /// Why a task stopped what it did.
@@ -92,6 +98,8 @@ pub enum Stop {
     Storage(BufferError),
     /// The log: the commit's end is not known.
     Log(WalError),
+    /// What should not happen to anybody who is not lost.
+    Other(String),
 }
 
 /// Locks a mutex of the simulation's own.
@@ -115,7 +123,7 @@ impl CellCode for Linked {
 }
 
 /// A new start begins the log at a multiple of this.
-const LOG_BLOCK: u64 = 4096;
+pub const LOG_BLOCK: u64 = 4096;
 
 /// The storage cells, lowest first.
 pub const CELLS: [&Cell; 5] = [
@@ -169,10 +177,11 @@ impl World {
             over_at: AtomicU64::new(u64::MAX),
             model: Arc::new(Mutex::new(Model::default())),
             tables: Mutex::new(Vec::new()),
-            next_table: AtomicU64::new(u64::from(CATALOG.0) + 4),
+            next_table: AtomicU64::new(FIRST_TABLE),
             stop: AtomicBool::new(false),
             commits: AtomicU64::new(0),
             was_full: AtomicBool::new(false),
+            start: AtomicU32::new(0),
         }
     }
 
@@ -208,6 +217,9 @@ impl World {
             Rates::default()
         };
         self.disk.set_rates(rates);
+        if !on {
+            self.disk.heal();
+        }
     }
 
     /// Starts the cells and opens the database; none when the disk dies.
@@ -241,6 +253,20 @@ impl World {
         report
     }
 
+    /// Storage has started, with the system or alone.
+    pub fn restarted(&self, start: Start) {
+        if let Err(what) = lock(&self.model).restart(start) {
+            log::fail(format_args!("{what}"));
+        }
+        self.start.store(pg_wal_port::epoch(), Ordering::SeqCst);
+    }
+
+    /// Whether storage has started anew in the middle of this life.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        pg_wal_port::epoch() != self.start.load(Ordering::SeqCst)
+    }
+
     fn open(&self) -> Option<OpenReport> {
         loop {
             match pg_buffer_port::open() {
@@ -253,9 +279,7 @@ impl World {
                         at_least: if anew { from - block } else { report.to.0 },
                         died_at: self.died_at,
                     };
-                    if let Err(what) = lock(&self.model).restart(start) {
-                        log::fail(format_args!("{what}"));
-                    }
+                    self.restarted(start);
                     return Some(report);
                 }
                 Err(_) if self.disk.is_dead() => return None,
@@ -288,13 +312,16 @@ impl World {
     /// Whether requests may fail at random.
     #[must_use]
     pub fn has_faults(&self) -> bool {
-        self.plan.rates != Rates::default()
+        self.plan.rates != Rates::default() || self.plan.bad_places
     }
 
     /// Whether work has come to an end: the power failed, or the log did.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.stop.load(Ordering::SeqCst) || self.disk.is_dead() || !pg_wal_port::is_open()
+        self.stop.load(Ordering::SeqCst)
+            || self.disk.is_dead()
+            || !pg_wal_port::is_open()
+            || self.is_lost()
     }
 
     /// Looks whether what happened to a task was allowed to.
@@ -302,20 +329,23 @@ impl World {
         say!("{doing}: {stop:?}");
         let plan = &self.plan;
         let dead = self.disk.is_dead();
-        let failed = dead || (plan.log_may_fail() && !pg_wal_port::is_open());
+        let lost = self.is_lost();
+        let failed = dead || (plan.log_may_fail() && (lost || !pg_wal_port::is_open()));
         let fine = match stop {
+            _ if lost => plan.log_may_fail(),
             Stop::Again(_) | Stop::Duplicate | Stop::Gone => true,
             Stop::Storage(BufferError::Io { .. }) => dead || self.has_faults(),
             Stop::Storage(BufferError::Stopped | BufferError::NotRunning) => failed,
             Stop::Storage(BufferError::DiskFull) => {
                 self.was_full.store(true, Ordering::SeqCst);
-                plan.tight || dead || plan.rates.write > 0
+                // Files of a table whose maker panicked stay until the next start.
+                plan.tight || dead || plan.rates.write > 0 || plan.crashes
             }
             Stop::Storage(BufferError::OutOfMemory) => dead || plan.rates.write > 0,
             Stop::Log(WalError::Full) => plan.tight || dead || plan.rates.write > 0,
             Stop::Log(WalError::Failed | WalError::NotRunning) => failed,
             Stop::Log(WalError::NotWritten) => dead || self.has_faults(),
-            Stop::Storage(_) | Stop::Log(_) => false,
+            Stop::Storage(_) | Stop::Log(_) | Stop::Other(_) => false,
         };
         must!(
             fine,

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 pub mod memory;
+pub mod regress;
 pub mod script;
 
 use execution::Session;

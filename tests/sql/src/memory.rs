@@ -112,6 +112,10 @@ impl Memory {
                     keys,
                     predicate: create.predicate.as_ref().map(|(text, _)| text.clone()),
                     valid: true,
+                    included: Vec::new(),
+                    constraint_oid: 0,
+                    deferral: Default::default(),
+                    counters: Default::default(),
                 }));
                 self.relations[at] = Arc::new(relation);
             }
@@ -177,6 +181,8 @@ impl Memory {
             sequence: None,
             reltuples: -1.0,
             relpages: 0,
+            relallvisible: 0,
+            counters: Default::default(),
         }
     }
 
@@ -254,6 +260,10 @@ impl Memory {
             keys,
             predicate: None,
             valid: true,
+            included: Vec::new(),
+            constraint_oid: 0,
+            deferral: Default::default(),
+            counters: Default::default(),
         }));
     }
 }

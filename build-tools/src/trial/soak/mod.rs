@@ -185,14 +185,14 @@ impl Interval {
             .iter()
             .map(|(name, count)| format!("{name} {count}"));
         format!(
-            "{:>5} s {:>6.0} tps  hits {:>5.1} %  reads {:>5.0}/s  writes {:>5.0}/s  flushes/commit {:.2}  \
+            "{:>5} s {:>6.0} tps  hits {:>5.1} %  reads {:>5.0}/s  writes {:>5.0}/s  log writes {:>4.0}/s  \
              dirty {:>5}  memory {} KiB  branches {} tellers {} accounts {} pages  {}{}",
             self.second,
             (self.transactions - last.1) as f64 / seconds,
             100.0 * since("pool.hits") / wanted.max(1.0),
             since("pool.reads") / seconds,
             since("pool.writes") / seconds,
-            since("log.flushes") / ((self.transactions - last.1) as f64).max(1.0),
+            since("log.flushes") / seconds,
             now.get("pool.dirty"),
             now.get("memory.in_use") / 1024,
             self.sizes.branches,

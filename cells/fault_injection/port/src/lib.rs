@@ -20,9 +20,16 @@ pub static MOVES: port::Moves = port::Moves::doors_only();
 /// Does damage.
 pub trait Injector: Component {
     /// Damages the cell in the way that `kind` names, at a place that `seed`
-    /// decides; says what was done.
+    /// decides, or in the block of code that begins `at` bytes behind the start of
+    /// its code; says what was done. With the kind `code`, where its code lies.
     ///
     /// # Errors
     /// A sentence: no such cell or kind, or nothing there to damage.
-    fn inject(&self, cell: &str, kind: &str, seed: u64) -> Result<String, String>;
+    fn inject(
+        &self,
+        cell: &str,
+        kind: &str,
+        seed: u64,
+        at: Option<usize>,
+    ) -> Result<String, String>;
 }

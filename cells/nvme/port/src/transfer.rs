@@ -1,8 +1,9 @@
 //! Transfers that are waited for, outside the driver.
 
-use crate::{BAD_REQUEST, DEVICE_LOST, DISK, Geometry, OK, Op, Request, Urgency};
+use crate::{BAD_REQUEST, BlockDevice, DEVICE_LOST, DISK, Geometry, OK, Op, Request, Urgency};
 use alloc::vec::Vec;
 use memory::DmaSlice;
+use port::Entered;
 use sync::{Completion, Outcome};
 
 /// Why a transfer did not happen.
@@ -46,7 +47,7 @@ impl Transfer {
     /// # Errors
     /// When there is no driver.
     pub fn start(urgency: Urgency, parts: Vec<Part>) -> Result<Self, DiskError> {
-        let disk = DISK.enter().map_err(|_| DiskError::NotRunning)?;
+        let disk = entered()?;
         let step = usize::try_from(disk.geometry().max_transfer)
             .unwrap_or(usize::MAX)
             .max(4096);
@@ -94,6 +95,26 @@ impl Drop for Transfer {
     }
 }
 
+/// How many faults of the driver one transfer survives.
+const FAULTS: usize = 3;
+/// How long it sleeps after one (ns).
+const PAUSE_NS: u64 = 1_000_000;
+
+/// Enters the driver, past a fault in that: nothing of the transfer is the device's
+/// before.
+fn entered() -> Result<Entered<'static, dyn BlockDevice>, DiskError> {
+    if let Some(disk) = DISK.enter_open() {
+        return Ok(disk);
+    }
+    for _ in 0..FAULTS {
+        if let Ok(entered) = task_port::gate(|| DISK.enter()) {
+            return entered.map_err(|_| DiskError::NotRunning);
+        }
+        task_port::sleep(PAUSE_NS);
+    }
+    DISK.enter().map_err(|_| DiskError::NotRunning)
+}
+
 fn request(op: Op, offset: u64, data: Option<DmaSlice>) -> Request {
     let done = Completion::new();
     Request {
@@ -123,8 +144,7 @@ pub fn transfer(
 /// # Errors
 /// When there is no driver.
 pub fn geometry() -> Result<Geometry, DiskError> {
-    let disk = DISK.enter().map_err(|_| DiskError::NotRunning)?;
-    Ok(disk.geometry())
+    Ok(entered()?.geometry())
 }
 
 impl core::fmt::Display for DiskError {

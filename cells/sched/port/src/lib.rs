@@ -7,7 +7,7 @@
 #![cfg_attr(mitos, no_std)]
 #![forbid(unsafe_code)]
 
-use port::{Component, Door, Leaf, Moves};
+use port::{Component, Door, Leaf, Moves, NO_ANSWER};
 
 /// The door of the policy.
 pub static POLICY: Leaf<dyn Policy> = Leaf::new("sched");
@@ -45,11 +45,14 @@ impl Choice {
     }
 }
 
+/// The urgency of nobody: the running task goes on.
+pub const NOBODY: usize = URGENCIES;
+
 /// The policy. Called with interrupts off.
 pub trait Policy: Component {
     /// Of which urgency, at least `least`, the next task is, given how many wait
-    /// of each.
-    fn next(&self, waiting: [usize; URGENCIES], least: usize) -> Option<usize>;
+    /// of each; [`NOBODY`] for none.
+    fn next(&self, waiting: &[usize; URGENCIES], least: usize) -> usize;
     /// The CPU that a woken task goes to.
     fn place(&self, choice: &Choice) -> usize;
     /// How long (ns) a task runs while others of its urgency wait.
@@ -60,10 +63,10 @@ pub trait Policy: Component {
 #[must_use]
 pub fn next(waiting: [usize; URGENCIES], least: usize) -> Option<usize> {
     let fits = |urgency: &usize| *urgency >= least && waiting.get(*urgency).is_some_and(|n| *n > 0);
-    let asked = POLICY.with(|policy| policy.map(|policy| policy.next(waiting, least)));
+    let asked = POLICY.with(|policy| policy.map(|policy| policy.next(&waiting, least)));
     match asked {
-        Some(None) => None,
-        Some(Some(urgency)) if fits(&urgency) => Some(urgency),
+        Some(NOBODY) => None,
+        Some(urgency) if fits(&urgency) => Some(urgency),
         _ => (0..URGENCIES).rev().find(fits),
     }
 }
@@ -82,5 +85,6 @@ pub fn place(choice: &Choice) -> usize {
 #[must_use]
 pub fn slice() -> u64 {
     let asked = POLICY.with(|policy| policy.map(|policy| policy.slice()));
+    let asked = asked.filter(|ns| *ns != NO_ANSWER);
     asked.map_or(SLICE_NS, |ns| ns.clamp(100_000, 1_000_000_000))
 }

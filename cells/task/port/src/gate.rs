@@ -2,6 +2,7 @@
 //! caller gets the fault as a value and everything the code held is given back.
 
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 /// Who is told of every fault that a gate catches.
@@ -56,6 +57,28 @@ pub struct Fault {
     pub message: String,
     /// How many ledger entries had to be given back.
     pub released: usize,
+    /// How many spinning locks were left torn by frames that were skipped.
+    pub torn: usize,
+    /// When it happened (ns).
+    pub at: u64,
+    /// The addresses of the frames it happened in, innermost first.
+    pub frames: Vec<usize>,
+}
+
+impl Fault {
+    /// A fault that happened now, of which nothing is given back yet.
+    #[must_use]
+    pub fn new(kind: FaultKind, cell: String, message: String) -> Self {
+        Fault {
+            kind,
+            cell,
+            message,
+            released: 0,
+            torn: 0,
+            at: crate::now(),
+            frames: Vec::new(),
+        }
+    }
 }
 
 /// Runs `body` behind a gate. A panic or a CPU fault in it unwinds to here; what

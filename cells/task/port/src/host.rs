@@ -241,12 +241,7 @@ pub(crate) fn catch<R>(body: impl FnOnce() -> R) -> Result<R, Fault> {
                 .map(ToString::to_string)
                 .or_else(|| payload.downcast_ref::<String>().cloned())
                 .unwrap_or_else(|| String::from("panic"));
-            Fault {
-                kind: FaultKind::Panic,
-                cell: String::new(),
-                message,
-                released: 0,
-            }
+            Fault::new(FaultKind::Panic, String::new(), message)
         },
     )
 }

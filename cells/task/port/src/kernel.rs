@@ -50,12 +50,18 @@ pub struct Sched {
     pub alarm_cpu: AtomicU32,
     /// When it was switched in (ns).
     pub since: AtomicU64,
-    /// The ledger's activity and the switch count when the watchdog looked last.
+    /// The ledger's activity when the watchdog looked last.
     pub watched: AtomicU64,
     /// How many looks in a row saw no activity.
     pub silent: AtomicU32,
     /// How often it was switched in.
     pub switches: AtomicU64,
+    /// The switch count when the watchdog looked at its wait last.
+    pub waited: AtomicU64,
+    /// How many looks in a row saw the same wait.
+    pub waits: AtomicU32,
+    /// Its wait ends in a fault.
+    pub doomed: AtomicBool,
     /// Owns the stack.
     pub stack: spin::Mutex<Option<Box<dyn Any + Send>>>,
     /// What it is to run.

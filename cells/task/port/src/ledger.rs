@@ -208,6 +208,13 @@ impl Ledger {
         self.activity.load(Relaxed)
     }
 
+    /// Tells the watchdog that a long computation goes on.
+    #[inline]
+    pub fn sign_of_life(&self) {
+        self.activity
+            .store(self.activity.load(Relaxed) + 1, Relaxed);
+    }
+
     /// Where the ledger stands now.
     #[must_use]
     pub fn mark(&self) -> LedgerMark {

@@ -10,7 +10,7 @@ extern crate alloc;
 
 use alloc::boxed::Box;
 use core::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use port::{Component, Door, HandoverError, Leaf, Moves, State};
+use port::{Component, Door, HandoverError, Leaf, Moves, NO_ANSWER, State};
 
 /// The door of the clock.
 pub static CLOCK: Leaf<dyn Clock> = Leaf::new("time");
@@ -33,6 +33,8 @@ pub static MOVES: Moves = Moves {
         }
         Ok(())
     },
+    start: || Ok(()),
+    anew: false,
 };
 
 /// The version of what [`MOVES`] gives.
@@ -86,7 +88,7 @@ impl Rates {
     }
 }
 
-/// The clock. Called with interrupts off.
+/// The clock. Called with interrupts off; no answer is all ones ([`NO_ANSWER`]).
 pub trait Clock: Component {
     /// Nanoseconds since boot at this count of the time stamp counter.
     fn at(&self, rates: &Rates, tsc: u64) -> u64;
@@ -100,33 +102,39 @@ pub trait Clock: Component {
 #[must_use]
 pub fn now() -> u64 {
     let tsc = cpu::tsc();
-    CLOCK.with(|clock| match clock {
+    let told = CLOCK.with(|clock| match clock {
         Some(clock) => clock.at(&RATES, tsc),
-        None => RATES.at(tsc),
-    })
+        None => NO_ANSWER,
+    });
+    match told {
+        NO_ANSWER => RATES.at(tsc),
+        now => now,
+    }
 }
 
 /// Microseconds since 1970-01-01 00:00 UTC.
 #[must_use]
 pub fn wall_clock_us() -> i64 {
     let now = now();
-    CLOCK.with(|clock| match clock {
-        Some(clock) => clock.wall(&RATES, now),
-        None => RATES.wall_at_boot.load(Ordering::Relaxed) + (now / 1000) as i64,
-    })
+    let told = CLOCK.with(|clock| clock.map(|clock| clock.wall(&RATES, now)));
+    match told {
+        Some(wall) if wall.cast_unsigned() != NO_ANSWER => wall,
+        _ => RATES.wall_at_boot.load(Ordering::Relaxed) + (now / 1000) as i64,
+    }
 }
 
 /// How many ticks of the APIC timer take `ns`, or as many as it can count.
 #[must_use]
 pub fn timer_ticks(ns: u64) -> u32 {
-    CLOCK.with(|clock| match clock {
-        Some(clock) => clock.ticks(&RATES, ns).max(1),
-        None => {
+    let told = CLOCK.with(|clock| clock.map(|clock| clock.ticks(&RATES, ns)));
+    match told {
+        Some(ticks) if ticks != NO_ANSWER as u32 => ticks.max(1),
+        _ => {
             let rate = RATES.timer_per_ns.load(Ordering::Relaxed);
             let ticks = (u128::from(ns) * u128::from(rate)) >> 32;
             u32::try_from(ticks).unwrap_or(u32::MAX).max(1)
         }
-    })
+    }
 }
 
 /// Lets the running CPU's timer fire `ns` from now, or earlier when that is too

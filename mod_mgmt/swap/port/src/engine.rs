@@ -81,8 +81,11 @@ impl Journal {
             passage.serving().resume();
             passage.serving().open();
         }
-        for moves in self.parked.drain(..) {
-            let _ = task_port::gate_unreported(|| (moves.take)(None));
+        for moves in self.parked.drain(..).rev() {
+            let _ = task_port::gate_unreported(|| {
+                (moves.take)(None)?;
+                (moves.start)()
+            });
         }
     }
 }

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `engine` | the state: boot options, what is on probation, what a swap has closed |
 //! | [`objects`] | which versions of a cell there are, and where their objects lie |
+//! | [`spares`] | of each running cell an instance that is linked already |
 //! | `log_book` | what was swapped when and why |
 //! | `asking` | the functions that others call |
 //! | `error` | why a swap did not happen |
@@ -23,6 +24,8 @@ mod engine;
 mod error;
 mod log_book;
 pub mod objects;
+#[cfg(mitos)]
+pub mod spares;
 
 #[cfg(mitos)]
 pub use asking::{fault_in, push, push_names, rollback, settle_probation, start, swap, swap_with};

@@ -29,25 +29,45 @@ const READS_UNDER_WAY: usize = 4;
 /// Of the pool's frames, the share that the reader may be filling.
 const READER_SHARE: usize = 8;
 
+/// The loops' names.
+pub(crate) const NAMES: [&str; 5] = [
+    "checkpointer",
+    "page writer",
+    "page reader",
+    "log writer",
+    "storage keeper",
+];
+
 /// Starts the pool's background tasks. They end with [`crate::shut_down`].
 ///
 /// # Errors
 /// When there is no memory for them.
 pub fn run_background() -> Result<(), SpawnError> {
-    let tasks: [(&str, Priority, fn()); 5] = [
-        ("checkpointer", Priority::Background, checkpointer),
-        ("page writer", Priority::Background, writer),
+    let tasks: [(Priority, fn()); 5] = [
+        (Priority::Background, checkpointer),
+        (Priority::Background, writer),
         // Somebody will wait for what it reads.
-        ("page reader", Priority::Normal, reader),
+        (Priority::Normal, reader),
         // Not behind the page writer: what it writes may take long, and commits
         // that did not wait count on the log being written.
-        ("log writer", Priority::High, log_writer),
-        ("storage keeper", Priority::High, crate::restart::keeper),
+        (Priority::High, log_writer),
+        (Priority::High, crate::restart::keeper),
     ];
-    for (name, priority, body) in tasks {
+    for (name, (priority, body)) in NAMES.into_iter().zip(tasks) {
         task_port::spawn(SpawnOptions::new(name).priority(priority), body)?;
     }
     Ok(())
+}
+
+/// Tells the loops to end, as they do within a second.
+pub fn stop_background() {
+    if let Ok(pool) = any_pool() {
+        pool.background.store(false, Ordering::SeqCst);
+        pool.wanting.wake_all();
+        pool.stirred.wake_all();
+        pool.logged.wake_all();
+        pg_wal_port::nudge();
+    }
 }
 
 pub(crate) fn goes_on() -> bool {

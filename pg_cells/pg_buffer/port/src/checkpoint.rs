@@ -45,11 +45,8 @@ pub(crate) fn make_at(pace: Pace) -> Result<(), BufferError> {
 /// # Errors
 /// When a page or the log could not be written.
 pub fn shut_down() -> Result<(), BufferError> {
+    crate::stop_background();
     let pool = pool()?;
-    pool.background.store(false, Ordering::SeqCst);
-    pool.wanting.wake_all();
-    pool.stirred.wake_all();
-    pool.logged.wake_all();
     make(pool, true, Pace::Fast)?;
     pool.open.store(false, Ordering::SeqCst);
     Ok(())

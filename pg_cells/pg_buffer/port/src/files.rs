@@ -23,8 +23,9 @@ const CUT_PAGES: usize = 16;
 /// # Errors
 /// [`BufferError::NoSuchPage`] (of block 0) when there is no such file.
 pub fn blocks(file: FileId) -> Result<u32, BufferError> {
-    let blocks = pool()?.space.lock().blocks(file);
-    blocks.ok_or(no_such(file))
+    let pool = pool()?;
+    let blocks = pool.space.lock().blocks(file);
+    pool.if_open(blocks.ok_or(no_such(file)))
 }
 
 /// All files with their lengths in pages.
@@ -62,9 +63,9 @@ pub fn create_file(mtx: &mut MiniTx, file: FileId) -> Result<(), BufferError> {
         index: 0,
         used: 0,
     };
-    write_entries(mtx.xid(), &[(reserved.0, entry)])?;
-    pool.space.lock().set(reserved.0, entry);
-    Ok(())
+    let generation = mtx.generation();
+    write_entries(mtx.xid(), generation, &[(reserved.0, entry)])?;
+    set(pool, generation, &[(reserved.0, entry)])
 }
 
 /// An extent kept from others; given back when dropped unused.
@@ -82,9 +83,22 @@ fn reserve(pool: &'static PoolState, near: Option<u32>) -> Result<Reserved, Buff
     Ok(Reserved(extent, pool))
 }
 
-/// Logs new entries of the space map.
-fn write_entries(xid: u64, entries: &[(u32, Entry)]) -> Result<(), BufferError> {
-    let mut mtx = MiniTx::begin_now(xid);
+/// Notes entries of the space map, which the log has, unless the pool was started anew
+/// since.
+fn set(pool: &PoolState, generation: u64, entries: &[(u32, Entry)]) -> Result<(), BufferError> {
+    // The map is replaced under this lock, after the generation has changed.
+    let mut space = pool.space.lock();
+    if pool.generation.load(Ordering::SeqCst) != generation {
+        return Err(BufferError::Stopped);
+    }
+    entries.iter().for_each(|(e, entry)| space.set(*e, *entry));
+    Ok(())
+}
+
+/// Logs new entries of the space map. The generation is that in which the map was
+/// looked at.
+fn write_entries(xid: u64, generation: u64, entries: &[(u32, Entry)]) -> Result<(), BufferError> {
+    let mut mtx = MiniTx::begin_now(xid, Some(generation));
     for (extent, entry) in entries {
         let (page, at) = entry_place(*extent);
         let slot = mtx.latch(page)?;
@@ -98,6 +112,7 @@ fn write_entries(xid: u64, entries: &[(u32, Entry)]) -> Result<(), BufferError> 
 pub(crate) fn extend(
     pool: &'static PoolState,
     xid: u64,
+    generation: u64,
     file: FileId,
 ) -> Result<(PageId, Exclusive), BufferError> {
     let _baton = pool.space_baton.take();
@@ -125,7 +140,7 @@ pub(crate) fn extend(
         .and_then(|first| first.checked_add(next.used - 1))
         .ok_or(BufferError::DiskFull)?;
     let page = PageId::new(file, block);
-    let mut mtx = MiniTx::begin_now(xid);
+    let mut mtx = MiniTx::begin_now(xid, Some(generation));
     let (map_page, at) = entry_place(extent);
     let map = mtx.latch(map_page)?;
     let fresh = mtx.latch_blank(page)?;
@@ -134,7 +149,7 @@ pub(crate) fn extend(
         // The page does not exist after all.
         discard(pool, file, block..block + 1);
     })?;
-    pool.space.lock().set(extent, next);
+    set(pool, generation, &[(extent, next)])?;
     Ok((page, exclusive))
 }
 
@@ -146,7 +161,7 @@ pub(crate) fn extend(
 pub fn truncate(mtx: &mut MiniTx, file: FileId, blocks: u32) -> Result<(), BufferError> {
     let pool = pool()?;
     let _baton = pool.space_baton.take();
-    cut(pool, mtx.xid(), file, blocks, true)
+    cut(pool, mtx, file, blocks, true)
 }
 
 /// Removes a file with all its pages, at once like [`create_file`]. Pages of it
@@ -158,7 +173,7 @@ pub fn truncate(mtx: &mut MiniTx, file: FileId, blocks: u32) -> Result<(), Buffe
 pub fn drop_file(mtx: &mut MiniTx, file: FileId) -> Result<(), BufferError> {
     let pool = pool()?;
     let _baton = pool.space_baton.take();
-    cut(pool, mtx.xid(), file, 0, false)
+    cut(pool, mtx, file, 0, false)
 }
 
 /// Cuts from the end, in steps of one log record each. In each step the pages
@@ -166,14 +181,18 @@ pub fn drop_file(mtx: &mut MiniTx, file: FileId) -> Result<(), BufferError> {
 /// them is under way, and only then are their extents free.
 fn cut(
     pool: &'static PoolState,
-    xid: u64,
+    mtx: &MiniTx,
     file: FileId,
     blocks: u32,
     keep_first: bool,
 ) -> Result<(), BufferError> {
+    let (xid, generation) = (mtx.xid(), mtx.generation());
     loop {
         let (changes, former, from) = {
             let mut space = pool.space.lock();
+            if pool.generation.load(Ordering::SeqCst) != generation {
+                return Err(BufferError::Stopped);
+            }
             let Some(length) = space.blocks(file) else {
                 return Ok(());
             };
@@ -197,14 +216,13 @@ fn cut(
             }
             (changes, former, from..length)
         };
-        if let Err(error) = write_entries(xid, &changes) {
-            let mut space = pool.space.lock();
-            former.iter().for_each(|(e, old)| space.set(*e, *old));
+        if let Err(error) = write_entries(xid, generation, &changes) {
+            // Of another generation the map is another.
+            let _ = set(pool, generation, &former);
             return Err(error);
         }
         discard(pool, file, from);
-        let mut space = pool.space.lock();
-        changes.iter().for_each(|(e, entry)| space.set(*e, *entry));
+        set(pool, generation, &changes)?;
     }
 }
 

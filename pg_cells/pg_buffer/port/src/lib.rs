@@ -32,6 +32,7 @@ mod files;
 mod lend;
 mod load;
 mod mini_tx;
+mod moves;
 mod page;
 mod pool;
 pub mod record;
@@ -44,7 +45,7 @@ mod types;
 mod verify;
 mod write;
 
-pub use background::run_background;
+pub use background::{run_background, stop_background};
 pub use checkpoint::{checkpoint, shut_down};
 pub use files::{blocks, create_file, drop_file, files, truncate};
 pub use lend::{BorrowedExtent, Lent, Room, borrow_extent, room};
@@ -53,7 +54,7 @@ pub use page::{PagePin, PageRead, prefetch, read_page, set_hint};
 pub use pg_page::{PAGE_SIZE, Page};
 pub use pg_wal_port::Lsn;
 pub use pool::{Counters, DIRTY, Line, ONCE, PoolState, SCHEMAS, VALID, WRITING};
-pub use recover::{OpenError, OpenReport, open};
+pub use recover::{OpenError, OpenReport, open, starts};
 pub use scan::Scan;
 pub use table::PageTable;
 pub use types::{BufferError, BufferStats, FileId, Fork, PageId};
@@ -69,6 +70,9 @@ pub static BUFFER: Port<dyn BufferPool> = Port::new("pg_buffer");
 
 /// The same, without its type.
 pub static DOOR: &dyn port::Door = &BUFFER;
+
+/// Storage moves through the disk.
+pub static MOVES: port::Moves = moves::MOVES;
 
 /// What came of looking for a frame.
 #[derive(Debug)]

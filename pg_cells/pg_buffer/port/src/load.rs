@@ -143,10 +143,16 @@ impl Hit {
     }
 }
 
-/// Latches a page exclusively, loaded. For pages that exist.
-pub(crate) fn exclusive(pool: &'static PoolState, id: PageId) -> Result<Exclusive, BufferError> {
+/// Latches a page exclusively, loaded; for who reads pages `once`, or for others. For
+/// pages that exist.
+pub(crate) fn exclusive(
+    pool: &'static PoolState,
+    id: PageId,
+    once: bool,
+) -> Result<Exclusive, BufferError> {
     let tag = id.pack();
-    if let Some(index) = pool.table.look(&pool.arena, tag)
+    if !once
+        && let Some(index) = pool.table.look(&pool.arena, tag)
         && let Some(exclusive) = pool.arena.try_exclusive(index, tag)
         && exclusive.frame().flags.load(Ordering::SeqCst) & VALID != 0
     {
@@ -155,7 +161,7 @@ pub(crate) fn exclusive(pool: &'static PoolState, id: PageId) -> Result<Exclusiv
     }
     let mut hit = Hit(Some(pool));
     loop {
-        let exclusive = pinned(pool, id, false)?.exclusive();
+        let exclusive = pinned(pool, id, once)?.exclusive();
         let frame = exclusive.frame();
         if frame.tag.load(Ordering::SeqCst) != tag {
             continue;
@@ -163,7 +169,7 @@ pub(crate) fn exclusive(pool: &'static PoolState, id: PageId) -> Result<Exclusiv
         if hit.is(frame) {
             return Ok(exclusive);
         }
-        load(pool, exclusive.unlatch(), id, false)?;
+        load(pool, exclusive.unlatch(), id, once)?;
     }
 }
 

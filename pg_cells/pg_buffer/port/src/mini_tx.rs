@@ -1,7 +1,7 @@
 //! Changing pages: the mini-transaction.
 
 use crate::load;
-use crate::pool::{DIRTY, MEMORIES, PoolState, pool};
+use crate::pool::{DIRTY, MEMORIES, PoolState, any_pool, pool};
 use crate::record::{Block, How, encode_image};
 use crate::{BufferError, FileId, PageId};
 use alloc::vec::Vec;
@@ -82,18 +82,38 @@ impl MiniTx {
     pub fn begin(xid: u64) -> MiniTx {
         // An error shows again at the commit.
         let _ = pg_wal_port::wait_for_space();
-        MiniTx::begin_now(xid)
+        MiniTx::begin_now(xid, None)
     }
 
-    /// The same for one within another: never waits.
-    pub(crate) fn begin_now(xid: u64) -> MiniTx {
+    /// The same for one who began his work in the log's start `start`
+    /// ([`pg_wal_port::epoch`]): nothing can be done with it when the log has begun
+    /// anew since, so what he has learned before is not mixed with what is now.
+    #[must_use]
+    pub fn begin_in(start: u32, xid: u64) -> MiniTx {
+        let mut mtx = MiniTx::begin(xid);
+        // After the generation was noted: a pool of a later generation is open only
+        // when the log's start is a later one, too.
+        if pg_wal_port::epoch() != start {
+            mtx.inner_mut().pool = None;
+        }
+        mtx
+    }
+
+    /// The same for one within another, whose generation it must be: never waits.
+    pub(crate) fn begin_now(xid: u64, generation: Option<u64>) -> MiniTx {
+        let now = any_pool().map_or(0, |p| p.generation.load(Ordering::SeqCst));
         let pool = pool().ok();
         let kept = pool.and_then(|p| p.memory[cpu::id() % MEMORIES].lock().pop());
         let mut inner = kept.unwrap_or_default();
         inner.pool = pool;
-        inner.generation = pool.map_or(0, |p| p.generation.load(Ordering::SeqCst));
+        inner.generation = generation.unwrap_or(now);
         inner.xid = xid;
         MiniTx(Some(Held::from_box(inner)))
+    }
+
+    /// Which generation of the pool it belongs to.
+    pub(crate) fn generation(&self) -> u64 {
+        self.inner().generation
     }
 
     #[inline]
@@ -124,11 +144,16 @@ impl MiniTx {
     /// # Errors
     /// As [`crate::read_page`]; [`BufferError::TooLarge`] beyond 32 pages.
     pub fn latch(&mut self, id: PageId) -> Result<Slot, BufferError> {
+        self.latch_for(id, false)
+    }
+
+    /// The same, for who reads pages `once`, or for others.
+    pub(crate) fn latch_for(&mut self, id: PageId, once: bool) -> Result<Slot, BufferError> {
         if let Some(slot) = self.slot_of(id) {
             return Ok(slot);
         }
         let pool = self.inner().roomy_pool()?;
-        let exclusive = load::exclusive(pool, id)?;
+        let exclusive = pool.if_open(load::exclusive(pool, id, once))?;
         Ok(self.inner_mut().add(id, exclusive, None))
     }
 
@@ -142,7 +167,7 @@ impl MiniTx {
             return Ok(Some(slot));
         }
         let pool = self.inner().roomy_pool()?;
-        let exclusive = load::try_exclusive(pool, id)?;
+        let exclusive = pool.if_open(load::try_exclusive(pool, id))?;
         Ok(exclusive.map(|e| self.inner_mut().add(id, e, None)))
     }
 
@@ -155,7 +180,8 @@ impl MiniTx {
     /// [`BufferError::DiskFull`], and as [`MiniTx::latch`].
     pub fn extend(&mut self, file: FileId) -> Result<(Slot, u32), BufferError> {
         let pool = self.inner().roomy_pool()?;
-        let (page, exclusive) = crate::files::extend(pool, self.inner().xid, file)?;
+        let inner = self.inner();
+        let (page, exclusive) = crate::files::extend(pool, inner.xid, inner.generation, file)?;
         Ok((self.inner_mut().add(page, exclusive, None), page.block))
     }
 

@@ -1,6 +1,6 @@
 //! Reading pages.
 
-use crate::pool::{PoolState, VALID, pool};
+use crate::pool::{PoolState, VALID, any_pool, pool};
 use crate::{BufferError, PageId};
 use core::ops::Deref;
 use core::sync::atomic::Ordering;
@@ -29,11 +29,13 @@ pub struct PagePin(Pin, PageId);
 /// could not be read.
 #[inline]
 pub fn read_page(id: PageId) -> Result<PageRead, BufferError> {
-    let pool = pool()?;
+    let pool = any_pool()?;
     let tag = id.pack();
+    // Open once the page is latched: see `PoolState::if_open`.
     if let Some(index) = pool.table.look(&pool.arena, tag)
         && let TryRead::Done(guard) = pool.arena.try_read(index, tag)
         && guard.frame().flags.load(Ordering::Acquire) & VALID != 0
+        && pool.open.load(Ordering::Acquire)
     {
         pool.counters.hit();
         return Ok(PageRead(guard, id));
@@ -43,7 +45,9 @@ pub fn read_page(id: PageId) -> Result<PageRead, BufferError> {
 
 #[cold]
 fn read_slowly(id: PageId) -> Result<PageRead, BufferError> {
-    Ok(PageRead(crate::load::read(pool()?, id, false)?, id))
+    let pool = pool()?;
+    let guard = pool.if_open(crate::load::read(pool, id, false))?;
+    Ok(PageRead(guard, id))
 }
 
 /// Starts reading pages that will be needed soon; those in memory cost nothing.

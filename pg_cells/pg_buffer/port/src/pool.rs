@@ -3,7 +3,7 @@
 use crate::mini_tx::Inner;
 use crate::space::Space;
 use crate::table::PageTable;
-use crate::{BufferError, Lent, PageId};
+use crate::{BufferError, Lent, OpenReport, PageId};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
@@ -31,6 +31,8 @@ pub const WRITING: u32 = 4;
 pub const ONCE: u32 = 8;
 
 static POOL: StaticRef<PoolState> = StaticRef::new();
+/// The frames of the generation of this crate before this one.
+pub(crate) static SPARE: StaticRef<Arena> = StaticRef::new();
 
 /// A value with cache lines of its own: what is written often must not lie beside
 /// what every access to a page reads.
@@ -89,8 +91,8 @@ impl Counters {
 /// disk yet lies before it. It counts while the frame is dirty.
 #[derive(Debug)]
 pub struct PoolState {
-    /// The frames.
-    pub arena: Arena,
+    /// The frames, which outlive this state and a move of this crate.
+    pub arena: &'static Arena,
     /// Which frame holds which page.
     pub table: PageTable,
     /// The clock's hand: how many frames it has visited.
@@ -126,6 +128,8 @@ pub struct PoolState {
     pub(crate) open: AtomicBool,
     /// Background loops go on.
     pub(crate) background: AtomicBool,
+    /// What the latest starts found.
+    pub(crate) starts: SpinLock<VecDeque<OpenReport>>,
     /// Counts up when the pool is started anew.
     pub(crate) generation: AtomicU64,
     /// Bytes of the log region of a disk to be formatted; 0: by default.
@@ -162,9 +166,13 @@ impl PoolState {
             // Who still has the old one can only fail.
             pool.generation.fetch_add(1, Ordering::SeqCst);
         }
+        let moved = SPARE.get();
+        let arena = match moved.filter(|arena| arena.frames().len() == frames as usize) {
+            Some(arena) => arena,
+            None => Box::leak(Box::new(Arena::new(frames)?)),
+        };
         // What is lent stays lent: it may be written to at this moment.
         let lent = POOL.get().map(|p| p.lent.clone()).unwrap_or_default();
-        let arena = Arena::new(frames)?;
         let pool: &'static PoolState = Box::leak(Box::new(PoolState {
             table: PageTable::new(frames as usize),
             arena,
@@ -184,6 +192,7 @@ impl PoolState {
             logged: Line::default(),
             open: AtomicBool::new(false),
             background: AtomicBool::new(true),
+            starts: SpinLock::new(VecDeque::new()),
             generation: AtomicU64::new(0),
             log_size: AtomicU64::new(0),
             overwrite: AtomicBool::new(false),
@@ -251,6 +260,17 @@ impl PoolState {
                 frame.flags.fetch_and(!(VALID | DIRTY), Ordering::SeqCst);
             }
             drop(pin);
+        }
+    }
+
+    /// What was found, if the pool was open all the while; one that is being started
+    /// anew shows what is on its way from the disk's past to the log's end. Or it was
+    /// started meanwhile: then all is there, and who asked is of the past.
+    #[inline]
+    pub(crate) fn if_open<T>(&self, found: Result<T, BufferError>) -> Result<T, BufferError> {
+        match self.open.load(Ordering::Acquire) {
+            true => found,
+            false => Err(BufferError::NotRunning),
         }
     }
 

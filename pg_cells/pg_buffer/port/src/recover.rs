@@ -18,6 +18,7 @@ use crate::record::{Block, Body, How};
 use crate::space::Space;
 use crate::{BufferError, FileId, PageId};
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use frame::Exclusive;
 use pg_page::{PAGE_SIZE, header};
@@ -36,6 +37,11 @@ pub struct OpenReport {
     pub from: Lsn,
     /// Where it ended: the position of the first bytes that are no record.
     pub to: Lsn,
+    /// The log before this position was durable for sure; should anything of it be
+    /// damaged, that shows.
+    pub durable: Lsn,
+    /// Which start of the log this is ([`pg_wal_port::epoch`]).
+    pub epoch: u32,
     /// Records replayed.
     pub records: u64,
     /// No transaction number beyond this one was ever logged.
@@ -138,6 +144,7 @@ pub fn open() -> Result<OpenReport, OpenError> {
         clean: disk.clean,
         from: Lsn(disk.redo),
         to: end.to,
+        durable: end.durable,
         highest_xid: disk.highest_xid,
         ..OpenReport::default()
     };
@@ -159,9 +166,31 @@ pub fn open() -> Result<OpenReport, OpenError> {
     } else {
         pg_wal_port::start_log(report.to, report.highest_xid)?;
     }
+    report.epoch = pg_wal_port::epoch();
+    note(pool, report);
     pool.background.store(true, Ordering::SeqCst);
     pool.open.store(true, Ordering::SeqCst);
     Ok(report)
+}
+
+/// How many starts are remembered.
+const STARTS: usize = 64;
+
+fn note(pool: &PoolState, report: OpenReport) {
+    let mut starts = pool.starts.lock();
+    if starts.len() >= STARTS {
+        starts.pop_front();
+    }
+    starts.push_back(report);
+}
+
+/// What the latest starts found and did, oldest first; of the system, and of storage
+/// alone.
+#[must_use]
+pub fn starts() -> Vec<OpenReport> {
+    any_pool().map_or(Vec::new(), |pool| {
+        pool.starts.lock().iter().copied().collect()
+    })
 }
 
 /// Which pages a pass over the log brings up to date.
@@ -245,7 +274,7 @@ impl Replay {
             if self.broken.contains_key(&block.page) {
                 return Ok(());
             }
-            match exclusive(self.pool, block.page) {
+            match exclusive(self.pool, block.page, false) {
                 Err(error @ (BufferError::Corrupt { .. } | BufferError::Io { .. })) => {
                     self.broken.insert(block.page, error);
                     return Ok(());

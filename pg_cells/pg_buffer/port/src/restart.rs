@@ -6,7 +6,8 @@
 //! "Can Applications Recover from fsync Failures?", USENIX ATC 2020). What is sure
 //! is the log up to where it was durable, and the pages of the last checkpoint. So
 //! all that is in memory is forgotten and built again from these, as after a power
-//! cut; connections stay. Three things make this sound while the power stays on:
+//! cut; connections stay. The same is done when a fault has skipped the frame of
+//! somebody who changed the log's ring or the space map. Three things make this sound while the power stays on:
 //!
 //! - every page changed since the checkpoint is built from its image in the log and
 //!   written again, whatever the disk's cache shows of it;
@@ -30,9 +31,27 @@ const PAUSES: (u64, u64) = (50 * MS, 10_000 * MS);
 /// The loop that does it.
 pub(crate) fn keeper() {
     while goes_on() {
+        if is_torn() {
+            // What a fault has left half done is to be found in the log.
+            pg_wal_port::give_up();
+        }
         if pg_wal_port::wait_for_failure(task_port::now() + NAP) {
             restart();
         }
+    }
+}
+
+/// Whether a fault has cut short somebody who changed what storage keeps in memory.
+fn is_torn() -> bool {
+    pg_wal_port::is_torn() || any_pool().is_ok_and(|pool| pool.space.is_torn())
+}
+
+/// The locks that faults have left half done are free: what they protect is built
+/// anew.
+fn mend() {
+    pg_wal_port::mend();
+    if let Ok(pool) = any_pool() {
+        pool.space.mend();
     }
 }
 
@@ -48,6 +67,7 @@ fn restart() {
     // Somebody else may have done it meanwhile.
     while goes_on() && pg_wal_port::has_failed() {
         tries += 1;
+        mend();
         let why = match task_port::gate(crate::open) {
             Ok(Ok(report)) => {
                 if let Ok(pool) = any_pool() {
@@ -64,7 +84,10 @@ fn restart() {
             log::error!("storage: not back yet: {why}");
             said = why;
         }
-        task_port::sleep(pause);
+        let until = task_port::now() + pause;
+        while goes_on() && task_port::now() < until {
+            task_port::sleep(pause.min(NAP / 2));
+        }
         pause = (2 * pause).min(last);
     }
 }

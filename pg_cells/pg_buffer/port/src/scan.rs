@@ -12,7 +12,7 @@
 
 use crate::page::{PageRead, read_page, want};
 use crate::pool::{ONCE, PoolState, VALID, pool};
-use crate::{BufferError, PageId};
+use crate::{BufferError, MiniTx, PageId, Slot};
 use core::sync::atomic::Ordering;
 use frame::{ReadGuard, TryRead};
 
@@ -36,8 +36,9 @@ pub struct Scan {
     ahead: u32,
     /// How many are asked for at a time.
     window: u32,
-    /// The file's length when the scan began.
-    blocks: u32,
+    /// The file's length, once a second page was read: who reads one page and
+    /// begins again need not know it.
+    blocks: Option<u32>,
     /// It is read in passing.
     large: bool,
     /// The frame and the page read last, if it is in memory for this scan alone.
@@ -52,7 +53,7 @@ impl Scan {
             next: None,
             ahead: 0,
             window: 0,
-            blocks: 0,
+            blocks: None,
             large: false,
             last: None,
         }
@@ -69,7 +70,7 @@ impl Scan {
         if self.next == Some(id) {
             self.look_ahead(pool, id);
         } else {
-            self.begin(pool, id);
+            *self = Scan::new();
         }
         self.next = id
             .block
@@ -78,7 +79,7 @@ impl Scan {
         if !self.large {
             return read_page(id);
         }
-        let guard = read_once(pool, id)?;
+        let guard = pool.if_open(read_once(pool, id))?;
         let frame = guard.frame();
         if frame.flags.load(Ordering::Relaxed) & ONCE != 0 {
             frame.flags.fetch_and(!ONCE, Ordering::SeqCst);
@@ -87,27 +88,37 @@ impl Scan {
         Ok(PageRead(guard, id))
     }
 
-    fn begin(&mut self, pool: &PoolState, id: PageId) {
-        let frames = pool.arena.frames().len();
+    /// Latches a page as [`MiniTx::latch`] does, for a scan that changes some of what
+    /// it reads.
+    ///
+    /// # Errors
+    /// As [`MiniTx::latch`].
+    pub fn latch(&mut self, mtx: &mut MiniTx, id: PageId) -> Result<Slot, BufferError> {
+        drop(self.read(id)?);
+        mtx.latch_for(id, self.large)
+    }
+
+    /// The second page: it is a scan.
+    fn begin(&mut self, pool: &PoolState, id: PageId) -> u32 {
         let blocks = pool.space.lock().blocks(id.file).unwrap_or(0);
-        *self = Scan {
-            ahead: id.block.saturating_add(1),
-            window: FIRST,
-            blocks,
-            large: blocks as usize > frames / LARGE,
-            ..Scan::new()
-        };
+        self.window = FIRST;
+        self.large = blocks as usize > pool.arena.frames().len() / LARGE;
+        *self.blocks.insert(blocks)
     }
 
     /// Asks for more pages when half of those asked for have been read.
     fn look_ahead(&mut self, pool: &PoolState, id: PageId) {
+        let blocks = match self.blocks {
+            Some(blocks) => blocks,
+            None => self.begin(pool, id),
+        };
         let most = (pool.arena.frames().len() / SHARE).clamp(1, AHEAD as usize) as u32;
         let window = self.window.min(most);
         let from = self.ahead.max(id.block.saturating_add(1));
-        if from > id.block.saturating_add(window / 2) || from >= self.blocks {
+        if from > id.block.saturating_add(window / 2) || from >= blocks {
             return;
         }
-        let to = id.block.saturating_add(1 + window).min(self.blocks);
+        let to = id.block.saturating_add(1 + window).min(blocks);
         let pages = (from..to).map(|block| PageId::new(id.file, block));
         want(pool, pages, self.large);
         self.ahead = to;

@@ -16,9 +16,12 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use pg_plan::{Counters, Counts};
 use pg_txn_port::{Transaction, TxnError, Xid, XidStatus};
+use pg_types::Oid;
 use port::{HandoverError, Moves, State};
 use sync::SpinLock;
 
@@ -65,7 +68,11 @@ pub struct Shared {
     /// Whether there are any.
     littered: AtomicBool,
     stocks: SpinLock<BTreeMap<u32, Stock>>,
+    counters: SpinLock<BTreeMap<Oid, Arc<Counters>>>,
 }
+
+/// More counters than this are swept for those that no descriptor has any more.
+const MOST_COUNTERS: usize = 4096;
 
 /// The one there is.
 pub static SHARED: Shared = Shared {
@@ -77,6 +84,7 @@ pub static SHARED: Shared = Shared {
     garbage: SpinLock::new(Vec::new()),
     littered: AtomicBool::new(false),
     stocks: SpinLock::new(BTreeMap::new()),
+    counters: SpinLock::new(BTreeMap::new()),
 };
 
 /// The version of what [`give`](Shared::give) gives.
@@ -97,6 +105,8 @@ pub(crate) const MOVES: Moves = Moves {
     park: port::no_tasks,
     give: || Ok(Some(SHARED.give())),
     take: |given| given.map_or(Ok(()), |state| SHARED.take(state)),
+    start: || Ok(()),
+    anew: false,
 };
 
 impl Shared {
@@ -109,6 +119,8 @@ impl Shared {
         let pending = pending.into_iter();
         let garbage = core::mem::take(&mut *self.garbage.lock());
         let stocks = core::mem::take(&mut *self.stocks.lock());
+        // Of a type that the two generations need not share: they begin at nothing.
+        drop(core::mem::take(&mut *self.counters.lock()));
         let stocks = stocks.into_iter();
         let moved: Moved = (
             numbers,
@@ -241,6 +253,33 @@ impl Shared {
             self.garbage.lock().extend(garbage);
             self.littered.store(true, Ordering::Release);
         }
+    }
+
+    /// The counters of a table or an index.
+    #[must_use]
+    pub fn counters(&self, oid: Oid) -> Arc<Counters> {
+        if let Some(known) = self.counters.lock().get(&oid) {
+            return Arc::clone(known);
+        }
+        let fresh = Arc::new(Counters::default());
+        let mut counters = self.counters.lock();
+        let mut unused = Vec::new();
+        if counters.len() >= MOST_COUNTERS {
+            let gone = counters.iter().filter(|(_, c)| Arc::strong_count(c) == 1);
+            let gone: Vec<Oid> = gone.map(|(oid, _)| *oid).collect();
+            unused.extend(gone.iter().filter_map(|oid| counters.remove(oid)));
+        }
+        let kept = Arc::clone(counters.entry(oid).or_insert(fresh));
+        drop(counters);
+        drop(unused);
+        kept
+    }
+
+    /// The sums of all counters, and of what tables alone count.
+    #[must_use]
+    pub fn counts(&self) -> Vec<Counts> {
+        let counters = self.counters.lock();
+        counters.values().map(|c| c.read()).collect()
     }
 
     /// Whether files wait for [`Shared::take_garbage`].

@@ -15,7 +15,9 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_catalog_port::RowWork;
-use pg_plan::{AlterTable, Expr, NewColumn, NewConstraint, Relation, RelationKind, TableChange};
+use pg_plan::{
+    AlterTable, Deferral, Expr, NewColumn, NewConstraint, Relation, RelationKind, TableChange,
+};
 use pg_types::oid::FIRST_NORMAL;
 use pg_types::{Datum, Oid, SqlError, SqlResult, SqlState};
 
@@ -142,6 +144,9 @@ impl Change<'_> {
             } => self.drop_constraint(&table, name, *if_exists, *cascade),
             TableChange::RenameConstraint { name, to } => self.rename_constraint(&table, name, to),
             TableChange::ValidateConstraint { name } => self.validate(&table, name),
+            TableChange::AlterConstraint { name, deferral } => {
+                self.alter_constraint(&table, name, *deferral)
+            }
             TableChange::Rename { to } => self.rename_relation(&table, oid, to),
             TableChange::SetSchema { schema } => self.move_relation(&table, schema),
             TableChange::Owner { owner } => self.give_relation(&table, owner),
@@ -420,6 +425,29 @@ impl Change<'_> {
             });
         }
         Ok(())
+    }
+
+    fn alter_constraint(
+        &mut self,
+        table: &Relation,
+        name: &str,
+        deferral: Deferral,
+    ) -> SqlResult<()> {
+        let row = self.constraint_named(table, name)?;
+        if row.char("contype") != 'f' {
+            return Err(SqlError::new(
+                SqlState::WRONG_OBJECT_TYPE,
+                format!(
+                    "constraint \"{name}\" of relation \"{}\" is not a foreign key constraint",
+                    table.name
+                ),
+            ));
+        }
+        let key = [row.get("oid").clone()];
+        self.change_row(ids::CONSTRAINT_BY_OID, &key, |row| {
+            row.put("condeferrable", deferral.deferrable);
+            row.put("condeferred", deferral.deferred);
+        })
     }
 
     fn set_options(&mut self, oid: Oid, options: &[(String, Option<String>)]) -> SqlResult<()> {

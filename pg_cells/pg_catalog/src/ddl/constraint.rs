@@ -86,7 +86,8 @@ impl Change<'_> {
         let name = match &constraint.name {
             Some(name) => name.clone(),
             None => {
-                let part = columns_part(columns.iter().map(String::as_str));
+                let all = columns.iter().chain(&constraint.include);
+                let part = columns_part(all.map(String::as_str));
                 let (part, label) = match primary {
                     true => (None, "pkey"),
                     false => (Some(part.as_str()), "key"),
@@ -110,6 +111,7 @@ impl Change<'_> {
             table,
             name: &name,
             keys: numbers.iter().map(key).collect(),
+            included: key_columns(table, &constraint.include)?,
             unique: true,
             primary,
             nulls_not_distinct,
@@ -253,6 +255,9 @@ impl Change<'_> {
             )
         })?;
         let plain = found.keys.iter().all(|k| k.attribute > 0 && !k.descending);
+        if constraint.deferrable {
+            return Err(SqlError::unsupported("a deferrable constraint USING INDEX"));
+        }
         if !found.unique || found.predicate.is_some() || !plain {
             return Err(SqlError::new(
                 SqlState::WRONG_OBJECT_TYPE,
@@ -325,12 +330,14 @@ impl Change<'_> {
             on_delete,
             on_update,
             match_kind,
+            set_columns,
         } = &constraint.kind
         else {
             return Ok(());
         };
         let other = self.referenced_table(table, references)?;
         let numbers = key_columns(table, columns)?;
+        let set_columns = key_columns(table, set_columns)?;
         let (index, theirs) = partner(&other, referenced)?;
         if numbers.len() != theirs.len() {
             return Err(SqlError::new(
@@ -355,11 +362,16 @@ impl Change<'_> {
             from: constraint,
         };
         let oid = self.constraint_row(&new, |row| {
-            row.set_oid("confrelid", other.oid)
+            let row = row
+                .set_oid("confrelid", other.oid)
                 .set_char("confupdtype", *on_update)
                 .set_char("confdeltype", *on_delete)
                 .set_char("confmatchtype", *match_kind)
-                .set("confkey", int2_array(&theirs))
+                .set("confkey", int2_array(&theirs));
+            match set_columns.is_empty() {
+                true => row,
+                false => row.set("confdelsetcols", int2_array(&set_columns)),
+            }
         })?;
         let object = Object::new(ids::CONSTRAINT, oid);
         for number in &numbers {
@@ -451,7 +463,7 @@ fn partner(other: &Relation, names: &[String]) -> SqlResult<(Oid, Vec<i16>)> {
                 ),
             )
         })?;
-        return Ok((primary.oid, columns(primary)));
+        return Ok((usable_partner(other, primary)?, columns(primary)));
     }
     let mut numbers = Vec::new();
     for name in names {
@@ -470,8 +482,10 @@ fn partner(other: &Relation, names: &[String]) -> SqlResult<(Oid, Vec<i16>)> {
         ours.sort_unstable();
         index.unique && index.predicate.is_none() && theirs == ours
     };
-    match other.indexes.iter().find(fits) {
-        Some(index) => Ok((index.oid, numbers)),
+    let at_once = |index: &&Arc<Index>| fits(index) && !index.deferral.deferrable;
+    let found = other.indexes.iter().find(at_once);
+    match found.or_else(|| other.indexes.iter().find(fits)) {
+        Some(index) => Ok((usable_partner(other, index)?, numbers)),
         None => Err(SqlError::new(
             SqlState::INVALID_FOREIGN_KEY,
             format!(
@@ -480,4 +494,18 @@ fn partner(other: &Relation, names: &[String]) -> SqlResult<(Oid, Vec<i16>)> {
             ),
         )),
     }
+}
+
+/// 55000: what is checked late is no key to refer to.
+fn usable_partner(other: &Relation, index: &Index) -> SqlResult<Oid> {
+    if !index.deferral.deferrable {
+        return Ok(index.oid);
+    }
+    Err(SqlError::new(
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        format!(
+            "cannot use a deferrable unique constraint for referenced table \"{}\"",
+            other.name
+        ),
+    ))
 }

@@ -2,18 +2,21 @@
 
 use super::Change;
 use super::columns::column_name;
+use super::constraint::is_empty;
 use super::names::columns_part;
 use crate::error::OrSql;
 use crate::rows::{self, NewClass, NewIndexRow, Object};
 use crate::schema::{PG_CATALOG, POSTGRES};
-use crate::store::main_file;
+use crate::store::{ids, main_file};
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_catalog_port::RowWork;
 use pg_plan::{CreateIndex, Expr, IndexColumn, Relation};
 use pg_txn_port::LockMode;
-use pg_types::{Attr, Oid, SqlError, SqlResult, SqlState, format_type};
+use pg_types::oid::FIRST_NORMAL;
+use pg_types::{Attr, Datum, Oid, SqlError, SqlResult, SqlState, format_type};
 
 /// Most key columns of an index, as in PostgreSQL.
 const MAX_KEYS: usize = 32;
@@ -26,6 +29,8 @@ pub struct NewIndex<'a> {
     pub name: &'a str,
     /// Its key columns.
     pub keys: Vec<IndexColumn>,
+    /// Attribute numbers of INCLUDE columns.
+    pub included: Vec<i16>,
     /// UNIQUE.
     pub unique: bool,
     /// PRIMARY KEY.
@@ -64,7 +69,10 @@ impl Change<'_> {
         let name = match &def.name {
             Some(name) => name.clone(),
             None => {
-                let names = key_names(&table, &keys)?;
+                let mut names = key_names(&table, &keys)?;
+                for number in &def.include {
+                    names.push(column_name(&table, *number)?);
+                }
                 let part = columns_part(names.iter().map(String::as_str));
                 self.choose_name(table.schema_oid, &table.name, Some(&part), "idx", false)?
             }
@@ -83,6 +91,7 @@ impl Change<'_> {
             table: &table,
             name: &name,
             keys,
+            included: def.include.clone(),
             unique: def.unique,
             primary: false,
             nulls_not_distinct: def.nulls_not_distinct,
@@ -94,6 +103,34 @@ impl Change<'_> {
         let oid = self.new_index(&new)?;
         self.index_dependencies(oid, &new)?;
         self.outcome.object = Some(oid);
+        Ok(())
+    }
+
+    /// REINDEX: new files, to be filled from the rows.
+    pub(super) fn reindex(&mut self, targets: &[(Arc<Relation>, Option<Oid>)]) -> SqlResult<()> {
+        for (table, only) in targets {
+            if table.oid < FIRST_NORMAL {
+                return Err(SqlError::unsupported("REINDEX of a system catalog"));
+            }
+            self.lock(table.oid)?;
+            let table = self.fresh(table.oid)?;
+            let wanted = table.indexes.iter();
+            for index in wanted.filter(|i| only.is_none_or(|oid| oid == i.oid)) {
+                self.new_file_of_index(index.oid, index.file, table.file)?;
+                self.change_row(ids::INDEX_BY_OID, &[Datum::Oid(index.oid)], |row| {
+                    row.put("indisvalid", true);
+                })?;
+                if !is_empty(&table)? {
+                    let table = self.fresh(table.oid)?;
+                    self.outcome.work.push(RowWork::BuildIndex {
+                        table,
+                        index: index.oid,
+                        keys: Vec::new(),
+                        predicate: None,
+                    });
+                }
+            }
+        }
         Ok(())
     }
 
@@ -119,7 +156,7 @@ impl Change<'_> {
                 owner,
                 kind: 'i',
                 file: oid,
-                columns: new.keys.len(),
+                columns: new.keys.len() + new.included.len(),
                 persistence: if table.schema.starts_with("pg_temp") {
                     't'
                 } else {
@@ -142,6 +179,7 @@ impl Change<'_> {
                 oid,
                 table: table.oid,
                 keys: &new.keys,
+                included: &new.included,
                 unique: new.unique,
                 primary: new.primary,
                 nulls_not_distinct: new.nulls_not_distinct,
@@ -154,6 +192,13 @@ impl Change<'_> {
         for (place, (key, name)) in new.keys.iter().zip(names).enumerate() {
             let attr = Attr::new(name, key.type_oid, -1);
             let row = rows::attribute(self.system(), oid, place as i16 + 1, &attr)?;
+            self.insert(&row)?;
+        }
+        for (at, number) in new.included.iter().enumerate() {
+            let theirs = &table.desc.attrs()[*number as usize - 1];
+            let attr = Attr::new(theirs.name.clone(), theirs.type_oid, theirs.typmod);
+            let place = (new.keys.len() + at) as i16 + 1;
+            let row = rows::attribute(self.system(), oid, place, &attr)?;
             self.insert(&row)?;
         }
         self.new_index_file(oid)?;
@@ -187,6 +232,7 @@ impl Change<'_> {
     fn index_dependencies(&mut self, oid: Oid, new: &NewIndex<'_>) -> SqlResult<()> {
         let mut columns: Vec<i16> = new.keys.iter().map(|k| k.attribute).collect();
         columns.retain(|c| *c > 0);
+        columns.extend(&new.included);
         let exprs = new.computed.iter().flatten();
         for expr in exprs.chain(new.predicate.map(|(_, e)| e)) {
             columns.extend(super::depend::columns_of(expr));
@@ -221,7 +267,11 @@ fn check_key_type(type_oid: Oid) -> SqlResult<()> {
 
 /// What a computed key is called: a function's name, else `expr`.
 fn computed_name(text: &str) -> String {
-    let name = text.trim().split('(').next().unwrap_or("");
+    let text = text.trim();
+    if text.starts_with('(') {
+        return "expr".to_string();
+    }
+    let name = text.split('(').next().unwrap_or("");
     let name = name.rsplit('.').next().unwrap_or(name).trim();
     let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     let call = text.trim_end().ends_with(')') && !name.is_empty() && name.chars().all(word);

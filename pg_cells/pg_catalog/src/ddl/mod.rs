@@ -113,6 +113,7 @@ impl<'a> Change<'a> {
             Ddl::AlterSequence(alter) => self.alter_sequence(alter),
             Ddl::RenameSchema { name, to } => self.rename_schema(name, to),
             Ddl::SchemaOwner { name, owner } => self.schema_owner(name, owner),
+            Ddl::Reindex { targets } => self.reindex(targets),
             Ddl::Truncate {
                 tables,
                 restart_identity,

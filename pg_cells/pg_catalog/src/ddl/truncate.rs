@@ -120,15 +120,25 @@ impl Change<'_> {
             class.put("relallvisible", 0);
         })?;
         for index in &table.indexes {
-            let file = self.new_oid()?;
-            self.new_index_file(file)?;
-            self.note_dropped(index.file)?;
-            self.read_moves(index.file, table_file)?;
-            self.change_class(index.oid, |class| {
-                class.put("relfilenode", Datum::Oid(file));
-            })?;
+            self.new_file_of_index(index.oid, index.file, table_file)?;
         }
         Ok(())
+    }
+
+    /// Gives an index a new, empty file.
+    pub(super) fn new_file_of_index(
+        &mut self,
+        index: Oid,
+        before: u32,
+        table_file: u32,
+    ) -> SqlResult<()> {
+        let file = self.new_oid()?;
+        self.new_index_file(file)?;
+        self.note_dropped(before)?;
+        self.read_moves(before, table_file)?;
+        self.change_class(index, |class| {
+            class.put("relfilenode", Datum::Oid(file));
+        })
     }
 
     /// Serializable transactions that have read some of the file `from` count as

@@ -57,7 +57,7 @@ impl Writer<'_> {
         let Some(class) = self.class(oid)? else {
             return Ok(None);
         };
-        let keys = self.index_keys(&row)?;
+        let keys = self.index_keys(&row, pretty)?;
         if column > 0 {
             let key = keys.get(column as usize - 1);
             return Ok(Some(key.map_or_else(String::new, |(key, _)| key.clone())));
@@ -74,6 +74,7 @@ impl Writer<'_> {
             self.relation(row.oid("indrelid"), pretty)?,
             keys.join(", ")
         );
+        text.push_str(&self.included(&row)?);
         if row.bool("indnullsnotdistinct") {
             text.push_str(" NULLS NOT DISTINCT");
         }
@@ -88,15 +89,28 @@ impl Writer<'_> {
         Ok(Some(text))
     }
 
+    /// ` INCLUDE (a, b)`, if an index has such columns.
+    fn included(&self, index: &Row) -> SqlResult<String> {
+        let all = index.ints("indkey");
+        let keys = usize::try_from(index.int("indnkeyatts")).unwrap_or(0);
+        match all.get(keys..) {
+            None | Some([]) => Ok(String::new()),
+            Some(more) => {
+                let columns = self.columns(index.oid("indrelid"), more)?;
+                Ok(format!(" INCLUDE ({columns})"))
+            }
+        }
+    }
+
     /// The keys with what follows each of them.
-    fn index_keys(&self, row: &Row) -> SqlResult<Vec<(String, &'static str)>> {
+    fn index_keys(&self, row: &Row, pretty: bool) -> SqlResult<Vec<(String, &'static str)>> {
         let table = row.oid("indrelid");
         let expressions = row.get("indexprs").as_str().unwrap_or("");
         let mut expressions = expressions.split(EXPR_SEPARATOR);
         let mut keys = Vec::new();
         for (number, option) in row.ints("indkey").iter().zip(row.ints("indoption")) {
             let key = match number {
-                0 => computed_key(expressions.next().unwrap_or("")),
+                0 => computed_key(expressions.next().unwrap_or(""), pretty),
                 n => self.columns(table, &[*n])?,
             };
             // Only what is not the default is said.
@@ -125,13 +139,19 @@ impl Writer<'_> {
         let table = row.oid("conrelid");
         let columns = self.columns(table, &row.ints("conkey"))?;
         let mut text = match row.char("contype") {
-            'p' => format!("PRIMARY KEY ({columns})"),
-            'u' => {
+            'p' | 'u' => {
                 let key = [Datum::Oid(row.oid("conindid"))];
                 let index = self.reader.one(ids::INDEX_BY_OID, &key)?;
-                let same = index.is_some_and(|i| i.bool("indnullsnotdistinct"));
+                let same = index
+                    .as_ref()
+                    .is_some_and(|i| i.bool("indnullsnotdistinct"));
                 let nulls = if same { " NULLS NOT DISTINCT" } else { "" };
-                format!("UNIQUE{nulls} ({columns})")
+                let included = index.map(|i| self.included(&i)).transpose()?;
+                let word = match row.char("contype") {
+                    'p' => "PRIMARY KEY",
+                    _ => "UNIQUE",
+                };
+                format!("{word}{nulls} ({columns}){}", included.unwrap_or_default())
             }
             'c' => format!("CHECK ({})", parenthesized(row.text("conbin"), pretty)),
             'f' => self.foreign_key(&row, &columns)?,
@@ -168,6 +188,11 @@ impl Writer<'_> {
                 _ => continue,
             };
             text.push_str(&format!(" ON {what} {action}"));
+        }
+        let set = row.ints("confdelsetcols");
+        if !set.is_empty() {
+            let columns = self.columns(row.oid("conrelid"), &set)?;
+            text.push_str(&format!(" ({columns})"));
         }
         Ok(text)
     }
@@ -219,64 +244,71 @@ fn option(option: &Datum) -> Option<String> {
 }
 
 /// A call stands by itself as a key, other expressions in parentheses.
-fn computed_key(text: &str) -> String {
+fn computed_key(text: &str, pretty: bool) -> String {
     let text = text.trim();
-    let name = text.find('(').map(|at| &text[..at]);
-    let word = |name: &str| {
-        !name.is_empty()
-            && name
-                .chars()
-                .all(|c| c.is_alphanumeric() || c == '_' || c == '.')
-    };
-    let call = name.is_some_and(word) && text.find('(').is_some_and(|at| encloses(&text[at..]));
-    if call {
+    if pg_plan::is_call(text) {
         text.to_string()
+    } else if pretty {
+        format!("({})", plainer(text))
     } else {
-        format!("({})", strip(text))
+        format!("({text})")
     }
 }
 
-/// The text in parentheses unless it stands in some already; `pretty` alone
-/// keeps what was written.
+/// A condition as it is kept, in parentheses; `pretty` without those that nobody
+/// needs.
 fn parenthesized(text: &str, pretty: bool) -> String {
     let text = text.trim();
-    if pretty || encloses(text) {
+    if pretty {
+        plainer(text)
+    } else if pg_plan::encloses(text) {
         text.to_string()
     } else {
         format!("({text})")
     }
 }
 
-fn strip(text: &str) -> &str {
-    if encloses(text) {
-        &text[1..text.len() - 1]
-    } else {
-        text
+/// An expression without the parentheses around it and, where it is a chain of ANDs
+/// or ORs, around those of its parts that are no such chains.
+fn plainer(text: &str) -> String {
+    let text = pg_plan::unparenthesized(text);
+    for word in [" AND ", " OR "] {
+        let parts = split_at_top(text, word);
+        if parts.len() < 2 {
+            continue;
+        }
+        let shown = parts.iter().map(|part| {
+            let inner = pg_plan::unparenthesized(part);
+            let chain = [" AND ", " OR "]
+                .iter()
+                .any(|w| split_at_top(inner, w).len() > 1);
+            if chain { *part } else { inner }
+        });
+        return shown.collect::<Vec<_>>().join(word);
     }
+    text.to_string()
 }
 
-/// Whether the first parenthesis is closed by the last character.
-fn encloses(text: &str) -> bool {
-    let (mut depth, mut quote) = (0i32, None);
-    if !text.starts_with('(') {
-        return false;
-    }
+/// Splits at a word outside of parentheses and quotes.
+fn split_at_top<'t>(text: &'t str, word: &str) -> Vec<&'t str> {
+    let (mut depth, mut quote, mut start) = (0i32, None, 0);
+    let mut parts = Vec::new();
     for (at, c) in text.char_indices() {
         match (quote, c) {
             (Some(q), c) if c == q => quote = None,
             (Some(_), _) => {}
             (None, '\'' | '"') => quote = Some(c),
             (None, '(') => depth += 1,
-            (None, ')') => {
-                depth -= 1;
-                if depth == 0 {
-                    return at + 1 == text.len();
-                }
+            (None, ')') => depth -= 1,
+            (None, ' ') if depth == 0 && at >= start && text[at..].starts_with(word) => {
+                parts.push(&text[start..at]);
+                start = at + word.len();
             }
             _ => {}
         }
     }
-    false
+    parts.push(&text[start..]);
+    parts
 }
 
 #[cfg(test)]
@@ -285,16 +317,21 @@ mod tests {
 
     #[test]
     fn parentheses_are_seen() {
-        assert!(encloses("(a > 1)"));
-        assert!(encloses("((a) > ')')"));
-        assert!(!encloses("(a) > (b)"));
-        assert_eq!(computed_key("lower(a)"), "lower(a)");
-        assert_eq!(computed_key("a || b"), "(a || b)");
+        assert_eq!(computed_key("lower(a)", false), "lower(a)");
+        assert_eq!(computed_key("(a || b)", false), "((a || b))");
+        assert_eq!(computed_key("(a || b)", true), "(a || b)");
         assert_eq!(
-            computed_key("lower(a) || upper(b)"),
+            computed_key("(lower(a) || upper(b))", true),
             "(lower(a) || upper(b))"
         );
-        assert_eq!(computed_key("(a || b)"), "(a || b)");
         assert_eq!(parenthesized("a > 1", false), "(a > 1)");
+        assert_eq!(parenthesized("(a > 1)", false), "(a > 1)");
+        let both = "((c > 10) AND (a IS NOT NULL) AND ((b = 1) OR (b = ' AND ')))";
+        assert_eq!(parenthesized(both, false), both);
+        assert_eq!(
+            parenthesized(both, true),
+            "c > 10 AND a IS NOT NULL AND ((b = 1) OR (b = ' AND '))"
+        );
+        assert_eq!(parenthesized("((b + c) > 10)", true), "(b + c) > 10");
     }
 }

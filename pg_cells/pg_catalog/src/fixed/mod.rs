@@ -37,7 +37,10 @@ impl Catalogs {
             return Ok(Vec::new());
         };
         let rows = match table.schema_oid {
-            PG_CATALOG => builtin(table),
+            PG_CATALOG => match self.activity_rows(tx, table)? {
+                Some(rows) => rows,
+                None => builtin(table),
+            },
             _ => self.information_rows(tx, table)?,
         };
         Ok(rows.into_iter().map(Row::into_values).collect())

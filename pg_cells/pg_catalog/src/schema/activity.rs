@@ -3,6 +3,34 @@
 
 use super::{TableDef, fixed};
 
+/// Columns of `pg_stat_all_tables` and its like.
+const STAT_TABLES: &str = "relid:oid? schemaname:name? relname:name? seq_scan:int8? seq_tup_read:int8? \
+     idx_scan:int8? idx_tup_fetch:int8? n_tup_ins:int8? n_tup_upd:int8? n_tup_del:int8? \
+     n_tup_hot_upd:int8? n_live_tup:int8? n_dead_tup:int8? n_mod_since_analyze:int8? \
+     n_ins_since_vacuum:int8? last_vacuum:timestamptz? last_autovacuum:timestamptz? \
+     last_analyze:timestamptz? last_autoanalyze:timestamptz? vacuum_count:int8? \
+     autovacuum_count:int8? analyze_count:int8? autoanalyze_count:int8?";
+/// Columns of `pg_stat_xact_all_tables` and its like.
+const XACT_TABLES: &str = "relid:oid? schemaname:name? relname:name? seq_scan:int8? seq_tup_read:int8? \
+     idx_scan:int8? idx_tup_fetch:int8? n_tup_ins:int8? n_tup_upd:int8? n_tup_del:int8? \
+     n_tup_hot_upd:int8?";
+/// Columns of `pg_stat_all_indexes` and its like.
+const STAT_INDEXES: &str = "relid:oid? indexrelid:oid? schemaname:name? relname:name? indexrelname:name? \
+     idx_scan:int8? idx_tup_read:int8? idx_tup_fetch:int8?";
+/// Columns of `pg_statio_all_tables` and its like.
+const IO_TABLES: &str = "relid:oid? schemaname:name? relname:name? heap_blks_read:int8? heap_blks_hit:int8? \
+     idx_blks_read:int8? idx_blks_hit:int8? toast_blks_read:int8? toast_blks_hit:int8? \
+     tidx_blks_read:int8? tidx_blks_hit:int8?";
+/// Columns of `pg_statio_all_indexes` and its like.
+const IO_INDEXES: &str = "relid:oid? indexrelid:oid? schemaname:name? relname:name? indexrelname:name? \
+     idx_blks_read:int8? idx_blks_hit:int8?";
+/// Columns of `pg_statio_all_sequences` and its like.
+const IO_SEQUENCES: &str =
+    "relid:oid? schemaname:name? relname:name? blks_read:int8? blks_hit:int8?";
+/// Columns of `pg_stat_user_functions` and its like.
+const FUNCTIONS: &str = "funcid:oid? schemaname:name? funcname:name? calls:int8? total_time:float8? \
+     self_time:float8?";
+
 #[rustfmt::skip] // A table: one relation an entry.
 pub(super) const ACTIVITY: &[TableDef] = &[
     fixed(12085, "pg_available_extension_versions",
@@ -60,16 +88,8 @@ pub(super) const ACTIVITY: &[TableDef] = &[
          backend_start:timestamptz? xact_start:timestamptz? query_start:timestamptz? \
          state_change:timestamptz? wait_event_type:text? wait_event:text? state:text? \
          backend_xid:xid? backend_xmin:xid? query_id:int8? query:text? backend_type:text?"),
-    fixed(12183, "pg_stat_all_indexes",
-        "relid:oid? indexrelid:oid? schemaname:name? relname:name? indexrelname:name? \
-         idx_scan:int8? idx_tup_read:int8? idx_tup_fetch:int8?"),
-    fixed(12142, "pg_stat_all_tables",
-        "relid:oid? schemaname:name? relname:name? seq_scan:int8? seq_tup_read:int8? \
-         idx_scan:int8? idx_tup_fetch:int8? n_tup_ins:int8? n_tup_upd:int8? n_tup_del:int8? \
-         n_tup_hot_upd:int8? n_live_tup:int8? n_dead_tup:int8? n_mod_since_analyze:int8? \
-         n_ins_since_vacuum:int8? last_vacuum:timestamptz? last_autovacuum:timestamptz? \
-         last_analyze:timestamptz? last_autoanalyze:timestamptz? vacuum_count:int8? \
-         autovacuum_count:int8? analyze_count:int8? autoanalyze_count:int8?"),
+    fixed(12183, "pg_stat_all_indexes", STAT_INDEXES),
+    fixed(12142, "pg_stat_all_tables", STAT_TABLES),
     fixed(12285, "pg_stat_archiver",
         "archived_count:int8? last_archived_wal:text? last_archived_time:timestamptz? \
          failed_count:int8? last_failed_wal:text? last_failed_time:timestamptz? \
@@ -142,29 +162,11 @@ pub(super) const ACTIVITY: &[TableDef] = &[
     fixed(12336, "pg_stat_subscription_stats",
         "subid:oid? subname:name? apply_error_count:int8? sync_error_count:int8? \
          stats_reset:timestamptz?"),
-    fixed(12188, "pg_stat_sys_indexes",
-        "relid:oid? indexrelid:oid? schemaname:name? relname:name? indexrelname:name? \
-         idx_scan:int8? idx_tup_read:int8? idx_tup_fetch:int8?"),
-    fixed(12152, "pg_stat_sys_tables",
-        "relid:oid? schemaname:name? relname:name? seq_scan:int8? seq_tup_read:int8? \
-         idx_scan:int8? idx_tup_fetch:int8? n_tup_ins:int8? n_tup_upd:int8? n_tup_del:int8? \
-         n_tup_hot_upd:int8? n_live_tup:int8? n_dead_tup:int8? n_mod_since_analyze:int8? \
-         n_ins_since_vacuum:int8? last_vacuum:timestamptz? last_autovacuum:timestamptz? \
-         last_analyze:timestamptz? last_autoanalyze:timestamptz? vacuum_count:int8? \
-         autovacuum_count:int8? analyze_count:int8? autoanalyze_count:int8?"),
-    fixed(12275, "pg_stat_user_functions",
-        "funcid:oid? schemaname:name? funcname:name? calls:int8? total_time:float8? \
-         self_time:float8?"),
-    fixed(12192, "pg_stat_user_indexes",
-        "relid:oid? indexrelid:oid? schemaname:name? relname:name? indexrelname:name? \
-         idx_scan:int8? idx_tup_read:int8? idx_tup_fetch:int8?"),
-    fixed(12161, "pg_stat_user_tables",
-        "relid:oid? schemaname:name? relname:name? seq_scan:int8? seq_tup_read:int8? \
-         idx_scan:int8? idx_tup_fetch:int8? n_tup_ins:int8? n_tup_upd:int8? n_tup_del:int8? \
-         n_tup_hot_upd:int8? n_live_tup:int8? n_dead_tup:int8? n_mod_since_analyze:int8? \
-         n_ins_since_vacuum:int8? last_vacuum:timestamptz? last_autovacuum:timestamptz? \
-         last_analyze:timestamptz? last_autoanalyze:timestamptz? vacuum_count:int8? \
-         autovacuum_count:int8? analyze_count:int8? autoanalyze_count:int8?"),
+    fixed(12188, "pg_stat_sys_indexes", STAT_INDEXES),
+    fixed(12152, "pg_stat_sys_tables", STAT_TABLES),
+    fixed(12275, "pg_stat_user_functions", FUNCTIONS),
+    fixed(12192, "pg_stat_user_indexes", STAT_INDEXES),
+    fixed(12161, "pg_stat_user_tables", STAT_TABLES),
     fixed(12293, "pg_stat_wal",
         "wal_records:int8? wal_fpi:int8? wal_bytes:numeric? wal_buffers_full:int8? \
          wal_write:int8? wal_sync:int8? wal_write_time:float8? wal_sync_time:float8? \
@@ -175,52 +177,23 @@ pub(super) const ACTIVITY: &[TableDef] = &[
          last_msg_send_time:timestamptz? last_msg_receipt_time:timestamptz? \
          latest_end_lsn:pg_lsn? latest_end_time:timestamptz? slot_name:text? sender_host:text? \
          sender_port:int4? conninfo:text?"),
-    fixed(12147, "pg_stat_xact_all_tables",
-        "relid:oid? schemaname:name? relname:name? seq_scan:int8? seq_tup_read:int8? \
-         idx_scan:int8? idx_tup_fetch:int8? n_tup_ins:int8? n_tup_upd:int8? n_tup_del:int8? \
-         n_tup_hot_upd:int8?"),
-    fixed(12157, "pg_stat_xact_sys_tables",
-        "relid:oid? schemaname:name? relname:name? seq_scan:int8? seq_tup_read:int8? \
-         idx_scan:int8? idx_tup_fetch:int8? n_tup_ins:int8? n_tup_upd:int8? n_tup_del:int8? \
-         n_tup_hot_upd:int8?"),
-    fixed(12280, "pg_stat_xact_user_functions",
-        "funcid:oid? schemaname:name? funcname:name? calls:int8? total_time:float8? \
-         self_time:float8?"),
-    fixed(12166, "pg_stat_xact_user_tables",
-        "relid:oid? schemaname:name? relname:name? seq_scan:int8? seq_tup_read:int8? \
-         idx_scan:int8? idx_tup_fetch:int8? n_tup_ins:int8? n_tup_upd:int8? n_tup_del:int8? \
-         n_tup_hot_upd:int8?"),
-    fixed(12196, "pg_statio_all_indexes",
-        "relid:oid? indexrelid:oid? schemaname:name? relname:name? indexrelname:name? \
-         idx_blks_read:int8? idx_blks_hit:int8?"),
-    fixed(12209, "pg_statio_all_sequences",
-        "relid:oid? schemaname:name? relname:name? blks_read:int8? blks_hit:int8?"),
-    fixed(12170, "pg_statio_all_tables",
-        "relid:oid? schemaname:name? relname:name? heap_blks_read:int8? heap_blks_hit:int8? \
-         idx_blks_read:int8? idx_blks_hit:int8? toast_blks_read:int8? toast_blks_hit:int8? \
-         tidx_blks_read:int8? tidx_blks_hit:int8?"),
-    fixed(12201, "pg_statio_sys_indexes",
-        "relid:oid? indexrelid:oid? schemaname:name? relname:name? indexrelname:name? \
-         idx_blks_read:int8? idx_blks_hit:int8?"),
-    fixed(12214, "pg_statio_sys_sequences",
-        "relid:oid? schemaname:name? relname:name? blks_read:int8? blks_hit:int8?"),
-    fixed(12175, "pg_statio_sys_tables",
-        "relid:oid? schemaname:name? relname:name? heap_blks_read:int8? heap_blks_hit:int8? \
-         idx_blks_read:int8? idx_blks_hit:int8? toast_blks_read:int8? toast_blks_hit:int8? \
-         tidx_blks_read:int8? tidx_blks_hit:int8?"),
-    fixed(12205, "pg_statio_user_indexes",
-        "relid:oid? indexrelid:oid? schemaname:name? relname:name? indexrelname:name? \
-         idx_blks_read:int8? idx_blks_hit:int8?"),
-    fixed(12218, "pg_statio_user_sequences",
-        "relid:oid? schemaname:name? relname:name? blks_read:int8? blks_hit:int8?"),
-    fixed(12179, "pg_statio_user_tables",
-        "relid:oid? schemaname:name? relname:name? heap_blks_read:int8? heap_blks_hit:int8? \
-         idx_blks_read:int8? idx_blks_hit:int8? toast_blks_read:int8? toast_blks_hit:int8? \
-         tidx_blks_read:int8? tidx_blks_hit:int8?"),
+    fixed(12147, "pg_stat_xact_all_tables", XACT_TABLES),
+    fixed(12157, "pg_stat_xact_sys_tables", XACT_TABLES),
+    fixed(12280, "pg_stat_xact_user_functions", FUNCTIONS),
+    fixed(12166, "pg_stat_xact_user_tables", XACT_TABLES),
+    fixed(12196, "pg_statio_all_indexes", IO_INDEXES),
+    fixed(12209, "pg_statio_all_sequences", IO_SEQUENCES),
+    fixed(12170, "pg_statio_all_tables", IO_TABLES),
+    fixed(12201, "pg_statio_sys_indexes", IO_INDEXES),
+    fixed(12214, "pg_statio_sys_sequences", IO_SEQUENCES),
+    fixed(12175, "pg_statio_sys_tables", IO_TABLES),
+    fixed(12205, "pg_statio_user_indexes", IO_INDEXES),
+    fixed(12218, "pg_statio_user_sequences", IO_SEQUENCES),
+    fixed(12179, "pg_statio_user_tables", IO_TABLES),
     fixed(12053, "pg_stats",
         "schemaname:name? tablename:name? attname:name? inherited:bool? null_frac:float4? \
-         avg_width:int4? n_distinct:float4? most_common_vals:bytea? most_common_freqs:_float4? \
-         histogram_bounds:bytea? correlation:float4? most_common_elems:bytea? \
+         avg_width:int4? n_distinct:float4? most_common_vals:text? most_common_freqs:_float4? \
+         histogram_bounds:text? correlation:float4? most_common_elems:bytea? \
          most_common_elem_freqs:_float4? elem_count_histogram:_float4?"),
     fixed(12058, "pg_stats_ext",
         "schemaname:name? tablename:name? statistics_schemaname:name? statistics_name:name? \

@@ -248,6 +248,8 @@ fn relation(oid: Oid, name: &str, schema: Oid, kind: RelationKind, desc: TupleDe
         sequence: None,
         reltuples: -1.0,
         relpages: 0,
+        relallvisible: 0,
+        counters: Default::default(),
     }
 }
 
@@ -279,6 +281,10 @@ fn system_index(line: &str, table: Oid, desc: &TupleDesc) -> Index {
         keys: words.map(key).collect(),
         predicate: None,
         valid: true,
+        included: Vec::new(),
+        constraint_oid: 0,
+        deferral: Default::default(),
+        counters: Default::default(),
     }
 }
 

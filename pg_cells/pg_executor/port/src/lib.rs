@@ -20,20 +20,25 @@ extern crate alloc;
 
 mod context;
 mod copy;
+mod deferred;
 pub mod errors;
 mod query;
 mod session;
 mod spill;
+mod touched;
 mod utility;
 
 pub use context::{ExecContext, NoViews, RowSink, VirtualRows};
 pub use copy::{CopyIn, CopyInHandle, CopyOut, CopyOutHandle, CopySink};
+pub use deferred::{Check, CheckKind, Deferred};
 pub use query::{Detail, Measure, Prepared, PreparedPlan, Progress, Query, RunningQuery};
 pub use session::{InTransaction, Session, SharedTransaction};
 pub use spill::{DiskSpill, SpillFile, SpillStore};
+pub use touched::Touched;
 pub use utility::{IndexBuild, RowExprs, TableChangeRows, VacuumResult, insert_plan};
 
 use alloc::sync::Arc;
+use core::cell::RefCell;
 use pg_plan::{Copy, Plan};
 use pg_types::SqlError;
 use port::{Component, Port};
@@ -90,6 +95,16 @@ pub trait Executor: Component {
         ctx: &mut ExecContext<'_>,
     ) -> Result<u64, SqlError>;
 
+    /// Makes checks of constraints that have waited ([`Deferred::take`]).
+    ///
+    /// # Errors
+    /// 23503, 23505 when a constraint does not hold.
+    fn check_constraints(
+        &self,
+        checks: &[Check],
+        ctx: &mut ExecContext<'_>,
+    ) -> Result<(), SqlError>;
+
     /// Removes what no one can see any more from a table and its indexes.
     ///
     /// # Errors
@@ -109,6 +124,42 @@ pub trait Executor: Component {
         relation: &pg_plan::Relation,
         ctx: &mut ExecContext<'_>,
     ) -> Result<pg_catalog_port::TableStatistics, SqlError>;
+}
+
+/// What a transaction has to remember until it ends. Its session keeps it.
+#[derive(Default, Debug)]
+pub struct Notes {
+    /// Checks of constraints that wait.
+    pub deferred: RefCell<Deferred>,
+    /// Rows that were changed.
+    pub touched: RefCell<Touched>,
+}
+
+impl Notes {
+    /// A savepoint begins.
+    pub fn mark(&mut self) {
+        self.deferred.get_mut().mark();
+        self.touched.get_mut().mark();
+    }
+
+    /// Of the savepoints only the outermost `depth` stay.
+    pub fn release(&mut self, depth: usize) {
+        self.deferred.get_mut().release(depth);
+        self.touched.get_mut().release(depth);
+    }
+
+    /// The savepoint number `depth`, counted from one, is gone back to, and stays.
+    pub fn roll_back(&mut self, depth: usize) {
+        self.deferred.get_mut().roll_back(depth);
+        self.touched.get_mut().roll_back(depth);
+    }
+
+    /// The transaction has ended.
+    #[inline]
+    pub fn end(&mut self, committed: bool) {
+        self.deferred.get_mut().clear();
+        self.touched.get_mut().settle(committed);
+    }
 }
 
 /// The number of the executor now in place; it moves with every swap.

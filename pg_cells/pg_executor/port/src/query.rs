@@ -46,6 +46,11 @@ pub enum Detail {
     /// Nothing.
     #[default]
     None,
+    /// An index-only scan.
+    IndexOnly {
+        /// Rows that it had to look at, in all loops.
+        heap_fetches: u64,
+    },
     /// A sort.
     Sort {
         /// Only the first rows were wanted.

@@ -1,6 +1,7 @@
 //! The session as functions see it while a statement runs: what it knows itself,
 //! and, through its transaction, the catalog and the sequences.
 
+use crate::Notes;
 use crate::errors::{port_error, txn_error};
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -26,6 +27,12 @@ pub trait Session: EvalContext {
         _name: &str,
         _args: &[Datum],
     ) -> Option<SqlResult<Datum>> {
+        None
+    }
+
+    /// What the transaction remembers; without it constraints are checked at the
+    /// end of the statement.
+    fn notes(&self) -> Option<&Notes> {
         None
     }
 

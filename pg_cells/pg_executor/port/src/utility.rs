@@ -50,6 +50,10 @@ pub struct RowExprs<'a> {
 pub struct VacuumResult {
     /// Pages of the table.
     pub pages: u32,
+    /// Pages that were cut off its end.
+    pub cut: u32,
+    /// Pages that everyone sees all rows of.
+    pub all_visible: u32,
     /// Rows that stay.
     pub live: u64,
     /// Versions removed.
@@ -91,6 +95,7 @@ pub fn insert_plan(relation: &Arc<Relation>, rows: Plan) -> Plan {
         startup_cost: rows.startup_cost,
         total_cost: rows.total_cost,
         catalog_version: rows.catalog_version,
+        wants_values: false,
         params: rows.params.clone(),
         node: Box::new(Node::Insert {
             relation: relation.clone(),
@@ -99,6 +104,7 @@ pub fn insert_plan(relation: &Arc<Relation>, rows: Plan) -> Plan {
             checks: Vec::new(),
             index_exprs: Vec::new(),
             on_conflict: None,
+            reached: Vec::new(),
             returning: None,
         }),
     }

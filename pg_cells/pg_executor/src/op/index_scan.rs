@@ -5,18 +5,22 @@ use super::decode::Decoder;
 use super::{Builder, Operator};
 use crate::env::Env;
 use crate::expr::{Code, compile, compile_all, compile_option};
-use crate::store::{Cursor, EntryBatch, RowBuf, Tid};
+use crate::store::{Cursor, EntryBatch, RowBuf, Tid, main};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::Bound;
-use pg_plan::{BoundKind, IndexBound, ScanDirection};
+use core::sync::atomic::Ordering;
+use pg_plan::{BoundKind, Counters, IndexBound, ScanDirection};
 use pg_types::{Datum, Oid, SqlResult, keycode};
 
 /// A scan through an index.
 pub struct IndexScan {
-    table: u32,
+    /// What was done with the table, and with the index.
+    counters: [Arc<Counters>; 2],
+    pub(super) table: u32,
     index: u32,
     /// The key columns' types and orders.
-    keys: Vec<(Oid, pg_types::KeyOrder)>,
+    pub(super) keys: Vec<(Oid, pg_types::KeyOrder)>,
     equal: Vec<Code>,
     any: Option<Code>,
     lower: Option<(Code, BoundKind)>,
@@ -25,19 +29,21 @@ pub struct IndexScan {
     /// Each range has one visible row at most: all columns of a unique key are
     /// given.
     single: bool,
-    filter: Option<Code>,
-    decoder: Decoder,
+    /// Entries come with their keys, and with what is known of their rows.
+    index_only: bool,
+    pub(super) filter: Option<Code>,
+    pub(super) decoder: Decoder,
     /// Whether the bounds have been computed.
     started: bool,
     /// Ranges still to be scanned, the next one last.
     ranges: Vec<(Vec<u8>, Vec<u8>)>,
     cursor: Option<Cursor>,
-    batch: EntryBatch,
-    at: usize,
+    pub(super) batch: EntryBatch,
+    pub(super) at: usize,
     /// Entries of the batch that led to no row.
-    gone: Vec<Tid>,
-    fetched: RowBuf,
-    row: Vec<Datum>,
+    pub(super) gone: Vec<Tid>,
+    pub(super) fetched: RowBuf,
+    pub(super) row: Vec<Datum>,
 }
 
 /// Above every continuation of a key's prefix: a column starts with a marker of
@@ -66,6 +72,7 @@ impl IndexScan {
             nulls_first: k.nulls_first,
         };
         Ok(IndexScan {
+            counters: [scan.relation.counters.clone(), scan.index.counters.clone()],
             table: scan.relation.file,
             index: scan.index.file,
             keys: scan
@@ -79,7 +86,9 @@ impl IndexScan {
             lower: bound(&scan.lower, builder)?,
             upper: bound(&scan.upper, builder)?,
             single: scan.index.unique
+                && !scan.index.deferral.deferrable
                 && scan.equal.len() + usize::from(scan.any.is_some()) == scan.index.keys.len(),
+            index_only: scan.index_only,
             backward: scan.direction == ScanDirection::Backward,
             filter: compile_option(scan.filter.as_ref(), builder)?,
             decoder: Decoder::new(&scan.relation, &scan.columns, scan.row_id),
@@ -203,9 +212,12 @@ impl IndexScan {
     }
 
     /// Reads entries until there are some; false when all ranges are done.
-    fn next_batch(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
+    pub(super) fn next_batch(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
         if !self.started {
             self.start(env)?;
+            let [table, index] = &self.counters;
+            table.index_scans.fetch_add(1, Ordering::Relaxed);
+            index.scans.fetch_add(1, Ordering::Relaxed);
         }
         self.leave_batch(env)?;
         loop {
@@ -214,17 +226,34 @@ impl IndexScan {
                     return Ok(false);
                 };
                 let (low, high) = (Bound::Included(low), Bound::Excluded(high));
-                self.cursor = Some(Cursor::new(low, high, self.backward));
+                let cursor = Cursor::new(low, high, self.backward);
+                self.cursor = Some(match self.index_only {
+                    true => cursor.index_only(main(self.table)),
+                    false => cursor,
+                });
             }
             self.at = 0;
             if let Some(cursor) = &mut self.cursor
                 && env.store.index_batch(self.index, cursor, &mut self.batch)?
             {
+                let entries = self.batch.len() as u64;
+                self.counters[1].read.fetch_add(entries, Ordering::Relaxed);
                 return Ok(true);
             }
             self.batch.clear();
             self.cursor = None;
         }
+    }
+
+    /// A row was given: when no other can follow, nothing more is looked for.
+    pub(super) fn given(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        if self.single {
+            // Looking for more would read the page again for nothing.
+            self.leave_batch(env)?;
+            self.batch.clear();
+            self.cursor = None;
+        }
+        Ok(())
     }
 }
 
@@ -243,6 +272,9 @@ impl Operator for IndexScan {
                 self.gone.push(root);
                 continue;
             };
+            for counters in &self.counters {
+                counters.fetched.fetch_add(1, Ordering::Relaxed);
+            }
             self.decoder
                 .decode(&self.fetched.bytes, id, &mut self.row)?;
             if let Some(filter) = &mut self.filter
@@ -250,12 +282,7 @@ impl Operator for IndexScan {
             {
                 continue;
             }
-            if self.single {
-                // Looking for more would read the page again for nothing.
-                self.leave_batch(env)?;
-                self.batch.clear();
-                self.cursor = None;
-            }
+            self.given(env)?;
             return Ok(true);
         }
     }

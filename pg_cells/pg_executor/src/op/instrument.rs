@@ -30,16 +30,13 @@ impl Operator for Measured {
         let spent = task_port::now().saturating_sub(start);
         if let Some(measure) = env.run.measures.get_mut(self.number) {
             measure.total += spent;
-            let first = !core::mem::replace(&mut self.running, true);
-            if first {
+            if !core::mem::replace(&mut self.running, true) {
                 measure.loops += 1;
                 measure.first += spent;
             }
             let more = matches!(result, Ok(true));
             measure.rows += u64::from(more);
-            if first || !more {
-                measure.detail = self.input.detail();
-            }
+            measure.detail = self.input.detail();
         }
         result
     }

@@ -13,6 +13,7 @@ pub mod distinct;
 pub mod filter;
 pub mod function_scan;
 pub mod hash_join;
+pub mod index_only_scan;
 pub mod index_scan;
 pub mod instrument;
 pub mod limit;
@@ -117,6 +118,9 @@ impl Builder {
             } => {
                 let filter = compile_option(filter.as_ref(), self)?;
                 Box::new(seq_scan::SeqScan::new(relation, columns, *row_id, filter))
+            }
+            Node::IndexScan(scan) if scan.index_only => {
+                Box::new(index_only_scan::IndexOnlyScan::compile(scan, self)?)
             }
             Node::IndexScan(scan) => Box::new(index_scan::IndexScan::compile(scan, self)?),
             Node::VirtualScan { relation, filter } => {

@@ -7,12 +7,14 @@ use crate::expr::Code;
 use crate::store::RowBatch;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use pg_plan::Relation;
+use core::sync::atomic::Ordering;
+use pg_plan::{Counters, Relation};
 use pg_types::{Datum, SqlResult};
 
 /// A sequential scan.
 pub struct SeqScan {
     file: u32,
+    counters: Arc<Counters>,
     decoder: Decoder,
     filter: Option<Code>,
     /// Pages, once the scan has begun: rows added to later pages are not ours.
@@ -33,6 +35,7 @@ impl SeqScan {
     ) -> Self {
         SeqScan {
             file: relation.file,
+            counters: relation.counters.clone(),
             decoder: Decoder::new(relation, columns, row_id),
             filter,
             blocks: None,
@@ -47,7 +50,10 @@ impl SeqScan {
     fn next_page(&mut self, env: &mut Env<'_>) -> SqlResult<bool> {
         let blocks = match self.blocks {
             Some(blocks) => blocks,
-            None => *self.blocks.insert(env.store.blocks(self.file)?),
+            None => {
+                self.counters.scans.fetch_add(1, Ordering::Relaxed);
+                *self.blocks.insert(env.store.blocks(self.file)?)
+            }
         };
         while self.block < blocks {
             env.tick()?;
@@ -56,6 +62,8 @@ impl SeqScan {
             self.block += 1;
             self.at = 0;
             if !self.batch.is_empty() {
+                let rows = self.batch.len() as u64;
+                self.counters.read.fetch_add(rows, Ordering::Relaxed);
                 return Ok(true);
             }
         }

@@ -121,9 +121,8 @@ impl RowStore for MemoryStore {
         Ok(())
     }
 
-    fn relation(&mut self, oid: Oid) -> SqlResult<Arc<Relation>> {
-        let found = self.relations.iter().find(|r| r.oid == oid).cloned();
-        found.ok_or_else(|| pg_types::SqlError::internal("no such relation"))
+    fn relation(&mut self, oid: Oid, _write: bool) -> SqlResult<Option<Arc<Relation>>> {
+        Ok(self.relations.iter().find(|r| r.oid == oid).cloned())
     }
 
     fn virtual_rows(&mut self, relation: &Relation) -> SqlResult<Vec<Vec<Datum>>> {
@@ -251,13 +250,21 @@ impl RowStore for MemoryStore {
         Ok(None)
     }
 
-    fn index_conflict(&mut self, index: u32, table: u32, key: &[u8]) -> SqlResult<Option<Tid>> {
+    fn index_rows(
+        &mut self,
+        index: u32,
+        table: u32,
+        key: &[u8],
+        most: usize,
+    ) -> SqlResult<Vec<Tid>> {
         let entries = self.indexes.entry(index).or_default();
         let known: Vec<Tid> = entries
             .keys()
             .filter(|(k, _)| k == key)
             .map(|(_, t)| *t)
             .collect();
-        Ok(known.into_iter().find(|t| self.alive(table, *t).is_some()))
+        let alive = known.into_iter();
+        let alive = alive.filter(|t| self.alive(table, *t).is_some());
+        Ok(alive.take(most).collect())
     }
 }

@@ -10,7 +10,7 @@ mod ports;
 
 pub use pg_btree_port::{Cursor, EntryBatch};
 pub use pg_heap_port::{RowBatch, RowBuf, Tid, WaitPolicy};
-pub use ports::PortStore;
+pub use ports::{PortStore, main};
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -95,8 +95,9 @@ pub trait RowStore {
     /// Reads under a snapshot of this moment, which sees what this command did
     /// as well, until it is called with false.
     fn look_now(&mut self, on: bool) -> SqlResult<()>;
-    /// A table's descriptor, for foreign keys.
-    fn relation(&mut self, oid: Oid) -> SqlResult<Arc<Relation>>;
+    /// A table's descriptor, for foreign keys; it is locked against changes of its
+    /// schema, and with `write` for changing rows. None when it was dropped.
+    fn relation(&mut self, oid: Oid, write: bool) -> SqlResult<Option<Arc<Relation>>>;
     /// The rows of a built-in view that shows the catalog.
     fn virtual_rows(&mut self, relation: &Relation) -> SqlResult<Vec<Vec<Datum>>>;
     /// Adds a row.
@@ -144,7 +145,17 @@ pub trait RowStore {
         tid: Tid,
         unique: bool,
     ) -> SqlResult<Option<Tid>>;
-    /// A row that an index has under `key`, unless it is dead; waits as
-    /// [`RowStore::index_insert`] does.
-    fn index_conflict(&mut self, index: u32, table: u32, key: &[u8]) -> SqlResult<Option<Tid>>;
+    /// Rows that an index has under `key`, `most` at most, those that are dead left
+    /// out; waits as [`RowStore::index_insert`] does.
+    fn index_rows(
+        &mut self,
+        index: u32,
+        table: u32,
+        key: &[u8],
+        most: usize,
+    ) -> SqlResult<Vec<Tid>>;
+    /// One of them.
+    fn index_conflict(&mut self, index: u32, table: u32, key: &[u8]) -> SqlResult<Option<Tid>> {
+        Ok(self.index_rows(index, table, key, 1)?.pop())
+    }
 }

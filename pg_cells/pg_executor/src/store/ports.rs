@@ -11,7 +11,7 @@ use pg_executor_port::SharedTransaction;
 use pg_executor_port::errors::{heap_error, index_error, port_error, txn_error};
 use pg_heap_port::{Liveness, LockOutcome, RowLock, UpdateOutcome};
 use pg_plan::{LockStrength, Relation};
-use pg_txn_port::{Isolation, Snapshot, TxnError};
+use pg_txn_port::{Isolation, LockMode, Snapshot, TxnError};
 use pg_types::{Datum, Oid, SqlError, SqlResult, SqlState};
 
 /// Tables and indexes through their ports, for one statement of a transaction.
@@ -22,7 +22,9 @@ pub struct PortStore<'a, 't> {
     put_aside: Option<Arc<Snapshot>>,
 }
 
-fn main(file: u32) -> FileId {
+/// The file that holds a relation's rows or entries.
+#[must_use]
+pub fn main(file: u32) -> FileId {
     FileId::new(file, Fork::Main)
 }
 
@@ -143,10 +145,15 @@ impl RowStore for PortStore<'_, '_> {
         Ok(())
     }
 
-    fn relation(&mut self, oid: Oid) -> SqlResult<Arc<Relation>> {
+    fn relation(&mut self, oid: Oid, write: bool) -> SqlResult<Option<Arc<Relation>>> {
+        let mode = match write {
+            true => LockMode::RowExclusive,
+            false => LockMode::RowShare,
+        };
+        let mut tx = self.tx.borrow_mut();
+        tx.lock_relation(oid, mode).map_err(txn_error)?;
         let catalog = CATALOG.enter().map_err(port_error)?;
-        let found = catalog.relation_by_oid(&mut self.tx.borrow_mut(), oid)?;
-        found.ok_or_else(|| SqlError::internal(format!("there is no relation {oid}")))
+        catalog.relation_by_oid(&mut tx, oid)
     }
 
     fn virtual_rows(&mut self, relation: &Relation) -> SqlResult<Vec<Vec<Datum>>> {
@@ -244,9 +251,16 @@ impl RowStore for PortStore<'_, '_> {
         })
     }
 
-    fn index_conflict(&mut self, index: u32, table: u32, key: &[u8]) -> SqlResult<Option<Tid>> {
-        let mut batch = EntryBatch::new();
+    fn index_rows(
+        &mut self,
+        index: u32,
+        table: u32,
+        key: &[u8],
+        most: usize,
+    ) -> SqlResult<Vec<Tid>> {
+        let (mut batch, mut rows) = (EntryBatch::new(), Vec::new());
         'again: loop {
+            rows.clear();
             let mut cursor = Cursor::point(key.to_vec());
             while pg_btree_port::next_batch(main(index), &mut cursor, &mut batch)
                 .map_err(index_error)?
@@ -255,7 +269,12 @@ impl RowStore for PortStore<'_, '_> {
                     match pg_heap_port::liveness(&self.tx.borrow(), main(table), tid)
                         .map_err(heap_error)?
                     {
-                        Liveness::Live => return Ok(Some(tid)),
+                        Liveness::Live => {
+                            rows.push(tid);
+                            if rows.len() >= most {
+                                return Ok(rows);
+                            }
+                        }
                         Liveness::Dead => {}
                         Liveness::InProgress(xid) => {
                             self.tx.borrow().wait_for(xid).map_err(txn_error)?;
@@ -264,7 +283,7 @@ impl RowStore for PortStore<'_, '_> {
                     }
                 }
             }
-            return Ok(None);
+            return Ok(rows);
         }
     }
 }

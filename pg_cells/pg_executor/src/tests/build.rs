@@ -36,6 +36,7 @@ pub fn plan_of(node: Node, types: &[Oid]) -> Plan {
         startup_cost: 0.0,
         total_cost: 0.0,
         catalog_version: 0,
+        wants_values: false,
         params: Vec::new(),
     }
 }
@@ -191,6 +192,10 @@ pub fn table(columns: usize, indexed: &[(usize, bool)]) -> Arc<Relation> {
             }],
             predicate: None,
             valid: true,
+            included: Vec::new(),
+            constraint_oid: 0,
+            deferral: Default::default(),
+            counters: Default::default(),
         })
     };
     Arc::new(Relation {
@@ -211,6 +216,8 @@ pub fn table(columns: usize, indexed: &[(usize, bool)]) -> Arc<Relation> {
         sequence: None,
         reltuples: -1.0,
         relpages: 0,
+        relallvisible: 0,
+        counters: Default::default(),
     })
 }
 

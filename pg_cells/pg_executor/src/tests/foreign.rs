@@ -42,6 +42,9 @@ fn tables(
         referenced: vec![1],
         on_delete,
         on_update,
+        set_columns: vec![],
+        match_full: false,
+        deferral: Default::default(),
     }];
     let (parent, child) = (Arc::new(parent), Arc::new(child));
     let mut store = MemoryStore::default();
@@ -86,6 +89,7 @@ fn insert(relation: &Arc<Relation>, rows: &[&[Option<i32>]]) -> Plan {
         checks: vec![],
         index_exprs: vec![],
         on_conflict: None,
+        reached: Vec::new(),
         returning: None,
     };
     plan_of(node, &[])
@@ -101,6 +105,7 @@ fn update(relation: &Arc<Relation>, filter: Expr, values: Vec<Expr>, changed: us
         recheck: None,
         checks: vec![],
         index_exprs: vec![],
+        reached: Vec::new(),
         returning: None,
     };
     plan_of(node, &[])
@@ -113,6 +118,7 @@ fn delete(relation: &Arc<Relation>, filter: Expr) -> Plan {
         input,
         row_id: 2,
         recheck: None,
+        reached: Vec::new(),
         returning: None,
     };
     plan_of(node, &[])

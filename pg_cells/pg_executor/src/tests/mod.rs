@@ -64,6 +64,7 @@ fn surroundings<'a>(
         views: &NoViews,
         cancel,
         spill: None,
+        notes: None,
     }
 }
 

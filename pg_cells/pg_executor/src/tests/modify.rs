@@ -43,6 +43,7 @@ impl Insert {
             checks: self.checks,
             on_conflict: self.on_conflict,
             index_exprs: self.index_exprs,
+            reached: Vec::new(),
             returning: Some((0..width).map(col).collect()),
         };
         plan_of(node, &vec![oid::INT4; width])
@@ -167,6 +168,7 @@ fn update(relation: &Arc<Relation>, filter: Expr, values: Vec<Expr>, changed: Ve
         recheck: Some(filter),
         checks: vec![],
         index_exprs: vec![],
+        reached: Vec::new(),
         returning: Some(vec![col(0), col(1), col(2), col(3)]),
     };
     plan_of(node, &[oid::INT4; 4])
@@ -244,6 +246,7 @@ fn delete_removes_and_returns() {
         input: scan(&relation, true, Some(eq(col(0), int(2)))),
         row_id: 2,
         recheck: Some(eq(col(0), int(2))),
+        reached: Vec::new(),
         returning: Some(vec![col(1)]),
     };
     let (rows, progress) = run_in(&mut store, &plan_of(node, &[oid::INT4]), &[]).unwrap();

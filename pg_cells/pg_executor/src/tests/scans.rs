@@ -28,6 +28,7 @@ fn index_scan(relation: &Arc<Relation>) -> IndexScan {
         columns: vec![0, 1],
         row_id: false,
         filter: None,
+        index_only: false,
     }
 }
 

@@ -32,6 +32,7 @@ pub fn with_env<T>(
         ..RunState::default()
     };
     let (params, views, spill) = (ctx.params, ctx.views, ctx.spill);
+    let notes = ctx.session.notes();
     let tx = RefCell::new(&mut *ctx.tx);
     let session = InTransaction::new(ctx.session, &tx);
     let mut store = PortStore::new(&tx, snapshot);
@@ -42,6 +43,7 @@ pub fn with_env<T>(
         views,
         cancel: &cancel,
         spill,
+        notes,
     };
     work(&mut surroundings.env(&mut run))
 }

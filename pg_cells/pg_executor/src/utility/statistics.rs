@@ -11,11 +11,12 @@ use crate::env::Env;
 use crate::op::decode::Decoder;
 use crate::rows::datum_size;
 use crate::sort_key::compare_typed;
-use crate::store::RowBatch;
+use crate::store::{RowBatch, main};
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 use pg_catalog_port::{ColumnStatistics, TableStatistics};
 use pg_executor_port::ExecContext;
+use pg_executor_port::errors::heap_error;
 use pg_plan::Relation;
 use pg_types::{Datum, Oid, SqlResult};
 
@@ -40,7 +41,8 @@ pub fn analyze(relation: &Relation, ctx: &mut ExecContext<'_>) -> SqlResult<Tabl
         Ok(TableStatistics {
             rows: sample.total,
             pages: sample.pages,
-            all_visible: 0,
+            all_visible: pg_heap_port::count_all_visible(main(relation.file))
+                .map_err(heap_error)?,
             columns: columns.collect(),
         })
     })

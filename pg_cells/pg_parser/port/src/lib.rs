@@ -19,9 +19,15 @@ pub use sqlparser::ast;
 pub const NO_KEY_UPDATE: &str = "\u{1}NO KEY UPDATE";
 /// The same in `FOR KEY SHARE`.
 pub const KEY_SHARE: &str = "\u{1}KEY SHARE";
+/// Begins a name that carries what the grammar has no place for: in ON CONFLICT's
+/// target the text of an expression, before a foreign key's columns those that ON
+/// DELETE SET NULL or SET DEFAULT changes (each with the mark before it).
+pub const MARK: char = '\u{1}';
+/// Begins the name in ON CONFLICT's target that carries the text of its condition.
+pub const MARK_CONDITION: &str = "\u{1}?";
 pub use statement::{
-    AlterAction, AlterObject, Command, CommentKind, CopyCommand, ObjectKind, Parsed, SequenceSpec,
-    Statement,
+    AlterAction, AlterObject, Command, CommentKind, CopyCommand, ObjectKind, Parsed, ReindexKind,
+    SequenceSpec, Statement,
 };
 
 use alloc::vec::Vec;

@@ -3,7 +3,9 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use pg_plan::{CopyOptions, ExplainOptions, QualifiedName, TableLock, TableNames, Utility};
+use pg_plan::{
+    CopyOptions, Deferral, ExplainOptions, QualifiedName, TableLock, TableNames, Utility,
+};
 use sqlparser::ast;
 
 /// A statement and where it stands in the text.
@@ -103,6 +105,15 @@ pub enum Command {
         /// CASCADE.
         cascade: bool,
     },
+    /// REINDEX.
+    Reindex {
+        /// What is rebuilt.
+        kind: ReindexKind,
+        /// Its name.
+        name: QualifiedName,
+        /// CONCURRENTLY.
+        concurrently: bool,
+    },
     /// CREATE SEQUENCE.
     CreateSequence {
         /// Its name.
@@ -143,6 +154,19 @@ pub enum Command {
         /// The text; `None` removes it.
         text: Option<String>,
     },
+}
+
+/// What REINDEX rebuilds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReindexKind {
+    /// An index.
+    Index,
+    /// The indexes of a table.
+    Table,
+    /// Those of all tables of a schema.
+    Schema,
+    /// Those of all tables.
+    Database,
 }
 
 /// COPY.
@@ -221,6 +245,8 @@ pub enum AlterAction {
     Schema(String),
     /// SET (...), RESET (...).
     Options(Vec<(String, Option<String>)>),
+    /// ALTER CONSTRAINT.
+    Constraint(String, Deferral),
 }
 
 /// What a comment describes.

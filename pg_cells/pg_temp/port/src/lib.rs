@@ -41,8 +41,11 @@ pub static TEMP: Port<dyn TempSpace> = Port::new("pg_temp");
 /// The same, without its type.
 pub static DOOR: &dyn port::Door = &TEMP;
 
-/// The port crate has no tasks, and nothing in statics but the door.
-pub static MOVES: port::Moves = port::Moves::doors_only();
+/// Nobody has a temporary file while this crate moves: the cell begins anew.
+pub static MOVES: port::Moves = port::Moves {
+    anew: true,
+    ..port::Moves::doors_only()
+};
 
 /// Where the next block goes.
 #[derive(Debug)]

@@ -35,6 +35,7 @@ mod sight;
 mod snapshot;
 pub mod state;
 mod transaction;
+mod view;
 mod wait;
 mod xid;
 
@@ -51,11 +52,22 @@ pub use sight::{Keep, Sight};
 pub use snapshot::{ActiveSet, Snapshot};
 pub use state::TxnState;
 pub use transaction::{Isolation, Transaction};
+pub use view::{Locked, Process, WaitsFor, processes};
 pub use wait::{CANCELLED, GRANTED, WaitPolicy};
 pub use xid::{CommandId, Xid, XidStatus};
 
 /// The door of [`TXN`], without its type.
 pub static DOOR: &dyn port::Door = &TXN;
+
+/// Nobody is in a transaction while this crate moves; what has ended is in the commit
+/// log, from which the cell behind it starts.
+pub static MOVES: port::Moves = port::Moves {
+    park: port::no_tasks,
+    give: || Ok(None),
+    take: |_| Ok(()),
+    start: || Ok(()),
+    anew: true,
+};
 
 /// How the transaction `xid` ended, or that it still runs. Answers from memory
 /// for recent ids; else reads a page of the commit log, which may block.

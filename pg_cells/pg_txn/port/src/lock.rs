@@ -1,6 +1,6 @@
 //! Lock modes: of tables, with PostgreSQL's table of conflicts, and of rows.
 
-use crate::Xid;
+use crate::{Locked, Xid};
 
 /// Table lock modes, weakest first (PostgreSQL 15, "Explicit Locking").
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -110,6 +110,22 @@ impl LockTarget {
             kind: Kind::AdvisoryPair,
             key: (first as u64) << 32 | second as u64,
         }
+    }
+
+    /// What it is on.
+    #[must_use]
+    pub fn what(self) -> Locked {
+        match self.kind {
+            Kind::Relation => Locked::Relation(self.key as u32),
+            Kind::Row => Locked::Row,
+            Kind::Advisory => Locked::Advisory(self.key),
+            Kind::AdvisoryPair => Locked::AdvisoryPair((self.key >> 32) as u32, self.key as u32),
+        }
+    }
+
+    /// Its key as a number.
+    pub(crate) fn bits(self) -> u64 {
+        self.key
     }
 
     /// The queue of those who wait for a row. Two rows may share one, which

@@ -2,8 +2,8 @@
 //! [`crate::Transaction`] instead, which does the waiting.
 
 use crate::{
-    ActiveSet, Keep, LockMode, LockTarget, ReadReply, ReadTarget, RowHolder, RowKey, SerialStart,
-    Sight, TxnError, Xid, XidStatus,
+    ActiveSet, Keep, LockMode, LockTarget, Process, ReadReply, ReadTarget, RowHolder, RowKey,
+    SerialStart, Sight, TxnError, Xid, XidStatus,
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -238,6 +238,8 @@ pub trait TransactionManager: Component {
     fn horizon(&self) -> Xid;
     /// The id that the next transaction gets.
     fn next_xid(&self) -> Xid;
+    /// See [`crate::processes`].
+    fn processes(&self) -> Vec<Process>;
     /// What it holds now, for people and tests.
     fn counts(&self) -> TxnCounts;
 }

@@ -22,6 +22,12 @@ impl SessionLocks {
         self.held.is_empty()
     }
 
+    /// Where they are kept; none before the first one.
+    #[must_use]
+    pub fn place(&self) -> Option<ProcId> {
+        self.place
+    }
+
     /// Tells a new transaction of the session of them.
     ///
     /// # Errors

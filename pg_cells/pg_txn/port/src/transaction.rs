@@ -11,6 +11,8 @@ use alloc::vec::Vec;
 use pg_buffer_port::MiniTx;
 use pg_wal_port::Durability;
 
+/// How many faults in a row the end of a transaction lives through.
+const FAULTS: u32 = 3;
 /// How long a transaction waits at its begin for storage that is being started anew.
 const PATIENCE: u64 = 2_000_000_000;
 
@@ -176,6 +178,13 @@ impl Transaction {
             return Err(TxnError::Serialization);
         }
         Ok(())
+    }
+
+    /// Begins a change of pages on the transaction's behalf: it fails when the log has
+    /// begun anew since the transaction did. `xid` as in [`MiniTx::begin`].
+    #[must_use]
+    pub fn change_pages(&self, xid: u64) -> MiniTx {
+        MiniTx::begin_in(self.start, xid)
     }
 
     /// Fails when the statement was cancelled, or the transaction is lost. For loops
@@ -521,8 +530,9 @@ impl Drop for Transaction {
     /// committed; and one here must not end the system.
     fn drop(&mut self) {
         if !self.ended {
-            // Nobody is there to be told otherwise.
-            let _ = task_port::gate(|| self.leave(self.logged));
+            // Nobody is there to be told otherwise. One fault is not the end of it:
+            // the next call may meet the cell's successor.
+            let _ = (0..FAULTS).any(|_| task_port::gate(|| self.leave(self.logged)).is_ok());
         }
     }
 }

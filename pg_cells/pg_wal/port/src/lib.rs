@@ -33,7 +33,7 @@ pub use reader::{LogEnd, LogReader, ReadError, make_durable};
 pub use state::{Insert, SCHEMAS, WalState};
 pub use types::{Durability, Lsn, WalError, WalStats};
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU64, Ordering};
 use port::{Component, Port};
 use record::Builder;
 
@@ -42,6 +42,19 @@ pub static WAL: Port<dyn WriteAheadLog> = Port::new("pg_wal");
 
 /// The same, without its type.
 pub static DOOR: &dyn port::Door = &WAL;
+
+/// The log moves through the disk, with the pool above it, which closes and opens
+/// both.
+pub static MOVES: port::Moves = port::Moves {
+    park: port::no_tasks,
+    give: || {
+        state::forget();
+        Ok(None)
+    },
+    take: |_| Ok(()),
+    start: || Ok(()),
+    anew: true,
+};
 
 /// What came of appending a record.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -144,6 +157,24 @@ pub fn has_failed() -> bool {
         .is_some_and(|s| s.failed.load(Ordering::SeqCst))
 }
 
+/// Whether a fault has cut short somebody under one of the log's locks: nobody gets
+/// it any more.
+#[must_use]
+pub fn is_torn() -> bool {
+    let state = state::STATE.get();
+    state.is_some_and(|s| s.insert.is_torn() || s.flushing.is_torn() || s.tail.is_torn())
+}
+
+/// Frees the log's locks that faults have left half done. Only for who starts storage
+/// anew, after [`give_up`]: what they protect is worthless until the log is opened.
+pub fn mend() {
+    if let Some(state) = state::STATE.get() {
+        state.insert.mend();
+        state.flushing.mend();
+        state.tail.mend();
+    }
+}
+
 /// For who starts storage anew: waits until the log has failed or the clock shows
 /// `deadline` (ns). True when it has failed.
 #[must_use]
@@ -152,8 +183,10 @@ pub fn wait_for_failure(deadline: u64) -> bool {
         task_port::park_until(deadline);
         return false;
     };
-    let failed = || state.failed.load(Ordering::SeqCst).then_some(());
-    state.pressure.wait_deadline(deadline, failed).is_some()
+    let failed = || state.failed.load(Ordering::SeqCst);
+    let seen = NUDGES.load(Ordering::SeqCst);
+    let over = || (failed() || NUDGES.load(Ordering::SeqCst) != seen).then_some(());
+    state.pressure.wait_deadline(deadline, over).is_some() && failed()
 }
 
 /// Waits until a log that has failed was started anew, or the clock shows
@@ -217,9 +250,22 @@ pub fn wait_for_pressure(deadline: u64) -> bool {
     };
     let third = || {
         let size = state.size.load(Ordering::Relaxed);
-        (size > 0 && state.used() > size / 3).then_some(())
+        size > 0 && state.used() > size / 3
     };
-    state.pressure.wait_deadline(deadline, third).is_some()
+    let seen = NUDGES.load(Ordering::SeqCst);
+    let over = || (third() || NUDGES.load(Ordering::SeqCst) != seen).then_some(());
+    state.pressure.wait_deadline(deadline, over).is_some() && third()
+}
+
+/// How often who waits for pressure or a failure was told to look around.
+static NUDGES: AtomicU64 = AtomicU64::new(0);
+
+/// Lets who waits for pressure or for a failure look around.
+pub fn nudge() {
+    NUDGES.fetch_add(1, Ordering::SeqCst);
+    if let Ok(state) = state::state() {
+        state.pressure.wake_all();
+    }
 }
 
 /// The superblock as last read or written.

@@ -211,6 +211,12 @@ impl LogReader {
                 Parsed::More(_) | Parsed::Nothing => break,
             }
         }
+        // As far as the record would reach, all of whose bytes may be here, also
+        // those that stand for what cannot be read.
+        let bytes = &self.bytes[self.used..];
+        if get_u64(bytes, 8) == self.at {
+            need = need.max((get_u32(bytes, 0) as usize).min(MAX_RECORD));
+        }
         match self.unreadable {
             // What the disk does not give now it may give at the next try.
             Some((at, error)) if limit == self.limit && at < self.at + need as u64 => {

@@ -194,6 +194,14 @@ impl WalState {
     }
 }
 
+/// For a move: what is known of the disk counts no more, whoever serves next.
+pub(crate) fn forget() {
+    if let Some(state) = STATE.get() {
+        state.open.store(false, Ordering::SeqCst);
+        state.flushed.store(0, Ordering::SeqCst);
+    }
+}
+
 pub(crate) fn state() -> Result<&'static WalState, WalError> {
     STATE.get().ok_or(WalError::NotRunning)
 }

@@ -272,7 +272,8 @@ pub(crate) fn may_leave(session: &Session) -> bool {
         && session.phase != Phase::CopyIn
         && !session.skip
         && session.tx.is_none()
-        && session.portals.is_empty()
+        // Others cannot be used any more: their transaction has ended.
+        && session.portals.iter().all(|(_, portal)| !portal.hold)
         && session.copy.is_none()
         && session.advisory.borrow().is_empty()
 }

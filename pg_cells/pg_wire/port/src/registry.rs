@@ -98,6 +98,11 @@ pub struct Entry {
     pub timed_out: AtomicBool,
     /// What it does.
     pub activity: SpinLock<Activity>,
+    /// The serial number of its transaction's place, the last one's when there is
+    /// none.
+    pub transaction: AtomicU64,
+    /// The same of the place that keeps its own locks; 0 for none.
+    pub locks: AtomicU64,
 }
 
 impl Entry {
@@ -126,14 +131,30 @@ pub(crate) fn nudge() {
     LIMITED.wake_all();
 }
 
-/// The number of the next session.
-pub(crate) fn next() -> u32 {
-    NEXT.load(Ordering::Relaxed)
+/// What is counted here, for another generation of this crate.
+pub(crate) fn counts() -> BTreeMap<String, u64> {
+    let (committed, rolled_back) = transactions();
+    let counts = [
+        ("next", u64::from(NEXT.load(Ordering::Relaxed))),
+        ("committed", committed),
+        ("rolled_back", rolled_back),
+    ];
+    counts.map(|(name, n)| (String::from(name), n)).into()
 }
 
-/// The number of the next session, as another generation has counted.
-pub(crate) fn go_on_from(next: u32) {
-    NEXT.store(next, Ordering::Relaxed);
+/// Counts on from where another generation stood; it may not have counted all.
+pub(crate) fn go_on_from(counts: &BTreeMap<String, u64>) {
+    let of = |name: &str| counts.get(name).copied().unwrap_or_default();
+    NEXT.fetch_max(of("next") as u32, Ordering::Relaxed);
+    let [first, others @ ..] = &ENDS;
+    for other in others {
+        other.committed.store(0, Ordering::Relaxed);
+        other.rolled_back.store(0, Ordering::Relaxed);
+    }
+    first.committed.store(of("committed"), Ordering::Relaxed);
+    first
+        .rolled_back
+        .store(of("rolled_back"), Ordering::Relaxed);
 }
 
 /// Cancels statements whose time is over. Called now and then.
@@ -176,6 +197,8 @@ impl Registered {
             deadline: AtomicU64::new(0),
             timed_out: AtomicBool::new(false),
             activity: SpinLock::new(Activity::default()),
+            transaction: AtomicU64::new(0),
+            locks: AtomicU64::new(0),
         });
         ALL.lock().insert(pid, Arc::clone(&entry));
         Registered(entry)
@@ -203,6 +226,41 @@ fn secret(pid: u32) -> u32 {
     z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
     (z ^ z >> 31) as u32
+}
+
+/// Counters of transactions' ends, each with a cache line of its own.
+#[repr(align(64))]
+struct Ends {
+    committed: AtomicU64,
+    rolled_back: AtomicU64,
+}
+
+static ENDS: [Ends; 16] = [const {
+    Ends {
+        committed: AtomicU64::new(0),
+        rolled_back: AtomicU64::new(0),
+    }
+}; 16];
+
+/// Counts the end of a session's transaction.
+#[inline]
+pub(crate) fn count_transaction(pid: u32, committed: bool) {
+    let ends = &ENDS[pid as usize % ENDS.len()];
+    let counter = match committed {
+        true => &ends.committed,
+        false => &ends.rolled_back,
+    };
+    counter.fetch_add(1, Ordering::Relaxed);
+}
+
+/// How many transactions were committed and rolled back since the start.
+#[must_use]
+pub fn transactions() -> (u64, u64) {
+    let sum = |of: fn(&Ends) -> &AtomicU64| {
+        let counts = ENDS.iter().map(|e| of(e).load(Ordering::Relaxed));
+        counts.sum()
+    };
+    (sum(|e| &e.committed), sum(|e| &e.rolled_back))
 }
 
 /// All sessions, by number.

@@ -25,18 +25,24 @@ const NAMES: &str = "pg_wire";
 /// How often is looked whether they have left.
 const LOOK_NS: u64 = 500_000;
 /// The version of what moves.
-const SCHEMA: u32 = 1;
+const SCHEMA: u32 = 2;
 
-/// What moves: the listeners, the number of the next session, and of each connection
-/// what [`Parked`] holds.
+/// What moves: the listeners, what the registry counts by name, and of each
+/// connection what [`Parked`] holds.
 type Moved = (
     Vec<Arc<TcpListener>>,
-    u32,
+    BTreeMap<alloc::string::String, u64>,
     Vec<(BTreeMap<alloc::string::String, Vec<u8>>, Arc<TcpStream>)>,
 );
 
 /// How this crate moves.
-pub(crate) const MOVES: Moves = Moves { park, give, take };
+pub(crate) const MOVES: Moves = Moves {
+    park,
+    give,
+    take,
+    start: || go_on().map_err(|_| HandoverError::Busy),
+    anew: false,
+};
 
 /// Tasks are to leave. Changes under the roster's lock.
 static LEAVE: AtomicBool = AtomicBool::new(false);
@@ -228,7 +234,7 @@ fn give() -> Result<Option<State>, HandoverError> {
             .into_iter()
             .map(|(listener, _)| listener)
             .collect(),
-        registry::next(),
+        registry::counts(),
         sessions.collect(),
     );
     Ok(Some(State::new(SCHEMA, Box::new(moved))))
@@ -237,11 +243,11 @@ fn give() -> Result<Option<State>, HandoverError> {
 fn take(given: Option<State>) -> Result<(), HandoverError> {
     if let Some(state) = given {
         let offered = state.schema();
-        let (listeners, next, sessions) = match state.take::<Moved>() {
+        let (listeners, counts, sessions) = match state.take::<Moved>() {
             Ok(moved) if offered == SCHEMA => *moved,
             _ => return Err(HandoverError::Schema { offered }),
         };
-        registry::go_on_from(next);
+        registry::go_on_from(&counts);
         let mut roster = ROSTER.lock();
         roster
             .listeners
@@ -252,5 +258,5 @@ fn take(given: Option<State>) -> Result<(), HandoverError> {
         });
         roster.parked.extend(sessions);
     }
-    go_on().map_err(|_| HandoverError::Busy)
+    Ok(())
 }

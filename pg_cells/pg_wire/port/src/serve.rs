@@ -107,8 +107,10 @@ fn serve(entered: &Entered, parked: Parked) {
     let mut session = parked.revive(handle);
     // The client waits for what was not sent yet.
     let mut owed = false;
+    // It stands behind a whole exchange, not between Bind and Execute.
+    let mut at_rest = true;
     loop {
-        let may_leave = !owed && parked::may_leave(&session);
+        let may_leave = at_rest && !owed && parked::may_leave(&session);
         if may_leave && roster::leaving() {
             session.out.flush();
             let stream = Arc::clone(&input.stream);
@@ -123,7 +125,10 @@ fn serve(entered: &Entered, parked: Parked) {
             Some((ns, _)) => task_port::now().saturating_add(*ns),
         };
         let step = match input.next(session.phase == Phase::Startup, until, may_leave) {
-            Ok(Some((tag, body))) => handle(&mut session, tag, body),
+            Ok(Some((tag, body))) => {
+                at_rest = matches!(tag, 0 | b'Q' | b'S');
+                handle(&mut session, tag, body)
+            }
             Err(InputError::Leave) => continue,
             Err(InputError::Net(NetError::Deadline)) => {
                 if let Some((_, error)) = patience {

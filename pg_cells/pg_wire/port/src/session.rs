@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::net::SocketAddr;
 use net_port::TcpStream;
-use pg_executor_port::CopyInHandle;
+use pg_executor_port::{CopyInHandle, Notes};
 use pg_plan::Normalized;
 use pg_txn_port::{Durability, Isolation, SessionLocks, Transaction};
 use pg_types::{Datum, FormatSettings, Oid, SqlError, SqlState};
@@ -146,6 +146,8 @@ pub struct Session {
     pub sequences: RefCell<SequenceMemory>,
     /// Advisory locks that are the session's own.
     pub advisory: RefCell<SessionLocks>,
+    /// What the transaction remembers until it ends.
+    pub notes: Notes,
     /// State of `random()`.
     pub seed: Cell<u64>,
     /// Start of the transaction, in microseconds since 2000.
@@ -216,6 +218,7 @@ impl Session {
             effects: false,
             sequences: RefCell::new(SequenceMemory::default()),
             advisory: RefCell::default(),
+            notes: Notes::default(),
             seed: Cell::new(seed),
             tx_start: 0,
             statement_start: 0,
@@ -241,8 +244,12 @@ impl Session {
     /// settings, savepoints. Rolls back what is still open.
     pub fn end_transaction(&mut self, committed: bool) {
         drop(self.tx.take());
+        if self.block != Block::Idle {
+            crate::count_transaction(self.entry.pid, committed);
+        }
         self.block = Block::Idle;
         self.savepoints.clear();
+        self.notes.end(committed);
         if !self.portals.is_empty() {
             self.portals
                 .retain(|_, p| p.hold && (committed || p.started));

@@ -13,7 +13,7 @@ use crate::op::Builder;
 use crate::op::decode::Decoder;
 use crate::store::{Changed, RowBuf, Tid, WaitPolicy};
 use alloc::vec::Vec;
-use pg_plan::{LockStrength, OnConflict, Relation};
+use pg_plan::{Index, LockStrength, OnConflict, Relation};
 use pg_types::{Datum, Oid, SqlError, SqlResult, SqlState};
 
 /// What to do about a row in the way.
@@ -142,6 +142,9 @@ impl Conflict {
             if self.arbiter.is_some_and(|a| a != writer.index.oid) {
                 continue;
             }
+            if writer.index.unique && writer.index.deferral.deferrable {
+                return Err(late_arbiter(&target.relation, &writer.index));
+            }
             if writer.compute(new, env)? == Entry::Unique
                 && let Some(id) = env
                     .store
@@ -211,6 +214,17 @@ impl Update {
             }
         }
     }
+}
+
+/// 55000: an index that is checked later cannot tell what to do now.
+#[cold]
+fn late_arbiter(table: &Relation, index: &Index) -> SqlError {
+    SqlError::new(
+        SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+        "ON CONFLICT does not support deferrable unique constraints/exclusion constraints as arbiters",
+    )
+    .with_table(table.schema.clone(), table.name.clone())
+    .with_constraint(index.name.clone())
 }
 
 fn twice() -> SqlError {

@@ -5,8 +5,9 @@ use super::{ForeignKeys, RowChange};
 use crate::env::Env;
 use crate::op::Builder;
 use crate::store::Changed;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use pg_plan::Node;
+use pg_plan::{Node, Relation, RowChanges};
 use pg_types::{Datum, SqlError, SqlResult};
 
 /// Deletes rows. Index entries stay until VACUUM takes them.
@@ -15,6 +16,9 @@ pub struct RowDeleter {
     versions: Versions,
     keys: ForeignKeys,
     old: Vec<Datum>,
+    relation: Arc<Relation>,
+    /// Rows deleted since the last count.
+    done: u64,
 }
 
 impl RowDeleter {
@@ -27,6 +31,7 @@ impl RowDeleter {
             relation,
             row_id,
             recheck,
+            reached,
             ..
         } = node
         else {
@@ -36,8 +41,10 @@ impl RowDeleter {
         Ok(RowDeleter {
             file: relation.file,
             versions,
-            keys: ForeignKeys::new(relation),
+            keys: ForeignKeys::new(relation, reached.as_slice().into()),
             old: Vec::new(),
+            relation: relation.clone(),
+            done: 0,
         })
     }
 }
@@ -70,6 +77,7 @@ impl RowChange for RowDeleter {
                 Changed::SelfModified | Changed::Deleted | Changed::Skipped => return Ok(false),
             }
         }
+        self.done += 1;
         let current = if renewed {
             self.versions.row.as_slice()
         } else {
@@ -88,5 +96,19 @@ impl RowChange for RowDeleter {
 
     fn foreign_keys(&mut self) -> &mut ForeignKeys {
         &mut self.keys
+    }
+
+    fn finish(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        let done = RowChanges {
+            deleted: core::mem::take(&mut self.done),
+            ..RowChanges::default()
+        };
+        super::count(&self.relation, done, 0, env);
+        self.keys.settle(env)
+    }
+
+    fn clear(&mut self) {
+        self.done = 0;
+        self.keys.clear();
     }
 }

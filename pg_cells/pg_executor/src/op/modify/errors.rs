@@ -102,7 +102,10 @@ fn key_text(
 
 fn column_name(relation: &Relation, column: &pg_plan::IndexColumn) -> String {
     if let Some(text) = &column.expression {
-        return text.clone();
+        return match pg_plan::is_call(text) {
+            true => text.clone(),
+            false => format!("({})", pg_plan::unparenthesized(text)),
+        };
     }
     let at = usize::try_from(column.attribute - 1).unwrap_or(usize::MAX);
     relation

@@ -4,22 +4,25 @@
 //!
 //! A key that must exist is looked up in the unique index of the referenced
 //! table and its row locked FOR KEY SHARE, so that nobody removes it before we
-//! commit. What a vanished key brings about is in [`super::referenced`].
-//! Constraints are never deferred beyond the statement.
+//! commit. What a vanished key brings about is in [`super::referenced`]. Checks of
+//! deferred constraints are handed on to the transaction ([`super::late`]).
 
-use super::referenced;
+use super::{late, referenced};
 use crate::env::Env;
 use crate::store::{Changed, Cursor, EntryBatch, RowBuf, WaitPolicy};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use pg_plan::{ForeignKey, Index, LockStrength, Relation};
+use pg_executor_port::{Check, CheckKind};
+use pg_plan::{ForeignKey, Index, LockStrength, Relation, TableExprs};
 use pg_types::{Datum, KeyOrder, Oid, SqlError, SqlResult, SqlState, keycode, oid};
 
 /// The foreign key work of one statement on one table.
 pub struct ForeignKeys {
     relation: Arc<Relation>,
+    /// What the plan says of the tables that cascading changes reach.
+    reached: Arc<[TableExprs]>,
     /// Keys that must exist: which constraint, the values.
     wanted: Vec<(usize, Vec<Datum>)>,
     /// Rows that others may reference: as they were, and as they are now unless
@@ -30,9 +33,10 @@ pub struct ForeignKeys {
 impl ForeignKeys {
     /// Nothing to do yet.
     #[must_use]
-    pub fn new(relation: &Arc<Relation>) -> Self {
+    pub fn new(relation: &Arc<Relation>, reached: Arc<[TableExprs]>) -> Self {
         ForeignKeys {
             relation: relation.clone(),
+            reached,
             wanted: Vec::new(),
             gone: Vec::new(),
         }
@@ -48,10 +52,12 @@ impl ForeignKeys {
     pub fn stored(&mut self, old: Option<&[Datum]>, new: &[Datum]) {
         for (at, key) in self.relation.foreign_keys.iter().enumerate() {
             let values = columns(new, &key.columns);
-            if values.iter().any(Datum::is_null) {
+            let nulls = values.iter().filter(|v| v.is_null()).count();
+            let mixed = key.match_full && nulls > 0 && nulls < values.len();
+            if nulls > 0 && !mixed {
                 continue;
             }
-            let same = old.is_some_and(|old| columns(old, &key.columns) == values);
+            let same = !mixed && old.is_some_and(|old| columns(old, &key.columns) == values);
             let known = self
                 .wanted
                 .last()
@@ -98,43 +104,78 @@ impl ForeignKeys {
     pub(super) fn settle_now(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
         let gone = core::mem::take(&mut self.gone);
         if !gone.is_empty() {
-            referenced::keys_went(&self.relation, &gone, env)?;
+            referenced::keys_went(&self.relation, &gone, &self.reached, env)?;
         }
         for (at, values) in core::mem::take(&mut self.wanted) {
             let Some(key) = self.relation.foreign_keys.get(at) else {
                 continue;
             };
-            let parent = env.store.relation(key.references)?;
-            if !exists(&parent, &key.referenced, &values, true, env)? {
-                return Err(self.missing(key, &parent, &values, env));
+            if late::waits(key.oid, key.deferral, env) {
+                let check = Check {
+                    constraint: key.oid,
+                    table: self.relation.oid,
+                    kind: CheckKind::Wanted,
+                    values,
+                };
+                late::put_off(check, env);
+                continue;
             }
+            let parent = parent_of(&self.relation, key, env)?;
+            must_exist(&self.relation, key, &parent, &values, env)?;
         }
         Ok(())
     }
+}
 
-    fn missing(
-        &self,
-        key: &ForeignKey,
-        parent: &Relation,
-        values: &[Datum],
-        env: &Env<'_>,
-    ) -> SqlError {
-        let table = &self.relation;
-        SqlError::new(
-            SqlState::FOREIGN_KEY_VIOLATION,
-            format!(
-                "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
-                table.name, key.name
-            ),
-        )
-        .with_detail(format!(
+fn parent_of(
+    table: &Arc<Relation>,
+    key: &ForeignKey,
+    env: &mut Env<'_>,
+) -> SqlResult<Arc<Relation>> {
+    if key.references == table.oid {
+        return Ok(table.clone());
+    }
+    let found = env.store.relation(key.references, false)?;
+    found.ok_or_else(|| SqlError::internal("a referenced table is not there"))
+}
+
+/// 23503 unless the key is in the referenced table, or no row has it any more.
+/// The row of the key is locked, so that it stays until we commit.
+///
+/// # Errors
+/// As the layers below, too.
+pub fn must_exist(
+    table: &Relation,
+    key: &ForeignKey,
+    parent: &Relation,
+    values: &[Datum],
+    env: &mut Env<'_>,
+) -> SqlResult<()> {
+    let mixed = values.iter().any(Datum::is_null);
+    if !mixed && exists(parent, &key.referenced, values, true, env)? {
+        return Ok(());
+    }
+    if referenced::rows_with(table, &key.columns, values, true, env)?.is_empty() {
+        return Ok(());
+    }
+    let detail = match mixed {
+        true => String::from("MATCH FULL does not allow mixing of null and nonnull key values."),
+        false => format!(
             "{} is not present in table \"{}\".",
             key_text(table, &key.columns, values, env),
             parent.name
-        ))
-        .with_table(table.schema.clone(), table.name.clone())
-        .with_constraint(key.name.clone())
-    }
+        ),
+    };
+    Err(SqlError::new(
+        SqlState::FOREIGN_KEY_VIOLATION,
+        format!(
+            "insert or update on table \"{}\" violates foreign key constraint \"{}\"",
+            table.name, key.name
+        ),
+    )
+    .with_detail(detail)
+    .with_table(table.schema.clone(), table.name.clone())
+    .with_constraint(key.name.clone()))
 }
 
 /// The values of some attributes of a row.

@@ -57,6 +57,7 @@ impl RowInserter {
             checks,
             on_conflict,
             index_exprs,
+            reached,
             ..
         } = node
         else {
@@ -72,7 +73,7 @@ impl RowInserter {
             new: Vec::new(),
             queue: Queue::default(),
             behind: 0,
-            keys: ForeignKeys::new(relation),
+            keys: ForeignKeys::new(relation, reached.as_slice().into()),
         })
     }
 
@@ -120,6 +121,7 @@ impl RowInserter {
             let rows: Vec<&[u8]> = starts.zip(&queue.ends).map(slice).collect();
             env.store.insert_many(file, &rows, &mut queue.tids)?;
         }
+        self.target.count_inserted(queue.ends.len() as u64);
         self.behind = queue.rows.len();
         for (row, tid) in queue.rows.iter().zip(&queue.tids) {
             env.tick()?;
@@ -179,12 +181,14 @@ impl RowChange for RowInserter {
 
     fn finish(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
         self.flush(env)?;
+        self.target.settle(env)?;
         self.keys.settle(env)
     }
 
     fn clear(&mut self) {
         self.keys.clear();
         self.queue.clear();
+        self.target.forget();
     }
 
     fn foreign_keys(&mut self) -> &mut ForeignKeys {

@@ -11,6 +11,7 @@ pub mod errors;
 mod foreign;
 pub mod indexes;
 mod insert;
+pub mod late;
 mod referenced;
 pub mod target;
 mod update;
@@ -24,7 +25,8 @@ use crate::expr::{Code, compile_all, eval_all};
 use crate::spill::spool::{Reader, Spool};
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use pg_plan::{Expr, Node};
+use core::sync::atomic::Ordering;
+use pg_plan::{Expr, Node, Relation, RowChanges};
 use pg_types::{Datum, SqlResult};
 
 /// Makes the operator for a node that changes a table.
@@ -75,6 +77,28 @@ pub fn build(node: &Node, builder: &mut Builder) -> SqlResult<Input> {
             ));
         }
     })
+}
+
+/// Adds up what a statement has done with a table's rows.
+pub fn count(relation: &Relation, done: RowChanges, hot: u64, env: &Env<'_>) {
+    if done.is_empty() {
+        return;
+    }
+    let counters = &relation.counters;
+    for (counter, rows) in [
+        (&counters.inserted, done.inserted),
+        (&counters.updated, done.updated),
+        (&counters.hot_updated, hot),
+        (&counters.deleted, done.deleted),
+    ] {
+        if rows > 0 {
+            counter.fetch_add(rows, Ordering::Relaxed);
+        }
+    }
+    match env.notes {
+        Some(notes) => notes.touched.borrow_mut().add(counters, done),
+        None => counters.add(&done.outcome(true)),
+    }
 }
 
 /// Changes the table for one input row.

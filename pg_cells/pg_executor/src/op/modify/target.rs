@@ -1,8 +1,8 @@
 //! [`Target`]: the table a statement changes. It computes new rows, checks them,
 //! encodes them and keeps the indexes.
 
-use super::errors;
 use super::indexes::{Entry, IndexWriter};
+use super::{errors, late};
 use crate::env::Env;
 use crate::expr::{Code, compile, eval_all};
 use crate::op::Builder;
@@ -11,7 +11,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use pg_plan::{Expr, IndexExprs, Relation, TargetColumn};
+use pg_plan::{Expr, IndexExprs, Relation, RowChanges, TargetColumn};
 use pg_types::{Datum, SqlError, SqlResult, SqlState, tuple};
 
 /// Longest row that fits a page, in bytes.
@@ -26,6 +26,12 @@ pub struct Target {
     pub indexes: Vec<IndexWriter>,
     bytes: Vec<u8>,
     old_key: Vec<u8>,
+    /// Keys of deferrable constraints that may be there twice.
+    late: Vec<late::Key>,
+    /// Rows changed since the last count.
+    done: RowChanges,
+    /// Of the updates those that needed no index entries.
+    hot: u64,
 }
 
 /// The values of a new row.
@@ -84,6 +90,9 @@ impl Target {
             indexes: IndexWriter::compile_all(relation, exprs, builder)?,
             bytes: Vec::new(),
             old_key: Vec::new(),
+            late: Vec::new(),
+            done: RowChanges::default(),
+            hot: 0,
         })
     }
 
@@ -97,6 +106,25 @@ impl Target {
                 return Err(errors::not_null(&self.relation, column, row, env));
             }
         }
+        self.check_conditions(row, env)
+    }
+
+    /// The same for a row that no statement has computed: NOT NULL as the table
+    /// says.
+    ///
+    /// # Errors
+    /// As [`Target::check`].
+    pub fn check_all(&mut self, row: &[Datum], env: &mut Env<'_>) -> SqlResult<()> {
+        for (column, attr) in self.relation.desc.attrs().iter().enumerate() {
+            let null = row.get(column).is_none_or(Datum::is_null);
+            if attr.not_null && !attr.dropped && null {
+                return Err(errors::not_null(&self.relation, column, row, env));
+            }
+        }
+        self.check_conditions(row, env)
+    }
+
+    fn check_conditions(&mut self, row: &[Datum], env: &mut Env<'_>) -> SqlResult<()> {
         for (name, code) in &mut self.checks {
             // NULL passes a check.
             if code.eval_bool(row, env)? == Some(false) {
@@ -136,7 +164,9 @@ impl Target {
     /// # Errors
     /// As the heap.
     pub fn insert(&mut self, env: &mut Env<'_>) -> SqlResult<Tid> {
-        env.store.insert(self.relation.file, &self.bytes)
+        let id = env.store.insert(self.relation.file, &self.bytes)?;
+        self.done.inserted += 1;
+        Ok(id)
     }
 
     /// Adds a stored row to all indexes. The place of the index that has its
@@ -157,15 +187,46 @@ impl Target {
             if entry == Entry::None {
                 continue;
             }
-            let unique = entry == Entry::Unique;
+            let alone = entry == Entry::Unique;
+            let at_once = alone && !writer.index.deferral.deferrable;
             if let Some(other) =
                 env.store
-                    .index_insert(writer.index.file, file, &writer.key, id, unique)?
+                    .index_insert(writer.index.file, file, &writer.key, id, at_once)?
             {
                 return Ok(Some((at, other)));
             }
+            if alone && !at_once && late::repeats(&writer.index, &writer.key, env)? {
+                self.late
+                    .push((at, writer.key.clone(), writer.values.clone()));
+            }
         }
         Ok(None)
+    }
+
+    /// Rows were stored by other means.
+    pub fn count_inserted(&mut self, rows: u64) {
+        self.done.inserted += rows;
+    }
+
+    /// Checks the keys that had to be alone only when the statement ends, and adds
+    /// up what it did.
+    ///
+    /// # Errors
+    /// 23505.
+    pub fn settle(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        let done = core::mem::take(&mut self.done);
+        super::count(&self.relation, done, core::mem::take(&mut self.hot), env);
+        if self.late.is_empty() {
+            return Ok(());
+        }
+        late::settle_keys(&self.relation, &self.indexes, &mut self.late, env)
+    }
+
+    /// Forgets what a statement that failed has left.
+    pub fn forget(&mut self) {
+        self.late.clear();
+        self.done = RowChanges::default();
+        self.hot = 0;
     }
 
     /// The error for a key that index number `at` has already, as computed last.
@@ -221,6 +282,10 @@ impl Target {
         let outcome = env
             .store
             .update(self.relation.file, id, &self.bytes, keep)?;
+        if let Changed::Done { hot, .. } = outcome {
+            self.done.updated += 1;
+            self.hot += u64::from(hot);
+        }
         if let Changed::Done { tid, hot: false } = outcome
             && let Some((at, _)) = self.index_row(new, tid, env)?
         {

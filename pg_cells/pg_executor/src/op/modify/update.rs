@@ -123,13 +123,14 @@ impl RowUpdater {
             recheck,
             checks,
             index_exprs,
+            reached,
             ..
         } = node
         else {
             return Err(SqlError::internal("not an UPDATE"));
         };
         let target = Target::compile(relation, checks, index_exprs, builder)?;
-        let keys = ForeignKeys::new(relation);
+        let keys = ForeignKeys::new(relation, reached.as_slice().into());
         Ok(RowUpdater {
             needs_old: keys.needs_old() || target.needs_old(changed),
             target,
@@ -199,5 +200,15 @@ impl RowChange for RowUpdater {
 
     fn foreign_keys(&mut self) -> &mut ForeignKeys {
         &mut self.keys
+    }
+
+    fn finish(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        self.target.settle(env)?;
+        self.keys.settle(env)
+    }
+
+    fn clear(&mut self) {
+        self.target.forget();
+        self.keys.clear();
     }
 }

@@ -1,0 +1,67 @@
+CREATE TABLE t (id int PRIMARY KEY, a text, b int, done bool NOT NULL DEFAULT false, c int);
+CREATE INDEX t_low ON t (lower(a), b DESC NULLS LAST);
+CREATE INDEX ON t ((b + c));
+CREATE INDEX ON t (lower(a));
+CREATE UNIQUE INDEX t_open ON t (b) WHERE NOT done;
+CREATE INDEX t_some ON t (c DESC, b NULLS FIRST) WHERE (c > 10 AND a IS NOT NULL);
+CREATE UNIQUE INDEX t_nulls ON t (c) NULLS NOT DISTINCT WHERE b = 77;
+CREATE INDEX CONCURRENTLY t_con ON t (c);
+SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid) FROM pg_index
+  WHERE indrelid = 't'::regclass ORDER BY 1;
+SELECT indexrelid::regclass::text, indnatts, indnkeyatts, indkey::text, indoption::text, indisunique, indisvalid
+  FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1;
+SELECT pg_get_indexdef('t_low'::regclass, 1, false), pg_get_indexdef('t_low'::regclass, 2, false);
+INSERT INTO t SELECT g, 'Name' || g, g, g % 2 = 0, g FROM generate_series(1, 200) g;
+INSERT INTO t VALUES (1000, 'x', 3, false, 0);
+INSERT INTO t VALUES (1000, 'x', 4, false, 0);
+UPDATE t SET done = false WHERE id = 4;
+UPDATE t SET done = true WHERE id = 1000;
+UPDATE t SET done = false WHERE id = 4;
+INSERT INTO t VALUES (1001, 'Name7', 77, true, NULL);
+INSERT INTO t VALUES (1002, 'Name7', 77, true, NULL);
+SELECT id FROM t WHERE lower(a) = 'name7' ORDER BY id;
+SELECT id FROM t WHERE b = 5 AND NOT done;
+SELECT count(*) FROM t WHERE c > 20 AND a IS NOT NULL;
+SELECT count(*) FROM t WHERE c IN (11, 12, 13) AND a = 'Name12';
+SELECT id FROM t WHERE b + c = 20;
+-- ON CONFLICT finds indexes by expressions and conditions.
+CREATE UNIQUE INDEX t_lowered ON t (lower(a), (b % 10)) WHERE id < 500;
+INSERT INTO t VALUES (300, 'NAME9', 9, true, 1) ON CONFLICT (lower(a), (b % 10)) WHERE id < 500 DO UPDATE SET c = -9 RETURNING id, c;
+INSERT INTO t VALUES (301, 'NAME9', 19, true, 1) ON CONFLICT ((b % 10), lower(a)) WHERE id < 100 DO NOTHING;
+INSERT INTO t VALUES (301, 'NAME9', 9, true, 1) ON CONFLICT (lower(a), (b % 10)) DO NOTHING;
+INSERT INTO t VALUES (301, 'NAME9', 9, true, 1) ON CONFLICT (upper(a)) DO NOTHING;
+INSERT INTO t VALUES (302, 'open', 5, false, 1) ON CONFLICT (b) WHERE NOT done DO NOTHING;
+INSERT INTO t VALUES (302, 'open', 5, false, 1) ON CONFLICT (b) DO NOTHING;
+INSERT INTO t VALUES (302, 'shut', 5, true, 1) ON CONFLICT (b) WHERE NOT done DO NOTHING;
+INSERT INTO t VALUES (302, 'shut', 5, true, 1) ON CONFLICT (id) DO UPDATE SET a = excluded.a || '!' RETURNING a;
+REINDEX INDEX t_low;
+REINDEX TABLE t;
+REINDEX INDEX CONCURRENTLY t_low;
+REINDEX INDEX t;
+REINDEX INDEX nothing;
+SELECT id FROM t WHERE lower(a) = 'name7' ORDER BY id;
+SELECT count(*) FROM t WHERE id BETWEEN 10 AND 20;
+BEGIN;
+CREATE INDEX CONCURRENTLY t_no ON t (c);
+ROLLBACK;
+-- Columns that come along.
+CREATE TABLE i (id int, a int, b text, UNIQUE (id) INCLUDE (a));
+CREATE UNIQUE INDEX i_more ON i (a) INCLUDE (b, id);
+ALTER TABLE i ADD PRIMARY KEY (b) INCLUDE (id);
+SELECT indexrelid::regclass::text, pg_get_indexdef(indexrelid), indnatts, indnkeyatts, indkey::text FROM pg_index
+  WHERE indrelid = 'i'::regclass ORDER BY 1;
+SELECT conname, pg_get_constraintdef(oid), conkey FROM pg_constraint WHERE conrelid = 'i'::regclass ORDER BY 1;
+INSERT INTO i VALUES (1, 1, 'one'), (2, 2, 'two');
+INSERT INTO i VALUES (1, 3, 'three');
+INSERT INTO i VALUES (3, 1, 'three');
+SELECT b FROM i WHERE a = 2;
+CREATE INDEX ON i (a) INCLUDE (nothing);
+CREATE TABLE nd (a int, b int, UNIQUE NULLS NOT DISTINCT (a, b));
+INSERT INTO nd VALUES (1, NULL), (NULL, 1), (NULL, NULL);
+INSERT INTO nd VALUES (1, NULL);
+INSERT INTO nd VALUES (NULL, NULL);
+CREATE INDEX ON t (random());
+CREATE INDEX ON t (b) WHERE random() > 0.5;
+CREATE UNIQUE INDEX ON t ((id / 2));
+DROP INDEX t_low, t_open;
+DROP INDEX t_pkey;
