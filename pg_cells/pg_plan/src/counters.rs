@@ -139,6 +139,9 @@ mod tests {
         assert_eq!((now.live, now.dead, now.changed, now.fresh), (3, 5, 10, 5));
         counters.settle(&rows, false);
         let now = counters.read();
-        assert_eq!((now.live, now.dead, now.changed, now.fresh), (3, 13, 10, 10));
+        assert_eq!(
+            (now.live, now.dead, now.changed, now.fresh),
+            (3, 13, 10, 10)
+        );
     }
 }
