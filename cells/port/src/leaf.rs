@@ -273,7 +273,10 @@ impl<T: ?Sized + Component + 'static> Door for Leaf<T> {
 
     fn retire(&self, deadline: u64) -> Result<(), SwapError> {
         let mut former = self.former.lock();
-        if let Some(failed) = self.take_failed()
+        // Until there is another, it is the one that a flip can be taken back to.
+        let has_successor = !self.current.load(Ordering::SeqCst).is_null();
+        if has_successor
+            && let Some(failed) = self.take_failed()
             && let Err(failed) = Self::bury(failed, deadline)
         {
             self.failed.store(Box::into_raw(failed), Ordering::SeqCst);
@@ -310,6 +313,11 @@ impl<T: ?Sized + Component + 'static> Door for Leaf<T> {
     fn dismiss(&self, deadline: u64) -> Result<(), SwapError> {
         self.retire(deadline)?;
         self.abandon();
+        if let Some(failed) = self.take_failed()
+            && let Err(failed) = Self::bury(failed, deadline)
+        {
+            self.failed.store(Box::into_raw(failed), Ordering::SeqCst);
+        }
         self.retire(deadline)
     }
 

@@ -104,7 +104,10 @@ fn leaf_faults() -> Verdict {
                 "without {name}, 2 ms take {slept} ns"
             );
             swap_port::fault_in(name, false).map_err(|e| format!("{name}, {kind:?}: {e}"))?;
-            check!(door.status().cell.is_some(), "{name} was not replaced");
+            check!(
+                door.status().cell.is_some(),
+                "{name} was not replaced after {kind:?}"
+            );
         }
     }
     Ok(())
@@ -164,7 +167,7 @@ fn page_fault_caught() -> Verdict {
         check!(fault.kind == FaultKind::PageFault, "{fault:?}");
         check!(
             fault.cell == "selftest",
-            "the fault was blamed on {}",
+            "the fault was blamed on {}: {fault:?}",
             fault.cell
         );
         check!(
@@ -216,7 +219,7 @@ fn crash_in_cell() -> Verdict {
         check!(fault.kind == expected, "{fault:?}");
         check!(
             fault.cell == "counter",
-            "the fault was blamed on {}",
+            "the fault was blamed on {}: {fault:?}",
             fault.cell
         );
         check!(

@@ -48,20 +48,17 @@ pub fn waits_in(stack_pointer: u64) -> Place {
     waits.map_or(Place::Elsewhere, |cell| of(&cell))
 }
 
-/// The cell that waits: the innermost of the stack but for the boot image and for
-/// `task`, whose code is the innermost of every task that waits.
+/// The cell whose code switches between tasks: where every task that waits is.
+const SWITCHING: &str = "task";
+
+/// The cell that waits: the innermost of the stack but for the boot image and for the
+/// one that switches.
 fn waiting(trace: &backtrace::Trace) -> Option<Arc<Loaded>> {
-    let mut switching = None;
     let mut found = None;
     trace.each(|address| {
-        let Some(cell) = NAMESPACE.by_address(address) else {
-            return true;
-        };
-        if *switching.get_or_insert(cell.number) == cell.number {
-            return true;
-        }
-        found = Some(cell);
-        false
+        let cell = NAMESPACE.by_address(address);
+        found = cell.filter(|cell| cell.name != SWITCHING);
+        found.is_none()
     });
     found
 }
