@@ -191,7 +191,7 @@ fn report(findings: &mut Findings, faults: &[Fault]) {
             .filter(|f| f.kind != "loop" && f.kind != "wait");
         let values: Vec<f64> = at_once.filter_map(of).map(|us| us as f64 / 1e3).collect();
         findings.row(Row::median(
-            &format!("{name}, the system's clock"),
+            format!("{name}, the system's clock"),
             values,
             "ms",
         ));

@@ -64,7 +64,7 @@ pub(crate) fn place(pool: &PoolState, tag: u64, once: bool) -> Place {
 }
 
 fn present(pool: &PoolState, tag: u64, once: bool) -> Option<Pin> {
-    let index = pool.table.find(&pool.arena, tag)?;
+    let index = pool.table.find(pool.arena, tag)?;
     pin(pool, index, tag, once)
 }
 
@@ -132,11 +132,11 @@ fn take(pool: &PoolState, frame: &Frame, tag: u64, once: bool) -> Option<Taken> 
     let index = frame.index();
     let old = frame.tag.load(Ordering::SeqCst);
     if old != NO_TAG {
-        pool.table.unlink(&pool.arena, old, index);
+        pool.table.unlink(pool.arena, old, index);
         pool.counters.evictions.fetch_add(1, Ordering::Relaxed);
     }
     frame.flags.store(0, Ordering::SeqCst);
-    match pool.table.link(&pool.arena, tag, index) {
+    match pool.table.link(pool.arena, tag, index) {
         Ok(()) => pool.arena.install(index, tag, !once).map(Taken::Ours),
         Err(other) => {
             frame.unclaim();

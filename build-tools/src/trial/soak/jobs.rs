@@ -15,6 +15,7 @@ pub(super) const JOBS: &[(&str, usize, Job)] = &[
     ("schema", 2, schema),
     ("vacuum", 1, vacuum),
     ("copy", 1, copy),
+    ("sorts", 1, sort),
 ];
 
 /// A transaction that looks for some seconds: what it sees agrees, and stays.
@@ -116,4 +117,18 @@ fn copy(desk: &mut Desk) -> Result<(), Trouble> {
         return Err(Trouble::Wrong(what));
     }
     desk.run(&format!("drop table {table}"))
+}
+
+/// Sorts more than it may keep in memory, and gives it up half-way now and then.
+fn sort(desk: &mut Desk) -> Result<(), Trouble> {
+    let rows = 10_000 + desk.random.below(10_000) as i64;
+    desk.run("set work_mem = '64kB'")?;
+    let all = format!("select g from generate_series(1, {rows}) g order by md5(g::text)");
+    desk.expect(
+        &format!("select count(*), sum(g) from ({all}) s"),
+        &[rows, rows * (rows + 1) / 2],
+    )?;
+    desk.run(&format!(
+        "begin; declare half cursor for {all}; fetch 100 from half; rollback"
+    ))
 }

@@ -15,7 +15,7 @@ use crate::bench::report::Row;
 use crate::bench::sql::Session;
 
 /// What is 0 when nobody is at work.
-const NOTHING: [&str; 17] = [
+const NOTHING: [&str; 19] = [
     "pool.pins",
     "pool.latched",
     "pool.claimed",
@@ -29,6 +29,8 @@ const NOTHING: [&str; 17] = [
     "txn.waiting",
     "txn.row_holders",
     "txn.serializable",
+    "temp.used",
+    "temp.extents",
     "disk.in_flight",
     "disk.waiting",
     "net.streams",

@@ -271,7 +271,7 @@ fn discard(pool: &PoolState, file: FileId, range: core::ops::Range<u32>) {
     if range.len() < frames.len() {
         for block in range {
             let tag = PageId::new(file, block).pack();
-            if let Some(frame) = pool.table.find(&pool.arena, tag) {
+            if let Some(frame) = pool.table.find(pool.arena, tag) {
                 pool.discard(&frames[frame as usize]);
             }
         }

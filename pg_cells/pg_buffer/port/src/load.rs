@@ -58,7 +58,7 @@ pub(crate) fn load(pool: &PoolState, pin: Pin, id: PageId, once: bool) -> Result
     // The place is looked up after the frame was entered in the table: who drops
     // the file looks there after taking the place away.
     let Some(offset) = pool.locate(id) else {
-        pool.table.unlink(&pool.arena, id.pack(), frame.index());
+        pool.table.unlink(pool.arena, id.pack(), frame.index());
         return Err(BufferError::NoSuchPage { page: id });
     };
     let data = Some(frame.dma());
@@ -121,7 +121,7 @@ fn pinned(pool: &'static PoolState, id: PageId, once: bool) -> Result<Pin, Buffe
         true => pool.arena.pin_quietly(index, tag),
         false => pool.arena.pin(index, tag),
     };
-    match pool.table.look(&pool.arena, tag).and_then(pin) {
+    match pool.table.look(pool.arena, tag).and_then(pin) {
         Some(pin) => Ok(pin),
         None => {
             exists(pool, id)?;
@@ -152,7 +152,7 @@ pub(crate) fn exclusive(
 ) -> Result<Exclusive, BufferError> {
     let tag = id.pack();
     if !once
-        && let Some(index) = pool.table.look(&pool.arena, tag)
+        && let Some(index) = pool.table.look(pool.arena, tag)
         && let Some(exclusive) = pool.arena.try_exclusive(index, tag)
         && exclusive.frame().flags.load(Ordering::SeqCst) & VALID != 0
     {
@@ -256,7 +256,7 @@ pub(crate) fn read_ahead(
         frames: Vec::with_capacity(pages.len()),
     });
     for (page, once) in pages {
-        let there = pool.table.look(&pool.arena, page.pack()).is_some();
+        let there = pool.table.look(pool.arena, page.pack()).is_some();
         if there || pool.locate(*page).is_none() {
             continue;
         }

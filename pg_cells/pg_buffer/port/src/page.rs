@@ -32,7 +32,7 @@ pub fn read_page(id: PageId) -> Result<PageRead, BufferError> {
     let pool = any_pool()?;
     let tag = id.pack();
     // Open once the page is latched: see `PoolState::if_open`.
-    if let Some(index) = pool.table.look(&pool.arena, tag)
+    if let Some(index) = pool.table.look(pool.arena, tag)
         && let TryRead::Done(guard) = pool.arena.try_read(index, tag)
         && guard.frame().flags.load(Ordering::Acquire) & VALID != 0
         && pool.open.load(Ordering::Acquire)
@@ -61,7 +61,7 @@ pub fn prefetch(pages: &[PageId]) {
 /// The same, for pages that are read `once` or not.
 pub(crate) fn want(pool: &PoolState, pages: impl Iterator<Item = PageId>, once: bool) {
     let mut absent = pages
-        .filter(|page| pool.table.look(&pool.arena, page.pack()).is_none())
+        .filter(|page| pool.table.look(pool.arena, page.pack()).is_none())
         .peekable();
     if absent.peek().is_none() {
         return;

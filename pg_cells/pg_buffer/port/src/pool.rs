@@ -260,7 +260,7 @@ impl PoolState {
             };
             self.written
                 .wait_until(|| (frame.flags.load(Ordering::SeqCst) & WRITING == 0).then_some(()));
-            if self.table.unlink(&self.arena, tag, frame.index()) {
+            if self.table.unlink(self.arena, tag, frame.index()) {
                 frame.flags.fetch_and(!(VALID | DIRTY), Ordering::SeqCst);
             }
             drop(pin);

@@ -140,7 +140,7 @@ impl Scan {
 /// Latches a page for reading without counting that as a use of it.
 fn read_once(pool: &'static PoolState, id: PageId) -> Result<ReadGuard, BufferError> {
     let tag = id.pack();
-    if let Some(index) = pool.table.look(&pool.arena, tag)
+    if let Some(index) = pool.table.look(pool.arena, tag)
         && let TryRead::Done(guard) = pool.arena.try_read_quietly(index, tag)
         && guard.frame().flags.load(Ordering::Acquire) & VALID != 0
     {

@@ -75,7 +75,7 @@ impl Verifier {
 
     fn is_newer_in_memory(&self, id: PageId) -> bool {
         let pool = self.pool;
-        let frame = pool.table.find(&pool.arena, id.pack());
+        let frame = pool.table.find(pool.arena, id.pack());
         let frame = frame.and_then(|index| pool.arena.frames().get(index as usize));
         frame.is_some_and(|f| f.flags.load(Ordering::SeqCst) & (DIRTY | WRITING) != 0)
     }
