@@ -274,7 +274,7 @@ impl PoolState {
     pub(crate) fn if_open<T>(&self, found: Result<T, BufferError>) -> Result<T, BufferError> {
         match self.open.load(Ordering::Acquire) {
             true => found,
-            false => Err(BufferError::NotRunning),
+            false => Err(closed()),
         }
     }
 
@@ -294,7 +294,17 @@ pub(crate) fn any_pool() -> Result<&'static PoolState, BufferError> {
 pub(crate) fn pool() -> Result<&'static PoolState, BufferError> {
     match POOL.get() {
         Some(pool) if pool.open.load(Ordering::Acquire) => Ok(pool),
-        _ => Err(BufferError::NotRunning),
+        _ => Err(closed()),
+    }
+}
+
+/// Why no page is given out: storage has failed and is being started anew, or it was
+/// not opened.
+#[cold]
+fn closed() -> BufferError {
+    match pg_wal_port::has_failed() {
+        true => BufferError::Stopped,
+        false => BufferError::NotRunning,
     }
 }
 
