@@ -14,11 +14,14 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use crate::client;
+use crate::client::{self, ClientError};
 use crate::instance::Instance;
 use crate::pipeline::Parts;
 use crate::push::{self, Needs};
 use crate::running::{Moving, Running, says_how_it_moves};
+
+/// What the system says when tasks have not left in time.
+const BUSY: &str = "cannot move now";
 
 /// What an upgrade will do.
 #[derive(Debug, Default)]
@@ -188,7 +191,7 @@ pub fn carry_out(
         let started = std::time::Instant::now();
         let names = set.iter().map(String::as_str).collect();
         let push = push::pack(parts, &names);
-        let answer = client::push(instance, &push.archive, limit).with_context(|| {
+        let answer = push_patiently(instance, &push.archive, limit).with_context(|| {
             format!(
                 "set {} was not taken; {number} of {} are in place, and `upgrade` with the former revision takes them back",
                 number + 1,
@@ -204,6 +207,24 @@ pub fn carry_out(
         done.push(taken);
     }
     Ok(done)
+}
+
+/// Pushes, again while tasks that would have to leave are busy: until `limit` is over.
+///
+/// # Errors
+/// As [`client::push`].
+pub fn push_patiently(
+    instance: &Instance,
+    archive: &[u8],
+    limit: Duration,
+) -> Result<String, ClientError> {
+    let started = std::time::Instant::now();
+    loop {
+        match client::push(instance, archive, limit) {
+            Err(ClientError::Refused(why)) if why.contains(BUSY) && started.elapsed() < limit => {}
+            answer => return answer,
+        }
+    }
 }
 
 /// The pause that the system's answer names (µs).

@@ -37,6 +37,7 @@ fn pool() -> Vec<Counter> {
         ("pool.evictions", done.evictions),
         ("pool.corrupt", done.corrupt),
         ("pool.checkpoints", done.checkpoints),
+        ("pool.restarts", done.restarts),
         ("pool.checkpoint_pages", done.checkpoint_pages),
         ("pool.checkpoint_requests", done.checkpoint_requests),
         ("space.files", files),

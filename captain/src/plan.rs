@@ -7,7 +7,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use captain_port::{Action, CAPTAIN, Captain, Duty, Past};
 use port::{Birth, BirthError, Component, CrashKind, Options};
-use task_port::Fault;
+use task_port::{Fault, FaultKind};
 
 /// The captain's description. Its first birth is the boot plan and does not
 /// return.
@@ -79,6 +79,10 @@ impl Component for Watch {
 
 impl Captain for Watch {
     fn judge(&self, fault: &Fault, past: Past, now: u64) -> (Action, Past) {
+        // Memory that ran out is no defect of the cell that asked for it.
+        if fault.kind == FaultKind::OutOfMemory {
+            return (Action::Leave, past);
+        }
         policy::judge(&fault.cell, past, now)
     }
 
@@ -92,6 +96,10 @@ impl Captain for Watch {
 
     fn counters(&self) -> Vec<(String, u64)> {
         counters::all()
+    }
+
+    fn conditions(&self) -> Vec<(String, String)> {
+        services::conditions()
     }
 }
 

@@ -62,6 +62,18 @@ pub(crate) fn open_catalogs(_: &Options) -> Result<(), String> {
     Ok(())
 }
 
+/// What `cells` tells of cells besides their figures.
+pub(crate) fn conditions() -> Vec<(String, String)> {
+    if !pg_wal_port::has_failed() {
+        return Vec::new();
+    }
+    let words = format!(
+        "a write of the log or a flush has failed at {}: storage is being started anew",
+        pg_wal_port::flushed()
+    );
+    alloc::vec![(String::from("pg_wal"), words)]
+}
+
 /// Looks for damage: every page, row and index entry.
 pub(crate) fn check() -> Result<String, String> {
     match pg_check_port::run(pg_check_port::Around::Work) {

@@ -314,5 +314,9 @@ fn __rust_no_alloc_shim_is_unstable_v2() {}
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    unwind::panic(info)
+    // The only panic of this file is that of an allocation which failed.
+    match info.location() {
+        Some(at) if at.file() == file!() => unwind::out_of_memory(info),
+        _ => unwind::panic(info),
+    }
 }

@@ -61,6 +61,14 @@ impl Peer {
     }
 }
 
+/// Pushes cells, however long transactions take on this machine.
+fn push(guest: &Guest, cells: &[&str]) -> String {
+    match upgrade::push_patiently(guest.instance(), &guest.pack(cells), LIMIT) {
+        Ok(answer) => answer,
+        Err(error) => panic!("push of {cells:?}: {error}"),
+    }
+}
+
 #[test]
 fn connections_move_to_another_generation_of_their_port() {
     let guest = Guest::boot();
@@ -82,7 +90,7 @@ fn connections_move_to_another_generation_of_their_port() {
     let before = questions.map(|sql| peer.ask(sql));
     for round in 0..3 {
         load.advance(CLIENTS as u64);
-        let answer = guest.push(&["pg_wire_port", "pg_catalog_port"]);
+        let answer = push(&guest, &["pg_wire_port", "pg_catalog_port"]);
         print!("round {round}: {answer}");
         assert!(answer.contains("pg_wire_port"), "{answer}");
         assert_eq!(questions.map(|sql| peer.ask(sql)), before);
@@ -99,7 +107,7 @@ fn connections_move_to_another_generation_of_their_port() {
     assert!(why.contains("pg_wire_port cannot move now"), "{why}");
     load.advance(CLIENTS as u64);
     peer.run("commit");
-    print!("afterwards: {}", guest.push(&["pg_wire_port"]));
+    print!("afterwards: {}", push(&guest, &["pg_wire_port"]));
     load.advance(CLIENTS as u64);
     let tally = load.stop();
     assert_eq!(tally.failures, Vec::<String>::new());
@@ -113,7 +121,7 @@ fn storage_moves_through_the_disk_under_load() {
     let load = Load::start(guest.port(), CLIENTS);
     for round in 0..3 {
         load.advance(CLIENTS as u64);
-        let answer = guest.push(&["pg_wal_port", "pg_buffer_port", "pg_txn_port"]);
+        let answer = push(&guest, &["pg_wal_port", "pg_buffer_port", "pg_txn_port"]);
         print!("round {round}: {answer}");
         for cell in ["pg_wal", "pg_buffer", "pg_txn", "pg_wire_port"] {
             assert!(answer.contains(cell), "{answer}");

@@ -34,6 +34,17 @@ const LOADS: &[(&str, &[&str], u32, u32)] = &[
     ("connect and select", &["-C", "-S"], 5, 35),
 ];
 
+/// What filling `pgbench`'s tables consists of: name, the letter of its step.
+const STEPS: &[(&str, &str)] = &[
+    ("load, COPY, each row", "g"),
+    ("load, vacuum, each row", "v"),
+    ("load, primary key, each row", "p"),
+];
+/// Rows of the tables at scale 1.
+const ROWS: u32 = 100_000;
+/// Reads all of them.
+const SCAN: &str = "select sum(abalance), count(*) from pgbench_accounts";
+
 /// A guest whose instructions are counted.
 struct Counted {
     guest: Guest,
@@ -160,12 +171,15 @@ impl Counted {
 
     fn sql(&self, wishes: &Wishes) -> Result<Vec<Row>> {
         let port = self.guest.port();
+        let mut rows = Vec::new();
         let filled = match sql::missing(port) {
             // The smallest tables: time is not what counts here.
-            None => pgbench::fill(port, 1).map_err(|error| format!("no tables: {error:#}")),
+            None => self
+                .fill(wishes)
+                .map(|found| rows = found)
+                .map_err(|error| format!("no tables: {error:#}")),
             Some(why) => Err(why),
         };
-        let mut rows = Vec::new();
         for (name, arguments, short, long) in LOADS {
             if let Err(why) = &filled {
                 rows.push(Row::missing(*name, why));
@@ -180,6 +194,41 @@ impl Counted {
                 Err(error) => rows.push(Row::missing(*name, format!("{error:#}"))),
             }
         }
+        Ok(rows)
+    }
+}
+
+impl Counted {
+    /// Makes the tables of `pgbench` step by step, and reads the largest.
+    fn fill(&self, wishes: &Wishes) -> Result<Vec<Row>> {
+        let port = self.guest.port();
+        pgbench::steps(port, 1, "dt")?;
+        let mut rows = Vec::new();
+        for (name, step) in STEPS {
+            let run = || pgbench::steps(port, 1, step);
+            let executed = std::cell::Cell::new(0.0);
+            let counted = |_| {
+                executed.set(self.count(run)?);
+                Ok(())
+            };
+            let places = self.places(wishes, name, ROWS, counted)?;
+            let each = executed.get() / f64::from(ROWS);
+            rows.push(Row::one(*name, each, "instructions"));
+            rows.extend(places);
+        }
+        let scan = |count: u32| {
+            let mut session = sql::Session::connect(port, SETTLE * 100)?;
+            for _ in 0..count {
+                session.query(SCAN)?;
+            }
+            Ok(())
+        };
+        let name = "scan and sum, each row";
+        let slopes = self.slope(wishes, (1, 4), scan)?;
+        let each = slopes.iter().map(|s| s / f64::from(ROWS)).collect();
+        rows.push(Row::median(name, each, "instructions"));
+        let places = self.places(wishes, name, ROWS, |_| scan(1))?;
+        rows.extend(places);
         Ok(rows)
     }
 }

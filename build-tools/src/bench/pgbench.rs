@@ -147,6 +147,14 @@ pub(crate) fn fill(port: u16, scale: u32) -> Result<Duration> {
     Ok(started.elapsed())
 }
 
+/// Some of the steps of making and filling the tables, by their letters.
+pub(crate) fn steps(port: u16, scale: u32, letters: &str) -> Result<()> {
+    let scale = scale.to_string();
+    let mut command = command(port);
+    command.args(["-q", "-i", "-I", letters, "-s", &scale, "postgres"]);
+    finish(&mut command, FILL_LIMIT).map(drop)
+}
+
 /// A number of transactions by one client.
 pub(crate) fn transactions(port: u16, arguments: &[&str], count: u32) -> Result<()> {
     let count = count.to_string();

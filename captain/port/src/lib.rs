@@ -75,6 +75,8 @@ pub trait Captain: Component {
     fn check(&self) -> Result<String, String>;
     /// What the database holds and has done, by name.
     fn counters(&self) -> Vec<(String, u64)>;
+    /// Cells that serve and yet are not well, each with a few words.
+    fn conditions(&self) -> Vec<(String, String)>;
 }
 
 /// What must be ended before the power goes.

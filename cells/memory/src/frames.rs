@@ -120,6 +120,22 @@ pub fn allocate(count: usize, owner: Owner) -> Result<u64, OutOfMemory> {
     Ok(first * PAGE_SIZE as u64)
 }
 
+/// One frame in so many is kept from large objects of the heap, so that who asks
+/// for much fails alone: others go on with small objects and with what they have.
+const RESERVE_ONE_IN: u64 = 32;
+
+/// Bytes that large objects may still take.
+#[must_use]
+pub fn available() -> u64 {
+    let free = FRAMES.lock().as_ref().map_or(0, Buddy::free_frames) * PAGE_SIZE as u64;
+    free.saturating_sub(TOTAL.load(Ordering::Relaxed) / RESERVE_ONE_IN)
+}
+
+/// Whether a large object of `count` frames would take of the reserve.
+pub(crate) fn is_short_of(count: usize) -> bool {
+    (count * PAGE_SIZE) as u64 > available()
+}
+
 /// Gives `count` frames from physical address `start` back.
 ///
 /// # Safety

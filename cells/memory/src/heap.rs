@@ -44,6 +44,11 @@ const fn small_classes() -> [u8; SMALL / 16 + 1] {
 pub trait FrameSource: Sync {
     /// `count` contiguous frames, or null.
     fn allocate(&self, count: usize) -> *mut u8;
+    /// The same for an object that is large: null, too, when what would be left is
+    /// the reserve for small ones.
+    fn allocate_large(&self, count: usize) -> *mut u8 {
+        self.allocate(count)
+    }
     /// Takes them back.
     ///
     /// # Safety
@@ -354,7 +359,7 @@ impl<S: FrameSource> Heap<S> {
         let pages = layout.size().div_ceil(crate::PAGE_SIZE);
         // Blocks of the buddy system lie on multiples of their size rounded up.
         let pages = pages.max(layout.align() / crate::PAGE_SIZE);
-        let start = self.source.allocate(pages);
+        let start = self.source.allocate_large(pages);
         if !start.is_null() {
             self.large
                 .fetch_add((pages * crate::PAGE_SIZE) as i64, Relaxed);
@@ -400,6 +405,13 @@ impl FrameSource for Window {
     fn allocate(&self, count: usize) -> *mut u8 {
         crate::frames::allocate(count, crate::frames::Owner::Heap)
             .map_or(null_mut(), |physical| (crate::WINDOW + physical) as *mut u8)
+    }
+
+    fn allocate_large(&self, count: usize) -> *mut u8 {
+        match crate::frames::is_short_of(count) {
+            true => null_mut(),
+            false => self.allocate(count),
+        }
     }
 
     unsafe fn free(&self, start: *mut u8, count: usize) {

@@ -46,6 +46,16 @@ pub struct OutOfMemory;
 #[cfg(mitos)]
 pub const WINDOW: u64 = 0xffff_8000_0000_0000;
 
+/// Bytes that large objects may still take: what is free, less a reserve. On the
+/// host there is no telling.
+#[must_use]
+pub fn available() -> u64 {
+    #[cfg(mitos)]
+    return frames::available();
+    #[cfg(not(mitos))]
+    u64::MAX
+}
+
 /// A summary for `mem`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {

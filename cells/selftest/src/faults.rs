@@ -204,7 +204,7 @@ fn crash_in_cell() -> Verdict {
         (CrashKind::Stack, FaultKind::StackOverflow),
         (CrashKind::Loop, FaultKind::Hang),
         (CrashKind::Execute, FaultKind::PageFault),
-        (CrashKind::Memory, FaultKind::Panic),
+        (CrashKind::Memory, FaultKind::OutOfMemory),
         (CrashKind::Relock, FaultKind::Panic),
         (CrashKind::Wait, FaultKind::Hang),
     ];

@@ -31,11 +31,15 @@ pub(crate) fn cells(arguments: &[&str]) -> Outcome {
 
 fn list(wanted: impl Fn(&Loaded) -> bool) -> String {
     let mut text = String::new();
+    let asked = captain_port::CAPTAIN.enter();
+    let conditions = asked.map_or(Vec::new(), |captain| captain.conditions());
     for cell in NAMESPACE.cells().iter().filter(|c| wanted(c)) {
+        let its = conditions.iter().filter(|(name, _)| *name == cell.name);
+        let condition: String = its.map(|(_, words)| format!("  {words}")).collect();
         let inflight: u32 = doors(cell).iter().map(|d| d.status().inflight).sum();
         let (swaps, faults) = tally(&cell.name);
         text += &format!(
-            "{:<16} {:<8} generation {:<4} {:>6} KiB  in flight {:<4} swaps {:<5} faults {}{}\n",
+            "{:<16} {:<8} generation {:<4} {:>6} KiB  in flight {:<4} swaps {:<5} faults {}{}{}\n",
             cell.name,
             cell.version,
             cell.generation,
@@ -43,7 +47,8 @@ fn list(wanted: impl Fn(&Loaded) -> bool) -> String {
             inflight,
             swaps,
             faults,
-            trouble(&cell.name)
+            trouble(&cell.name),
+            condition
         );
     }
     text

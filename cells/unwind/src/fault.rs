@@ -24,6 +24,15 @@ static PANICS: [AtomicU32; cpu::MAX_CPUS] = [const { AtomicU32::new(0) }; cpu::M
 
 /// The panic handler.
 pub fn panic(info: &PanicInfo<'_>) -> ! {
+    panic_of_kind(info, FaultKind::Panic)
+}
+
+/// The same for an allocation that there is no memory for.
+pub fn out_of_memory(info: &PanicInfo<'_>) -> ! {
+    panic_of_kind(info, FaultKind::OutOfMemory)
+}
+
+fn panic_of_kind(info: &PanicInfo<'_>, kind: FaultKind) -> ! {
     let trace = backtrace(3);
     let stay = cpu::PreemptGuard::new();
     let panics = &PANICS[cpu::id() % cpu::MAX_CPUS];
@@ -48,7 +57,7 @@ pub fn panic(info: &PanicInfo<'_>) -> ! {
         None => info.message().to_string(),
     };
     event(format_args!("panic in {cell}: {message}"));
-    let mut fault = Fault::new(FaultKind::Panic, cell, message);
+    let mut fault = Fault::new(kind, cell, message);
     fault.frames = addresses(&trace);
     panics.fetch_sub(1, Ordering::Relaxed);
     drop(stay);

@@ -40,7 +40,7 @@ pub use backtrace::backtrace;
 #[cfg(mitos)]
 pub use events::event;
 #[cfg(mitos)]
-pub use fault::{catch, exception, panic, unexpected};
+pub use fault::{catch, exception, out_of_memory, panic, unexpected};
 #[cfg(mitos)]
 pub use finder::init;
 #[cfg(mitos)]

@@ -3,10 +3,9 @@
 //! allocated for an entry.
 
 use crate::descend::corrupt;
-use crate::node::{
-    Bound, CAPACITY, Encoded, Frame, Node, Position, ROOT, special_size, write, write_encoded,
-};
+use crate::node::{Bound, CAPACITY, Node, Position, ROOT};
 use crate::split::separator;
+use crate::write::{self, Encoded, Frame, special_size};
 use alloc::vec::Vec;
 use pg_btree_port::{FileId, IndexError, MAX_KEY, Tid};
 use pg_buffer_port::{MiniTx, PageId, Slot};
@@ -20,7 +19,7 @@ pub fn create(mtx: &mut MiniTx, file: FileId) -> Result<(), IndexError> {
     if block != ROOT {
         return Err(corrupt(file, block));
     }
-    write(mtx, slot, &Frame::default(), &[]);
+    write::page(mtx, slot, &Frame::default(), &[]);
     Ok(())
 }
 
@@ -119,7 +118,7 @@ impl Builder {
             high: Some(high.clone()),
             ..Frame::default()
         };
-        write_encoded(&mut mtx, slot, &frame, &current.items);
+        write::page_of(&mut mtx, slot, &frame, &current.items);
         mtx.commit()?;
         let low = core::mem::replace(&mut current.low, high);
         current.items.clear();
@@ -146,13 +145,13 @@ impl Builder {
                     if !empty {
                         return Err(corrupt(self.file, ROOT));
                     }
-                    write_encoded(&mut mtx, slot, &frame, &current.items);
+                    write::page_of(&mut mtx, slot, &frame, &current.items);
                     mtx.commit()?;
                     return Ok(());
                 }
                 Some(_) => {
                     let (slot, block) = page_for(&mut mtx, self.file, current.block)?;
-                    write_encoded(&mut mtx, slot, &frame, &current.items);
+                    write::page_of(&mut mtx, slot, &frame, &current.items);
                     mtx.commit()?;
                     self.add(level + 1, current.low.position(), Some(block))?;
                 }

@@ -7,17 +7,20 @@
 //! to another row.
 
 use crate::descend::{corrupt, open};
-use crate::node::{self, Frame, Item, Node, Position, write};
+use crate::node::{Item, Node, Position};
+use crate::write::{self, Frame};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use pg_btree_port::{EntryBatch, FileId, IndexError, Tid};
 use pg_buffer_port::{MiniTx, Slot};
 
-/// One in so many entries asked for must be dead for the next question.
+/// One in so many entries asked for must be dead for the next question,
 const WORTH: usize = 4;
+/// if there were so many.
+const TELLING: usize = 16;
 /// How many questions are asked for one insert.
 const QUESTIONS: usize = 6;
-/// How many entries a question is about at most.
+/// How many entries a question is about at most, unless scans have said so.
 const LARGEST: usize = 128;
 
 /// Room for an entry is wanted.
@@ -96,10 +99,12 @@ fn ask(heap: FileId, questions: Vec<Vec<Tid>>) -> Result<BTreeSet<Tid>, IndexErr
     let mut dead = BTreeSet::new();
     let mut found = Vec::new();
     let mut left = QUESTIONS;
-    for question in questions {
+    for (number, question) in questions.into_iter().enumerate() {
         let mut tids = question;
         tids.retain(|tid| asked.insert(*tid));
-        tids.truncate(LARGEST);
+        if number > 0 {
+            tids.truncate(LARGEST);
+        }
         if tids.is_empty() {
             continue;
         }
@@ -108,7 +113,7 @@ fn ask(heap: FileId, questions: Vec<Vec<Tid>>) -> Result<BTreeSet<Tid>, IndexErr
         pg_heap_port::find_dead(heap, &tids, &mut found)?;
         dead.extend(found.iter().copied());
         left -= 1;
-        if left == 0 || found.len() * WORTH < tids.len() {
+        if left == 0 || (tids.len() >= TELLING && found.len() * WORTH < tids.len()) {
             break;
         }
     }
@@ -130,7 +135,7 @@ fn take_out(
     let frame = Frame::of(&node);
     let mut kept: Vec<Item> = node.items();
     kept.retain(|item| !dead.contains(&Tid::unpack(item.at.tid)));
-    write(mtx, slot, &frame, &kept);
+    write::page(mtx, slot, &frame, &kept);
     Ok(())
 }
 
@@ -162,7 +167,7 @@ pub fn kill(
     let mut dead = Vec::new();
     pg_heap_port::find_dead(heap, &tids, &mut dead)?;
     for (_, index) in found.iter().filter(|f| dead.binary_search(&f.0).is_ok()) {
-        node::kill(&mut page, *index);
+        write::kill(&mut page, *index);
     }
     Ok(())
 }

@@ -16,7 +16,8 @@
 
 use crate::descend::{corrupt, descend, latch, now, open};
 use crate::free;
-use crate::node::{self, Bound, Frame, Node, Position, ROOT, write};
+use crate::node::{Bound, Item, Node, Position, ROOT};
+use crate::write::{self, Frame};
 use alloc::vec::Vec;
 use pg_btree_port::{FileId, IndexError};
 use pg_buffer_port::{MiniTx, PageId, Slot};
@@ -96,7 +97,7 @@ pub fn page(file: FileId, block: u32, at: Position<'_>) -> Result<bool, IndexErr
     for (victim, found) in plan.victims.iter().zip(&latched) {
         unlink(&mut mtx, file, &plan, victim.block, found)?;
     }
-    write(&mut mtx, parent, &frame, &items);
+    write::page(&mut mtx, parent, &frame, &items);
     for (victim, found) in plan.victims.iter().zip(&latched) {
         free::give(&mut mtx, file, found.page, victim.block)?;
     }
@@ -174,7 +175,7 @@ fn latch_victim(
         Some(_) => {
             let right = mtx.latch(PageId::new(file, right_block))?;
             let node = Node::new(mtx.page(right)).ok_or_else(|| corrupt(file, right_block))?;
-            if !node::fits(&Frame::of(&node), &begin_at(&node, &plan.low)) {
+            if !write::fits(&Frame::of(&node), &begin_at(&node, &plan.low)) {
                 return Ok(None);
             }
             Some(right)
@@ -217,7 +218,7 @@ fn latch_left(
 }
 
 /// A page's items, the first of which begins at `low`.
-fn begin_at(node: &Node<'_>, low: &Bound) -> Vec<node::Item> {
+fn begin_at(node: &Node<'_>, low: &Bound) -> Vec<Item> {
     let mut items = node.items();
     if let Some(first) = items.first_mut() {
         first.at = low.clone();
@@ -234,12 +235,12 @@ fn unlink(
     found: &Latched,
 ) -> Result<(), IndexError> {
     if let Some(left) = found.left {
-        node::set_right(mtx, left, found.right_block);
+        write::set_right(mtx, left, found.right_block);
     }
     if let Some(right) = found.right {
         let node = Node::new(mtx.page(right)).ok_or_else(|| corrupt(file, found.right_block))?;
         let (frame, items) = (Frame::of(&node), begin_at(&node, &plan.low));
-        write(mtx, right, &frame, &items);
+        write::page(mtx, right, &frame, &items);
     }
     Ok(pg_txn_port::page_split(
         file.0,
@@ -278,11 +279,11 @@ pub fn lower_root(file: FileId) -> Result<bool, IndexError> {
         ..Frame::of(&node)
     };
     let items = node.items();
-    if !same || !node::fits(&frame, &items) {
+    if !same || !write::fits(&frame, &items) {
         return Ok(false);
     }
     pg_txn_port::page_split(file.0, block, &[ROOT])?;
-    write(&mut mtx, root, &frame, &items);
+    write::page(&mut mtx, root, &frame, &items);
     free::give(&mut mtx, file, slot, block)?;
     mtx.commit()?;
     Ok(true)

@@ -11,7 +11,8 @@
 //! free page latched waits for nobody.
 
 use crate::descend::{corrupt, now};
-use crate::node::{self, Node, ROOT};
+use crate::node::{Node, ROOT};
+use crate::write;
 use pg_btree_port::{FileId, IndexError};
 use pg_buffer_port::{MiniTx, PageId, Slot};
 
@@ -35,7 +36,7 @@ pub fn take(mtx: &mut MiniTx, file: FileId, has_free: bool) -> Result<Fresh, Ind
             let slot = mtx.latch(PageId::new(file, block))?;
             let free = Node::new(mtx.page(slot)).filter(Node::is_free);
             let next = free.ok_or_else(|| corrupt(file, block))?.next_free();
-            node::set_list(mtx, root, next);
+            write::set_list(mtx, root, next);
             return Ok(Fresh {
                 slot,
                 block,
@@ -56,7 +57,7 @@ pub fn give(mtx: &mut MiniTx, file: FileId, slot: Slot, block: u32) -> Result<()
     let root = mtx.latch(PageId::new(file, ROOT))?;
     let node = Node::new(mtx.page(root)).ok_or_else(|| corrupt(file, ROOT))?;
     let next = node.next_free();
-    node::set_free(mtx, slot, next);
-    node::set_list(mtx, root, Some(block));
+    write::set_free(mtx, slot, next);
+    write::set_list(mtx, root, Some(block));
     Ok(())
 }

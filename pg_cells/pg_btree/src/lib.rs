@@ -2,7 +2,7 @@
 //! (1981) and PostgreSQL's nbtree. `README.md` beside it tells the latch order
 //! and where this tree deviates from the paper.
 //!
-//! - `node`: a page's layout
+//! - `node`, `write`: a page's layout, read and written
 //! - `descend`: from the root to a page
 //! - `insert`, `split`: adding entries
 //! - `unique`: looking for an entry that forbids another one
@@ -31,6 +31,7 @@ mod remove;
 mod scan;
 mod split;
 mod unique;
+mod write;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;

@@ -26,8 +26,7 @@
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;
-use pg_buffer_port::{MiniTx, PageRead, Slot};
-use pg_page::slots::{self, ItemPointer, POINTER_SIZE};
+use pg_page::slots::{self, POINTER_SIZE};
 use pg_page::{HEADER_SIZE, PAGE_SIZE, Page, get_u16, get_u32, get_u64, header};
 
 /// The kind of tree pages.
@@ -35,18 +34,18 @@ pub const KIND: u8 = 17;
 /// The page that is always the root.
 pub const ROOT: u32 = 0;
 /// Bytes of an inner or leaf item before the key.
-const TID: usize = 6;
-const CHILD: usize = 4;
-const SPECIAL: usize = 8;
-const STAMP: usize = 8;
+pub(crate) const TID: usize = 6;
+pub const CHILD: usize = 4;
+pub(crate) const SPECIAL: usize = 8;
+pub(crate) const STAMP: usize = 8;
 /// Header flag: the page is free.
-const FREE: u16 = 1;
+pub(crate) const FREE: u16 = 1;
 /// Header flag: the stamp is there.
-const STAMPED: u16 = 2;
+pub(crate) const STAMPED: u16 = 2;
 /// Header flag of the root: its link leads to the first free page.
-const LIST: u16 = 4;
+pub(crate) const LIST: u16 = 4;
 /// The bit that makes a pointer's state dead out of normal.
-const KILLED: u32 = 1 << 16;
+pub(crate) const KILLED: u32 = 1 << 16;
 /// Bytes for pointers, items and special space.
 pub const CAPACITY: usize = PAGE_SIZE - HEADER_SIZE;
 
@@ -130,7 +129,7 @@ impl Item {
         TID + self.child.map_or(0, |_| CHILD) + self.at.key.len()
     }
 
-    fn encode(&self, out: &mut Vec<u8>) {
+    pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.at.tid.to_le_bytes()[..TID]);
         if let Some(child) = self.child {
             out.extend_from_slice(&child.to_le_bytes());
@@ -200,7 +199,7 @@ impl<'a> Node<'a> {
     }
 
     /// Where the log stood when it was taken into use again.
-    fn stamp(&self) -> Option<u64> {
+    pub fn stamp(&self) -> Option<u64> {
         (self.flags & STAMPED != 0).then(|| get_u64(self.special, SPECIAL))
     }
 
@@ -357,195 +356,4 @@ fn tid_of(bytes: &[u8]) -> u64 {
     let low = get_u32(bytes, 0);
     let high = get_u16(bytes, 4);
     u64::from(low) | u64::from(high) << 32
-}
-
-/// Everything of a page but its items.
-#[derive(Clone, Debug, Default)]
-pub struct Frame {
-    /// 0 for leaves.
-    pub level: u16,
-    /// The next page of the level.
-    pub right: Option<u32>,
-    /// The bound, if there is one.
-    pub high: Option<Bound>,
-    /// Its stamp, if it has been free before.
-    pub stamp: Option<u64>,
-    /// The first free page, for the root alone.
-    pub list: Option<u32>,
-}
-
-impl Frame {
-    /// A page's own.
-    pub fn of(node: &Node<'_>) -> Self {
-        Frame {
-            level: node.level(),
-            right: node.right(),
-            high: node.high().map(Position::to_owned),
-            stamp: node.stamp(),
-            list: node.next_free(),
-        }
-    }
-
-    fn flags(&self) -> u16 {
-        self.stamp.map_or(0, |_| STAMPED) | self.list.map_or(0, |_| LIST)
-    }
-
-    fn special(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        let link = self.list.or(self.right).unwrap_or(ROOT);
-        out.extend_from_slice(&link.to_le_bytes());
-        out.extend_from_slice(&self.level.to_le_bytes());
-        let len = self.high.as_ref().map_or(0, |h| TID + h.key.len());
-        out.extend_from_slice(&(len as u16).to_le_bytes());
-        if let Some(stamp) = self.stamp {
-            out.extend_from_slice(&stamp.to_le_bytes());
-        }
-        if let Some(high) = &self.high {
-            out.extend_from_slice(&high.tid.to_le_bytes()[..TID]);
-            out.extend_from_slice(&high.key);
-        }
-        out
-    }
-}
-
-/// Bytes of the special space with a bound of `key_len` bytes of key, and a stamp.
-pub fn special_size(key_len: Option<usize>) -> usize {
-    (SPECIAL + STAMP + key_len.map_or(0, |len| TID + len)).next_multiple_of(8)
-}
-
-/// Whether the items fit a page with this frame.
-pub fn fits(frame: &Frame, items: &[Item]) -> bool {
-    let size: usize = items.iter().map(|i| i.size() + POINTER_SIZE).sum();
-    size + frame.special().len().next_multiple_of(8) <= CAPACITY
-}
-
-/// Items in the form in which they lie on a page, in order.
-#[derive(Default)]
-pub struct Encoded {
-    bytes: Vec<u8>,
-    /// Their lengths.
-    lens: Vec<u16>,
-}
-
-impl Encoded {
-    /// Bytes that an item takes on a page, with its pointer.
-    pub fn size_of(at: Position<'_>, child: Option<u32>) -> usize {
-        TID + child.map_or(0, |_| CHILD) + at.key.len() + POINTER_SIZE
-    }
-
-    /// Adds an item behind the others.
-    pub fn push(&mut self, at: Position<'_>, child: Option<u32>) {
-        let before = self.bytes.len();
-        self.bytes.extend_from_slice(&at.tid.to_le_bytes()[..TID]);
-        if let Some(child) = child {
-            self.bytes.extend_from_slice(&child.to_le_bytes());
-        }
-        self.bytes.extend_from_slice(at.key);
-        self.lens.push((self.bytes.len() - before) as u16);
-    }
-
-    /// How many items.
-    pub fn len(&self) -> usize {
-        self.lens.len()
-    }
-
-    /// Bytes that they take on a page, with their pointers.
-    pub fn size(&self) -> usize {
-        self.bytes.len() + self.lens.len() * POINTER_SIZE
-    }
-
-    /// Forgets all items.
-    pub fn clear(&mut self) {
-        self.bytes.clear();
-        self.lens.clear();
-    }
-}
-
-/// Writes a page anew. The items must fit.
-pub fn write(mtx: &mut MiniTx, page: Slot, frame: &Frame, items: &[Item]) {
-    let mut encoded = Encoded::default();
-    for item in items {
-        encoded.push(item.at.position(), item.child);
-    }
-    write_encoded(mtx, page, frame, &encoded);
-}
-
-/// The same, of items that are encoded.
-pub fn write_encoded(mtx: &mut MiniTx, page: Slot, frame: &Frame, items: &Encoded) {
-    let special = frame.special();
-    mtx.init(page, KIND, special.len() as u16);
-    set_flags(mtx, page, frame.flags());
-    let start = usize::from(header::special(mtx.page(page)));
-    mtx.write(page, start, &special);
-    let upper = start - items.bytes.len();
-    let mut pointers = Vec::with_capacity(items.len() * POINTER_SIZE);
-    let mut offset = upper as u16;
-    for len in &items.lens {
-        pointers.extend_from_slice(&ItemPointer::normal(offset, *len).encode());
-        offset += len;
-    }
-    if !pointers.is_empty() {
-        mtx.write(page, upper, &items.bytes);
-        mtx.write(page, HEADER_SIZE, &pointers);
-        set_bounds(mtx, page, HEADER_SIZE + pointers.len(), upper);
-    }
-}
-
-fn set_flags(mtx: &mut MiniTx, page: Slot, flags: u16) {
-    if header::flags(mtx.page(page)) != flags {
-        mtx.write(page, header::at::FLAGS, &flags.to_le_bytes());
-    }
-}
-
-fn set_link(mtx: &mut MiniTx, page: Slot, to: Option<u32>) {
-    let at = usize::from(header::special(mtx.page(page)));
-    mtx.write(page, at, &to.unwrap_or(ROOT).to_le_bytes());
-}
-
-/// Makes `right` the next page of a page's level.
-pub fn set_right(mtx: &mut MiniTx, page: Slot, right: u32) {
-    set_link(mtx, page, Some(right));
-}
-
-/// Makes a page free, with the next free one behind it.
-pub fn set_free(mtx: &mut MiniTx, page: Slot, next: Option<u32>) {
-    mtx.init(page, KIND, SPECIAL as u16);
-    set_flags(mtx, page, FREE);
-    set_link(mtx, page, next);
-}
-
-/// Makes `first` the first of the free pages that the root links to.
-pub fn set_list(mtx: &mut MiniTx, root: Slot, first: Option<u32>) {
-    let flags = header::flags(mtx.page(root)) & !LIST;
-    set_flags(mtx, root, flags | first.map_or(0, |_| LIST));
-    set_link(mtx, root, first);
-}
-
-/// Kills an entry of a page that is latched for reading.
-pub fn kill(page: &mut PageRead, index: u16) {
-    let upper_half = slots::pointer_offset(index + 1) + 2;
-    pg_buffer_port::set_hint(page, upper_half, (KILLED >> 16) as u16);
-}
-
-fn set_bounds(mtx: &mut MiniTx, page: Slot, lower: usize, upper: usize) {
-    let ([l0, l1], [u0, u1]) = ((lower as u16).to_le_bytes(), (upper as u16).to_le_bytes());
-    mtx.write(page, header::at::LOWER, &[l0, l1, u0, u1]);
-}
-
-/// Adds an item as number `index` (from 0) of a page that has room for it.
-pub fn insert(mtx: &mut MiniTx, page: Slot, index: u16, item: &Item) {
-    let bytes = mtx.page(page);
-    let (count, lower) = (slots::count(bytes), usize::from(header::lower(bytes)));
-    let upper = usize::from(header::upper(bytes)) - item.size();
-    let mut encoded = Vec::with_capacity(item.size());
-    item.encode(&mut encoded);
-    mtx.write(page, upper, &encoded);
-    let at = slots::pointer_offset(index + 1);
-    let behind = usize::from(count.saturating_sub(index)) * POINTER_SIZE;
-    if behind > 0 {
-        mtx.shift(page, at, at + POINTER_SIZE, behind);
-    }
-    let pointer = ItemPointer::normal(upper as u16, item.size() as u16);
-    mtx.write(page, at, &pointer.encode());
-    set_bounds(mtx, page, lower + POINTER_SIZE, upper);
 }

@@ -3,7 +3,8 @@
 
 use crate::delete;
 use crate::descend::{corrupt, latch, leaf};
-use crate::node::{Bound, Frame, Item, Node, Position, write};
+use crate::node::{Bound, Item, Node, Position};
+use crate::write::{self, Frame};
 use alloc::vec::Vec;
 use pg_btree_port::{DeadTids, FileId, IndexError, Tid};
 use pg_txn_port::Transaction;
@@ -92,7 +93,7 @@ fn clean(
     let before = all.len();
     let is_dead = |item: &Item| dead.contains(Tid::unpack(item.at.tid));
     let kept: Vec<Item> = all.into_iter().filter(|item| !is_dead(item)).collect();
-    write(&mut mtx, slot, &frame, &kept);
+    write::page(&mut mtx, slot, &frame, &kept);
     let node = Node::new(mtx.page(slot)).ok_or_else(|| corrupt(file, block))?;
     let seen = Seen::of(&node);
     mtx.commit()?;

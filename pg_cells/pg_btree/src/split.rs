@@ -3,7 +3,8 @@
 
 use crate::descend::corrupt;
 use crate::free::{self, Fresh};
-use crate::node::{self, Bound, CAPACITY, Frame, Item, Node, Position, ROOT, special_size, write};
+use crate::node::{Bound, CAPACITY, Item, Node, Position, ROOT};
+use crate::write::{self, Frame, special_size};
 use alloc::vec;
 use alloc::vec::Vec;
 use pg_btree_port::{FileId, IndexError};
@@ -85,7 +86,7 @@ impl Growth {
             settle(&mut item, made);
             let node = Node::new(mtx.page(slot));
             let index = node.map_or(0, |n| n.count_before(item.at.position()));
-            node::insert(mtx, slot, index, &item);
+            write::insert(mtx, slot, index, &item);
         }
         Ok(())
     }
@@ -120,10 +121,10 @@ impl Split {
     }
 
     fn write(self, mtx: &mut MiniTx, file: FileId, right: &Fresh) -> Result<(), IndexError> {
-        write(mtx, right.slot, &self.right_frame(right), &self.right);
+        write::page(mtx, right.slot, &self.right_frame(right), &self.right);
         pg_txn_port::page_split(file.0, self.block, &[right.block])?;
         let frame = self.left_frame(right, self.frame.stamp);
-        write(mtx, self.slot, &frame, &self.left);
+        write::page(mtx, self.slot, &frame, &self.left);
         Ok(())
     }
 
@@ -134,10 +135,10 @@ impl Split {
         left: &Fresh,
         right: &Fresh,
     ) -> Result<(), IndexError> {
-        write(mtx, right.slot, &self.right_frame(right), &self.right);
+        write::page(mtx, right.slot, &self.right_frame(right), &self.right);
         pg_txn_port::page_split(file.0, self.block, &[left.block, right.block])?;
         let frame = self.left_frame(right, left.stamp);
-        write(mtx, left.slot, &frame, &self.left);
+        write::page(mtx, left.slot, &frame, &self.left);
         let node = Node::new(mtx.page(self.slot)).ok_or_else(|| corrupt(file, ROOT))?;
         let root = Frame {
             level: self.frame.level + 1,
@@ -154,7 +155,7 @@ impl Split {
                 child: Some(right.block),
             },
         ];
-        write(mtx, self.slot, &root, &children);
+        write::page(mtx, self.slot, &root, &children);
         Ok(())
     }
 }

@@ -203,6 +203,32 @@ fn a_part_of_the_log_that_cannot_be_read_is_not_its_end() {
     assert_eq!(number(), 20);
 }
 
+/// Its header can be read, and lies in another block than its end.
+#[test]
+fn a_record_that_reaches_into_what_cannot_be_read_is_not_the_end() {
+    let _alone = alone();
+    let (disk, superblock) = with_commits(3);
+    let mut mtx = MiniTx::begin(0);
+    let slot = mtx.latch(PageId::new(FILE, 0)).unwrap();
+    mtx.write(slot, 200, &[7; 7_000]);
+    pg_wal_port::flush(mtx.commit().unwrap()).unwrap();
+    let image = disk.image();
+    let (start, end, _) = *records(&image, &superblock).last().unwrap();
+    let last = (end - 1) / BLOCK * BLOCK;
+    assert!(start + 40 <= last, "the header is in another block");
+    let bad = SimDisk::from_image(image);
+    bad.inject(Fault {
+        op: Op::Read,
+        range: place(&superblock, last)..place(&superblock, last) + 1,
+        times: u32::MAX,
+    });
+    let refused = open(&bad, OPTIONS);
+    let Err(OpenError::Read(ReadError::Disk { at, .. })) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(at.0, last);
+}
+
 #[test]
 fn either_copy_of_the_superblock_may_be_unreadable() {
     let _alone = alone();

@@ -22,7 +22,7 @@ pub const KIND: u8 = 20;
 /// The layout of the built-in rows in `pg_class` and `pg_attribute`. Increase it
 /// with each change of the tables in `schema`: the rows are written anew when a
 /// database of another layout is opened.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 
 const MAGIC: u64 = u64::from_le_bytes(*b"mitoscat");
 const MAGIC_AT: usize = HEADER_SIZE;

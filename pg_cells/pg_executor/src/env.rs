@@ -110,10 +110,17 @@ pub struct RunState {
     pub measures: Vec<Measure>,
 }
 
+/// Bytes that are taken between two looks at how much there is.
+const LOOK_BYTES: usize = 1 << 20;
+/// Bytes that must be left for others when a statement takes more.
+const LEFT_BYTES: u64 = 4 << 20;
+
 /// A count of the bytes that operators keep.
 #[derive(Clone, Debug)]
 pub struct Memory {
     used: usize,
+    /// When more than this is used, it is looked whether there is more.
+    next_look: usize,
     /// Bytes that one sort or row store may use before it spills.
     pub work: usize,
     /// The same for a hash table.
@@ -128,6 +135,7 @@ impl Default for Memory {
     fn default() -> Self {
         Memory {
             used: 0,
+            next_look: LOOK_BYTES,
             work: 4 << 20,
             hash: 8 << 20,
             limit: usize::MAX,
@@ -142,6 +150,7 @@ impl Memory {
     pub fn new(work: usize, hash: usize, limit: usize) -> Self {
         Memory {
             used: 0,
+            next_look: LOOK_BYTES.min(limit),
             work,
             hash,
             limit,
@@ -156,11 +165,34 @@ impl Memory {
     #[inline]
     pub fn take(&mut self, bytes: usize) -> SqlResult<()> {
         self.used += bytes;
-        if self.used > self.limit {
-            Err(self.exhausted())
+        if self.used > self.next_look {
+            self.look()
         } else {
             Ok(())
         }
+    }
+
+    /// Looks whether there is more to take: each time a good deal was taken.
+    #[cold]
+    fn look(&mut self) -> SqlResult<()> {
+        self.next_look = self.used.saturating_add(LOOK_BYTES).min(self.limit);
+        if self.used > self.limit {
+            return Err(self.exhausted());
+        }
+        if memory::available() < LEFT_BYTES {
+            let error = SqlError::new(SqlState::OUT_OF_MEMORY, "out of memory");
+            return Err(error.with_detail(format!(
+                "The statement holds {} kB, and the system has no more.",
+                self.used / 1024
+            )));
+        }
+        Ok(())
+    }
+
+    /// Sets what the whole statement may use.
+    pub fn set_limit(&mut self, bytes: usize) {
+        self.limit = bytes;
+        self.next_look = self.next_look.min(bytes);
     }
 
     /// Gives `bytes` back.

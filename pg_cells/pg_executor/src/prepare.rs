@@ -155,7 +155,7 @@ impl Running {
 
     /// Sets the memory that the whole statement may use.
     pub fn limit_memory(&mut self, bytes: usize) {
-        self.run.memory.limit = bytes;
+        self.run.memory.set_limit(bytes);
     }
 
     /// Makes a used tree ready for another execution.

@@ -15,12 +15,14 @@ use crate::{map_file, truncate};
 use alloc::vec::Vec;
 use pg_buffer_port::{MiniTx, PageId, Scan, read_page};
 use pg_heap_port::{DeadTids, FileId, HeapError, Tid, VacuumReport};
-use pg_page::header;
 use pg_page::slots::{self, ItemPointer, State};
+use pg_page::{PAGE_SIZE, header};
 use pg_txn_port::Transaction;
 
 /// So many marked pages in a row are passed over.
 const WORTH_SKIPPING: u32 = 32;
+/// A page with so many free bytes may be empty, but for pointers that lead nowhere.
+const PERHAPS_EMPTY: usize = PAGE_SIZE / 4 * 3;
 /// Of so many pages that are passed over the rows are counted.
 const SAMPLE: u32 = 16;
 
@@ -93,11 +95,15 @@ impl Vacuum {
             return blocks.into_iter().try_for_each(|b| self.page(space, b));
         }
         self.report.skipped += blocks.end - blocks.start;
-        // They may be roomy, and hold rows: only empty pages at the end can go.
-        self.report.in_use = blocks.end;
-        if let Some(map) = &mut self.map {
-            for block in blocks.clone() {
-                self.report.free_bytes += map.says(block)? as u64;
+        for block in blocks.clone() {
+            let free = match &mut self.map {
+                Some(map) => map.says(block)?,
+                None => 0,
+            };
+            self.report.free_bytes += free as u64;
+            // Empty pages that an earlier vacuum could not cut off are marked, too.
+            if free < PERHAPS_EMPTY {
+                self.report.in_use = block + 1;
             }
         }
         self.skipped.push(blocks);

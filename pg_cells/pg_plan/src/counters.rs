@@ -25,13 +25,6 @@ macro_rules! counters {
             pub fn read(&self) -> Counts {
                 Counts { $($name: self.$name.load(Ordering::Relaxed),)* }
             }
-
-            /// Adds up; what is zero costs a comparison.
-            pub fn add(&self, more: &Counts) {
-                $(if more.$name != 0 {
-                    self.$name.fetch_add(more.$name, Ordering::Relaxed);
-                })*
-            }
         }
     };
 }
@@ -97,29 +90,34 @@ impl RowChanges {
     pub fn is_empty(&self) -> bool {
         *self == RowChanges::default()
     }
+}
 
-    /// What they mean for the table's live and dead rows.
-    #[must_use]
-    pub fn outcome(&self, committed: bool) -> Counts {
+impl Counters {
+    /// The transaction that has changed rows has ended: what that means for live and
+    /// dead ones.
+    pub fn settle(&self, rows: &RowChanges, committed: bool) {
         let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let (inserted, updated, deleted) = (
-            signed(self.inserted),
-            signed(self.updated),
-            signed(self.deleted),
+            signed(rows.inserted),
+            signed(rows.updated),
+            signed(rows.deleted),
         );
         let (live, dead) = match committed {
             true => (inserted - deleted, updated + deleted),
             false => (0, inserted + updated),
         };
-        Counts {
-            live,
-            dead,
-            changed: match committed {
-                true => self.inserted + self.updated + self.deleted,
-                false => 0,
-            },
-            fresh: self.inserted,
-            ..Counts::default()
+        if live != 0 {
+            self.live.fetch_add(live, Ordering::Relaxed);
+        }
+        if dead != 0 {
+            self.dead.fetch_add(dead, Ordering::Relaxed);
+        }
+        if rows.inserted != 0 {
+            self.fresh.fetch_add(rows.inserted, Ordering::Relaxed);
+        }
+        if committed {
+            let changed = rows.inserted + rows.updated + rows.deleted;
+            self.changed.fetch_add(changed, Ordering::Relaxed);
         }
     }
 }
@@ -130,17 +128,20 @@ mod tests {
 
     #[test]
     fn rows_of_an_aborted_transaction_are_dead() {
-        let changes = RowChanges {
+        let rows = RowChanges {
             inserted: 5,
             updated: 3,
             deleted: 2,
         };
-        let (done, undone) = (changes.outcome(true), changes.outcome(false));
-        assert_eq!((done.live, done.dead, done.changed), (3, 5, 10));
-        assert_eq!((undone.live, undone.dead, undone.changed), (0, 8, 0));
         let counters = Counters::default();
-        counters.add(&done);
-        counters.add(&undone);
-        assert_eq!((counters.read().live, counters.read().dead), (3, 13));
+        counters.settle(&rows, true);
+        let now = counters.read();
+        assert_eq!((now.live, now.dead, now.changed, now.fresh), (3, 5, 10, 5));
+        counters.settle(&rows, false);
+        let now = counters.read();
+        assert_eq!(
+            (now.live, now.dead, now.changed, now.fresh),
+            (3, 13, 10, 10)
+        );
     }
 }

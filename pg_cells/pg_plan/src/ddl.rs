@@ -421,6 +421,8 @@ pub enum TableChange {
     ValidateConstraint {
         /// Its name.
         name: String,
+        /// The condition, if it is a CHECK.
+        check: Option<Expr>,
     },
     /// ALTER CONSTRAINT.
     AlterConstraint {

@@ -124,7 +124,13 @@ impl Analyzer<'_> {
                 cascade: matches!(drop_behavior, Some(ast::DropBehavior::Cascade)),
             }),
             Op::ValidateConstraint { name } => {
-                out.push(TableChange::ValidateConstraint { name: fold(name) })
+                let name = fold(name);
+                let checks = self.checks(relation)?;
+                let check = checks.into_iter().find(|(of, _)| *of == name);
+                out.push(TableChange::ValidateConstraint {
+                    name,
+                    check: check.map(|(_, condition)| condition),
+                });
             }
             Op::OwnerTo { new_owner } => out.push(TableChange::Owner {
                 owner: owner(new_owner),

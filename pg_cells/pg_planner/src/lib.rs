@@ -46,6 +46,7 @@ mod group;
 mod implication;
 mod index_facts;
 mod index_only;
+mod index_paths;
 mod insert;
 mod join;
 mod leaf;

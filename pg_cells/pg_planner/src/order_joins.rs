@@ -2,8 +2,9 @@
 //! and joins chosen greedily by cost. Greedy, because sixty tables must not
 //! take longer to plan than to join; with few items every start is tried.
 
-use crate::access::{Request, backward};
+use crate::access::Request;
 use crate::analyzer::{Analyzer, Var};
+use crate::index_paths::backward;
 use crate::join::Side;
 use crate::leaf::{LeafKind, Tree};
 use crate::outer_joins::Pending;

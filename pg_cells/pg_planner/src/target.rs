@@ -174,7 +174,24 @@ impl Analyzer<'_> {
             columns: &columns,
             qualify: true,
         };
-        let text = crate::deparse::text(expr, &names);
+        // IN's list was folded into one constant.
+        let spread = crate::walk::map(expr.clone(), &mut |e| match e {
+            Expr::Const {
+                value: pg_types::Datum::Array(array),
+                type_oid,
+            } if !array.items.is_empty() => {
+                let element = pg_types::typeinfo::element_of(*type_oid)?;
+                let item =
+                    |value: &pg_types::Datum| crate::coerce::constant(value.clone(), element);
+                Some(Expr::Array {
+                    elements: array.items.iter().map(item).collect(),
+                    element,
+                    type_oid: *type_oid,
+                })
+            }
+            _ => None,
+        });
+        let text = crate::deparse::text(&spread, &names);
         match self.row_text(relation, &text, Clause::Check) {
             Ok(again) if crate::walk::same(&again, expr) => text,
             _ => written,

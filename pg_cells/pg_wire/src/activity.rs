@@ -7,6 +7,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::{AtomicU64, Ordering};
+use pg_buffer_port::{FileId, Fork};
 use pg_builtins::EvalContext;
 use pg_executor_port::errors::txn_error;
 use pg_txn_port::{LockMode, LockTarget, Locked, Process, WaitsFor, Xid};
@@ -222,7 +223,7 @@ fn on_what(process: &Process, target: LockTarget) -> Named {
                 Locked::Relation(oid) => Some(oid),
                 _ => None,
             });
-            let found = tables.filter_map(|oid| Some((oid, target.row_in(oid)?)));
+            let found = tables.filter_map(|oid| Some((oid, target.row_in(main(oid))?)));
             match found.min_by_key(|(_, place)| *place) {
                 None => Vec::new(),
                 Some((oid, (block, slot))) => alloc::vec![
@@ -234,6 +235,11 @@ fn on_what(process: &Process, target: LockTarget) -> Named {
         }
     });
     columns
+}
+
+/// The number of a table's file.
+fn main(oid: u32) -> u32 {
+    FileId::new(oid, Fork::Main).0
 }
 
 fn mode_name(mode: LockMode) -> &'static str {

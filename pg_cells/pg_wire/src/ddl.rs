@@ -166,7 +166,12 @@ fn build_index(
         index,
         exprs: exprs.as_ref(),
     };
+    let memory = crate::settings::raw(&session.settings, "maintenance_work_mem");
+    let memory = memory.and_then(|kb| kb.parse::<usize>().ok());
     with_context(session, &[], |context| {
+        if let Some(kb) = memory {
+            context.work_mem = kb << 10;
+        }
         let executor = EXECUTOR.enter().map_err(port_error)?;
         executor.build_index(&build, context).map(|_| ())
     })

@@ -167,7 +167,7 @@ fn details(lines: &[String], measures: &[Measure]) -> Vec<String> {
     let mut measures = measures.iter();
     let mut owed: Option<String> = None;
     for (at, line) in lines.iter().enumerate() {
-        let begins_another = ["->", "SubPlan", "InitPlan", "CTE "]
+        let begins_another = ["->", "SubPlan", "InitPlan", "CTE ", "Planning"]
             .iter()
             .any(|word| line.trim_start().starts_with(word));
         if begins_another {

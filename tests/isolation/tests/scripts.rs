@@ -63,6 +63,6 @@ macro_rules! scripts {
 
 scripts! {
     g0 g1a g1b g1c otv pmp p4 g_single g2_item g2 read_only_anomaly
-    row_locks table_locks deadlocks advisory_locks savepoint_locks timeouts read_only
-    on_conflict ssi_gaps ssi_split ssi_safe ssi_tables
+    row_locks table_locks lock_views deadlocks advisory_locks savepoint_locks timeouts read_only
+    on_conflict ssi_gaps ssi_index_only ssi_split ssi_safe ssi_tables
 }

@@ -27,6 +27,7 @@ pub mod rot;
 pub mod row;
 pub mod run;
 pub mod serial;
+mod stop;
 pub mod txn;
 pub mod work;
 pub mod world;

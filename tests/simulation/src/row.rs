@@ -49,7 +49,7 @@ pub const GROUPS: u64 = 6;
 #[must_use]
 pub fn id_key(id: u32) -> Vec<u8> {
     let mut key = id.to_be_bytes().to_vec();
-    key.resize(300, b'i');
+    key.resize(120, b'i');
     key
 }
 

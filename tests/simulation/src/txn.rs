@@ -5,60 +5,14 @@ use crate::model::{Change, Changes, Key, Lazy, Look, Tag, TxnNo};
 use crate::serial::Seen;
 use crate::world::{Stop, Table, World, lock};
 use crate::{log, must, row, say};
-use pg_btree_port::{Cursor, EntryBatch, IndexError, Inserted};
+use pg_btree_port::{Cursor, EntryBatch, Inserted};
 use pg_buffer_port::FileId;
-use pg_heap_port::{HeapError, RowBatch, RowBuf, Tid, UpdateOutcome};
+use pg_heap_port::{RowBatch, RowBuf, Tid, UpdateOutcome};
 use pg_txn_port::{Isolation, LockMode, Snapshot, Transaction, TxnError};
 use pg_wal_port::Durability;
 use std::collections::BTreeMap;
 use std::ops::Bound;
 use std::sync::Arc;
-
-impl From<TxnError> for Stop {
-    fn from(error: TxnError) -> Self {
-        match error {
-            TxnError::Deadlock => Stop::Again("deadlock"),
-            TxnError::Serialization => Stop::Again("serialization"),
-            TxnError::ConcurrentDelete => Stop::Again("concurrent delete"),
-            TxnError::LockTimeout => Stop::Again("lock timeout"),
-            TxnError::LockNotAvailable => Stop::Again("locked"),
-            TxnError::Cancelled => Stop::Again("cancelled"),
-            TxnError::Dependency(_) => Stop::Again("dependency"),
-            TxnError::Storage(error) => Stop::Storage(error),
-            TxnError::Log(error) => Stop::Log(error),
-            TxnError::NotRunning => Stop::Storage(pg_buffer_port::BufferError::NotRunning),
-            error => Stop::Other(format!("{error:?}")),
-        }
-    }
-}
-
-impl From<HeapError> for Stop {
-    fn from(error: HeapError) -> Self {
-        match error {
-            HeapError::Txn(error) => error.into(),
-            HeapError::Storage(error) => Stop::Storage(error),
-            HeapError::NotRunning => Stop::Storage(pg_buffer_port::BufferError::NotRunning),
-            error => Stop::Other(format!("{error:?}")),
-        }
-    }
-}
-
-impl From<IndexError> for Stop {
-    fn from(error: IndexError) -> Self {
-        match error {
-            IndexError::Txn(error) => error.into(),
-            IndexError::Storage(error) => Stop::Storage(error),
-            IndexError::NotRunning => Stop::Storage(pg_buffer_port::BufferError::NotRunning),
-            error => Stop::Other(format!("{error:?}")),
-        }
-    }
-}
-
-impl From<pg_buffer_port::BufferError> for Stop {
-    fn from(error: pg_buffer_port::BufferError) -> Self {
-        Stop::Storage(error)
-    }
-}
 
 /// What is found of a table: rows by id.
 pub type Rows = BTreeMap<u32, Vec<u8>>;

@@ -3,6 +3,7 @@
 
 use crate::model::{Model, Shared, Start};
 use crate::plan::Plan;
+pub use crate::stop::Stop;
 use crate::{log, must, say};
 use pg_buffer_port::record::Body;
 use pg_buffer_port::{BufferError, FileId, Fork, OpenReport, PageId};
@@ -83,23 +84,6 @@ pub struct World {
     pub was_full: AtomicBool,
     /// The start of the log that this life belongs to.
     pub start: AtomicU32,
-}
-
-/// Why a task stopped what it did.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Stop {
-    /// To be rolled back and tried again: 40001, 40P01, 55P03.
-    Again(&'static str),
-    /// The key is there already.
-    Duplicate,
-    /// The table is not there any more.
-    Gone,
-    /// Storage.
-    Storage(BufferError),
-    /// The log: the commit's end is not known.
-    Log(WalError),
-    /// What should not happen to anybody who is not lost.
-    Other(String),
 }
 
 /// Locks a mutex of the simulation's own.

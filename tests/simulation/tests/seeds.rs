@@ -8,7 +8,7 @@ const SEEDS: &str = "1200";
 
 /// Seeds that found something, and what. What a seed stands for changes with the
 /// simulation, so the tests of the parts, named here, pin the same down for good.
-const FOUND: [(u64, &str); 9] = [
+const FOUND: [(u64, &str); 12] = [
     (
         4,
         "who waited for a commit that failed with the log waited for ever",
@@ -41,6 +41,18 @@ const FOUND: [(u64, &str); 9] = [
     (
         101_043,
         "a flush of an earlier start failed, and with it the log of the new one",
+    ),
+    (
+        81,
+        "a record whose bytes could not be read counted as the end of the log: a_record_that_reaches_into_what_cannot_be_read_is_not_the_end",
+    ),
+    (
+        286,
+        "a statement went on after storage had started anew, and changed pages by what it had learned before: a_failed_write_of_the_log_ends_in_another_start",
+    ),
+    (
+        456,
+        "a page was read from the disk while storage was being started anew, and counted as damaged",
     ),
 ];
 

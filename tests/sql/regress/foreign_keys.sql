@@ -126,3 +126,20 @@ INSERT INTO narrow VALUES (2);
 DELETE FROM wide WHERE id = 1;
 CREATE TABLE late (id int UNIQUE DEFERRABLE);
 CREATE TABLE wants (id int REFERENCES late (id));
+-- CHECK constraints that are looked at later.
+CREATE TABLE k (a int);
+INSERT INTO k VALUES (1), (-1);
+ALTER TABLE k ADD CONSTRAINT positive CHECK (a > 0);
+ALTER TABLE k ADD CONSTRAINT positive CHECK (a > 0 AND a < 100 OR a IS NULL) NOT VALID;
+INSERT INTO k VALUES (-2);
+SELECT pg_get_constraintdef(oid), pg_get_constraintdef(oid, true), convalidated FROM pg_constraint WHERE conname = 'positive';
+ALTER TABLE k VALIDATE CONSTRAINT positive;
+DELETE FROM k WHERE a < 0;
+ALTER TABLE k VALIDATE CONSTRAINT positive;
+SELECT convalidated FROM pg_constraint WHERE conname = 'positive';
+CREATE TABLE shapes (a int, b text, c numeric, CHECK (a IN (1, 2, 3)), CHECK (b LIKE 'x%'), CHECK (c BETWEEN 0.0 AND 9.5),
+  CHECK (b = 'xy' OR length(b) > a + 1), CHECK (coalesce(a, 0) <> 7));
+SELECT conname, pg_get_constraintdef(oid), pg_get_constraintdef(oid, true) FROM pg_constraint
+  WHERE conrelid = 'shapes'::regclass ORDER BY conname;
+INSERT INTO shapes VALUES (1, 'xy', 1.5);
+INSERT INTO shapes VALUES (4, 'xy', 1.5);

@@ -38,6 +38,8 @@ pub enum FaultKind {
     InvalidOpcode,
     /// The stack ran into its guard page.
     StackOverflow,
+    /// There was no memory for an allocation: a panic that is nobody's mistake.
+    OutOfMemory,
     /// The watchdog ended a call that did not return.
     Hang,
     /// Any other CPU exception, by vector.

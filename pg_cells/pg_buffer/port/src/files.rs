@@ -221,6 +221,8 @@ fn cut(
             let _ = set(pool, generation, &former);
             return Err(error);
         }
+        let logged = pg_wal_port::insert_position().0;
+        pool.freed.fetch_max(logged, Ordering::SeqCst);
         discard(pool, file, from);
         set(pool, generation, &changes)?;
     }

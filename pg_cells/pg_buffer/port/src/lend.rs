@@ -6,9 +6,10 @@
 //! their extents from files: a write under way must not meet another's page.
 
 use crate::pool::pool;
-use crate::{BUFFER, BufferError};
+use crate::{BUFFER, BufferError, Lsn};
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
+use core::sync::atomic::Ordering;
 use sync::SpinLock;
 
 /// The extents that are lent, in all lives of the pool.
@@ -67,7 +68,7 @@ impl Drop for BorrowedExtent {
 /// Borrows a free extent. Its content is whatever lay there before.
 ///
 /// # Errors
-/// [`BufferError::DiskFull`] when none is free.
+/// [`BufferError::DiskFull`] when none is free; when the log fails.
 pub fn borrow_extent() -> Result<BorrowedExtent, BufferError> {
     let pool = pool()?;
     let extent = BUFFER.enter()?.choose_extent(None);
@@ -80,12 +81,16 @@ pub fn borrow_extent() -> Result<BorrowedExtent, BufferError> {
         space.unreserve(extent);
         space.place(extent)
     };
-    Ok(BorrowedExtent {
+    let borrowed = BorrowedExtent {
         extent,
         offset,
         len,
         lent: Arc::clone(&pool.lent),
-    })
+    };
+    // What is written there is not behind the log, as pages are: that the extent is
+    // free must be durable before.
+    pg_wal_port::flush(Lsn(pool.freed.load(Ordering::SeqCst)))?;
+    Ok(borrowed)
 }
 
 /// How many extents there are.

@@ -104,6 +104,9 @@ pub struct PoolState {
     pub left: Line<SpinLock<VecDeque<(u32, u64)>>>,
     /// The files. Nothing is waited for under it.
     pub space: Line<SpinLock<Space>>,
+    /// Where in the log the last extents became free. Until that is durable they may
+    /// belong to their file again after a power cut.
+    pub(crate) freed: AtomicU64,
     /// Extents lent to others; opening shows them to the space map.
     pub lent: Arc<Lent>,
     /// Held by the one who changes the space map.
@@ -180,6 +183,7 @@ impl PoolState {
             looked: AtomicU32::new(0),
             left: Line::default(),
             space: Line::default(),
+            freed: AtomicU64::new(0),
             lent,
             space_baton: Baton::default(),
             checkpoint_baton: Baton::default(),

@@ -15,9 +15,7 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_catalog_port::RowWork;
-use pg_plan::{
-    AlterTable, Deferral, Expr, NewColumn, NewConstraint, Relation, RelationKind, TableChange,
-};
+use pg_plan::{AlterTable, Expr, NewColumn, NewConstraint, Relation, RelationKind, TableChange};
 use pg_types::oid::FIRST_NORMAL;
 use pg_types::{Datum, Oid, SqlError, SqlResult, SqlState};
 
@@ -143,7 +141,9 @@ impl Change<'_> {
                 cascade,
             } => self.drop_constraint(&table, name, *if_exists, *cascade),
             TableChange::RenameConstraint { name, to } => self.rename_constraint(&table, name, to),
-            TableChange::ValidateConstraint { name } => self.validate(&table, name),
+            TableChange::ValidateConstraint { name, check } => {
+                self.validate(&table, name, check.as_ref())
+            }
             TableChange::AlterConstraint { name, deferral } => {
                 self.alter_constraint(&table, name, *deferral)
             }
@@ -382,72 +382,6 @@ impl Change<'_> {
             }
             None => Ok(()),
         }
-    }
-
-    fn drop_constraint(
-        &mut self,
-        table: &Relation,
-        name: &str,
-        if_exists: bool,
-        cascade: bool,
-    ) -> SqlResult<()> {
-        let row = match self.constraint_named(table, name) {
-            Ok(row) => row,
-            Err(error) if if_exists && error.code() == SqlState::UNDEFINED_OBJECT => {
-                self.skipping(&error);
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
-        let constraint = Object::new(ids::CONSTRAINT, row.oid("oid"));
-        self.drop_objects(&[constraint], cascade, false)
-    }
-
-    fn validate(&mut self, table: &Arc<Relation>, name: &str) -> SqlResult<()> {
-        let row = self.constraint_named(table, name)?;
-        if row.bool("convalidated") {
-            return Ok(());
-        }
-        let oid = row.oid("oid");
-        match row.char("contype") {
-            'f' => {}
-            // The typed condition is not at hand here.
-            _ => return Err(SqlError::unsupported("validating a check constraint")),
-        }
-        self.change_row(ids::CONSTRAINT_BY_OID, &[Datum::Oid(oid)], |row| {
-            row.put("convalidated", true);
-        })?;
-        if !is_empty(table)? {
-            let table = self.fresh(table.oid)?;
-            self.outcome.work.push(RowWork::CheckForeignKey {
-                table,
-                constraint: oid,
-            });
-        }
-        Ok(())
-    }
-
-    fn alter_constraint(
-        &mut self,
-        table: &Relation,
-        name: &str,
-        deferral: Deferral,
-    ) -> SqlResult<()> {
-        let row = self.constraint_named(table, name)?;
-        if row.char("contype") != 'f' {
-            return Err(SqlError::new(
-                SqlState::WRONG_OBJECT_TYPE,
-                format!(
-                    "constraint \"{name}\" of relation \"{}\" is not a foreign key constraint",
-                    table.name
-                ),
-            ));
-        }
-        let key = [row.get("oid").clone()];
-        self.change_row(ids::CONSTRAINT_BY_OID, &key, |row| {
-            row.put("condeferrable", deferral.deferrable);
-            row.put("condeferred", deferral.deferred);
-        })
     }
 
     fn set_options(&mut self, oid: Oid, options: &[(String, Option<String>)]) -> SqlResult<()> {

@@ -8,11 +8,13 @@
 //! [`Change::bump`] begins a new one, which every reader of fresh rows needs.
 
 mod alter;
+mod alter_constraint;
 mod columns;
 mod comment;
 mod constraint;
 mod depend;
 mod drop;
+mod foreign_key;
 mod index;
 mod names;
 mod rename;

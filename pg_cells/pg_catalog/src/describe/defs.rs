@@ -268,25 +268,33 @@ fn parenthesized(text: &str, pretty: bool) -> String {
     }
 }
 
-/// An expression without the parentheses around it and, where it is a chain of ANDs
-/// or ORs, around those of its parts that are no such chains.
+/// An expression without the parentheses around it and around the parts of its
+/// chains of ANDs and ORs, where their precedence does not need them.
 fn plainer(text: &str) -> String {
     let text = pg_plan::unparenthesized(text);
-    for word in [" AND ", " OR "] {
+    let chained = |text: &str, word: &str| split_at_top(text, word).len() > 1;
+    for (word, weaker) in [(" OR ", None), (" AND ", Some(" OR "))] {
         let parts = split_at_top(text, word);
         if parts.len() < 2 {
             continue;
         }
         let shown = parts.iter().map(|part| {
-            let inner = pg_plan::unparenthesized(part);
-            let chain = [" AND ", " OR "]
-                .iter()
-                .any(|w| split_at_top(inner, w).len() > 1);
-            if chain { *part } else { inner }
+            let weak = weaker.is_some_and(|w| chained(pg_plan::unparenthesized(part), w));
+            let shown = plainer(part);
+            if weak { format!("({shown})") } else { shown }
         });
         return shown.collect::<Vec<_>>().join(word);
     }
-    text.to_string()
+    match text.strip_prefix("NOT ") {
+        Some(rest) if pg_plan::encloses(rest) => {
+            let inner = pg_plan::unparenthesized(rest);
+            let chain = chained(inner, " AND ") || chained(inner, " OR ");
+            let shown = plainer(inner);
+            let shown = if chain { format!("({shown})") } else { shown };
+            format!("NOT {shown}")
+        }
+        _ => text.to_string(),
+    }
 }
 
 /// Splits at a word outside of parentheses and quotes.
@@ -330,8 +338,13 @@ mod tests {
         assert_eq!(parenthesized(both, false), both);
         assert_eq!(
             parenthesized(both, true),
-            "c > 10 AND a IS NOT NULL AND ((b = 1) OR (b = ' AND '))"
+            "c > 10 AND a IS NOT NULL AND (b = 1 OR b = ' AND ')"
         );
         assert_eq!(parenthesized("((b + c) > 10)", true), "(b + c) > 10");
+        let either = "(((a > 0) AND (b < 1)) OR (NOT ((c = 1) AND (d = 2))))";
+        assert_eq!(
+            parenthesized(either, true),
+            "a > 0 AND b < 1 OR NOT (c = 1 AND d = 2)"
+        );
     }
 }

@@ -46,7 +46,7 @@ impl Touched {
         };
         self.marks.truncate(depth);
         for (counters, changes) in self.tables.drain(from..) {
-            counters.add(&changes.outcome(false));
+            counters.settle(&changes, false);
         }
     }
 
@@ -55,7 +55,7 @@ impl Touched {
     pub fn settle(&mut self, committed: bool) {
         self.marks.clear();
         for (counters, changes) in self.tables.drain(..) {
-            counters.add(&changes.outcome(committed));
+            counters.settle(&changes, committed);
         }
     }
 }

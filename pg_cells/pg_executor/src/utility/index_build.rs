@@ -1,6 +1,6 @@
 //! Filling an index from the rows of its table: all keys are computed, sorted
-//! and handed to the tree in order. Keys beyond `maintenance_work_mem` go to disk
-//! as sorted runs.
+//! and handed to the tree in order. Keys beyond the memory of the call
+//! (`maintenance_work_mem`) go to disk as sorted runs.
 //!
 //! An entry must lead to the first version of a row's chain, because later ones
 //! may move when a page is pruned: [`crate::store::RowStore::scan_roots`] tells.
@@ -21,9 +21,6 @@ use pg_executor_port::errors::index_error;
 use pg_executor_port::{ExecContext, IndexBuild};
 use pg_types::{Datum, KeyOrder, SqlError, SqlResult, Tuple, keycode, oid};
 
-/// Bytes that keys may take before they go to disk, when the session says
-/// nothing.
-const MEMORY: usize = 64 << 20;
 /// Keys between two looks at the cancel flag while the tree is filled.
 const ROWS_PER_LOOK: usize = 256;
 
@@ -33,12 +30,7 @@ const ROWS_PER_LOOK: usize = 256;
 /// 23505 when a unique index finds equal keys; 53100; as the layers below.
 pub fn build(build: &IndexBuild<'_>, ctx: &mut ExecContext<'_>) -> SqlResult<u64> {
     let cancel = ctx.tx.cancel_token().clone();
-    let mut sorted = with_env(ctx, |env| {
-        let setting = env.session.setting("maintenance_work_mem");
-        let setting = setting.and_then(|kb| kb.parse::<usize>().ok());
-        env.run.memory.work = setting.map_or(MEMORY, |kb| kb << 10);
-        collect(build, env)
-    })?;
+    let mut sorted = with_env(ctx, |env| collect(build, env))?;
     let mut failed: Option<SqlError> = None;
     let mut last: Vec<u8> = Vec::new();
     let mut count = 0;

@@ -18,7 +18,8 @@ pub struct VacuumReport {
     pub pages: u32,
     /// Pages that were not looked at, because everyone sees all of them.
     pub skipped: u32,
-    /// Pages up to the last one that is not empty.
+    /// Pages up to the last one that is not empty, as far as was looked: those
+    /// behind it are worth [`crate::vacuum_truncate`].
     pub in_use: u32,
     /// Rows that stay, for `pg_class.reltuples`; estimated where pages were not
     /// looked at.

@@ -122,6 +122,14 @@ impl TempState {
     fn give_back(&self, number: u32, index: u32) {
         let mut leases = self.leases.lock();
         leases.used -= 1;
+        if leases.used == 0 {
+            // All of them: one that was borrowed while another became free may not
+            // have been used at all.
+            let all = core::mem::take(&mut leases.extents);
+            drop(leases);
+            drop(all);
+            return;
+        }
         let Some(lease) = leases.extents.get_mut(&number) else {
             return;
         };

@@ -4,7 +4,7 @@
 use crate::{Block, Phase, Session, Severity, Step};
 use alloc::format;
 use pg_types::{SqlError, SqlState};
-use task_port::Fault;
+use task_port::{Fault, FaultKind};
 
 /// Where a session stood before a message.
 pub(crate) struct Before {
@@ -56,6 +56,10 @@ impl Before {
 
 /// What the client is told.
 fn error(fault: &Fault) -> SqlError {
+    if fault.kind == FaultKind::OutOfMemory {
+        return SqlError::new(SqlState::OUT_OF_MEMORY, "out of memory")
+            .with_detail(format!("Failed on request: {}.", fault.message));
+    }
     let place = match fault.cell.as_str() {
         "" => "the database",
         cell => cell,

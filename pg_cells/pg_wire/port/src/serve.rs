@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::AtomicBool;
 use net_port::{NetError, TcpListener, TcpStream};
 use pg_types::{SqlError, SqlState};
-use task_port::{Priority, SpawnOptions};
+use task_port::{FaultKind, Priority, SpawnOptions};
 
 /// The largest message that is taken, in bytes.
 pub const MAX_MESSAGE: usize = 64 << 20;
@@ -194,7 +194,9 @@ fn handle(session: &mut Session, tag: u8, body: &[u8]) -> Step {
             }
             Err(fault) => {
                 log_fault(&fault);
-                let undone = again && task_port::gate(|| before.undo(session)) == Ok(true);
+                // Once more would need as much memory.
+                let worth = again && fault.kind != FaultKind::OutOfMemory;
+                let undone = worth && task_port::gate(|| before.undo(session)) == Ok(true);
                 if !undone {
                     return fault::fail(session, tag, &fault);
                 }

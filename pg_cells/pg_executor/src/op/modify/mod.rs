@@ -97,7 +97,7 @@ pub fn count(relation: &Relation, done: RowChanges, hot: u64, env: &Env<'_>) {
     }
     match env.notes {
         Some(notes) => notes.touched.borrow_mut().add(counters, done),
-        None => counters.add(&done.outcome(true)),
+        None => counters.settle(&done, true),
     }
 }
 

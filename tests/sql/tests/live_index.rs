@@ -1,0 +1,92 @@
+//! Indexes are made, dropped and rebuilt while others write the table: whatever
+//! index is there in the end has every row, and no row twice.
+
+use isolation::client::Client;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Values of the indexed column.
+const VALUES: u64 = 300;
+
+fn query(client: &mut Client, sql: &str) -> Vec<String> {
+    let answer = client.query(sql).expect("an answer");
+    assert_eq!(answer.error, None, "{sql}");
+    answer.lines()
+}
+
+/// Inserts, updates and deletes rows of its own until told to stop.
+fn write(port: u16, writer: u64, stop: &AtomicBool) -> u64 {
+    let mut client = Client::connect(port).expect("a server");
+    let (mut done, mut state) = (0, writer + 1);
+    while !stop.load(Ordering::SeqCst) {
+        // Lehmer's generator: which row, and what becomes of it.
+        state = state * 48_271 % 0x7fff_ffff;
+        let (id, value) = (writer * 1000 + state % 100, state / 100 % VALUES);
+        let sql = match state / 1_000_000 % 8 {
+            0 => format!("DELETE FROM live WHERE id = {id}"),
+            1 | 2 => format!("UPDATE live SET v = {value}, more = more + 1 WHERE id = {id}"),
+            3..=5 => format!("UPDATE live SET more = more + 1 WHERE id = {id}"),
+            _ => format!(
+                "INSERT INTO live VALUES ({id}, {value}, 0) \
+                 ON CONFLICT (id) DO UPDATE SET v = excluded.v"
+            ),
+        };
+        query(&mut client, &sql);
+        done += 1;
+    }
+    done
+}
+
+/// Every value is looked up through the index, and compared with what reading the
+/// whole table gives.
+fn compare(client: &mut Client, condition: &str) {
+    let index = |sql: &str| format!("SELECT v, id FROM live WHERE {condition}{sql} ORDER BY v, id");
+    let all = query(client, &index(""));
+    let mut found = Vec::new();
+    for value in 0..VALUES {
+        found.extend(query(client, &index(&format!(" AND v = {value}"))));
+    }
+    assert_eq!(found, all);
+    assert!(!all.is_empty());
+}
+
+#[test]
+fn an_index_made_while_others_write_has_every_row() {
+    let port = host_server::start();
+    let mut client = Client::connect(port).expect("a server");
+    let table = "CREATE TABLE live (id int PRIMARY KEY, v int, more int)";
+    query(&mut client, table);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = (0..3)
+            .map(|writer| {
+                let stop = &stop;
+                scope.spawn(move || write(port, writer, stop))
+            })
+            .collect();
+        for round in 0..6 {
+            for sql in [
+                "CREATE INDEX CONCURRENTLY live_v ON live (v)",
+                "CREATE INDEX live_some ON live (v) WHERE more > 2",
+                "REINDEX INDEX CONCURRENTLY live_v",
+                "REINDEX TABLE live",
+            ] {
+                query(&mut client, sql);
+            }
+            if round < 5 {
+                query(&mut client, "DROP INDEX live_v, live_some");
+            }
+        }
+        stop.store(true, Ordering::SeqCst);
+        let done: u64 = writers
+            .into_iter()
+            .map(|w| w.join().expect("a writer"))
+            .sum();
+        assert!(done > 50, "{done} changes");
+    });
+    query(&mut client, "ANALYZE live");
+    let plan = query(&mut client, "EXPLAIN SELECT id FROM live WHERE v = 7").join(" ");
+    assert!(plan.contains("live_v"), "{plan}");
+    compare(&mut client, "more >= 0");
+    compare(&mut client, "more > 2");
+    query(&mut client, "DROP TABLE live");
+}
