@@ -88,22 +88,30 @@ fn fill(target: &mut Target, _: &Paths, wishes: &Wishes) -> Result<Vec<Row>> {
 fn commits(target: &mut Target, _: &Paths, wishes: &Wishes) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for clients in CLIENTS {
+        let (rate, flushed) = (
+            format!("TPC-B, {clients} clients"),
+            format!("device flushes per commit, {clients} clients"),
+        );
         let (mut rates, mut flushes) = (Vec::new(), Vec::new());
         for _ in 0..wishes.repeat.min(3) {
             target.query("checkpoint", LIMIT)?;
             let before = (target.flushes()?, target.committed()?);
-            rates.push(pgbench::load(target.port(), &[], clients, wishes.seconds)?);
+            match pgbench::load(target.port(), &[], clients, wishes.seconds) {
+                Ok(rate) => rates.push(rate),
+                // One number of clients that fails does not take the others along.
+                Err(error) => {
+                    rows.push(Row::missing(rate.clone(), format!("{error:#}")));
+                    continue;
+                }
+            }
             let after = (target.flushes()?, target.committed()?);
             let commits = after.1.saturating_sub(before.1).max(1);
             flushes.push(after.0.saturating_sub(before.0) as f64 / commits as f64);
         }
-        rows.push(Row::median(
-            format!("TPC-B, {clients} clients"),
-            rates,
-            "/s",
-        ));
-        let name = format!("device flushes per commit, {clients} clients");
-        rows.push(Row::median(name, flushes, ""));
+        if !rates.is_empty() {
+            rows.push(Row::median(rate, rates, "/s"));
+            rows.push(Row::median(flushed, flushes, ""));
+        }
     }
     Ok(rows)
 }
