@@ -138,6 +138,10 @@ fn one(bench: &mut Bench, fault: &mut Fault, aim: Option<u32>) -> Result<()> {
     let mut replaced = false;
     if bench.inject(&command, is_damage, fault) {
         bench.watch(fault);
+        if let (false, Some(before)) = (is_damage, &before) {
+            // Else it would hit somebody in the middle of the next one.
+            bench.await_fault(before.faults);
+        }
         let after = bench.alive(fault);
         if let (Some(before), Some(after)) = (&before, &after) {
             fault.faults = after.faults.saturating_sub(before.faults);

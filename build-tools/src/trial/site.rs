@@ -24,6 +24,8 @@ use crate::paths::Paths;
 const ASKERS: usize = 2;
 /// What takes longer hangs; machines may be slow.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+/// How long an explicit fault may take to be met.
+const RARELY: Duration = Duration::from_secs(3);
 /// What a shell command may take.
 const SHELL: Duration = Duration::from_secs(15);
 /// With more numbers than that, comparing takes longer than booting.
@@ -228,6 +230,19 @@ impl<'a> Bench<'a> {
         let rest = settle(self.wishes).saturating_sub(began.elapsed());
         if guest.end().is_none() {
             std::thread::sleep(rest);
+        }
+    }
+
+    /// Waits until the system counts more than so many faults, or long enough: some
+    /// cells are called now and then only.
+    pub(super) fn await_fault(&self, before: u64) {
+        let until = Instant::now() + RARELY;
+        while Instant::now() < until {
+            match self.state() {
+                Some(state) if state.faults <= before => {}
+                _ => return,
+            }
+            std::thread::sleep(Duration::from_millis(100));
         }
     }
 
