@@ -60,8 +60,7 @@ pub fn inference(text: &Text<'_>, clause: &[Tok], out: &mut Vec<Tok>) -> Option<
     }
     let condition = clause.get(close + 2..end).filter(|c| !c.is_empty());
     let is_name = |item: &&[Tok]| matches!(item, [only] if matches!(only.token, Token::Word(_)));
-    if items.iter().any(|item| item.is_empty())
-        || condition.is_none() && items.iter().all(|item| is_name(&item))
+    if items.iter().any(|item| item.is_empty()) || condition.is_none() && items.iter().all(is_name)
     {
         return None;
     }
@@ -71,7 +70,7 @@ pub fn inference(text: &Text<'_>, clause: &[Tok], out: &mut Vec<Tok>) -> Option<
         if at > 0 {
             out.push(comma());
         }
-        match is_name(&item) {
+        match is_name(item) {
             true => out.extend_from_slice(item),
             false => out.push(marked(&format!("{MARK}{}", text.slice(item)), opens)),
         }

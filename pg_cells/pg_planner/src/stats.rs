@@ -286,12 +286,18 @@ impl ColumnFacts {
         let (common, histogram) = (&self.facts().common, &self.facts().histogram);
         let mut share = 0.0;
         for (c, of) in common {
-            let holds = match (order(c, value)?, kind) {
-                (Ordering::Less, Comparison::Less | Comparison::LessEqual) => true,
-                (Ordering::Greater, Comparison::Greater | Comparison::GreaterEqual) => true,
-                (Ordering::Equal, Comparison::LessEqual | Comparison::GreaterEqual) => true,
-                _ => false,
-            };
+            let holds = matches!(
+                (order(c, value)?, kind),
+                (Ordering::Less, Comparison::Less | Comparison::LessEqual)
+                    | (
+                        Ordering::Greater,
+                        Comparison::Greater | Comparison::GreaterEqual
+                    )
+                    | (
+                        Ordering::Equal,
+                        Comparison::LessEqual | Comparison::GreaterEqual
+                    )
+            );
             share += if holds { *of } else { 0.0 };
         }
         let uncommon = self.uncommon();

@@ -142,10 +142,13 @@ fn is_named(error: &OpenError, damage: Damage) -> bool {
     }
 }
 
+/// A way to read a table.
+type Way<'a> = Box<dyn Fn(&mut Txn<'_>) -> Result<(), Stop> + 'a>;
+
 /// Reads a table in every way; the model looks at what is found.
 fn look(world: &World, table: Table, damage: Damage) {
     let ids = world.plan.ids as u32 + 1;
-    let mut ways: Vec<Box<dyn Fn(&mut Txn<'_>) -> Result<(), Stop>>> = vec![
+    let mut ways: Vec<Way<'_>> = vec![
         Box::new(|txn| txn.scan(table).map(drop)),
         Box::new(|txn| txn.range(table, (0, ids), false)),
         Box::new(|txn| txn.range(table, (0, u32::MAX), true)),

@@ -145,7 +145,7 @@ impl Sorter {
     ///
     /// # Errors
     /// 58030 when the device fails.
-    pub fn next(&mut self) -> SqlResult<bool> {
+    pub fn advance(&mut self) -> SqlResult<bool> {
         self.at += 1;
         match &mut self.merge {
             Some(_) if self.at > self.bound => Ok(false),
@@ -154,7 +154,7 @@ impl Sorter {
         }
     }
 
-    /// The row that [`Sorter::next`] moved to.
+    /// The row that [`Sorter::advance`] moved to.
     #[must_use]
     pub fn row(&self) -> &[Datum] {
         match &self.merge {
@@ -258,7 +258,7 @@ impl Operator for Sort {
             self.read(env)?;
             self.sorted = true;
         }
-        self.sorter.next()
+        self.sorter.advance()
     }
 
     fn row(&self) -> &[Datum] {

@@ -208,7 +208,7 @@ impl AggCode {
                 sorter.sort(env)?;
                 let mut state = AggState::new(self.function, &self.types)?;
                 let mut last: Option<Vec<Datum>> = None;
-                while sorter.next()? {
+                while sorter.advance()? {
                     env.tick()?;
                     let row = sorter.row();
                     if self.distinct {
