@@ -28,6 +28,14 @@ pub(crate) fn plan(state: &'static WalState, to: Lsn) -> Result<FlushStep, WalEr
         }
         *flushing = Some(token.clone());
     }
+    // Whoever reads a log that has failed waits for the flushes that he sees.
+    if let Err(error) = state.check() {
+        let token = state.flushing.lock().take();
+        if let Some(token) = token {
+            token.complete(1);
+        }
+        return Err(error);
+    }
     // From here on the flush is ours; the batch ends it, whatever happens.
     let mut batch_to = state.flushed.load(Ordering::SeqCst);
     let mut tail = take_tail(state)?;

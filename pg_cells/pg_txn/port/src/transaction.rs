@@ -486,7 +486,13 @@ impl Transaction {
         if !xids.is_empty() {
             let lsn = self.log_commit(&xids)?;
             self.logged = true;
-            if let Err(error) = pg_wal_port::settle(lsn, self.durability) {
+            let settled = pg_wal_port::settle(lsn, self.durability);
+            // Positions of a log that has begun anew say nothing of ours.
+            let settled = settled.and_then(|()| match self.check_start() {
+                Ok(()) => Ok(()),
+                Err(_) => Err(pg_wal_port::WalError::Failed),
+            });
+            if let Err(error) = settled {
                 self.ended = true;
                 return Err(error.into());
             }

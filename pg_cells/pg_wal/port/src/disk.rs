@@ -60,6 +60,19 @@ fn no_memory(_: memory::OutOfMemory) -> DiskOpenError {
     DiskOpenError::Log(WalError::OutOfMemory)
 }
 
+/// How long a flush under way is waited for: the driver ends a request sooner. A fault
+/// may have skipped whoever was to end it.
+const PATIENCE: u64 = 30_000_000_000;
+
+/// Waits for the flush of a log that has failed: what is on its way to the disk must not
+/// get there, and be acknowledged, behind the back of whoever reads the log.
+fn wait_for_writes(state: &WalState) {
+    let under_way = state.flushing.lock().clone();
+    if let Some(token) = under_way {
+        token.wait_deadline(task_port::now() + PATIENCE);
+    }
+}
+
 /// Reads the superblock, or formats a blank disk with a log of `log` bytes (by
 /// default an eighth of the disk, at most 256 MiB); one that holds something else
 /// only if told to `overwrite` it. Blocks.
@@ -70,6 +83,7 @@ pub fn open_disk(log: Option<u64>, overwrite: bool) -> Result<Superblock, DiskOp
     let state = state()?;
     // One that has failed ends here; until the next begins it counts as failed.
     state.open.store(false, Ordering::SeqCst);
+    wait_for_writes(state);
     let geometry = nvme_port::geometry()?;
     if u64::from(geometry.block_size) > BLOCK {
         return Err(DiskOpenError::BlockSize(geometry.block_size));
