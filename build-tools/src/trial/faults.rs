@@ -43,6 +43,18 @@ const LEAVES: [&str; 2] = ["sched", "time"];
 /// After so many faults everything is looked at, not only what is quick.
 const DEEP: usize = 25;
 
+/// A cell, and what is done to it.
+fn choose(cells: &[String], kinds: &[String], random: &mut Random) -> (String, String) {
+    loop {
+        let (cell, kind) = (random.pick(cells), random.pick(kinds));
+        let damage = DAMAGE.contains(&kind.as_str()) || kind == "wait";
+        // The second half: with none but such kinds there is nothing else.
+        if !(LEAVES.contains(&cell.as_str()) && damage) || random.below(50) == 0 {
+            return (cell.clone(), kind.clone());
+        }
+    }
+}
+
 pub(super) fn run(
     paths: &crate::paths::Paths,
     wishes: &Wishes,
@@ -72,14 +84,7 @@ pub(super) fn run(
             break;
         }
         let mut random = Random::new(wishes.seed ^ (number as u64) << 32);
-        let (cell, kind) = loop {
-            let (cell, kind) = (random.pick(&cells), random.pick(&kinds));
-            let damage = DAMAGE.contains(&kind.as_str()) || kind == "wait";
-            // The second half: with none but such kinds there is nothing else.
-            if !(LEAVES.contains(&cell.as_str()) && damage) || random.below(50) == 0 {
-                break (cell.clone(), kind.clone());
-            }
-        };
+        let (cell, kind) = choose(&cells, &kinds, &mut random);
         let seed = random.next() >> 1;
         let aim = hot.pick(&cell, &kind, &mut random);
         let started = Instant::now();

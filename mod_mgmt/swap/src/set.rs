@@ -10,6 +10,7 @@ use mod_mgmt::namespace::{BaseCrate, Loaded, NAMESPACE};
 use mod_mgmt::scope::Scope;
 use mod_mgmt::{LoadError, loader};
 use port::{Door, Moves};
+use swap_port::objects::Source;
 use swap_port::{Order, Passage, Ran, SwapFailure};
 
 /// A cell or library of the set.
@@ -74,6 +75,10 @@ impl Set {
         let alone = orders.len() == 1;
         for order in orders {
             let loaded = order.source.with_entry(&order.name, |entry| {
+                // What was pushed has not been looked at yet, spare or not.
+                if matches!(order.source, Source::Pushed(_)) && !entry.is_intact() {
+                    return Err(LoadError::Digest(entry.name.to_string()));
+                }
                 let spare = alone.then(|| swap_port::spares::take(entry)).flatten();
                 load(order, entry, &mut scope, spare)
             });

@@ -281,13 +281,8 @@ fn finish(engine: &mut Engine, set: Set, record: &mut Record) {
         );
         record.cells.push(member.ran(push));
     }
-    let same = |member: &crate::set::Member| {
-        let object = member.former.as_ref().map(|former| former.object);
-        object == Some(member.code.object)
-    };
-    if !set.members.iter().all(same) {
-        swap_port::spares::purge();
-    }
+    // A port's former generation, too, would live on in what was linked to it.
+    swap_port::spares::purge();
     engine.probation = Some(Probation {
         passages: set.passages.clone(),
         former,

@@ -99,6 +99,16 @@ impl core::ops::AddAssign for Written {
     }
 }
 
+impl Written {
+    fn count(&self, pool: &PoolState) {
+        let counters = &pool.counters;
+        counters.writes.fetch_add(self.pages, Ordering::Relaxed);
+        counters
+            .write_requests
+            .fetch_add(self.requests, Ordering::Relaxed);
+    }
+}
+
 /// Writes the pages of up to [`BATCH`] frames that are dirty and not being
 /// written already, in the order of their places; neighbours go with one request.
 /// The log is made durable up to their last change first.
@@ -168,11 +178,7 @@ pub(crate) fn write_out(
     let outcome = batch.transfer.insert(transfer).wait();
     outcome.map_err(|e| disk_error(e, first))?;
     batch.ok = true;
-    let counters = &pool.counters;
-    counters.writes.fetch_add(written.pages, Ordering::Relaxed);
-    counters
-        .write_requests
-        .fetch_add(written.requests, Ordering::Relaxed);
+    written.count(pool);
     Ok(written)
 }
 

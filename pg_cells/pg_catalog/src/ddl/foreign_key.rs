@@ -75,12 +75,8 @@ impl Change<'_> {
             }
         })?;
         let object = Object::new(ids::CONSTRAINT, oid);
-        for number in &numbers {
-            self.depend(object, Object::column(table.oid, *number), 'a')?;
-        }
-        for number in &theirs {
-            self.depend(object, Object::column(other.oid, *number), 'n')?;
-        }
+        self.depend_on_columns(object, table.oid, &numbers, 'a')?;
+        self.depend_on_columns(object, other.oid, &theirs, 'n')?;
         self.depend(object, Object::relation(index), 'n')?;
         for side in [table.oid, other.oid] {
             self.change_class(side, |class| class.put("relhastriggers", true))?;
@@ -93,6 +89,18 @@ impl Change<'_> {
                 .push(RowWork::CheckForeignKey { table, constraint });
         }
         Ok(())
+    }
+
+    fn depend_on_columns(
+        &mut self,
+        object: Object,
+        table: Oid,
+        numbers: &[i16],
+        kind: char,
+    ) -> SqlResult<()> {
+        numbers
+            .iter()
+            .try_for_each(|number| self.depend(object, Object::column(table, *number), kind))
     }
 
     fn referenced_table(
