@@ -36,7 +36,7 @@ fn queries_larger_than_memory_are_right_and_leave_nothing() {
     let guest = Guest::boot();
     guest.sql(&format!("create table t as {ROWS}"));
     let queries = [
-        "select count(*), sum(hashtext(b)), bool_and(ok) from \
+        "select count(*), max(md5(b)), sum(length(b)), bool_and(ok) from \
          (select b, a >= lag(a, 1, -1) over () as ok from (select * from t order by a) s) w",
         "select count(*), sum(x.a), min(y.b) from t x join t y on x.b = y.b",
         "select count(*), sum(n), max(b) from (select b, count(*) n from t group by b) s",
@@ -80,7 +80,7 @@ fn a_crash_and_a_cancel_in_the_middle_leave_nothing() {
     guest.sql(&format!("create table t as {ROWS}"));
     let slow = "set work_mem = '64kB'; set statement_timeout = '20s'; \
                 select count(*) from (select x.b from t x, t y order by x.b) s";
-    for round in 0..3 {
+    for round in 0..2 {
         std::thread::scope(|scope| {
             let query = scope.spawn(|| guest.try_sql(slow));
             while counter(&guest, "temp.extents") < 20 {
@@ -90,10 +90,6 @@ fn a_crash_and_a_cancel_in_the_middle_leave_nothing() {
             let end = match round {
                 0 => guest.sql(
                     "select pg_cancel_backend(pid) from pg_stat_activity \
-                     where query like '%x, t y%' and pid <> pg_backend_pid()",
-                ),
-                1 => guest.sql(
-                    "select pg_terminate_backend(pid) from pg_stat_activity \
                      where query like '%x, t y%' and pid <> pg_backend_pid()",
                 ),
                 _ => {

@@ -6,6 +6,7 @@ mod bank;
 
 use std::path::Path;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bank::{Load, check, set_up};
 use mitos::client::ClientError;
@@ -16,6 +17,12 @@ use system_tests::{Guest, LIMIT};
 use tokio_postgres::{Client, NoTls};
 
 const CLIENTS: usize = 4;
+
+/// The tests build revisions in one folder, and boot from it: one at a time.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A connection, and the runtime that looks after it.
 struct Peer {
@@ -71,6 +78,7 @@ fn push(guest: &Guest, cells: &[&str]) -> String {
 
 #[test]
 fn connections_move_to_another_generation_of_their_port() {
+    let _alone = alone();
     let guest = Guest::boot();
     set_up(&guest);
     guest.sql("create sequence s");
@@ -116,6 +124,7 @@ fn connections_move_to_another_generation_of_their_port() {
 
 #[test]
 fn storage_moves_through_the_disk_under_load() {
+    let _alone = alone();
     let guest = Guest::boot();
     set_up(&guest);
     let load = Load::start(guest.port(), CLIENTS);
@@ -203,6 +212,7 @@ fn go(guest: &Guest, revision: &Revision) -> Plan {
 
 #[test]
 fn a_system_goes_to_another_revision_and_back_under_load() {
+    let _alone = alone();
     let guest = Guest::boot();
     set_up(&guest);
     let (here, there) = neighbours();

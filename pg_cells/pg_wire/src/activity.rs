@@ -63,13 +63,21 @@ impl Seen {
     }
 }
 
-/// `pg_blocking_pids`; none for another function.
+/// `pg_blocking_pids` and `pg_cancel_backend`; none for another function.
 pub fn call(name: &str, args: &[Datum]) -> Option<SqlResult<Datum>> {
-    if name != "pg_blocking_pids" {
-        return None;
-    }
     let pid = args.first().and_then(Datum::as_i64).unwrap_or(0);
-    Some(blocking(pid))
+    match name {
+        "pg_blocking_pids" => Some(blocking(pid)),
+        "pg_cancel_backend" => Some(Ok(Datum::Bool(cancel(pid)))),
+        _ => None,
+    }
+}
+
+/// Ends the running statement of a session; false when there is no such session.
+fn cancel(pid: i64) -> bool {
+    let sessions = pg_wire_port::sessions();
+    let entry = sessions.iter().find(|e| i64::from(e.pid) == pid);
+    entry.is_some_and(|entry| pg_wire_port::cancel(entry.pid, entry.secret))
 }
 
 fn blocking(pid: i64) -> SqlResult<Datum> {
