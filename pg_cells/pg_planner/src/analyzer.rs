@@ -171,6 +171,9 @@ const MAX_DEPTH: usize = 400;
 pub struct Analyzer<'a> {
     /// The session.
     pub ctx: &'a PlanContext<'a>,
+    /// The catalog's version before anything was looked up in it: what is found
+    /// may be newer, and then the plan counts as outdated, but never older.
+    pub version: u64,
     /// The search path, implicit schemas included.
     pub path: Vec<Str>,
     /// All variables.
@@ -206,6 +209,7 @@ impl<'a> Analyzer<'a> {
         let unknown = |t: &Oid| if *t == 0 { oid::UNKNOWN } else { *t };
         Analyzer {
             ctx,
+            version: ctx.catalog.version(),
             path: ctx.eval.search_path(true),
             vars: Vec::new(),
             levels: alloc::vec![Level::new(false, false)],

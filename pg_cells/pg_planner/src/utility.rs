@@ -69,7 +69,7 @@ impl Analyzer<'_> {
                 ));
             }
         }
-        plan.catalog_version = self.ctx.catalog.version();
+        plan.catalog_version = self.version;
         plan.params = self.params.clone();
         plan.wants_values = self.wants_values;
         Ok(plan)

@@ -1,49 +1,9 @@
 //! psql and pgbench, where they are installed.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+mod psql;
 
-fn tool(name: &str) -> Option<Command> {
-    let there = Command::new(name)
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status();
-    if !there.is_ok_and(|s| s.success()) {
-        eprintln!("{name} is not installed: not tested");
-        return None;
-    }
-    let mut command = Command::new(name);
-    command
-        .env("PGHOST", "127.0.0.1")
-        .env("PGPORT", host_server::start().to_string())
-        .env("PGUSER", "postgres")
-        .env("PGDATABASE", "postgres")
-        .env("PGCONNECT_TIMEOUT", "20");
-    Some(command)
-}
-
-/// What psql prints for a script, unaligned, errors among it.
-fn psql(script: &str) -> Option<String> {
-    let mut child = tool("psql")?
-        .args(["-X", "-q", "-A", "-t", "-f", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(script.as_bytes()).unwrap();
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Some(text(&output.stdout) + &text(&output.stderr))
-}
-
-fn check(script: &str, expected: &str) {
-    if let Some(printed) = psql(script) {
-        assert_eq!(printed.trim(), expected.trim());
-    }
-}
+use psql::{check, psql, tool};
+use std::process::Stdio;
 
 #[test]
 fn psql_runs_a_script() {
@@ -113,50 +73,6 @@ fn psql_describes_a_table() {
     ] {
         assert!(printed.contains(part), "{part} is missing in {printed}");
     }
-}
-
-/// What PostgreSQL 15 prints, line by line.
-#[test]
-fn an_index_serves_alone_what_everyone_sees() {
-    check(
-        "CREATE TABLE seen (id int PRIMARY KEY, v int, f text);
-         INSERT INTO seen SELECT g, g, repeat('x', 100) FROM generate_series(1, 3000) g;
-         VACUUM ANALYZE seen;
-         SELECT relpages = relallvisible, relallvisible > 0 FROM pg_class WHERE relname = 'seen';
-         EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT id FROM seen WHERE id BETWEEN 10 AND 12;
-         SELECT id FROM seen WHERE id BETWEEN 10 AND 12;
-         EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT id FROM seen WHERE id > 2998 ORDER BY id DESC;
-         EXPLAIN (COSTS OFF) SELECT id, v FROM seen WHERE id = 7;
-         EXPLAIN (COSTS OFF) SELECT id FROM seen WHERE id = 7 FOR UPDATE;
-         UPDATE seen SET v = 0 WHERE id = 12;
-         EXPLAIN (ANALYZE, COSTS OFF, TIMING OFF, SUMMARY OFF) SELECT count(*) FROM seen WHERE id < 5;
-         DELETE FROM seen WHERE id > 100 OR id = 12;
-         SELECT count(*) FROM seen WHERE id > 90;
-         VACUUM seen;
-         SELECT relpages < 5, reltuples FROM pg_class WHERE relname = 'seen';",
-        "\
-t|t
-Index Only Scan using seen_pkey on seen (actual rows=3 loops=1)
-  Index Cond: ((id >= 10) AND (id <= 12))
-  Heap Fetches: 0
-10
-11
-12
-Index Only Scan Backward using seen_pkey on seen (actual rows=2 loops=1)
-  Index Cond: (id > 2998)
-  Heap Fetches: 0
-Index Scan using seen_pkey on seen
-  Index Cond: (id = 7)
-LockRows
-  ->  Index Scan using seen_pkey on seen
-        Index Cond: (id = 7)
-Aggregate (actual rows=1 loops=1)
-  ->  Index Only Scan using seen_pkey on seen (actual rows=4 loops=1)
-        Index Cond: (id < 5)
-        Heap Fetches: 4
-10
-t|99",
-    );
 }
 
 #[test]

@@ -2,10 +2,18 @@
 //! index is there in the end has every row, and no row twice.
 
 use isolation::client::Client;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Values of the indexed column.
 const VALUES: u64 = 300;
+
+/// So many rounds of making and dropping there are, and more until the others have
+/// made so many changes: rows that were updated often must be there in the end.
+const ROUNDS: usize = 6;
+const CHANGES: u64 = 2000;
+
+/// Whoever makes no changes in so many rounds will make none.
+const MOST_ROUNDS: usize = 5000;
 
 fn query(client: &mut Client, sql: &str) -> Vec<String> {
     let answer = client.query(sql).expect("an answer");
@@ -14,9 +22,9 @@ fn query(client: &mut Client, sql: &str) -> Vec<String> {
 }
 
 /// Inserts, updates and deletes rows of its own until told to stop.
-fn write(port: u16, writer: u64, stop: &AtomicBool) -> u64 {
+fn write(port: u16, writer: u64, stop: &AtomicBool, done: &AtomicU64) {
     let mut client = Client::connect(port).expect("a server");
-    let (mut done, mut state) = (0, writer + 1);
+    let mut state = writer + 1;
     while !stop.load(Ordering::SeqCst) {
         // Lehmer's generator: which row, and what becomes of it.
         state = state * 48_271 % 0x7fff_ffff;
@@ -31,9 +39,8 @@ fn write(port: u16, writer: u64, stop: &AtomicBool) -> u64 {
             ),
         };
         query(&mut client, &sql);
-        done += 1;
+        done.fetch_add(1, Ordering::SeqCst);
     }
-    done
 }
 
 /// Every value is looked up through the index, and compared with what reading the
@@ -55,15 +62,15 @@ fn an_index_made_while_others_write_has_every_row() {
     let mut client = Client::connect(port).expect("a server");
     let table = "CREATE TABLE live (id int PRIMARY KEY, v int, more int)";
     query(&mut client, table);
-    let stop = AtomicBool::new(false);
+    let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
     std::thread::scope(|scope| {
         let writers: Vec<_> = (0..3)
             .map(|writer| {
-                let stop = &stop;
-                scope.spawn(move || write(port, writer, stop))
+                let (stop, done) = (&stop, &done);
+                scope.spawn(move || write(port, writer, stop, done))
             })
             .collect();
-        for round in 0..6 {
+        for round in 1..=MOST_ROUNDS {
             for sql in [
                 "CREATE INDEX CONCURRENTLY live_v ON live (v)",
                 "CREATE INDEX live_some ON live (v) WHERE more > 2",
@@ -72,17 +79,19 @@ fn an_index_made_while_others_write_has_every_row() {
             ] {
                 query(&mut client, sql);
             }
-            if round < 5 {
-                query(&mut client, "DROP INDEX live_v, live_some");
+            let failed = writers.iter().any(|w| w.is_finished());
+            if failed || round >= ROUNDS && done.load(Ordering::SeqCst) >= CHANGES {
+                break;
             }
+            query(&mut client, "DROP INDEX live_v, live_some");
         }
         stop.store(true, Ordering::SeqCst);
-        let done: u64 = writers
-            .into_iter()
-            .map(|w| w.join().expect("a writer"))
-            .sum();
-        assert!(done > 50, "{done} changes");
+        for writer in writers {
+            writer.join().expect("a writer");
+        }
     });
+    let done = done.into_inner();
+    assert!(done >= CHANGES, "{done} changes");
     query(&mut client, "ANALYZE live");
     let plan = query(&mut client, "EXPLAIN SELECT id FROM live WHERE v = 7").join(" ");
     assert!(plan.contains("live_v"), "{plan}");

@@ -117,11 +117,15 @@ impl Change<'_> {
         self.bump()
     }
 
+    /// Who uses an index has locked its table alone: so that is locked too.
     fn lock_object(&mut self, object: Object) -> SqlResult<()> {
-        match object.class {
-            ids::CLASS => self.lock(object.oid),
-            _ => Ok(()),
+        if object.class != ids::CLASS {
+            return Ok(());
         }
+        if let Some(table) = self.table_of_index(object.oid)? {
+            self.lock(table)?;
+        }
+        self.lock(object.oid)
     }
 
     /// 2BP01 for a part of something that is not dropped itself: the index of a
@@ -270,14 +274,20 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// An index's table; none when it is no index.
+    fn table_of_index(&mut self, oid: Oid) -> SqlResult<Option<Oid>> {
+        let index = self.reader()?.one(ids::INDEX_BY_OID, &[Datum::Oid(oid)])?;
+        Ok(index.map(|i| i.oid("indrelid")))
+    }
+
     /// The file of an index's table; none when it is no index.
-    fn table_of_index(&mut self, oid: Oid) -> SqlResult<Option<u32>> {
-        let reader = self.reader()?;
-        let Some(index) = reader.one(ids::INDEX_BY_OID, &[Datum::Oid(oid)])? else {
+    fn file_of_table(&mut self, index: Oid) -> SqlResult<Option<u32>> {
+        let Some(table) = self.table_of_index(index)? else {
             return Ok(None);
         };
-        let table = [Datum::Oid(index.oid("indrelid"))];
-        let class = reader.one(ids::CLASS_BY_OID, &table)?;
+        let class = self
+            .reader()?
+            .one(ids::CLASS_BY_OID, &[Datum::Oid(table)])?;
         Ok(class.map(|c| c.oid("relfilenode")))
     }
 
@@ -285,7 +295,7 @@ impl Change<'_> {
         let key = [Datum::Oid(object.oid)];
         for class in self.reader()?.find(ids::CLASS_BY_OID, &key)? {
             let file = class.oid("relfilenode");
-            if let Some(table) = self.table_of_index(object.oid)? {
+            if let Some(table) = self.file_of_table(object.oid)? {
                 self.read_moves(file, table)?;
             }
             self.note_dropped(file)?;
