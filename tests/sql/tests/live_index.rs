@@ -99,3 +99,22 @@ fn an_index_made_while_others_write_has_every_row() {
     compare(&mut client, "more > 2");
     query(&mut client, "DROP TABLE live");
 }
+
+#[test]
+fn an_index_is_not_dropped_while_its_table_is_in_use() {
+    let port = host_server::start();
+    let mut user = Client::connect(port).expect("a server");
+    let mut other = Client::connect(port).expect("a server");
+    query(&mut user, "CREATE TABLE used (id int PRIMARY KEY, v int)");
+    query(&mut user, "CREATE INDEX used_v ON used (v)");
+    query(&mut other, "SET lock_timeout = '30ms'");
+    for sql in ["SELECT * FROM used", "INSERT INTO used VALUES (1, 1)"] {
+        query(&mut user, "BEGIN");
+        query(&mut user, sql);
+        let answer = other.query("DROP INDEX used_v").expect("an answer");
+        assert_eq!(answer.error.expect("it waits").code, "55P03", "{sql}");
+        query(&mut user, "COMMIT");
+    }
+    query(&mut other, "DROP INDEX used_v");
+    query(&mut user, "DROP TABLE used");
+}
