@@ -233,6 +233,11 @@ impl PoolState {
     pub(crate) fn reset(&self) {
         self.open.store(false, Ordering::SeqCst);
         self.generation.fetch_add(1, Ordering::SeqCst);
+        // First: whoever finds a page's place by the old map could bring it in behind
+        // our back, and it may have no place in the new one.
+        let none = Space::default().with_lent(self.lent.clone());
+        let old = core::mem::replace(&mut *self.space.lock(), none);
+        drop(old);
         for frame in self.arena.frames() {
             self.discard(frame);
             // A mini-transaction that still holds the latch can only fail now;
