@@ -13,6 +13,7 @@ use pg_plan::{BoundKind, Expr, Index, IndexBound, IndexScan, Node, Relation, Sca
 use pg_types::{Oid, SqlResult};
 
 /// What an index can do for some conditions.
+#[derive(Default)]
 struct Matched {
     equal: Vec<Expr>,
     any: Option<Expr>,
@@ -87,18 +88,9 @@ impl Analyzer<'_> {
         if request.allowed.is_some() && !bound {
             return Ok(None);
         }
-        let covered: Vec<&Expr> = matched
-            .covered
-            .iter()
-            .map(|at| &request.conditions[*at])
-            .collect();
-        let rest: Vec<Expr> = request
-            .conditions
-            .iter()
-            .enumerate()
-            .filter(|(at, _)| !matched.covered.contains(at))
-            .map(|(_, condition)| condition.clone())
-            .collect();
+        let covered = matched.covered.iter();
+        let covered: Vec<&Expr> = covered.map(|at| &request.conditions[*at]).collect();
+        let rest = not_covered(request, &matched.covered);
         let (columns, layout, with_id) =
             self.scan_columns(vars, (row_id, target), request.uses, &covered);
         let covered: Vec<Expr> = covered.into_iter().cloned().collect();
@@ -111,22 +103,19 @@ impl Analyzer<'_> {
         let given = fetched * self.all_selectivity(&rest);
         let is_lookup = unique && request.allowed.is_none();
         let index_only = !with_id && index_only::covers(index, &columns);
-        let (startup, mut total) = match index_only {
-            true => {
-                let read = index_only::unseen(relation);
-                index_cost(fetched, pages, is_lookup, rest.len(), read)
-            }
-            false => index_cost(fetched, pages, is_lookup, rest.len(), 1.0),
+        let (read, leaves) = match index_only {
+            true => (
+                index_only::unseen(relation),
+                index_only::leaf_cost(index, fetched),
+            ),
+            false => (1.0, 0.0),
         };
-        if index_only {
-            total += index_only::leaf_cost(index, fetched);
-        }
+        let (startup, total) = index_cost(fetched, pages, is_lookup, rest.len(), read);
         let (order, fixed) = index_order(index, vars, &matched);
         // Values of other leaves stay variables here; the join binds them.
-        let filter = conjunction(rest);
-        let filter = match request.allowed.is_some() {
-            true => filter,
-            false => filter.map(|f| bind(f, &layout)).transpose()?,
+        let filter = match (conjunction(rest), request.allowed) {
+            (Some(filter), None) => Some(bind(filter, &layout)?),
+            (filter, _) => filter,
         };
         let scan = IndexScan {
             relation: relation.clone(),
@@ -141,7 +130,13 @@ impl Analyzer<'_> {
             filter,
             index_only,
         };
-        let mut path = self.path(Node::IndexScan(scan), layout, given, startup, total);
+        let mut path = self.path(
+            Node::IndexScan(scan),
+            layout,
+            given,
+            startup,
+            total + leaves,
+        );
         path.order = order;
         path.fixed = fixed;
         Ok(Some(path))
@@ -156,13 +151,7 @@ impl Analyzer<'_> {
         vars: &[Var],
         request: &Request<'_>,
     ) -> Option<Matched> {
-        let mut out = Matched {
-            equal: Vec::new(),
-            any: None,
-            lower: None,
-            upper: None,
-            covered: Vec::new(),
-        };
+        let mut out = Matched::default();
         let allowed = |var: Var| request.allowed.is_some_and(|list| list.contains(&var));
         for (place, key) in index.keys.iter().enumerate() {
             let at = usize::try_from(key.attribute - 1).ok();
@@ -314,4 +303,11 @@ fn index_cost(
     };
     let rows = fetched * (INDEX_ROW + ROW + OPERATOR * conditions as f64);
     (startup, startup + rows + heap * read)
+}
+
+/// The conditions that an index does not serve.
+fn not_covered(request: &Request<'_>, covered: &[usize]) -> Vec<Expr> {
+    let all = request.conditions.iter().enumerate();
+    let rest = all.filter(|(at, _)| !covered.contains(at));
+    rest.map(|(_, condition)| condition.clone()).collect()
 }

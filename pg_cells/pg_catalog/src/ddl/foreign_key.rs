@@ -82,11 +82,9 @@ impl Change<'_> {
             self.change_class(side, |class| class.put("relhastriggers", true))?;
         }
         if !constraint.not_valid && !is_empty(table)? {
-            let table = self.fresh(table.oid)?;
-            let constraint = oid;
-            self.outcome
-                .work
-                .push(RowWork::CheckForeignKey { table, constraint });
+            let (table, constraint) = (self.fresh(table.oid)?, oid);
+            let work = RowWork::CheckForeignKey { table, constraint };
+            self.outcome.work.push(work);
         }
         Ok(())
     }

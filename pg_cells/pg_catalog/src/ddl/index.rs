@@ -134,6 +134,22 @@ impl Change<'_> {
         Ok(())
     }
 
+    /// The columns of an index: keys, then what it includes.
+    fn index_columns(&mut self, oid: Oid, new: &NewIndex<'_>) -> SqlResult<()> {
+        let names = key_names(new.table, &new.keys)?;
+        let keys = new.keys.iter().zip(names);
+        let keys = keys.map(|(key, name)| Attr::new(name, key.type_oid, -1));
+        let included = new.included.iter().map(|number| {
+            let theirs = &new.table.desc.attrs()[*number as usize - 1];
+            Attr::new(theirs.name.clone(), theirs.type_oid, theirs.typmod)
+        });
+        for (place, attr) in (1..).zip(keys.chain(included)) {
+            let row = rows::attribute(self.system(), oid, place, &attr)?;
+            self.insert(&row)?;
+        }
+        Ok(())
+    }
+
     /// The rows, the file and, if the table has rows, the work of filling it.
     /// What it depends on is the caller's.
     pub fn new_index(&mut self, new: &NewIndex<'_>) -> SqlResult<Oid> {
@@ -188,19 +204,7 @@ impl Change<'_> {
             },
         )?;
         self.insert(&row)?;
-        let names = key_names(table, &new.keys)?;
-        for (place, (key, name)) in new.keys.iter().zip(names).enumerate() {
-            let attr = Attr::new(name, key.type_oid, -1);
-            let row = rows::attribute(self.system(), oid, place as i16 + 1, &attr)?;
-            self.insert(&row)?;
-        }
-        for (at, number) in new.included.iter().enumerate() {
-            let theirs = &table.desc.attrs()[*number as usize - 1];
-            let attr = Attr::new(theirs.name.clone(), theirs.type_oid, theirs.typmod);
-            let place = (new.keys.len() + at) as i16 + 1;
-            let row = rows::attribute(self.system(), oid, place, &attr)?;
-            self.insert(&row)?;
-        }
+        self.index_columns(oid, new)?;
         self.new_index_file(oid)?;
         self.bump()?;
         if table.indexes.is_empty() {
