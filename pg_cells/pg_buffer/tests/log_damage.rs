@@ -257,3 +257,40 @@ fn either_copy_of_the_superblock_may_be_unreadable() {
     assert!(matches!(open(&blank, OPTIONS), Err(OpenError::Disk(_))));
     assert!(blank.image() == before, "it may be anybody's");
 }
+
+/// A start that fails between the copies has no record yet, and leaves the log before
+/// it as it was: either copy leads to its end, from before and after that start.
+#[test]
+fn either_copy_suffices_after_a_start_that_wrote_one() {
+    let _alone = alone();
+    let (disk, superblock) = with_commits(5);
+    let end = records(&disk.image(), &superblock).last().unwrap().1;
+    let (first, second) = match superblock.place() == COPIES[0] {
+        true => (COPIES[1], COPIES[0]),
+        false => (COPIES[0], COPIES[1]),
+    };
+    let failing = SimDisk::from_image(disk.power_cut(0));
+    failing.inject(Fault {
+        op: Op::WriteDurable,
+        range: second..second + BLOCK,
+        times: u32::MAX,
+    });
+    assert!(open(&failing, OPTIONS).is_err());
+    let left = failing.power_cut(0);
+    let start = end.next_multiple_of(BLOCK);
+    for (damaged, from, to, epoch) in [
+        (first, superblock.redo, end, superblock.epoch + 1),
+        (second, start, start, superblock.epoch + 2),
+    ] {
+        let again = SimDisk::from_image(left.clone());
+        again.damage(damaged + 100, &[0xA5]);
+        let report = open(&again, OPTIONS).unwrap();
+        let found = (report.from.0, report.to.0, report.epoch);
+        assert_eq!(found, (from, to, epoch));
+        assert_eq!(number(), 5);
+        assert_eq!(pg_wal_port::insert_position().0, start);
+        commit(6);
+        open(&SimDisk::from_image(again.power_cut(0)), OPTIONS).unwrap();
+        assert_eq!(number(), 6);
+    }
+}
