@@ -13,7 +13,8 @@ use std::time::Instant;
 const HELP: &str = "\
 simulation --seeds N [--first N] [--jobs N]   runs N seeds
 simulation --seed N [-v]                      runs one, with -v telling every event
-  --harsh                                     cells panic and bits rot in some, too";
+  --harsh                                     in some, cells panic, bits rot, transactions
+                                              are serializable";
 
 #[derive(Default)]
 struct Wanted {
