@@ -118,7 +118,8 @@ pub(crate) fn extend(
     let _baton = pool.space_baton.take();
     let (last, entry, pages) = {
         let space = pool.space.lock();
-        let last = *space.extents_of(file).last().ok_or(no_such(file))?;
+        let last = space.extents_of(file).last().copied();
+        let last = pool.if_open(last.ok_or(no_such(file)))?;
         (last, space.entry(last), space.extent_pages)
     };
     let (reserved, next) = if entry.used < pages {

@@ -59,7 +59,7 @@ pub(crate) fn load(pool: &PoolState, pin: Pin, id: PageId, once: bool) -> Result
     // the file looks there after taking the place away.
     let Some(offset) = pool.locate(id) else {
         pool.table.unlink(pool.arena, id.pack(), frame.index());
-        return Err(BufferError::NoSuchPage { page: id });
+        return pool.if_open(Err(BufferError::NoSuchPage { page: id }));
     };
     let data = Some(frame.dma());
     let open = pool.open.load(Ordering::SeqCst);
@@ -177,7 +177,8 @@ pub(crate) fn exclusive(
 fn exists(pool: &PoolState, id: PageId) -> Result<(), BufferError> {
     match pool.locate(id) {
         Some(_) => Ok(()),
-        None => Err(BufferError::NoSuchPage { page: id }),
+        // A pool that is being started anew does not know yet.
+        None => pool.if_open(Err(BufferError::NoSuchPage { page: id })),
     }
 }
 
