@@ -75,11 +75,13 @@ impl Set {
         let alone = orders.len() == 1;
         for order in orders {
             let loaded = order.source.with_entry(&order.name, |entry| {
-                // What was pushed has not been looked at yet, spare or not.
-                if matches!(order.source, Source::Pushed(_)) && !entry.is_intact() {
+                let spare = alone.then(|| swap_port::spares::take(entry)).flatten();
+                // The loader looks at what it loads; what was pushed is looked at
+                // here when a spare serves instead.
+                let pushed = matches!(order.source, Source::Pushed(_));
+                if spare.is_some() && pushed && !entry.is_intact() {
                     return Err(LoadError::Digest(entry.name.to_string()));
                 }
-                let spare = alone.then(|| swap_port::spares::take(entry)).flatten();
                 load(order, entry, &mut scope, spare)
             });
             match loaded {
