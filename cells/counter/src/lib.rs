@@ -36,6 +36,10 @@ impl Component for Provider {
         true
     }
 
+    fn shares_state(&self) -> bool {
+        true
+    }
+
     fn export(&self) -> Result<Option<State>, HandoverError> {
         Ok(Some(self.state.clone().pack()))
     }

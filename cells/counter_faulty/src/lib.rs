@@ -9,6 +9,7 @@ extern crate alloc;
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use core::sync::atomic::{AtomicBool, Ordering};
 use counter_faulty_port::{Wish, wished};
 use counter_port::{COUNTER, Counter, CounterState};
 use port::{Birth, BirthError, Component, CrashKind, HandoverError, State};
@@ -44,6 +45,7 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
     }
     let provider = Provider {
         state: state.unwrap_or_default(),
+        given: AtomicBool::new(false),
     };
     birth.provide(&COUNTER, Box::new(provider) as Box<dyn Counter>);
     Ok(())
@@ -51,6 +53,8 @@ fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
 
 struct Provider {
     state: CounterState,
+    /// A state was given.
+    given: AtomicBool,
 }
 
 impl Component for Provider {
@@ -58,8 +62,18 @@ impl Component for Provider {
         true
     }
 
-    fn export(&self) -> Result<Option<State>, HandoverError> {
+    fn shares_state(&self) -> bool {
         match wished() {
+            Wish::Lingers => true,
+            Wish::Torn => !self.given.load(Ordering::SeqCst),
+            _ => false,
+        }
+    }
+
+    fn export(&self) -> Result<Option<State>, HandoverError> {
+        let again = self.given.swap(true, Ordering::SeqCst);
+        match wished() {
+            Wish::Torn if !again => Ok(Some(CounterState::default().pack())),
             Wish::ExportRefused => Err(HandoverError::Busy),
             Wish::ExportPanics => {
                 port::crash_here(CrashKind::Panic);

@@ -71,6 +71,10 @@ impl Component for Net {
         true
     }
 
+    fn shares_state(&self) -> bool {
+        true
+    }
+
     fn export(&self) -> Result<Option<State>, HandoverError> {
         // Both generations may know the state: the port lets one of them in.
         Ok(Some(state::export(

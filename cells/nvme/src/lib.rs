@@ -86,6 +86,10 @@ impl Component for Driver {
         true
     }
 
+    fn shares_state(&self) -> bool {
+        true
+    }
+
     fn export(&self) -> Result<Option<State>, HandoverError> {
         // The port is closed and drained: nobody uses the other reference.
         Ok(Some(self.state.hand_over()))

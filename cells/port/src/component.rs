@@ -11,13 +11,21 @@ pub trait Component: Send + Sync {
     }
 
     /// Gives away everything that must survive a swap. Called with the port
-    /// closed and drained; after it the provider serves nobody unless
+    /// closed and drained, or where [`Component::shares_state`] beside calls; after it the provider serves nobody unless
     /// [`Component::reclaim`] is called. A stateless cell gives `None`.
     ///
     /// # Errors
     /// When the state cannot be given now; the swap is then undone.
     fn export(&self) -> Result<Option<State>, HandoverError> {
         Ok(None)
+    }
+
+    /// Whether the successor may be born while calls go on: [`Component::export`]
+    /// gives a second reference to the state, its port's cells are born from one
+    /// without looking at what calls change, and no fault has torn it. The door is
+    /// then closed for the change alone.
+    fn shares_state(&self) -> bool {
+        false
     }
 
     /// Serves on after [`Component::export`]: the swap failed before anyone used

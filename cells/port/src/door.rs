@@ -372,6 +372,15 @@ pub trait Door: Sync {
     fn status(&self) -> DoorStatus;
     /// Whether the current provider has state; false without one.
     fn has_state(&self) -> bool;
+    /// Whether its state may be handed over while calls go on; see
+    /// [`Component::shares_state`].
+    fn shares_state(&self) -> bool {
+        false
+    }
+    /// How many calls are inside the current provider.
+    fn inside(&self) -> u32 {
+        0
+    }
     /// New callers wait from now on.
     fn close(&self);
     /// Waits until nobody is inside.
@@ -475,6 +484,14 @@ impl<T: ?Sized + Component + 'static> Door for Port<T> {
 
     fn has_state(&self) -> bool {
         self.current().is_some_and(|p| p.object.has_state())
+    }
+
+    fn shares_state(&self) -> bool {
+        self.current().is_some_and(|p| p.object.shares_state())
+    }
+
+    fn inside(&self) -> u32 {
+        self.base.inflight(self.base.parity())
     }
 
     fn close(&self) {

@@ -23,6 +23,10 @@ pub(crate) const TESTS: &[Test] = &[
         run: states_that_are_not_given,
     },
     Test {
+        name: "a_state_torn_while_handed_over",
+        run: a_state_torn_while_handed_over,
+    },
+    Test {
         name: "drain_deadline",
         run: drain_deadline,
     },
@@ -178,6 +182,23 @@ fn states_that_are_not_given() -> Verdict {
         let failed = load.end()?;
         check!(failed == 0, "{asked:?}: {failed} calls failed");
     }
+    Ok(())
+}
+
+/// What was handed over beside calls is not used when a fault has torn it meanwhile:
+/// the one that is given with the door closed is, and no call is lost.
+fn a_state_torn_while_handed_over() -> Verdict {
+    let load = Load::start()?;
+    wish(Wish::Behaves);
+    swap_with("counter", "counter_faulty", Reason::Asked).map_err(|e| format!("{e}"))?;
+    load.advance();
+    wish(Wish::Torn);
+    let record =
+        swap_with("counter_faulty", "counter", Reason::Asked).map_err(|e| format!("{e}"))?;
+    wish(Wish::Behaves);
+    check!(record.steps.ahead > 0, "nothing was handed over ahead");
+    let failed = load.end()?;
+    check!(failed == 0, "{failed} calls failed");
     Ok(())
 }
 

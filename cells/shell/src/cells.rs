@@ -116,7 +116,7 @@ fn line(record: &Record) -> String {
     };
     let cells: Vec<String> = record.cells.iter().map(ran).collect();
     format!(
-        "{:>12.3} s  {}  {}{}  pause {} us, load {} us{}\n",
+        "{:>12.3} s  {}  {}{}  pause {} us, load {} us{}{}\n",
         record.at as f64 / 1e9,
         cells.join(" "),
         record.reason.text(),
@@ -124,9 +124,35 @@ fn line(record: &Record) -> String {
             "" => String::new(),
             label => format!(" ({label})"),
         },
-        record.pause / 1000,
+        us(record.pause),
         record.load / 1000,
+        parts(record),
         result
+    )
+}
+
+/// Microseconds to a tenth: where instructions are counted, a thousand is one.
+fn us(ns: u64) -> String {
+    match ns {
+        0 => String::from("0"),
+        ns => format!("{}.{}", ns / 1000, ns % 1000 / 100),
+    }
+}
+
+/// Where the pause went, if there was one.
+fn parts(record: &Record) -> String {
+    if record.pause == 0 {
+        return String::new();
+    }
+    let steps = &record.steps;
+    format!(
+        "; drain {}, hand over {}, flip {}, open {}; before it ahead {}, lull {} us",
+        us(steps.drain),
+        us(steps.hand_over),
+        us(steps.flip),
+        us(steps.open),
+        us(steps.ahead),
+        us(steps.lull)
     )
 }
 
@@ -221,10 +247,11 @@ pub(crate) fn rollback(arguments: &[&str]) -> Outcome {
 fn report(result: Result<Record, SwapFailure>) -> Outcome {
     match result {
         Ok(record) => Ok(format!(
-            "swapped {}: pause {} us, load {} us\n",
+            "swapped {}: pause {} us, load {} us{}\n",
             record.names(),
-            record.pause / 1000,
-            record.load / 1000
+            us(record.pause),
+            record.load / 1000,
+            parts(&record)
         )),
         Err(failure) => Err(format!("not swapped, the old cell serves on: {failure}\n")),
     }

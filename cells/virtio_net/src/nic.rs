@@ -104,6 +104,10 @@ impl Component for VirtioNic {
         true
     }
 
+    fn shares_state(&self) -> bool {
+        true
+    }
+
     fn export(&self) -> Result<Option<State>, HandoverError> {
         Ok(Some(state::export(Arc::clone(&self.state))))
     }

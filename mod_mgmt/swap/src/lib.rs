@@ -4,11 +4,13 @@
 //! load        read, check, link, against each other: nothing has stopped yet
 //! settle      the generation before last is gone
 //! birth       cells without state
+//! ahead       export and birth, where the state can be shared
+//! lull        nobody is inside, or not for long
 //! close       doors with state: new callers wait            -+
 //! drain       those inside leave, or the deadline undoes     |
 //! move        ports of another generation: statics, tasks    | the pause
-//! export      the old providers give their state             |
-//! birth       the new cells take it, behind a gate           |
+//! export      the old providers give their state  } unless   |
+//! birth       the new cells take it               } ahead    |
 //! flip        the new providers are current                  |
 //! open        callers go on                                 -+
 //! probation   a fault now puts the old providers back
@@ -23,6 +25,7 @@
 //! |---|---|
 //! | `set` | load: the cells of a swap, their doors, what must be among them |
 //! | `steps` | one function for each step |
+//! | `pause` | when to close, and where the time goes until the doors are open |
 //! | `transaction` | the steps in order |
 //! | `probation` | what comes after: the end, or the way back |
 #![cfg_attr(mitos, no_std)]
@@ -30,6 +33,8 @@
 
 extern crate alloc;
 
+#[cfg(mitos)]
+mod pause;
 #[cfg(mitos)]
 mod probation;
 #[cfg(mitos)]

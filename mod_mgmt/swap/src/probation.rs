@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use mod_mgmt::namespace::NAMESPACE;
 use port::State;
 use swap_port::objects::{Verdict, judge};
-use swap_port::{Engine, Passage, Probation, Ran, Reason, Record, SwapFailure, note};
+use swap_port::{Engine, Passage, Probation, Ran, Reason, Record, Steps, SwapFailure, note};
 use task_port::gate_unreported;
 
 /// How long those inside may take to leave when a faulty cell is replaced.
@@ -91,6 +91,7 @@ pub(crate) fn revert(engine: &mut Engine, cell: &str) -> Option<Record> {
         label: String::new(),
         pause: task_port::now() - started,
         load: 0,
+        steps: Steps::default(),
         failure: String::new(),
     };
     note(record.clone());

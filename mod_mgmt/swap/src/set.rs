@@ -154,6 +154,12 @@ impl Set {
             .collect()
     }
 
+    /// Whether all that is handed over can be so while calls go on.
+    pub(crate) fn can_share(&self, closing: &[Passage]) -> bool {
+        let shared = |p: &Passage| p.old.is_none() && p.new.shares_state();
+        self.movers.is_empty() && !closing.is_empty() && closing.iter().all(shared)
+    }
+
     /// Whether what some cell keeps is not handed over, but brought back by its
     /// port's start.
     pub(crate) fn begins_anew(&self) -> bool {

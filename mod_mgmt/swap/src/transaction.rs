@@ -1,5 +1,6 @@
 //! The swap as a transaction.
 
+use crate::pause::{Pause, lull};
 use crate::probation;
 use crate::set::{Member, Set, make_current};
 use crate::steps::{
@@ -14,11 +15,16 @@ use mod_mgmt::namespace::NAMESPACE;
 use port::{Birth, BirthError, Component, CrashKind, Options, State};
 use swap_port::objects::{self, Source};
 use swap_port::{
-    Engine, Journal, Order, Passage, Probation, Reason, Record, SWAP, Swap, SwapFailure, note,
+    Engine, Journal, Order, Passage, Probation, Reason, Record, SWAP, Steps, Swap, SwapFailure,
+    note,
 };
 
 /// How long those inside may take to leave a closed door.
-const DRAIN_NS: u64 = 50_000_000;
+pub(crate) const DRAIN_NS: u64 = 50_000_000;
+/// How long a moment at which nobody is inside is waited for, and how long where the
+/// cell has faulted.
+const LULL_NS: u64 = 20_000_000;
+const FAULT_LULL_NS: u64 = 1_000_000;
 /// How often that is tried where calls may block, and how long the doors stay
 /// open in between.
 const TRIES: u32 = 40;
@@ -63,6 +69,7 @@ impl Swap for Transaction {
             label: label(orders),
             pause: 0,
             load: 0,
+            steps: Steps::default(),
             failure: String::new(),
         };
         let result = attempt(engine, orders, &mut record);
@@ -119,26 +126,38 @@ fn attempt(engine: &mut Engine, orders: &[Order], record: &mut Record) -> Result
         1
     };
     record.load = task_port::now() - record.at;
+    engine.journal.touched.extend_from_slice(&closing);
+    let ahead = match set.can_share(&closing) {
+        true => hand_over_ahead(engine, &options, &set, &closing, record)?,
+        false => false,
+    };
     for number in 1..=tries {
-        let started = task_port::now();
+        if set.movers.is_empty() {
+            record.steps.lull = lull(&closing, patience(record.reason));
+        }
+        let mut pause = Pause::begin(&mut record.steps, ahead);
+        let started = pause.started;
         let replaced = park(&set.movers, started + PARK_NS, &mut engine.journal)
-            .and_then(|()| replace(engine, &options, &set, &closing));
+            .and_then(|()| replace(engine, &options, &set, &closing, &mut pause));
         for passage in closing.iter().rev() {
-            if passage.old.is_some() && replaced.is_ok() {
-                // Nobody who knows the new door comes here; who waits is told.
-                passage.serving().abandon();
+            if let Some(old) = passage.old {
+                if replaced.is_ok() {
+                    // Nobody who knows the new door comes here; who waits is told.
+                    old.abandon();
+                }
+                old.open();
             }
-            passage.serving().open();
             passage.new.open();
         }
-        engine.journal.touched.clear();
-        match &replaced {
-            Ok(()) => engine.journal.parked.clear(),
-            Err(_) => unpark(&mut engine.journal),
+        let took = pause.opened();
+        if replaced.is_err() {
+            unpark(&mut engine.journal);
         }
+        engine.journal.touched.clear();
+        engine.journal.parked.clear();
         record.pause = match closing.is_empty() && set.movers.is_empty() {
             true => 0,
-            false => task_port::now() - started,
+            false => took,
         };
         match replaced {
             Err(SwapFailure::Port(port::SwapError::Busy { .. })) if number < tries => {
@@ -152,26 +171,73 @@ fn attempt(engine: &mut Engine, orders: &[Order], record: &mut Record) -> Result
     Ok(())
 }
 
+/// How long to wait for a moment at which nobody is inside.
+fn patience(reason: Reason) -> u64 {
+    match reason {
+        Reason::Fault | Reason::LastGood | Reason::Probation => FAULT_LULL_NS,
+        Reason::Asked | Reason::Pushed | Reason::Rollback => LULL_NS,
+    }
+}
+
+/// Hands over while calls go on: the states are shared. After an error nothing has
+/// changed.
+fn hand_over_ahead(
+    engine: &mut Engine,
+    options: &Options,
+    set: &Set,
+    closing: &[Passage],
+    record: &mut Record,
+) -> Result<bool, SwapFailure> {
+    let started = task_port::now();
+    let mut states: Vec<(&'static str, State)> = Vec::new();
+    let done = export(closing, &mut states).and_then(|()| bear_heirs(set, options, &mut states));
+    if let Err(failure) = done {
+        bring_old(&set.passages);
+        closing
+            .iter()
+            .for_each(|passage| passage.serving().resume());
+        engine.journal.touched.clear();
+        return Err(failure);
+    }
+    record.steps.ahead = task_port::now() - started;
+    Ok(true)
+}
+
 /// From close to flip. After an error the old providers serve on.
 fn replace(
     engine: &mut Engine,
     options: &Options,
     set: &Set,
     closing: &[Passage],
+    pause: &mut Pause<'_>,
 ) -> Result<(), SwapFailure> {
-    engine.journal.touched = closing.to_vec();
+    engine.journal.touched.clear();
+    engine.journal.touched.extend_from_slice(closing);
     let mut states: Vec<(&'static str, State)> = Vec::new();
-    close_and_drain(closing, task_port::now() + DRAIN_NS)?;
+    pause.close_and_drain(closing)?;
     move_statics(&set.movers)?;
-    let result = export(&set.handing_over(closing), &mut states).and_then(|()| {
+    let mut result = Ok(());
+    if pause.ahead && !set.can_share(closing) {
+        // A fault has torn a state since it was handed over.
+        bring_old(&set.passages);
+        pause.was_in_vain();
+    }
+    if !pause.ahead {
+        result = export(&set.handing_over(closing), &mut states);
+        if result.is_ok() && !set.begins_anew() {
+            result = bear_heirs(set, options, &mut states);
+        }
+    }
+    pause.handed_over();
+    result = result.and_then(|()| {
         let journal = &mut engine.journal;
         if set.begins_anew() {
             return set_up_anew(set, options, &mut states, journal);
         }
-        bear_heirs(set, options, &mut states)?;
         flip(&set.passages, journal)?;
         start(set.movers.iter())
     });
+    pause.flipped();
     let flipped = core::mem::take(&mut engine.journal.flipped);
     if result.is_err() {
         // While the doors behind which tasks end are there.

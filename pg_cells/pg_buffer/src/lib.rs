@@ -67,6 +67,10 @@ impl Component for Pool {
         true
     }
 
+    fn shares_state(&self) -> bool {
+        true
+    }
+
     fn export(&self) -> Result<Option<State>, HandoverError> {
         Ok(Some(self.state.into_state(self.kept.give())))
     }

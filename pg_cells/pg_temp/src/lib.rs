@@ -48,6 +48,10 @@ impl Component for Provider {
         true
     }
 
+    fn shares_state(&self) -> bool {
+        true
+    }
+
     fn export(&self) -> Result<Option<State>, HandoverError> {
         Ok(Some(TempState::pack(self.state.clone())))
     }

@@ -95,6 +95,11 @@ impl Component for Manager {
         true
     }
 
+    fn shares_state(&self) -> bool {
+        // Instead of a torn one another is made, of what is there when nobody calls.
+        !self.state.is_torn()
+    }
+
     fn export(&self) -> Result<Option<State>, HandoverError> {
         Ok(Some(Arc::clone(&self.state).into_state(self.kept.give())))
     }

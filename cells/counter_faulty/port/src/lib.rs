@@ -30,10 +30,13 @@ pub enum Wish {
     Lingers = 8,
     /// Takes over and behaves.
     Behaves = 9,
+    /// Takes over, shares a state that is not its own, and does not share it any more
+    /// when it is asked again.
+    Torn = 10,
 }
 
 /// All of them.
-pub const WISHES: [Wish; 10] = [
+pub const WISHES: [Wish; 11] = [
     Wish::BirthRefused,
     Wish::BirthPanics,
     Wish::BirthFaults,
@@ -44,6 +47,7 @@ pub const WISHES: [Wish; 10] = [
     Wish::StrangeSchema,
     Wish::Lingers,
     Wish::Behaves,
+    Wish::Torn,
 ];
 
 static NEXT: AtomicU8 = AtomicU8::new(0);

@@ -31,7 +31,7 @@ pub mod spares;
 pub use asking::{fault_in, push, push_names, rollback, settle_probation, start, swap, swap_with};
 pub use engine::{Engine, Journal, Passage, Probation};
 pub use error::SwapFailure;
-pub use log_book::{Ran, Reason, Record, history, note, note_fault, tally};
+pub use log_book::{Ran, Reason, Record, Steps, history, note, note_fault, tally};
 
 use alloc::string::String;
 use objects::Source;

@@ -52,6 +52,24 @@ pub struct Ran {
     pub push: u64,
 }
 
+/// Where the time of a swap went (ns), beside loading. The first two pass with all
+/// doors open, the others are the pause.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Steps {
+    /// Handing over beside calls, where states can be shared.
+    pub ahead: u64,
+    /// Waiting for a moment at which nobody is inside.
+    pub lull: u64,
+    /// From the first close until the last call had left.
+    pub drain: u64,
+    /// Handing over with the doors closed.
+    pub hand_over: u64,
+    /// Making the new providers the current ones.
+    pub flip: u64,
+    /// Opening the doors and waking who waits there.
+    pub open: u64,
+}
+
 /// One swap.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -68,6 +86,8 @@ pub struct Record {
     pub pause: u64,
     /// Loading and linking before that (ns).
     pub load: u64,
+    /// The parts of the pause, and what came before it.
+    pub steps: Steps,
     /// Why it was undone; empty for success.
     pub failure: String,
 }
