@@ -14,9 +14,6 @@ use task_port::{Fault, FaultKind, Priority, SpawnError, SpawnOptions};
 
 /// How often probations are looked at when nothing else happens.
 const ROUND_NS: u64 = 100_000_000;
-/// How often the clerk looks for cells without a spare when there was no fault: what
-/// it looks through costs more than all else that the system does at rest.
-const SPARES_NS: u64 = 1_000_000_000;
 /// So many stacks are printed in a second.
 const TRACES: u32 = 5;
 /// More faults than this are not kept; the first ones tell the story.
@@ -40,7 +37,6 @@ static FAULTS: SpinLock<VecDeque<Report>> = SpinLock::new(VecDeque::new());
 static NEWS: WaitQueue = WaitQueue::new();
 /// Faults that were acted upon and are still to be told.
 static TALES: SpinLock<VecDeque<Fault>> = SpinLock::new(VecDeque::new());
-static CLERK: WaitQueue = WaitQueue::new();
 static PASTS: SpinLock<BTreeMap<String, Past>> = SpinLock::new(BTreeMap::new());
 
 /// Lets the gates report here.
@@ -105,8 +101,7 @@ fn clerk() {
             continue;
         }
         if !swap_port::spares::make_one() {
-            let until = task_port::now() + SPARES_NS;
-            let _ = CLERK.wait_deadline(until, || (!TALES.lock().is_empty()).then_some(()));
+            swap_port::spares::wait(|| !TALES.lock().is_empty());
         }
     }
 }
@@ -156,7 +151,7 @@ fn run() {
                 tales.push_back(report.fault);
             }
             drop(tales);
-            CLERK.wake_one();
+            swap_port::spares::nudge();
             continue;
         }
         report_leaves();

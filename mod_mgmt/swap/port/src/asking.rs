@@ -2,7 +2,7 @@
 
 use crate::engine::{ENGINE, Engine};
 use crate::objects::{self, Source};
-use crate::{Order, Reason, Record, SWAP, Swap, SwapFailure, note_fault};
+use crate::{Order, Reason, Record, SWAP, Swap, SwapFailure, note_fault, spares};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -45,6 +45,7 @@ pub fn start(name: &str, options: &Options) -> Result<(), SwapFailure> {
         door.flip()?;
         door.open();
     }
+    spares::look();
     Ok(())
 }
 
@@ -66,7 +67,10 @@ fn ask<R>(f: impl FnOnce(&dyn Swap, &mut Engine) -> R) -> Result<R, SwapFailure>
 }
 
 fn replace(orders: &[Order], reason: Reason) -> Result<Record, SwapFailure> {
-    ask(|swap, engine| swap.replace(engine, orders, reason))?
+    let answer = ask(|swap, engine| swap.replace(engine, orders, reason));
+    // Also after a refusal: it may have used a spare up.
+    spares::look();
+    answer?
 }
 
 /// The order for a fresh instance of the object that `name` runs from.
@@ -165,6 +169,8 @@ pub fn fault_in(cell: &str, doubtful: bool) -> Result<Record, SwapFailure> {
         return Err(SwapFailure::NoPort(cell.into()));
     }
     if let Some(record) = ask(|swap, engine| swap.revert(engine, cell))? {
+        spares::purge();
+        spares::look();
         return Ok(record);
     }
     let current = NAMESPACE.find(cell).map(|cell| cell.object);

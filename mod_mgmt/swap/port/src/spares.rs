@@ -6,22 +6,46 @@
 //! none of its code has run. It is taken when the very object that it was made from is
 //! asked for, and only while all that it was linked to is still current. One cell has
 //! one; who takes it makes place for the next, which the captain's clerk makes when
-//! there is time.
+//! there is time. Whatever may leave a cell without a spare says so ([`look`]): looking
+//! through all cells again and again would cost more than all else that a system does
+//! at rest.
 
 use crate::objects;
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use cell_archive::Entry;
+use core::sync::atomic::{AtomicBool, Ordering};
 use mod_mgmt::loader::{self, Prepared};
 use mod_mgmt::namespace::{Loaded, NAMESPACE};
 use mod_mgmt::scope::Scope;
-use sync::Mutex;
+use sync::{Mutex, WaitQueue};
 
 /// The most bytes that all spares may have. All cells behind ports have a third.
 pub const BUDGET: usize = 48 << 20;
 
 static SPARES: Mutex<BTreeMap<String, Prepared>> = Mutex::new(BTreeMap::new());
+
+/// Some cell may be without one.
+static WANTED: AtomicBool = AtomicBool::new(false);
+/// Whoever makes them, waiting.
+static MAKER: WaitQueue = WaitQueue::new();
+
+/// Says that a cell may be without a spare: what runs, or what is kept, has changed.
+pub fn look() {
+    WANTED.store(true, Ordering::SeqCst);
+    MAKER.wake_one();
+}
+
+/// Waits until a spare may be wanted or `other` holds, whose change [`nudge`] tells.
+pub fn wait(other: impl Fn() -> bool) {
+    MAKER.wait_until(|| (WANTED.load(Ordering::SeqCst) || other()).then_some(()));
+}
+
+/// What the maker of spares waits for beside them may have come.
+pub fn nudge() {
+    MAKER.wake_one();
+}
 
 /// The spare of the cell in `entry`, if there is one that loading it anew would give.
 #[must_use]
@@ -48,6 +72,10 @@ pub fn purge() {
 /// Makes one spare that is missing; false when none is. Takes as long as loading a
 /// cell.
 pub fn make_one() -> bool {
+    // Before looking: what changes meanwhile is looked at again.
+    if !WANTED.swap(false, Ordering::SeqCst) {
+        return false;
+    }
     let Some(cell) = wanting() else {
         return false;
     };
@@ -63,6 +91,8 @@ pub fn make_one() -> bool {
     };
     let former = SPARES.lock().insert(cell.name.to_string(), spare);
     drop(former);
+    // There may be more.
+    WANTED.store(true, Ordering::SeqCst);
     true
 }
 
