@@ -53,6 +53,8 @@ pub static CELL: port::Cell = port::Cell {
 };
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
+    let most = birth.options().number("max_connections");
+    pg_wire_port::set_limit(most.unwrap_or(pg_wire_port::MOST).clamp(1, 262_143));
     birth.provide(&WIRE, Box::new(Protocol) as Box<dyn Wire>);
     Ok(())
 }

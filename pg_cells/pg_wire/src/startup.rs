@@ -12,9 +12,6 @@ const CANCEL: i32 = 80_877_102;
 const SSL: i32 = 80_877_103;
 const GSS_ENCRYPTION: i32 = 80_877_104;
 
-/// Sessions at most: `max_connections`.
-const MOST: usize = 100;
-
 /// Handles it.
 pub fn step(session: &mut Session, body: &[u8]) -> Step {
     match packet(session, Body(body)) {
@@ -99,7 +96,7 @@ fn admit(session: &Session) -> Result<(), SqlError> {
             format!("database \"{}\" does not exist", session.database),
         ));
     }
-    if pg_wire_port::sessions().len() > MOST {
+    if pg_wire_port::sessions().len() as u64 > pg_wire_port::limit() {
         return Err(SqlError::new(
             SqlState::TOO_MANY_CONNECTIONS,
             "sorry, too many clients already",

@@ -31,7 +31,9 @@ pub use named::Named;
 pub use out::{Out, Severity};
 pub use plans::{Body, PlanCache, Portal, Ready, Statement};
 pub(crate) use registry::count_transaction;
-pub use registry::{Activity, Entry, Registered, State, cancel, sessions, transactions};
+pub use registry::{
+    Activity, Entry, MOST, Registered, State, cancel, limit, sessions, set_limit, transactions,
+};
 pub use serve::{MAX_MESSAGE, StartError, start};
 pub use session::{Block, CopyState, Phase, Savepoint, SequenceMemory, Session, now};
 pub use settings::Settings;

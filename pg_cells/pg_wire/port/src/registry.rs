@@ -269,6 +269,21 @@ pub fn sessions() -> Vec<Arc<Entry>> {
     ALL.lock().values().cloned().collect()
 }
 
+/// Sessions at most, when the boot option `max_connections` says nothing.
+pub const MOST: u64 = 100;
+static LIMIT: AtomicU64 = AtomicU64::new(MOST);
+
+/// Sessions at most: `max_connections`.
+#[must_use]
+pub fn limit() -> u64 {
+    LIMIT.load(Ordering::Relaxed)
+}
+
+/// Changes how many sessions there can be at most. Called by the cell at its birth.
+pub fn set_limit(most: u64) {
+    LIMIT.store(most, Ordering::Relaxed);
+}
+
 /// Ends the running statement of a session. Nothing happens when the secret is
 /// not its.
 pub fn cancel(pid: u32, secret: u32) -> bool {

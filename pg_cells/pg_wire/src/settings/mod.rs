@@ -77,6 +77,7 @@ fn show_setting<'a>(
         ("transaction_deferrable", None) => show_in(session, "default_transaction_deferrable"),
         ("transaction_isolation", None) => show_in(session, "default_transaction_isolation"),
         ("transaction_read_only", None) => show_in(session, "default_transaction_read_only"),
+        ("max_connections", _) => Ok(pg_wire_port::limit().to_string().into()),
         ("session_authorization", _) => Ok(Cow::Borrowed(&session.user)),
         _ => {
             let value = changed(&session.settings, setting.name);
