@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use captain_port::{Action, CAPTAIN, Captain, Duty, Past};
+use captain_port::{Action, CAPTAIN, Captain, Duty, Past, Pulse};
 use port::{Birth, BirthError, Component, CrashKind, Options};
 use task_port::{Fault, FaultKind};
 
@@ -96,6 +96,10 @@ impl Captain for Watch {
 
     fn counters(&self) -> Vec<(String, u64)> {
         counters::all()
+    }
+
+    fn pulse(&self) -> Pulse {
+        services::pulse()
     }
 
     fn conditions(&self) -> Vec<(String, String)> {

@@ -4,7 +4,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use captain_port::Duty;
+use captain_port::{Duty, Pulse};
 use pg_types::SqlState;
 use port::Options;
 
@@ -72,6 +72,18 @@ pub(crate) fn conditions() -> Vec<(String, String)> {
         pg_wal_port::flushed()
     );
     alloc::vec![(String::from("pg_wal"), words)]
+}
+
+/// What clients were served.
+pub(crate) fn pulse() -> Pulse {
+    let pulse = pg_wire_port::pulse();
+    Pulse {
+        commits: pulse.commits,
+        rollbacks: pulse.rollbacks,
+        exchanges: pulse.exchanges,
+        time: pulse.time,
+        longest: pulse.longest,
+    }
 }
 
 /// Looks for damage: every page, row and index entry.

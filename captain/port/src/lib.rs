@@ -75,8 +75,25 @@ pub trait Captain: Component {
     fn check(&self) -> Result<String, String>;
     /// What the database holds and has done, by name.
     fn counters(&self) -> Vec<(String, u64)>;
+    /// What clients were served.
+    fn pulse(&self) -> Pulse;
     /// Cells that serve and yet are not well, each with a few words.
     fn conditions(&self) -> Vec<(String, String)>;
+}
+
+/// What clients were served since the start, for those who watch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Pulse {
+    /// Transactions that have committed.
+    pub commits: u64,
+    /// Transactions that have not.
+    pub rollbacks: u64,
+    /// Questions that were answered.
+    pub exchanges: u64,
+    /// What they took together (ns).
+    pub time: u64,
+    /// What the longest took since this was asked last (ns).
+    pub longest: u64,
 }
 
 /// What must be ended before the power goes.

@@ -23,8 +23,9 @@ pub(crate) fn cells(arguments: &[&str]) -> Outcome {
         ["--repairs"] => Ok(repairs()),
         ["--objects"] => Ok(running()),
         ["--deps", name] => deps(name),
+        ["--watch", rest @ ..] => crate::watch::watch(rest),
         _ => Err(String::from(
-            "usage: cells [--history [CELL] | --repairs | --all | --deps CELL | --objects]\n",
+            "usage: cells [--history [CELL] | --repairs | --all | --deps CELL | --objects | --watch [LINES]]\n",
         )),
     }
 }
@@ -108,7 +109,7 @@ fn trouble(name: &str) -> String {
     }
 }
 
-fn line(record: &Record) -> String {
+pub(crate) fn line(record: &Record) -> String {
     let result = if record.failure.is_empty() {
         String::new()
     } else {

@@ -76,7 +76,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "cells",
-        usage: "cells [--history [CELL] | --repairs | --all | --deps CELL | --objects]",
+        usage: "cells [--history [CELL] | --repairs | --all | --deps CELL | --objects | --watch [LINES]]",
         does: "cells with a port: version, generation, size, calls in flight, swaps, faults",
         run: cells::cells,
     },

@@ -19,6 +19,8 @@ mod devices;
 mod mem;
 #[cfg(mitos)]
 mod system;
+#[cfg(mitos)]
+mod watch;
 
 #[cfg(mitos)]
 pub use commands::CELL;

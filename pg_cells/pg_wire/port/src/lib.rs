@@ -20,6 +20,7 @@ mod named;
 mod out;
 mod parked;
 mod plans;
+mod pulse;
 mod registry;
 mod roster;
 mod serve;
@@ -30,6 +31,7 @@ mod shared;
 pub use named::Named;
 pub use out::{Out, Severity};
 pub use plans::{Body, PlanCache, Portal, Ready, Statement};
+pub use pulse::{Pulse, pulse};
 pub(crate) use registry::count_transaction;
 pub use registry::{
     Activity, Entry, MOST, Registered, State, cancel, limit, sessions, set_limit, transactions,

@@ -3,7 +3,7 @@
 use crate::fault::{self, Before};
 use crate::parked::{self, Parked};
 use crate::roster::Entered;
-use crate::{Phase, Session, Severity, Step, WIRE, roster};
+use crate::{Phase, Session, Severity, Step, WIRE, pulse, roster};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::sync::atomic::AtomicBool;
@@ -109,6 +109,7 @@ fn serve(entered: &Entered, parked: Parked) {
     let mut owed = false;
     // It stands behind a whole exchange, not between Bind and Execute.
     let mut at_rest = true;
+    let mut began = None;
     loop {
         let may_leave = at_rest && !owed && parked::may_leave(&session);
         if may_leave && roster::leaving() {
@@ -127,6 +128,7 @@ fn serve(entered: &Entered, parked: Parked) {
         let step = match input.next(session.phase == Phase::Startup, until, may_leave) {
             Ok(Some((tag, body))) => {
                 at_rest = matches!(tag, 0 | b'Q' | b'S');
+                began.get_or_insert_with(task_port::now);
                 handle(&mut session, tag, body)
             }
             Err(InputError::Leave) => continue,
@@ -154,6 +156,7 @@ fn serve(entered: &Entered, parked: Parked) {
             _ if owed && !input.has_message() => {
                 session.out.flush();
                 owed = false;
+                began.take().into_iter().for_each(pulse::note);
             }
             _ => session.out.flush_if_full(),
         }
