@@ -187,6 +187,25 @@ impl Guest {
         Ok(names.lines().filter_map(first).collect())
     }
 
+    /// How long its CPUs have waited for one of the host's, all together: in this time
+    /// the system's clock went on and the system did not. None where the host does not
+    /// say.
+    pub(crate) fn host_wait(&self) -> Option<Duration> {
+        let process = std::fs::read_to_string(self.vm.instance().process_id()).ok()?;
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", process.trim())).ok()?;
+        let of_task = |task: PathBuf| {
+            let name = std::fs::read_to_string(task.join("comm")).ok()?;
+            if !name.starts_with("CPU ") {
+                return Some(0);
+            }
+            // Time on a CPU, time waiting for one (ns), turns.
+            let stat = std::fs::read_to_string(task.join("schedstat")).ok()?;
+            stat.split_whitespace().nth(1)?.parse::<u64>().ok()
+        };
+        let waits: Option<Vec<u64>> = tasks.flatten().map(|task| of_task(task.path())).collect();
+        Some(Duration::from_nanos(waits?.iter().sum()))
+    }
+
     /// How it ended, if it has.
     pub(crate) fn end(&self) -> Option<End> {
         self.vm.end()

@@ -12,6 +12,7 @@
 //! | `boot` | power-on to ready, image size, memory at rest |
 //! | `echo` | TCP round trips without a database |
 //! | `swaps` | the pause of each cell's swap, under load |
+//! | `pauses` | the pause beside the size of what is handed over |
 //! | `pgbench` | transactions and connections per second |
 //! | `storage` | commits, flushes, scans, loading, recovery; also of other servers |
 //! | `access` | page accesses by several CPUs, and the locks they meet |
@@ -28,6 +29,7 @@ pub(crate) mod guest;
 mod inside;
 mod insns;
 mod logic;
+mod pauses;
 pub(crate) mod pgbench;
 pub(crate) mod profile;
 pub(crate) mod report;
@@ -91,6 +93,10 @@ const GROUPS: &[Group] = &[
     Group {
         name: "swap",
         measure: swaps::measure,
+    },
+    Group {
+        name: "pauses",
+        measure: pauses::measure,
     },
     Group {
         name: "echo",

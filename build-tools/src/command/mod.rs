@@ -65,7 +65,8 @@ usage: cargo run -- [COMMAND]
       --fresh                from the first boot on, formatting included
       --lying                a disk that ignores force: losses must show
   bench [OPTIONS]            measure; prints a table, writes bench/results.json
-      --only ROWS            boot, inside, swap, echo, pgbench, logic, insns
+      --only ROWS            boot, inside, swap, pauses, echo, pgbench, logic,
+                             insns
       --repeat N             (5)         --no-build
       --seconds N  --scale N of each pgbench load (10, 10)
       --server PORT          pgbench and logic: measure this server instead

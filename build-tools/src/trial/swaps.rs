@@ -36,6 +36,9 @@ const TRIES: usize = 3;
 const MARGIN: Duration = Duration::from_secs(2);
 /// What a swap may take with all its loading.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Swaps during which the system's CPUs waited less than that for the host's are told
+/// apart (us).
+const HOST_WAIT_US: f64 = 500.0;
 /// Until connections and generations that have ended are gone.
 const SETTLE: Duration = Duration::from_secs(3);
 
@@ -47,6 +50,11 @@ struct Swap {
     second: f64,
     /// In the system's clock.
     pause_us: Option<f64>,
+    /// Where it went, as the system says.
+    steps: Option<String>,
+    /// How long the system's CPUs waited for the host's during the whole swap: some of
+    /// it may be in the pause.
+    host_wait_us: Option<f64>,
     refused: Option<String>,
 }
 
@@ -135,11 +143,16 @@ fn swap_one(
     for _ in 0..TRIES {
         let second = began.elapsed().as_secs_f64();
         watch.note(Deed::Swap, cell);
+        let waited = guest.host_wait();
         let answer = guest.try_shell(&format!("swap {cell}"), PATIENCE);
+        let waited = guest.host_wait().zip(waited).map(|(now, then)| now - then);
+        let steps = answer.as_ref().ok().and_then(|text| steps(text));
         let swap = |pause_us, refused| Swap {
             cell: cell.to_string(),
             second: (second * 1e3).round() / 1e3,
             pause_us,
+            steps: steps.clone(),
+            host_wait_us: waited.map(|time| time.as_micros() as f64),
             refused,
         };
         match answer {
@@ -162,6 +175,12 @@ fn swap_one(
         }
     }
     Ok(())
+}
+
+/// What an answer says of the parts of its pause.
+fn steps(answer: &str) -> Option<String> {
+    let (_, steps) = answer.trim_end().split_once("; ")?;
+    Some(steps.to_string())
 }
 
 fn check_load(findings: &mut Findings, outcome: &Outcome, of: &str) {
@@ -197,6 +216,14 @@ fn check_swaps(findings: &mut Findings, cells: &[String], swaps: &[Swap], times:
         findings.row(Row::median(format!("swap of {cell}, pause"), pauses, "us"));
     }
     findings.row(Row::median("swap of any of them, pause", all, "us"));
+    // A host's turn is some milliseconds: who waited less was not sent away for one.
+    let quiet = |swap: &&Swap| swap.host_wait_us.is_some_and(|us| us < HOST_WAIT_US);
+    let undisturbed = swaps.iter().filter(quiet).filter_map(|s| s.pause_us);
+    findings.row(Row::median(
+        format!("the same where the host made CPUs wait for less than {HOST_WAIT_US} us"),
+        undisturbed.collect(),
+        "us",
+    ));
     let refused: Vec<String> = swaps
         .iter()
         .filter_map(|s| s.refused.as_ref().map(|why| format!("{}: {why}", s.cell)))
