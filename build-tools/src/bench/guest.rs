@@ -187,18 +187,15 @@ impl Guest {
         Ok(names.lines().filter_map(first).collect())
     }
 
-    /// How long its CPUs have waited for one of the host's, all together: in this time
-    /// the system's clock went on and the system did not. None where the host does not
-    /// say.
+    /// How long QEMU's threads have waited for a CPU of the host's, all together: the
+    /// system's clock goes on meanwhile, and the system does not. None where the host
+    /// does not say.
     pub(crate) fn host_wait(&self) -> Option<Duration> {
         let process = std::fs::read_to_string(self.vm.instance().process_id()).ok()?;
         let tasks = std::fs::read_dir(format!("/proc/{}/task", process.trim())).ok()?;
         let of_task = |task: PathBuf| {
-            let name = std::fs::read_to_string(task.join("comm")).ok()?;
-            if !name.starts_with("CPU ") {
-                return Some(0);
-            }
-            // Time on a CPU, time waiting for one (ns), turns.
+            // Time on a CPU, time waiting for one (ns), turns. Its threads have no
+            // names of their own; those that are no CPU of the system's do little.
             let stat = std::fs::read_to_string(task.join("schedstat")).ok()?;
             stat.split_whitespace().nth(1)?.parse::<u64>().ok()
         };

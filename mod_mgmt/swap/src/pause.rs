@@ -8,10 +8,14 @@
 use crate::steps::close_and_drain;
 use crate::transaction::DRAIN_NS;
 use cpu::PreemptGuard;
+use port::SwapError;
 use swap_port::{Passage, Steps, SwapFailure};
 
-/// How long a look at the doors lasts: about as long as a call does.
-const LOOK_NS: u64 = 30_000;
+/// How long a look at the open doors lasts: longer than most calls.
+const LOOK_NS: u64 = 200_000;
+/// How long a look at closed ones lasts. Who is inside longer waits for a CPU, perhaps
+/// for this one.
+const GLANCE_NS: u64 = 60_000;
 
 /// Looks until nobody is inside, for `patience` (ns) at most and with this task's time
 /// slice just begun. Gives the time it took.
@@ -43,6 +47,15 @@ fn are_left(closing: &[Passage], patience: u64) -> bool {
     }
 }
 
+/// Somebody is inside.
+fn busy(closing: &[Passage]) -> SwapFailure {
+    let inside = closing.iter().find(|p| p.serving().inside() > 0);
+    SwapFailure::Port(SwapError::Busy {
+        port: inside.map_or("", |p| p.serving().name()),
+        inflight: inside.map_or(0, |p| p.serving().inside()),
+    })
+}
+
 /// The pause under way.
 pub(crate) struct Pause<'a> {
     steps: &'a mut Steps,
@@ -52,11 +65,13 @@ pub(crate) struct Pause<'a> {
     last: u64,
     /// What the states are handed over to is staged already.
     pub(crate) ahead: bool,
+    /// It is not tried again.
+    last_try: bool,
     stay: Option<PreemptGuard>,
 }
 
 impl<'a> Pause<'a> {
-    pub(crate) fn begin(steps: &'a mut Steps, ahead: bool) -> Self {
+    pub(crate) fn begin(steps: &'a mut Steps, ahead: bool, last_try: bool) -> Self {
         // Where nothing is left to do but to flip, others may not come in between.
         let stay = ahead.then(PreemptGuard::new);
         let started = task_port::now();
@@ -65,6 +80,7 @@ impl<'a> Pause<'a> {
             started,
             last: started,
             ahead,
+            last_try,
             stay,
         }
     }
@@ -75,24 +91,33 @@ impl<'a> Pause<'a> {
         self.last - before
     }
 
-    /// Closes the doors and waits until those inside have left.
+    /// Closes the doors and waits until those inside have left: for a moment, with this
+    /// task's CPU; if it is not tried again also for long, without it.
     pub(crate) fn close_and_drain(&mut self, closing: &[Passage]) -> Result<(), SwapFailure> {
-        if self.stay.is_some() {
-            closing.iter().for_each(|passage| passage.serving().close());
-            if !are_left(closing, LOOK_NS) {
-                // They need a CPU, perhaps this one.
-                self.stay = None;
-            }
-        }
-        let drained = match self.stay {
-            Some(_) => Ok(()),
-            None => close_and_drain(closing, task_port::now() + DRAIN_NS),
-        };
-        if self.ahead && self.stay.is_none() && drained.is_ok() {
-            self.stay = Some(PreemptGuard::new());
-        }
+        let drained = self.glance(closing).unwrap_or_else(|| self.wait(closing));
         self.steps.drain = self.lap();
         drained
+    }
+
+    /// All doors at once: everybody leaves, or it is tried again; none where they have
+    /// to be waited for.
+    fn glance(&self, closing: &[Passage]) -> Option<Result<(), SwapFailure>> {
+        self.stay.as_ref()?;
+        closing.iter().for_each(|passage| passage.serving().close());
+        if are_left(closing, GLANCE_NS) {
+            return Some(Ok(()));
+        }
+        let failure = busy(closing);
+        // Who is inside one of them may have to pass the next.
+        closing.iter().for_each(|passage| passage.serving().open());
+        (!self.last_try).then_some(Err(failure))
+    }
+
+    fn wait(&mut self, closing: &[Passage]) -> Result<(), SwapFailure> {
+        self.stay = None;
+        close_and_drain(closing, task_port::now() + DRAIN_NS)?;
+        self.stay = self.ahead.then(PreemptGuard::new);
+        Ok(())
     }
 
     /// What was handed over ahead is not what will be used: births may wait.

@@ -21,9 +21,11 @@ use swap_port::{
 
 /// How long those inside may take to leave a closed door.
 pub(crate) const DRAIN_NS: u64 = 50_000_000;
+/// How often it is tried without waiting for them, where handing over is done.
+const GLANCES: u32 = 12;
 /// How long a moment at which nobody is inside is waited for, and how long where the
 /// cell has faulted.
-const LULL_NS: u64 = 20_000_000;
+const LULL_NS: u64 = 40_000_000;
 const FAULT_LULL_NS: u64 = 1_000_000;
 /// How often that is tried where calls may block, and how long the doors stay
 /// open in between.
@@ -120,22 +122,22 @@ fn attempt(engine: &mut Engine, orders: &[Order], record: &mut Record) -> Result
         birth(member, &options, Vec::new())?;
     }
     let closing = set.closing();
-    let tries = if set.waits_for_calls(&closing) {
-        TRIES
-    } else {
-        1
-    };
     record.load = task_port::now() - record.at;
     engine.journal.touched.extend_from_slice(&closing);
     let ahead = match set.can_share(&closing) {
         true => hand_over_ahead(engine, &options, &set, &closing, record)?,
         false => false,
     };
+    let tries = match (ahead, set.waits_for_calls(&closing)) {
+        (true, _) => GLANCES + 1,
+        (false, true) => TRIES,
+        (false, false) => 1,
+    };
     for number in 1..=tries {
         if set.movers.is_empty() {
-            record.steps.lull = lull(&closing, patience(record.reason));
+            record.steps.lull += lull(&closing, patience(record.reason));
         }
-        let mut pause = Pause::begin(&mut record.steps, ahead);
+        let mut pause = Pause::begin(&mut record.steps, ahead, number == tries);
         let started = pause.started;
         let replaced = park(&set.movers, started + PARK_NS, &mut engine.journal)
             .and_then(|()| replace(engine, &options, &set, &closing, &mut pause));
@@ -157,11 +159,13 @@ fn attempt(engine: &mut Engine, orders: &[Order], record: &mut Record) -> Result
         engine.journal.parked.clear();
         record.pause = match closing.is_empty() && set.movers.is_empty() {
             true => 0,
-            false => took,
+            false => took.max(record.pause),
         };
         match replaced {
             Err(SwapFailure::Port(port::SwapError::Busy { .. })) if number < tries => {
-                task_port::sleep(BETWEEN_NS);
+                if !ahead {
+                    task_port::sleep(BETWEEN_NS);
+                }
             }
             Err(failure) => return Err(failure),
             Ok(()) => break,
