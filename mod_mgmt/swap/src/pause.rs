@@ -17,9 +17,9 @@ const LOOK_NS: u64 = 200_000;
 /// for this one.
 const GLANCE_NS: u64 = 60_000;
 
-/// Looks until nobody is inside, for `patience` (ns) at most and with this task's time
-/// slice just begun. Gives the time it took.
-pub(crate) fn lull(closing: &[Passage], patience: u64) -> u64 {
+/// Looks until nobody is inside, or the clock shows `until` (ns), each time with this
+/// task's time slice just begun. Gives the time it took.
+pub(crate) fn lull(closing: &[Passage], until: u64) -> u64 {
     let started = task_port::now();
     if closing.is_empty() {
         return 0;
@@ -27,7 +27,7 @@ pub(crate) fn lull(closing: &[Passage], patience: u64) -> u64 {
     loop {
         // Who is inside may wait for this CPU.
         task_port::yield_now();
-        if are_left(closing, LOOK_NS) || task_port::now() - started >= patience {
+        if are_left(closing, LOOK_NS) || task_port::now() >= until {
             return task_port::now() - started;
         }
     }

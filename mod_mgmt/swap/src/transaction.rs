@@ -21,11 +21,9 @@ use swap_port::{
 
 /// How long those inside may take to leave a closed door.
 pub(crate) const DRAIN_NS: u64 = 50_000_000;
-/// How often it is tried without waiting for them, where handing over is done.
-const GLANCES: u32 = 12;
 /// How long a moment at which nobody is inside is waited for, and how long where the
 /// cell has faulted.
-const LULL_NS: u64 = 40_000_000;
+const LULL_NS: u64 = 60_000_000;
 const FAULT_LULL_NS: u64 = 1_000_000;
 /// How often that is tried where calls may block, and how long the doors stay
 /// open in between.
@@ -128,16 +126,21 @@ fn attempt(engine: &mut Engine, orders: &[Order], record: &mut Record) -> Result
         true => hand_over_ahead(engine, &options, &set, &closing, record)?,
         false => false,
     };
-    let tries = match (ahead, set.waits_for_calls(&closing)) {
-        (true, _) => GLANCES + 1,
-        (false, true) => TRIES,
-        (false, false) => 1,
+    let tries = match set.waits_for_calls(&closing) {
+        true => TRIES,
+        false => 1,
     };
-    for number in 1..=tries {
+    let until = task_port::now() + patience(record.reason);
+    for number in 1.. {
         if set.movers.is_empty() {
-            record.steps.lull += lull(&closing, patience(record.reason));
+            record.steps.lull += lull(&closing, until);
         }
-        let mut pause = Pause::begin(&mut record.steps, ahead, number == tries);
+        // What is handed over ahead needs no other patience than for a lull.
+        let last_try = match ahead {
+            true => task_port::now() >= until,
+            false => number >= tries,
+        };
+        let mut pause = Pause::begin(&mut record.steps, ahead, last_try);
         let started = pause.started;
         let replaced = park(&set.movers, started + PARK_NS, &mut engine.journal)
             .and_then(|()| replace(engine, &options, &set, &closing, &mut pause));
@@ -162,7 +165,7 @@ fn attempt(engine: &mut Engine, orders: &[Order], record: &mut Record) -> Result
             false => took.max(record.pause),
         };
         match replaced {
-            Err(SwapFailure::Port(port::SwapError::Busy { .. })) if number < tries => {
+            Err(SwapFailure::Port(port::SwapError::Busy { .. })) if !last_try => {
                 if !ahead {
                     task_port::sleep(BETWEEN_NS);
                 }
