@@ -31,6 +31,14 @@ pub(crate) const TESTS: &[Test] = &[
         run: torn_lock,
     },
     Test {
+        name: "fault_while_unwinding",
+        run: fault_while_unwinding,
+    },
+    Test {
+        name: "stack_that_cannot_be_unwound",
+        run: stack_that_cannot_be_unwound,
+    },
+    Test {
         name: "leaf_faults",
         run: leaf_faults,
     },
@@ -64,6 +72,99 @@ fn torn_lock() -> Verdict {
     let before = task_port::now();
     task_port::sleep(1_000_000);
     check!(task_port::now() > before, "time stands still");
+    Ok(())
+}
+
+/// Reads what is not mapped.
+fn read_nothing() {
+    let word: usize;
+    // SAFETY: faulting is the purpose.
+    unsafe { core::arch::asm!("mov {0}, [{1}]", out(reg) word, in(reg) 8usize) };
+    core::hint::black_box(word);
+}
+
+/// A destructor faults while another fault unwinds, by a panic and by an exception: the
+/// gate gets a fault, the ledger gives back what was held, and a gate inside of a
+/// destructor works as anywhere else.
+fn fault_while_unwinding() -> Verdict {
+    struct Panics;
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("on purpose, in a destructor");
+        }
+    }
+    struct Reads;
+    impl Drop for Reads {
+        fn drop(&mut self) {
+            read_nothing();
+        }
+    }
+    struct Catches<'a>(&'a mut bool);
+    impl Drop for Catches<'_> {
+        fn drop(&mut self) {
+            *self.0 = gate(|| panic!("on purpose, behind a gate of its own")).is_err();
+        }
+    }
+    for round in 0..100 {
+        let witness = Arc::new(());
+        let held = Held::new(Arc::clone(&witness));
+        let fault = gate(|| {
+            // Given back by the ledger alone: destructors above do not run.
+            let _held = Held::new(Arc::clone(&witness));
+            let _panics = (round % 2 == 0).then(|| Panics);
+            let _reads = (round % 2 == 1).then(|| Reads);
+            panic!("on purpose");
+        });
+        let fault = fault.err().ok_or("a fault went unnoticed")?;
+        let wanted = [FaultKind::Panic, FaultKind::PageFault][round % 2];
+        check!(fault.kind == wanted, "{fault:?}");
+        drop(held);
+        let owners = Arc::strong_count(&witness);
+        check!(owners == 1, "{owners} owners after round {round}");
+    }
+    let mut caught = false;
+    let fault = gate(|| {
+        let _catches = Catches(&mut caught);
+        panic!("on purpose");
+    });
+    check!(
+        fault.is_err_and(|f| f.message.starts_with("on purpose (")),
+        "the first one"
+    );
+    check!(caught, "a gate in a destructor caught nothing");
+    Ok(())
+}
+
+/// The return addresses are gone, so that no table covers the stack.
+fn stack_that_cannot_be_unwound() -> Verdict {
+    #[inline(never)]
+    fn lose_the_stack() {
+        // SAFETY: what these words hold nobody will read: the fault follows, and the
+        // frames are given up.
+        unsafe {
+            core::arch::asm!(
+                "mov rcx, 64",
+                "2: mov qword ptr [rsp + rcx * 8 - 8], 0x5eed",
+                "loop 2b",
+                "mov rcx, [rcx]",
+                out("rcx") _,
+            );
+        }
+    }
+    /// Room for what is overwritten, so that the gate's own frame is left alone.
+    #[inline(never)]
+    fn above(depth: usize) -> usize {
+        let room = core::hint::black_box([depth; 256]);
+        lose_the_stack();
+        core::hint::black_box(room)[depth]
+    }
+    let mark = task_port::with_ledger(|l| l.mark());
+    for _ in 0..100 {
+        let fault = gate(|| above(3)).err().ok_or("a fault went unnoticed")?;
+        check!(fault.kind == FaultKind::PageFault, "{fault:?}");
+    }
+    let left = task_port::with_ledger(|l| l.release_since(mark));
+    check!(left == 0, "{left} entries were left");
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use memory::{MappedPages, Protection};
 use sync::IrqLock;
 use task_port::{Ledger, Sched, SpawnError, SpawnOptions, TaskHeader, TaskId, TaskInfo, TaskRef};
@@ -53,6 +53,7 @@ pub(crate) fn header(options: SpawnOptions, stack: Option<Stack>) -> TaskHeader 
         name: options.name,
         ledger: Ledger::new(),
         gates: AtomicU32::new(0),
+        way_back: AtomicUsize::new(0),
         cpu_time: AtomicU64::new(0),
         sched: Sched {
             state: AtomicU8::new(READY),

@@ -3,7 +3,7 @@
 use crate::backtrace;
 use crate::report::fatal;
 use crate::step::{Registers, caller, read_word};
-use crate::{Frame, event};
+use crate::{Frame, event, way_back};
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
@@ -48,7 +48,7 @@ fn panic_of_kind(info: &PanicInfo<'_>, kind: FaultKind) -> ! {
         x86_64::instructions::interrupts::int3();
         unreachable!("a call behind a leaf has not returned");
     }
-    if !behind_a_gate() || !info.can_unwind() {
+    if !behind_a_gate() {
         fatal(format_args!("{info}"), trace);
     }
     let cell = innermost_cell(&backtrace(0));
@@ -61,6 +61,11 @@ fn panic_of_kind(info: &PanicInfo<'_>, kind: FaultKind) -> ! {
     fault.frames = addresses(&trace);
     panics.fetch_sub(1, Ordering::Relaxed);
     drop(stay);
+    if !info.can_unwind() || way_back::has_begun() {
+        // In a destructor that runs because of another fault, or where none may be.
+        let fault = way_back::leave(fault);
+        fatal(format_args!("no way back: {}", fault.message), trace);
+    }
     raise(fault)
 }
 
@@ -91,11 +96,12 @@ fn innermost_cell(trace: &backtrace::Trace) -> String {
 
 /// Starts unwinding with `fault` as payload.
 pub(crate) fn raise(fault: Fault) -> ! {
+    let again = fault.clone();
+    way_back::begin();
     let code = unwinding::panic::begin_panic(Box::new(fault));
-    fatal(
-        format_args!("an unwind found no gate (code {})", code.0),
-        backtrace(0),
-    );
+    event(format_args!("an unwind found no gate (code {})", code.0));
+    let fault = way_back::leave(again);
+    fatal(format_args!("no way back: {}", fault.message), backtrace(0));
 }
 
 /// Where a faulted task continues: called, as it were, by the caller of the
@@ -113,10 +119,20 @@ pub fn catch(body: &mut dyn FnMut()) -> Result<(), Fault> {
     let gates = &task_port::header().gates;
     gates.fetch_add(1, Ordering::Relaxed);
     let preempt = cpu::this().preempt_count.load(Ordering::Relaxed);
-    let result = unwinding::panic::catch_unwind(body);
+    let mut result = Ok(());
+    let came_back = way_back::behind(&mut || {
+        result = unwinding::panic::catch_unwind(&mut *body);
+    });
+    if let Some(fault) = came_back {
+        result = Err(Box::new(fault) as Box<dyn Any + Send>);
+    }
     gates.fetch_sub(1, Ordering::Relaxed);
     result.map_err(|payload: Box<dyn Any + Send>| {
-        // The skipped frame may have had preemption or interrupts off.
+        // The skipped frame may have had preemption or interrupts off. It may have been
+        // seeing to a panic of this CPU: then preemption was.
+        if cpu::this().preempt_count.load(Ordering::Relaxed) > preempt {
+            PANICS[cpu::id() % cpu::MAX_CPUS].store(0, Ordering::Relaxed);
+        }
         let torn = tear_locks(preempt);
         cpu::this().preempt_count.store(preempt, Ordering::Relaxed);
         cpu::irq_enable();
@@ -260,10 +276,12 @@ fn open_reserve() -> bool {
 /// interrupted function had called that.
 pub(crate) fn redirect(frame: &mut Frame, kind: FaultKind, cell: String, message: &str) -> bool {
     let registers = Registers::of(frame);
-    let above = caller(&registers, false).or_else(|| after_wild_call(&registers));
-    let Some(above) = above else { return false };
     let mut fault = Box::new(Fault::new(kind, cell, String::from(message)));
     fault.frames = addresses(&backtrace::of(registers));
+    let above = caller(&registers, false).or_else(|| after_wild_call(&registers));
+    let Some(above) = above.filter(|_| !way_back::has_begun()) else {
+        return way_back::redirect(frame, *fault);
+    };
     let r = above.0;
     (frame.rbx, frame.rbp) = (r[3], r[6]);
     (frame.r12, frame.r13, frame.r14, frame.r15) = (r[12], r[13], r[14], r[15]);

@@ -7,6 +7,9 @@
 //! own landing pads are skipped (its state is not to be trusted, and its tables
 //! do not describe the faulting instruction); the ledger gives back what it held.
 //!
+//! Where the stack cannot be unwound, because its tables are damaged or a destructor
+//! faults as well, the task goes back to the gate at once (`way_back`).
+//!
 //! A fault in the clock or in the scheduler's policy, which are called with interrupts
 //! off, has no gate either: the call returns without an answer (`leaf`).
 //!
@@ -34,6 +37,8 @@ mod leaf;
 mod report;
 #[cfg(mitos)]
 mod step;
+#[cfg(mitos)]
+mod way_back;
 
 #[cfg(mitos)]
 pub use backtrace::backtrace;

@@ -6,7 +6,9 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use core::any::Any;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{
+    AtomicBool, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
+};
 
 /// A task: what everyone may look at, and the `task` cell's own fields.
 pub struct TaskHeader {
@@ -18,6 +20,8 @@ pub struct TaskHeader {
     pub ledger: Ledger,
     /// How many gates it is behind; without one a fault is fatal.
     pub gates: AtomicU32,
+    /// The innermost gate, for faults whose stack cannot be unwound: `unwind`'s.
+    pub way_back: AtomicUsize,
     /// Nanoseconds of CPU time used up to its last switch.
     pub cpu_time: AtomicU64,
     /// The scheduler's fields.
