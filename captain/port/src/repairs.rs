@@ -69,6 +69,16 @@ pub(crate) fn end(cell: &str) {
     }
 }
 
+/// A fault of an instance that had been replaced before anybody looked at it: unless
+/// another came since, its repair is done.
+pub(crate) fn end_stale(fault: &Fault) {
+    if let Some(repair) = REPAIRS.lock().get_mut(&fault.cell)
+        && repair.at == fault.at
+    {
+        repair.replaced = task_port::now();
+    }
+}
+
 /// The last repair of each cell, by name.
 #[must_use]
 pub fn repairs() -> Vec<Repair> {

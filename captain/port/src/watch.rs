@@ -170,6 +170,9 @@ fn judge(report: &Report) -> Option<Due> {
     let stale = report.generation == 0 || generation(&fault.cell) != report.generation;
     if stale {
         // Whoever faulted is replaced already, or cannot be.
+        if report.generation != 0 {
+            repairs::end_stale(fault);
+        }
         return None;
     }
     let asked = task_port::gate_unreported(|| {
