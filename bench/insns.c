@@ -3,9 +3,10 @@
 // compiles it and reads what it writes; docs/benchmarks.md says how.
 //
 // The file it maps (little endian): total u64, number of blocks u64, then one
-// record for each block: address u64, instructions executed in it u64. It can
-// be read at any time while the guest runs. Counting is exact for one CPU; a
-// block that is left early by a fault counts as a whole.
+// record for each block: address u64, instructions executed in it u64, how many it
+// has u8, the lengths of the first of them u8[15]. It can be read at any time while
+// the guest runs. Counting is exact for one CPU; a block that is left early by a
+// fault counts as a whole.
 //
 // QEMU's header is not packaged everywhere; the few prototypes are these:
 #include <fcntl.h>
@@ -20,13 +21,17 @@ void qemu_plugin_register_vcpu_tb_trans_cb(uint64_t, void (*)(uint64_t, struct q
 void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *, int, void *, uint64_t);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *);
+struct qemu_plugin_insn;
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *, size_t);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *);
 int ftruncate(int, long);
 
-enum { ADD = 0, MAX_BLOCKS = 1 << 19, TABLE = MAX_BLOCKS * 2 };
+enum { ADD = 0, MAX_BLOCKS = 1 << 19, TABLE = MAX_BLOCKS * 2, LENGTHS = 15 };
 
-struct block { uint64_t address, executed; };
+struct block { uint64_t address, executed; uint8_t count, length[LENGTHS]; };
 static struct { uint64_t total, blocks; struct block block[MAX_BLOCKS]; } *shared;
 static uint32_t table[TABLE]; // number of a block + 1, by address
+static char busy; // several CPUs may translate at once
 
 // The record of the block at this address, whether it was translated before
 // or not; null when there is no room.
@@ -49,7 +54,14 @@ static void translated(uint64_t id, struct qemu_plugin_tb *tb) {
 	(void)id;
 	uint64_t count = qemu_plugin_tb_n_insns(tb);
 	qemu_plugin_register_vcpu_tb_exec_inline(tb, ADD, &shared->total, count);
+	while (__atomic_test_and_set(&busy, __ATOMIC_ACQUIRE)) {}
 	struct block *block = record(qemu_plugin_tb_vaddr(tb));
+	if (block && !block->count) {
+		block->count = count > 255 ? 255 : (uint8_t)count;
+		for (size_t at = 0; at < count && at < LENGTHS; at++)
+			block->length[at] = (uint8_t)qemu_plugin_insn_size(qemu_plugin_tb_get_insn(tb, at));
+	}
+	__atomic_clear(&busy, __ATOMIC_RELEASE);
 	if (block) qemu_plugin_register_vcpu_tb_exec_inline(tb, ADD, &block->executed, count);
 }
 

@@ -14,8 +14,10 @@ use crate::paths::Paths;
 
 /// Total and number of blocks.
 const HEADER: usize = 16;
-/// Address and instructions.
-const RECORD: usize = 16;
+/// Address, instructions executed, how many there are, the lengths of the first ones.
+const RECORD: usize = 32;
+/// Where the instructions are counted in it.
+const LENGTHS: usize = 16;
 /// Blocks that are looked up by name; the rest is one sum.
 const NAMED: usize = 3000;
 
@@ -67,11 +69,29 @@ impl Counts {
         Ok(u64::from_le_bytes(bytes))
     }
 
-    /// All blocks.
-    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
+    fn records(&self) -> Result<Vec<u8>> {
         let blocks = usize::try_from(self.word(8)?)?;
         let mut bytes = vec![0; blocks * RECORD];
         self.0.read_exact_at(&mut bytes, HEADER as u64)?;
+        Ok(bytes)
+    }
+
+    /// The lengths of the instructions of each block, by its address, of fifteen at
+    /// most; and how many it has.
+    pub(crate) fn lengths(&self) -> Result<HashMap<u64, (u8, Vec<u8>)>> {
+        let bytes = self.records()?;
+        let record = |record: &[u8]| -> Option<(u64, (u8, Vec<u8>))> {
+            let address = u64::from_le_bytes(*record.first_chunk::<8>()?);
+            let (count, lengths) = record.get(LENGTHS..)?.split_first()?;
+            let known = usize::from(*count).min(lengths.len());
+            Some((address, (*count, lengths[..known].to_vec())))
+        };
+        Ok(bytes.chunks_exact(RECORD).filter_map(record).collect())
+    }
+
+    /// All blocks.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
+        let bytes = self.records()?;
         let record = |record: &[u8]| -> Option<(u64, u64)> {
             let (address, executed) = record.split_first_chunk::<8>()?;
             let executed = executed.first_chunk::<8>()?;

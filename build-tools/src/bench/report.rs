@@ -130,6 +130,7 @@ impl Origin {
             ".",
             ":!bench/*.json",
             ":!bench/*.csv",
+            ":!bench/trial-*.md",
         ])
         .is_empty()
         {
@@ -140,6 +141,11 @@ impl Origin {
             commit,
             machine: Machine::this(paths),
         }
+    }
+
+    /// What was measured: the revision, and whether it was changed.
+    pub(crate) fn commit(&self) -> &str {
+        &self.commit
     }
 
     /// The head of a table.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 
 use super::clients::{LIMIT, Notes};
 use super::findings::Findings;
-use crate::bench::sql::Session;
+use crate::bench::sql::{Session, TextRow};
 use crate::timeline::Done;
 
 /// Numbers of one client, over all runs.
@@ -103,24 +103,24 @@ impl Book {
     }
 
     /// The numbers that were acknowledged since this was asked last and are not there.
-    /// Others may come meanwhile.
+    /// Others may come meanwhile. One statement asks for all.
     pub(super) fn missing_since_last_look(&mut self, session: &mut Session) -> Result<Vec<i64>> {
-        let mut missing = Vec::new();
-        for mut ids in std::mem::take(&mut self.fresh).into_values() {
-            let (Some(first), Some(last)) = (ids.first(), ids.last()) else {
-                continue;
-            };
-            let text = format!("select id from trial_witness where id between {first} and {last}");
-            for row in session.query(&text)? {
-                let id = row
-                    .first()
-                    .and_then(Option::as_deref)
-                    .context("no number")?;
-                ids.remove(&id.parse().context("no number")?);
-            }
-            missing.extend(ids);
+        let ranges: Vec<String> = self.fresh.values().filter_map(range).collect();
+        if ranges.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(missing)
+        let rows = session.query(&ranges.join(" union all "))?;
+        let there: BTreeSet<i64> = rows.iter().map(number).collect::<Result<_>>()?;
+        let fresh = std::mem::take(&mut self.fresh).into_values().flatten();
+        Ok(fresh.filter(|id| !there.contains(id)).collect())
+    }
+
+    /// The table of numbers was emptied after a comparison: nothing that was in it is
+    /// expected there.
+    pub(super) fn emptied(&mut self) {
+        self.acknowledged.clear();
+        self.fresh.clear();
+        self.done.clear();
     }
 
     /// Compares and notes what must hold; gives the rows of the table.
@@ -162,12 +162,21 @@ impl Book {
 fn ids(port: u16) -> Result<BTreeSet<i64>> {
     let mut session = Session::connect(port, LIMIT)?;
     let rows = session.query("select id from trial_witness")?;
-    rows.iter()
-        .map(|row| {
-            let id = row.first().and_then(Option::as_deref);
-            id.context("no number")?.parse().context("no number")
-        })
-        .collect()
+    rows.iter().map(number).collect()
+}
+
+/// The only number of a row.
+fn number(row: &TextRow) -> Result<i64> {
+    let id = row.first().and_then(Option::as_deref);
+    id.context("no number")?.parse().context("no number")
+}
+
+/// Asks for the numbers from the first to the last of these.
+fn range(ids: &BTreeSet<i64>) -> Option<String> {
+    let (first, last) = (ids.first()?, ids.last()?);
+    Some(format!(
+        "select id from trial_witness where id between {first} and {last}"
+    ))
 }
 
 #[cfg(test)]
@@ -184,6 +193,19 @@ mod tests {
         let compared = book.against(&[1, 3, 4, 9].into());
         assert_eq!((compared.lost, compared.strange), (vec![2], vec![9]));
         assert_eq!((compared.there, compared.open), (4, (2, 1)));
+    }
+
+    #[test]
+    fn a_look_asks_for_what_is_new() {
+        let ask = range(&[3, 4, 9].into()).unwrap();
+        assert!(ask.ends_with("between 3 and 9"), "{ask}");
+        assert_eq!(range(&BTreeSet::new()), None);
+        let mut book = Book {
+            acknowledged: [1].into(),
+            ..Book::default()
+        };
+        book.emptied();
+        assert_eq!(book.acknowledged(), 0);
     }
 
     #[test]

@@ -170,22 +170,42 @@ impl Clients {
         sensible: impl Fn() -> bool,
     ) -> std::result::Result<(Duration, Duration), Vec<usize>> {
         let (began, before) = (Instant::now(), self.committed());
-        let load = |count: &Arc<AtomicU64>| count.load(Ordering::SeqCst);
-        let goals: Vec<u64> = self.committed.iter().map(|c| load(c) + count).collect();
+        let goals = self.goals(count);
         let mut first = None;
         loop {
             if first.is_none() && self.committed() > before {
                 first = Some(began.elapsed());
             }
-            let each = self.committed.iter().zip(&goals).enumerate();
-            let behind = each.filter(|(_, (c, goal))| load(c) < **goal);
-            let behind: Vec<usize> = behind.map(|(number, _)| number).collect();
+            let behind = self.behind(&goals);
             match behind.is_empty() {
                 true => return Ok((first.unwrap_or_default(), began.elapsed())),
                 false if began.elapsed() > limit || !sensible() => return Err(behind),
                 false => std::thread::sleep(POLL),
             }
         }
+    }
+
+    /// What each client will have committed when it has done `count` more.
+    pub(super) fn goals(&self, count: u64) -> Vec<u64> {
+        let each = self.committed.iter();
+        each.map(|done| done.load(Ordering::SeqCst) + count)
+            .collect()
+    }
+
+    /// The clients that have not got as far as `goals`.
+    pub(super) fn behind(&self, goals: &[u64]) -> Vec<usize> {
+        let each = self.committed.iter().zip(goals).enumerate();
+        let behind = each.filter(|(_, (done, goal))| done.load(Ordering::SeqCst) < **goal);
+        behind.map(|(number, _)| number).collect()
+    }
+
+    /// Whether an error, a lost connection or a wrong answer was noted since somebody
+    /// collected.
+    pub(super) fn complain(&self) -> bool {
+        self.notes.iter().any(|notes| {
+            let notes = lock(notes);
+            !(notes.errors.is_empty() && notes.lost.is_empty() && notes.wrong.is_empty())
+        })
     }
 
     /// From now on they begin nothing new, or go on.

@@ -12,7 +12,7 @@ use super::book::Book;
 use super::clients::{self, Clients, Work};
 use super::findings::Findings;
 use super::random::Random;
-use super::site::State;
+use super::state::State;
 use super::sums::Sums;
 use super::watch::Watch;
 use super::{Wishes, boot, cells_there};

@@ -22,14 +22,19 @@
 //! | `clients` | clients of our own that know what was acknowledged to them |
 //! | `book` | what they know, compared with the table they wrote |
 //! | `answers` | questions whose answers are known |
-//! | `site` | the system that a campaign damages, and the looks at it |
+//! | `choice` | which fault comes next |
+//! | `site` | the system that a campaign damages, and its clients |
+//! | `state` | what that system says of itself |
+//! | `looks` | whether anything is wrong there |
 //! | `profile` | which code the load executes |
 //! | `verdict` | what becomes of a fault, as CSV and summaries |
+//! | `outcome` | what a campaign shows |
 //! | `random` | numbers from a seed |
 //! | `findings` | checks, figures, the file |
 
 mod answers;
 mod book;
+mod choice;
 mod clients;
 mod command;
 mod crashes;
@@ -38,11 +43,14 @@ mod findings;
 mod kills;
 mod latency;
 mod load;
+mod looks;
+mod outcome;
 mod profile;
 mod random;
 mod revisions;
 mod site;
 mod soak;
+mod state;
 mod steady;
 mod sums;
 mod swaps;
@@ -90,8 +98,11 @@ pub(crate) struct Wishes {
     /// Draw throughput and latency while it runs.
     #[serde(skip)]
     watch: bool,
-    /// How long each fault of a campaign is watched at the least (ms).
+    /// How long damage is watched at the least before nothing is expected of it (ms).
     settle: u64,
+    /// When so many faults of the table have manifested, a campaign is done; 0 for no
+    /// limit.
+    manifested: usize,
     /// After so many minutes a campaign begins no other fault; 0 for no limit.
     minutes: u64,
     /// A campaign goes on where its table ends.
@@ -190,6 +201,11 @@ impl Wishes {
         self.json(paths).with_extension("csv")
     }
 
+    /// Where tables for people go: beside the JSON.
+    fn markdown(&self, paths: &Paths) -> PathBuf {
+        self.json(paths).with_extension("md")
+    }
+
     /// Where a chart goes: beside the JSON.
     fn svg(&self, paths: &Paths) -> PathBuf {
         self.json(paths).with_extension("svg")
@@ -197,11 +213,7 @@ impl Wishes {
 
     /// Where the JSON goes.
     fn json(&self, paths: &Paths) -> PathBuf {
-        let name = match self.kind.as_str() {
-            "faults" => "bench/faults.json".to_string(),
-            kind => format!("bench/trial-{kind}.json"),
-        };
-        let usual = || paths.root().join(name);
+        let usual = || paths.root().join(format!("bench/trial-{}.json", self.kind));
         self.out.clone().unwrap_or_else(usual)
     }
 }

@@ -1,13 +1,15 @@
 //! Which blocks of the cells' code the load executes, so that damage to code goes
 //! where it is met: a system of its own runs under QEMU's plugin for a while.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
 use super::Wishes;
 use super::boot_with_config;
+use super::choice::aims;
 use super::clients::{Clients, Work};
 use super::random::Random;
 use super::site::{Bench, PATIENCE};
@@ -19,11 +21,11 @@ use crate::qemu::Accel;
 /// How long the load runs.
 const SECONDS: u64 = 12;
 /// A block that ran less often than this in that time may not run during a fault.
-const OFTEN: u64 = 200;
+const OFTEN: u64 = 25 * SECONDS;
 
-/// Offsets of blocks in their cells' code, by cell.
+/// Instructions that run often, by cell: where each of them lies in the cell's code.
 #[derive(Debug, Default)]
-pub(super) struct Hot(BTreeMap<String, Vec<u32>>);
+pub(super) struct Hot(BTreeMap<String, Vec<Range<u32>>>);
 
 impl Hot {
     /// Runs the load and counts.
@@ -53,45 +55,68 @@ impl Hot {
         let before = counts.snapshot()?;
         std::thread::sleep(Duration::from_secs(SECONDS));
         let executed = counts.snapshot()?.executed_since(&before);
+        let lengths = counts.lengths()?;
         tellers.finish(&mut book)?;
         askers.finish(&mut book)?;
-        Self::sort(&guest, &executed)
+        Self::sort(&guest, &often(&executed, &lengths))
     }
 
-    /// Gives each block to its cell.
-    fn sort(guest: &Guest, executed: &[(u64, u64)]) -> Result<Self> {
+    /// Gives each instruction to its cell.
+    fn sort(guest: &Guest, often: &[Range<u64>]) -> Result<Self> {
         let mut hot = BTreeMap::new();
         for cell in guest.cells()? {
             let Ok(said) = guest.shell(&format!("inject {cell} code 0")) else {
                 continue;
             };
             let (start, len) = read_place(&said).context("no place of code")?;
-            let within = |address: u64| {
-                let offset = address.checked_sub(start)?;
-                u32::try_from(offset).ok().filter(|_| offset < len)
+            let within = |instruction: &Range<u64>| {
+                let offset = |address: u64| u32::try_from(address.checked_sub(start)?).ok();
+                let fits = instruction.end <= start + len;
+                let at = offset(instruction.start)?..offset(instruction.end)?;
+                fits.then_some(at)
             };
-            let often = executed.iter().filter(|(_, count)| *count >= OFTEN);
-            let mut blocks: Vec<u32> = often.filter_map(|(at, _)| within(*at)).collect();
-            blocks.sort_unstable();
-            if !blocks.is_empty() {
-                hot.insert(cell, blocks);
+            let mut inside: Vec<Range<u32>> = often.iter().filter_map(within).collect();
+            inside.sort_unstable_by_key(|at| at.start);
+            inside.dedup();
+            if !inside.is_empty() {
+                hot.insert(cell, inside);
             }
         }
         let count: usize = hot.values().map(Vec::len).sum();
         eprintln!(
-            "{:>10} {count} blocks of {} cells run",
+            "{:>10} {count} instructions of {} cells run often",
             "Profiled",
             hot.len()
         );
         Ok(Self(hot))
     }
 
-    /// A block of the cell's code that runs, if the kind damages code and one is
-    /// known.
-    pub(super) fn pick(&self, cell: &str, kind: &str, random: &mut Random) -> Option<u32> {
-        let blocks = self.0.get(cell)?;
-        matches!(kind, "text" | "skip").then(|| *random.pick(blocks))
+    /// An instruction of the cell's code that runs, if the kind is one that looks for
+    /// its place there and one is known.
+    pub(super) fn pick(&self, cell: &str, kind: &str, random: &mut Random) -> Option<Range<u32>> {
+        let instructions = self.0.get(cell)?;
+        aims(kind).then(|| random.pick(instructions).clone())
     }
+}
+
+/// The instructions of blocks that ran often, as addresses.
+fn often(executed: &[(u64, u64)], lengths: &HashMap<u64, (u8, Vec<u8>)>) -> Vec<Range<u64>> {
+    let mut found = Vec::new();
+    for (block, instructions) in executed {
+        let Some((count, lengths)) = lengths.get(block) else {
+            continue;
+        };
+        if instructions / u64::from(*count).max(1) < OFTEN {
+            continue;
+        }
+        let mut at = *block;
+        for length in lengths {
+            let end = at + u64::from(*length);
+            found.push(at..end);
+            at = end;
+        }
+    }
+    found
 }
 
 /// `0xADDRESS LENGTH`.
@@ -104,6 +129,13 @@ fn read_place(said: &str) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn instructions_of_blocks_that_run_often_are_found() {
+        let lengths = [(100, (2, vec![3, 5])), (200, (1, vec![1]))].into();
+        let executed = [(100, 2 * OFTEN), (200, OFTEN - 1), (300, OFTEN)];
+        assert_eq!(often(&executed, &lengths), [100..103, 103..108]);
+    }
 
     #[test]
     fn places_are_read() {

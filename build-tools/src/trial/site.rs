@@ -1,7 +1,6 @@
 //! The system that a campaign damages, and all that is known of it: clients at work,
 //! what was acknowledged to them, and the looks at it.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,9 +8,9 @@ use anyhow::{Context, Result, bail};
 
 use super::answers::Answers;
 use super::book::Book;
-use super::clients::{self, Clients, LIMIT, READER, Work};
-use super::faults::settle;
-use super::sums::{QuickSums, Sums};
+use super::clients::{self, Clients, READER, Work};
+use super::looks::{Looked, leaked, look, look_deeply};
+use super::state::State;
 use super::verdict::{Class, Fault};
 use super::{Wishes, boot_with, cells_there};
 use crate::bench::guest::{Disk, Guest};
@@ -24,12 +23,15 @@ use crate::paths::Paths;
 const ASKERS: usize = 2;
 /// What takes longer hangs; machines may be slow.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
-/// How long an explicit fault may take to be met.
-const RARELY: Duration = Duration::from_secs(3);
+/// How long a cell that faulted may wait for its replacement: the captain pauses when
+/// a cell faults again and again.
+const MENDING: Duration = Duration::from_secs(6);
 /// What a shell command may take.
-const SHELL: Duration = Duration::from_secs(15);
-/// With more numbers than that, comparing takes longer than booting.
-const ENOUGH: usize = 20_000;
+pub(super) const SHELL: Duration = Duration::from_secs(15);
+/// Between two looks at the system.
+const LOOK: Duration = Duration::from_millis(10);
+/// Lines of the console that are kept of a fault that was not contained.
+const LAST_WORDS: usize = 120;
 
 /// The system under test with what is known of it.
 pub(super) struct Bench<'a> {
@@ -43,59 +45,32 @@ pub(super) struct Bench<'a> {
     book: Book,
     /// How much of the book was judged already: errors, connections, answers.
     judged: (usize, usize, usize),
+    /// The sum of all accounts when history and numbers were emptied last.
+    base: i64,
+    /// The cells that can be replaced: those behind ports.
+    ported: Vec<String>,
 }
 
 /// A running system and its clients.
-struct Site {
-    guest: Guest,
-    tellers: Clients,
-    askers: Clients,
+pub(super) struct Site {
+    pub(super) guest: Guest,
+    pub(super) tellers: Clients,
+    pub(super) askers: Clients,
     /// For the looks; opened when it is needed.
-    session: Option<Session>,
+    pub(super) session: Option<Session>,
+    /// What it said last.
+    state: State,
     trials: usize,
 }
 
-/// What the system says of faults and repairs.
-pub(super) struct State {
-    pub(super) faults: u64,
-    pub(super) repairs: BTreeMap<String, Times>,
-}
-
-/// A repair: when the fault was, and the times since (µs).
-pub(super) struct Times {
-    pub(super) at: String,
-    pub(super) caught: Option<u64>,
-    pub(super) served: Option<u64>,
-    pub(super) replaced: Option<u64>,
-}
-
-impl State {
-    /// The answer of `cells --repairs`.
-    pub(super) fn read(answer: &str) -> Option<Self> {
-        let mut lines = answer.lines();
-        let faults = lines.next()?.strip_prefix("faults ")?.parse().ok()?;
-        let repair = |line: &str| {
-            let (cell, rest) = line.split_once(' ')?;
-            let words: Vec<&str> = rest.split([' ', ',']).collect();
-            let after = |word: &str| {
-                let at = words.iter().position(|w| *w == word)?;
-                words.get(at + 1).copied()
-            };
-            let time = |word: &str| after(word)?.parse().ok();
-            let times = Times {
-                at: after("at")?.to_string(),
-                caught: time("caught"),
-                served: time("served"),
-                replaced: time("replaced"),
-            };
-            Some((cell.to_string(), times))
-        };
-        Some(Self {
-            faults,
-            repairs: lines.filter_map(repair).collect(),
-        })
+impl Site {
+    pub(super) fn groups(&self) -> [&Clients; 2] {
+        [&self.tellers, &self.askers]
     }
 }
+
+/// The clients that are to go on, and how far.
+pub(super) struct Goals([Vec<u64>; 2]);
 
 impl<'a> Bench<'a> {
     /// Fills a disk that every fresh start begins with.
@@ -106,6 +81,7 @@ impl<'a> Bench<'a> {
     ) -> Result<(Self, Vec<String>)> {
         let guest = start(paths, wishes, Disk::empty(paths)?)?;
         let cells = cells_there(&guest, wishes, usual)?;
+        let ported = guest.cells()?;
         pgbench::fill(guest.port(), wishes.scale).context("no tables")?;
         clients::set_up(guest.port())?;
         let answers = Arc::new(Answers::learn(guest.port())?);
@@ -118,6 +94,8 @@ impl<'a> Bench<'a> {
             disk: None,
             book: Book::default(),
             judged: (0, 0, 0),
+            base: 0,
+            ported,
         };
         Ok((bench, cells))
     }
@@ -127,18 +105,19 @@ impl<'a> Bench<'a> {
         Ok((self.pristine.copy(self.paths)?, Arc::clone(&self.answers)))
     }
 
-    /// Every client has done something just now. Boots the system if none runs.
+    /// Boots the system if none runs, and waits until every client has done something.
+    /// On a system that runs, the last fault's end has seen to that.
     pub(super) fn ready(&mut self) -> Result<()> {
-        if self.book.acknowledged() > ENOUGH {
-            self.kill();
-            self.disk = None;
-        }
+        let fresh = self.site.is_none();
         let site = self.site()?;
         site.trials += 1;
-        for group in [&site.tellers, &site.askers] {
-            if let Err(stuck) = group.advance(1, PATIENCE) {
-                bail!("clients {stuck:?} stand still");
+        if fresh {
+            for group in site.groups() {
+                if let Err(stuck) = group.advance(1, PATIENCE) {
+                    bail!("clients {stuck:?} stand still");
+                }
             }
+            site.state = said(site).context("no state of a fresh system")?;
         }
         Ok(())
     }
@@ -155,6 +134,7 @@ impl<'a> Bench<'a> {
                 None => {
                     self.book = Book::default();
                     self.judged = (0, 0, 0);
+                    self.base = 0;
                     self.pristine.copy(self.paths)?
                 }
             };
@@ -176,6 +156,7 @@ impl<'a> Bench<'a> {
             askers: Clients::ask(port, ASKERS, &self.answers, wishes.seed),
             guest,
             session: None,
+            state: State::default(),
             trials: 0,
         }
     }
@@ -193,10 +174,10 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// What the system says, if it answers.
-    pub(super) fn state(&self) -> Option<State> {
-        let guest = &self.site.as_ref()?.guest;
-        State::read(&guest.try_shell("cells --repairs", SHELL).ok()?)
+    /// What the system said last.
+    pub(super) fn state(&self) -> State {
+        let site = self.site.as_ref();
+        site.map_or_else(State::default, |site| site.state.clone())
     }
 
     /// Gives the command. False when there was nothing to damage.
@@ -218,46 +199,67 @@ impl<'a> Bench<'a> {
         true
     }
 
-    /// Lets the load run on; every client must have gone on since.
-    pub(super) fn watch(&self, fault: &mut Fault) {
-        let Some(site) = &self.site else { return };
-        let (began, guest) = (Instant::now(), &site.guest);
-        for group in [&site.tellers, &site.askers] {
-            if let Err(hung) = group.advance_while(2, PATIENCE, || guest.end().is_none()) {
-                fault.hung += hung.len();
+    /// As far as every client must get from here to have gone on.
+    pub(super) fn goals(&self) -> Goals {
+        let of = |site: &Site| Goals(site.groups().map(|group| group.goals(1)));
+        self.site
+            .as_ref()
+            .map_or(Goals([Vec::new(), Vec::new()]), of)
+    }
+
+    /// Lets the load run on until the fault has shown itself: the system has counted it,
+    /// a client complains, or it is gone. Nothing shows of a fault after `window`, when
+    /// every client has gone on since.
+    pub(super) fn watch(&mut self, fault: &mut Fault, goals: &Goals, window: Duration) {
+        let (before, began) = (self.state().faults, Instant::now());
+        while let Some(state) = self.alive(fault) {
+            let Some(site) = &mut self.site else { return };
+            site.state = state;
+            let shown = site.state.faults > before || site.groups().iter().any(|g| g.complain());
+            let over = began.elapsed() > window && behind(site, goals) == 0;
+            if shown || over || began.elapsed() > window + PATIENCE {
+                return;
             }
-        }
-        let rest = settle(self.wishes).saturating_sub(began.elapsed());
-        if guest.end().is_none() {
-            std::thread::sleep(rest);
+            std::thread::sleep(LOOK);
         }
     }
 
-    /// Waits until the system counts more than so many faults, or long enough: some
-    /// cells are called now and then only.
-    pub(super) fn await_fault(&self, before: u64) {
-        let until = Instant::now() + RARELY;
-        while Instant::now() < until {
-            match self.state() {
-                Some(state) if state.faults <= before => {}
-                _ => return,
+    /// Waits until the cells that faulted since `before` are replaced and every client
+    /// has gone on; counts those that hang.
+    pub(super) fn settle(&mut self, fault: &mut Fault, before: &State) {
+        let (began, goals) = (Instant::now(), self.goals());
+        loop {
+            let Some(state) = self.alive(fault) else {
+                return;
+            };
+            let Some(site) = &mut self.site else { return };
+            site.state = state;
+            let mended = site.state.is_mended_since(before, &self.ported);
+            let replaced = mended || began.elapsed() > MENDING;
+            let hung = behind(site, &goals);
+            if replaced && hung == 0 {
+                return;
             }
-            std::thread::sleep(Duration::from_millis(100));
+            if began.elapsed() > PATIENCE {
+                fault.hung += hung;
+                return;
+            }
+            std::thread::sleep(LOOK);
         }
     }
 
     /// Whether the system still lives: it has not ended, and its shell answers.
-    pub(super) fn alive(&self, fault: &mut Fault) -> Option<State> {
-        let guest = &self.site.as_ref()?.guest;
-        let why = match guest.end() {
+    fn alive(&self, fault: &mut Fault) -> Option<State> {
+        let site = self.site.as_ref()?;
+        let why = match site.guest.end() {
             Some(end) => {
-                let console = guest.console_tail(400);
+                let console = site.guest.console_tail(400);
                 let fatal = console.lines().find(|l| l.contains("fatal"));
                 format!("{end}: {}", fatal.unwrap_or("no last words"))
             }
-            None => match guest.try_shell("cells --repairs", SHELL) {
-                Ok(answer) => return State::read(&answer),
-                Err(error) => format!("the shell: {error}"),
+            None => match said(site) {
+                Ok(state) => return Some(state),
+                Err(error) => format!("the shell: {error:#}"),
             },
         };
         fault.class = Class::System;
@@ -266,8 +268,14 @@ impl<'a> Bench<'a> {
         None
     }
 
-    /// Adds what the clients saw since the last fault.
-    pub(super) fn judge(&mut self, fault: &mut Fault) -> Result<()> {
+    /// What the console said last, for whoever looks for the cause.
+    pub(super) fn last_words(&self) -> String {
+        let site = self.site.as_ref();
+        site.map_or_else(String::new, |site| site.guest.console_tail(LAST_WORDS))
+    }
+
+    /// Adds what the clients saw since this was asked last.
+    pub(super) fn judge(&mut self, fault: &mut Fault) {
         if let Some(site) = &self.site {
             site.tellers.collect(&mut self.book);
             site.askers.collect(&mut self.book);
@@ -276,10 +284,11 @@ impl<'a> Bench<'a> {
         let (errors, lost, wrong) = self.judged;
         let (errors, lost) = (&book.errors[errors..], &book.lost[lost..]);
         let wrong = &book.wrong[wrong..];
-        fault.errors = errors.len();
-        fault.reader_errors = errors.iter().filter(|e| e.starts_with(READER)).count();
+        fault.errors += errors.len();
+        fault.reader_errors += errors.iter().filter(|e| e.starts_with(READER)).count();
+        fault.wrong += wrong.len();
         if fault.class < Class::System {
-            fault.lost = lost.len();
+            fault.lost += lost.len();
         }
         let mut at_least = |class: Class, when: bool| {
             if when {
@@ -289,16 +298,15 @@ impl<'a> Bench<'a> {
         at_least(Class::Unseen, fault.faults > 0);
         at_least(Class::Statement, fault.errors > 0);
         at_least(Class::Connection, fault.lost + fault.hung > 0);
-        at_least(Class::Data, !wrong.is_empty());
-        let first = wrong.first().or(errors.first()).or(lost.first());
+        at_least(Class::Data, fault.wrong > 0);
+        let first = wrong.first().or(lost.first()).or(errors.first());
         if let (true, Some(first)) = (fault.detail.is_empty(), first) {
             fault.detail.clone_from(first);
         }
         self.judged = (book.errors.len(), book.lost.len(), book.wrong.len());
-        Ok(())
     }
 
-    /// Replaces the damaged cell; false when that does not work.
+    /// Gives the damaged cell a fresh instance; false when that does not work.
     pub(super) fn replace(&self, cell: &str) -> bool {
         let Some(site) = &self.site else { return false };
         let command = format!("swap {cell}");
@@ -307,37 +315,72 @@ impl<'a> Bench<'a> {
         swapped() || swapped()
     }
 
+    /// Takes damage to a state back, where nobody has written since.
+    pub(super) fn undo(&self, cell: &str) {
+        if let Some(site) = &self.site {
+            // Whoever is behind the door may be what is damaged; the looks decide.
+            let _ = site
+                .guest
+                .try_shell(&format!("inject {cell} undo 0"), SHELL);
+        }
+    }
+
+    /// Notes what the system says at the end of a fault, which the next one is compared
+    /// with; false when it says nothing any more.
+    pub(super) fn close(&mut self, fault: &mut Fault, before: &State) -> bool {
+        let Some(state) = self.alive(fault) else {
+            return false;
+        };
+        fault.faults = state.faults.saturating_sub(before.faults);
+        if let Some(repair) = state.repair_since(&fault.cell, before) {
+            (fault.caught_us, fault.served_us) = (repair.caught, repair.served);
+            fault.replaced_us = repair.replaced;
+        }
+        if let Some(site) = &mut self.site {
+            site.state = state;
+        }
+        true
+    }
+
     /// Looks at commits, sums and answers; quickly, or `deep`ly. False when
     /// something is wrong, or cannot be looked at; the former is noted in `fault`.
     pub(super) fn verify(&mut self, fault: &mut Fault, deep: bool) -> bool {
+        let base = self.base;
         let Some(site) = &mut self.site else {
             return false;
         };
         site.tellers.collect(&mut self.book);
-        let looked = match deep {
-            true => problems(site, &mut self.book, &self.answers),
-            false => quick_problems(site, &mut self.book),
-        };
+        let mut looked = Looked::default();
+        let mut ended = Ok(());
+        // What was hit may be the look itself; a second one has a session of its own.
+        for _ in 0..2 {
+            looked = Looked::default();
+            ended = match deep {
+                true => look_deeply(site, &mut self.book, &self.answers, base, &mut looked),
+                false => look(site, &mut self.book, base, &mut looked),
+            };
+            if ended.is_ok() {
+                break;
+            }
+            site.session = None;
+        }
         if deep {
             let (leaked, what) = leaked(site);
             fault.leaked = leaked;
             fault.detail += &what;
         }
-        match looked {
-            Ok((lost, problems)) => {
-                fault.commits_lost += lost;
-                if !problems.is_empty() {
-                    fault.class = Class::Data;
-                    fault.detail += &format!(" {}", problems.join("; "));
-                }
-                problems.is_empty()
-            }
-            Err(error) => {
-                site.session = None;
-                fault.detail += &format!(" cannot be verified: {error:#}");
-                false
-            }
+        fault.commits_lost += looked.lost;
+        if !looked.problems.is_empty() {
+            fault.class = Class::Data;
+            fault.detail += &format!(" {}", looked.problems.join("; "));
         }
+        if let Err(error) = &ended {
+            fault.detail += &format!(" cannot be verified: {error:#}");
+        }
+        if let (true, Some(base)) = (looked.problems.is_empty(), looked.base) {
+            self.base = base;
+        }
+        ended.is_ok() && looked.problems.is_empty()
     }
 
     /// The same after a boot on the same disk, and starts from the pristine one if
@@ -349,18 +392,16 @@ impl<'a> Bench<'a> {
             self.disk = None;
             return Ok(());
         }
-        let sound = self.verify(fault, true);
-        if !sound {
+        if !self.verify(fault, true) {
             fault.class = Class::Data;
-        }
-        if !sound {
             self.kill();
             self.disk = None;
+            return Ok(());
         }
         // Clients that start on a system that has just booted fail nothing.
         let book = &self.book;
         self.judged = (book.errors.len(), book.lost.len(), book.wrong.len());
-        Ok(())
+        self.ready()
     }
 }
 
@@ -370,165 +411,18 @@ impl Drop for Bench<'_> {
     }
 }
 
+/// How many clients have not gone on.
+fn behind(site: &Site, goals: &Goals) -> usize {
+    let each = site.groups().into_iter().zip(&goals.0);
+    each.map(|(group, goals)| group.behind(goals).len()).sum()
+}
+
+/// What the system says of itself.
+fn said(site: &Site) -> Result<State> {
+    let answer = site.guest.try_shell("cells --repairs", SHELL)?;
+    State::read(&answer).context("an answer that nobody understands")
+}
+
 fn start(paths: &Paths, wishes: &Wishes, disk: Disk) -> Result<Guest> {
     boot_with(paths, wishes, disk, &["faults=inject"])
-}
-
-/// The session for looks.
-fn session(site: &mut Site) -> Result<&mut Session> {
-    if site.session.is_none() {
-        site.session = Some(Session::connect(site.guest.port(), LIMIT)?);
-    }
-    let session = site.session.as_mut().context("no session")?;
-    session.allow(LIMIT);
-    Ok(session)
-}
-
-/// What can be seen in a moment, while the clients go on: small sums, counts, and the
-/// numbers acknowledged since the last look.
-fn quick_problems(site: &mut Site, book: &mut Book) -> Result<(usize, Vec<String>)> {
-    let session = session(site)?;
-    let mut problems = Vec::new();
-    let sums = QuickSums::ask(session)?;
-    if !sums.agree() {
-        problems.push(format!("sums: {sums}"));
-    }
-    let lost = book.missing_since_last_look(session)?;
-    if !lost.is_empty() {
-        problems.push(format!("{} commits lost", lost.len()));
-    }
-    Ok((lost.len(), problems))
-}
-
-/// What is still held while all clients rest, and its names. Background loops hold
-/// something now and then, so this looks several times.
-fn leaked(site: &Site) -> (u64, String) {
-    site.tellers.rest(true);
-    site.askers.rest(true);
-    let mut found = (0, String::new());
-    for group in [&site.tellers, &site.askers] {
-        if group.all_rest(PATIENCE).is_err() {
-            found.1 = " clients do not rest".into();
-        }
-    }
-    for _ in 0..20 {
-        let ask = |command| site.guest.try_shell(command, SHELL);
-        let (Ok(counters), Ok(cells)) = (ask("counters"), ask("cells")) else {
-            break;
-        };
-        let held = held(&counters, &cells);
-        let names: Vec<String> = held.iter().map(|(n, name)| format!("{n} {name}")).collect();
-        found = match held.iter().map(|(count, _)| count).sum() {
-            0 => (0, String::new()),
-            sum => (sum, format!(" held: {}", names.join(", "))),
-        };
-        if held.is_empty() {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    site.tellers.rest(false);
-    site.askers.rest(false);
-    found
-}
-
-/// What `counters` and `cells` say is held, but for nothing.
-fn held(counters: &str, cells: &str) -> Vec<(u64, String)> {
-    const NAMES: [&str; 11] = [
-        "pool.pins",
-        "pool.latched",
-        "pool.claimed",
-        "disk.in_flight",
-        "disk.waiting",
-        "txn.open",
-        "txn.locks",
-        "txn.running",
-        "txn.waiting",
-        "txn.row_holders",
-        "txn.predicate_locks",
-    ];
-    let counted = counters.lines().filter_map(|line| {
-        let (name, count) = line.split_once(' ')?;
-        let count = count.parse().ok()?;
-        NAMES.contains(&name).then(|| (count, name.to_string()))
-    });
-    // The command itself is a call in the shell, from the console's loop.
-    let calls = cells.lines().filter_map(|line| {
-        let cell = line.split_whitespace().next()?;
-        let (_, rest) = line.split_once("in flight ")?;
-        let count = rest.split_whitespace().next()?.parse().ok()?;
-        let own = ["shell", "console", "captain", "swap"].contains(&cell);
-        (!own).then(|| (count, format!("calls in {cell}")))
-    });
-    counted
-        .chain(calls)
-        .filter(|(count, _)| *count > 0)
-        .collect()
-}
-
-/// Everything, while nobody changes it: the clients rest.
-fn problems(site: &mut Site, book: &mut Book, answers: &Answers) -> Result<(usize, Vec<String>)> {
-    site.tellers.rest(true);
-    let looked = all_problems(site, book, answers);
-    site.tellers.rest(false);
-    looked
-}
-
-fn all_problems(
-    site: &mut Site,
-    book: &mut Book,
-    answers: &Answers,
-) -> Result<(usize, Vec<String>)> {
-    if let Err(busy) = site.tellers.all_rest(PATIENCE) {
-        bail!("clients {busy:?} do not come to rest");
-    }
-    site.tellers.collect(book);
-    let port = site.guest.port();
-    let mut problems = answers.ask_all(port)?;
-    let sums = Sums::ask(port)?;
-    if !sums.agree() {
-        problems.push(format!("sums: {sums}"));
-    }
-    let compared = book.compare(port)?;
-    if !compared.lost.is_empty() {
-        problems.push(format!("{} commits lost", compared.lost.len()));
-    }
-    if !compared.strange.is_empty() {
-        let strange = compared.strange.len();
-        problems.push(format!("{strange} refused commits are there"));
-    }
-    if sums.history != compared.there {
-        let (rows, there) = (sums.history, compared.there);
-        problems.push(format!("{rows} rows of history, {there} numbers"));
-    }
-    Ok((compared.lost.len(), problems))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn repairs_are_read() {
-        let answer = "faults 3\npg_wal           Panic at 12.345678 s, caught 300 us, \
-                      served 900 us, replaced -, gave back 2, torn 0\n";
-        let state = State::read(answer).unwrap();
-        let repair = &state.repairs["pg_wal"];
-        assert_eq!((state.faults, repair.at.as_str()), (3, "12.345678"));
-        assert_eq!((repair.caught, repair.served), (Some(300), Some(900)));
-        assert_eq!(repair.replaced, None);
-        assert!(State::read("nonsense").is_none());
-    }
-
-    #[test]
-    fn what_is_held_is_named() {
-        let cells = "pg_wal 0.1.0 generation 2 9 KiB  in flight 3    swaps 1 faults 2\n\
-                     shell  0.1.0 generation 1 9 KiB  in flight 1    swaps 0 faults 0\n";
-        let held = held("pool.pins 2\npool.reads 9\ntxn.locks 0\n", cells);
-        let wanted = [
-            (2, "pool.pins".to_string()),
-            (3, "calls in pg_wal".to_string()),
-        ];
-        assert_eq!(held, wanted);
-    }
 }

@@ -50,7 +50,18 @@ impl Sums {
 
     /// Whether no money was made or lost.
     pub(super) fn agree(&self) -> bool {
-        self.sums.iter().all(|sum| *sum == self.sums[0])
+        self.agree_since(0)
+    }
+
+    /// The same where the history was emptied when the other sums were `base`.
+    pub(super) fn agree_since(&self, base: i64) -> bool {
+        let [accounts, branches, tellers, history] = self.sums;
+        branches == accounts && tellers == accounts && history + base == accounts
+    }
+
+    /// The sum of all accounts.
+    pub(super) fn accounts(&self) -> i64 {
+        self.sums[0]
     }
 
     /// Notes that they agree, and that the history has a row for each
@@ -100,10 +111,11 @@ impl QuickSums {
         Ok(Self(numbers))
     }
 
-    /// Whether no money was made or lost, and every transaction is whole.
-    pub(super) fn agree(&self) -> bool {
+    /// Whether no money was made or lost, and every transaction is whole; the history
+    /// and the numbers were emptied when the sums were `base`.
+    pub(super) fn agree_since(&self, base: i64) -> bool {
         let [branches, tellers, history, rows, noted] = self.0;
-        branches == tellers && tellers == history && rows == noted
+        branches == tellers && tellers == history + base && rows == noted
     }
 }
 
@@ -128,5 +140,23 @@ impl fmt::Display for Sums {
             f,
             "accounts {accounts}, branches {branches}, tellers {tellers}, history {history}"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn money_that_was_made_is_seen() {
+        let sums = |history| Sums {
+            sums: [7, 7, 7, history],
+            history: 2,
+        };
+        assert!(sums(7).agree() && sums(3).agree_since(4));
+        assert!(!sums(3).agree() && !sums(7).agree_since(4));
+        assert!(QuickSums([7, 7, 3, 2, 2]).agree_since(4));
+        assert!(!QuickSums([7, 7, 3, 2, 1]).agree_since(4));
+        assert!(!QuickSums([7, 8, 3, 2, 2]).agree_since(4));
     }
 }

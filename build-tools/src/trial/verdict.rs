@@ -55,6 +55,34 @@ pub(super) const CLASSES: [(Class, &str); 6] = [
     (Class::Data, "data wrong"),
 ];
 
+/// Where the time of a fault went (ms).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Spent {
+    /// Until it was in.
+    pub(super) inject: u64,
+    /// Until it had shown itself, or nothing was expected any more.
+    pub(super) watch: u64,
+    /// Until the cell was replaced and every client had gone on.
+    pub(super) repair: u64,
+    /// Looking whether anything is wrong.
+    pub(super) look: u64,
+    /// A boot, where there was one, and a deep look after it.
+    pub(super) boot: u64,
+}
+
+impl Spent {
+    /// The shares, by name.
+    pub(super) fn parts(&self) -> [(&'static str, u64); 5] {
+        [
+            ("inject", self.inject),
+            ("watch", self.watch),
+            ("repair", self.repair),
+            ("look", self.look),
+            ("boot", self.boot),
+        ]
+    }
+}
+
 /// One fault.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Fault {
@@ -65,6 +93,8 @@ pub(super) struct Fault {
     pub(super) class: Class,
     /// Where the damage was done.
     pub(super) place: String,
+    /// The revision of the system.
+    pub(super) revision: String,
     /// Faults that the system counted.
     pub(super) faults: u64,
     /// From the fault to the gate, to the first call that the cell served again, to
@@ -74,12 +104,16 @@ pub(super) struct Fault {
     pub(super) replaced_us: Option<u64>,
     /// What it took in all, by the host's clock.
     pub(super) ms: u64,
+    /// Where that went.
+    pub(super) spent: Spent,
     /// Statements that failed, those of clients that only read among them;
     /// connections that ended, clients that hung.
     pub(super) errors: usize,
     pub(super) reader_errors: usize,
     pub(super) lost: usize,
     pub(super) hung: usize,
+    /// Answers that clients knew to be wrong.
+    pub(super) wrong: usize,
     /// Acknowledged commits that are gone.
     pub(super) commits_lost: usize,
     /// Calls, pages and ledger entries that somebody still held when all clients
@@ -99,15 +133,18 @@ impl Fault {
             kind,
             class: Class::Silent,
             place: String::new(),
+            revision: String::new(),
             faults: 0,
             caught_us: None,
             served_us: None,
             replaced_us: None,
             ms: 0,
+            spent: Spent::default(),
             errors: 0,
             reader_errors: 0,
             lost: 0,
             hung: 0,
+            wrong: 0,
             commits_lost: 0,
             leaked: 0,
             detail: String::new(),
@@ -135,32 +172,41 @@ impl Fault {
 }
 
 const HEAD: &str = "number,seed,cell,kind,class,faults,caught_us,served_us,replaced_us,ms,\
-    errors,reader_errors,lost,hung,commits_lost,leaked,place,detail";
+    inject_ms,watch_ms,repair_ms,look_ms,boot_ms,errors,reader_errors,lost,hung,wrong,\
+    commits_lost,leaked,revision,place,detail";
 
 /// One fault as a line of the table.
 fn csv(f: &Fault) -> String {
     let time = |us: Option<u64>| us.map_or(String::new(), |us| us.to_string());
-    format!(
-        "{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}",
-        f.number,
-        f.seed,
-        f.cell,
-        f.kind,
-        f.class.name(),
-        f.faults,
+    let [inject, watch, repair, look, boot] = f.spent.parts().map(|(_, ms)| ms);
+    let fields = [
+        f.number.to_string(),
+        f.seed.to_string(),
+        f.cell.clone(),
+        f.kind.clone(),
+        f.class.name().to_string(),
+        f.faults.to_string(),
         time(f.caught_us),
         time(f.served_us),
         time(f.replaced_us),
-        f.ms,
-        f.errors,
-        f.reader_errors,
-        f.lost,
-        f.hung,
-        f.commits_lost,
-        f.leaked,
+        f.ms.to_string(),
+        inject.to_string(),
+        watch.to_string(),
+        repair.to_string(),
+        look.to_string(),
+        boot.to_string(),
+        f.errors.to_string(),
+        f.reader_errors.to_string(),
+        f.lost.to_string(),
+        f.hung.to_string(),
+        f.wrong.to_string(),
+        f.commits_lost.to_string(),
+        f.leaked.to_string(),
+        f.revision.clone(),
         quoted(&f.place),
-        quoted(&f.detail)
-    )
+        quoted(&f.detail),
+    ];
+    fields.join(",")
 }
 
 /// The table: every fault so far, in memory and in the file.
@@ -196,6 +242,12 @@ impl Table {
         Ok(Self { path, file, faults })
     }
 
+    /// How many of them manifested.
+    pub(super) fn manifested(&self) -> usize {
+        let shown = self.faults.iter().filter(|f| f.class != Class::Silent);
+        shown.count()
+    }
+
     /// Where it is.
     pub(super) fn path(&self) -> &Path {
         &self.path
@@ -209,57 +261,38 @@ impl Table {
     }
 }
 
-/// A line of the table, but for the texts at its end.
+/// A line of the table. The place and the detail come as one text.
 fn read(line: &str) -> Option<Fault> {
-    let fields: Vec<&str> = line.splitn(17, ',').collect();
-    let [
-        number,
-        seed,
-        cell,
-        kind,
-        class,
-        faults,
-        caught,
-        served,
-        replaced,
-        ms,
-        rest @ ..,
-    ] = fields.as_slice()
-    else {
-        return None;
+    let mut fields = line.splitn(HEAD.split(',').count() - 1, ',');
+    let mut next = || fields.next();
+    let (number, seed) = (next()?.parse().ok()?, next()?.parse().ok()?);
+    let (cell, kind) = (next()?.to_string(), next()?.to_string());
+    let mut fault = Fault::new(number, seed, cell, kind);
+    fault.class = Class::of_name(next()?)?;
+    fault.faults = next()?.parse().ok()?;
+    fault.caught_us = next()?.parse().ok();
+    fault.served_us = next()?.parse().ok();
+    fault.replaced_us = next()?.parse().ok();
+    fault.ms = next()?.parse().ok()?;
+    let mut ms = || next()?.parse::<u64>().ok();
+    fault.spent = Spent {
+        inject: ms()?,
+        watch: ms()?,
+        repair: ms()?,
+        look: ms()?,
+        boot: ms()?,
     };
-    let [
-        errors,
-        reader_errors,
-        lost,
-        hung,
-        commits_lost,
-        leaked,
-        _texts,
-    ] = rest
-    else {
-        return None;
-    };
-    Some(Fault {
-        class: Class::of_name(class)?,
-        faults: faults.parse().ok()?,
-        caught_us: caught.parse().ok(),
-        served_us: served.parse().ok(),
-        replaced_us: replaced.parse().ok(),
-        ms: ms.parse().ok()?,
-        errors: errors.parse().ok()?,
-        reader_errors: reader_errors.parse().ok()?,
-        lost: lost.parse().ok()?,
-        hung: hung.parse().ok()?,
-        commits_lost: commits_lost.parse().ok()?,
-        leaked: leaked.parse().ok()?,
-        ..Fault::new(
-            number.parse().ok()?,
-            seed.parse().ok()?,
-            (*cell).to_string(),
-            (*kind).to_string(),
-        )
-    })
+    let mut count = || next()?.parse::<usize>().ok();
+    fault.errors = count()?;
+    fault.reader_errors = count()?;
+    fault.lost = count()?;
+    fault.hung = count()?;
+    fault.wrong = count()?;
+    fault.commits_lost = count()?;
+    fault.leaked = next()?.parse().ok()?;
+    fault.revision = next()?.to_string();
+    fault.detail = next()?.replace("\"\"", "\"");
+    Some(fault)
 }
 
 fn quoted(field: &str) -> String {
@@ -267,7 +300,7 @@ fn quoted(field: &str) -> String {
     format!("\"{line}\"")
 }
 
-/// How many of which class, by what `of` says, as a table.
+/// How many of which class, by what `of` says, as a table in Markdown.
 pub(super) fn summary(faults: &[Fault], title: &str, of: fn(&Fault) -> &str) -> String {
     let mut counts: BTreeMap<&str, [usize; CLASSES.len()]> = BTreeMap::new();
     for fault in faults {
@@ -275,11 +308,26 @@ pub(super) fn summary(faults: &[Fault], title: &str, of: fn(&Fault) -> &str) -> 
             counts.entry(key).or_default()[fault.class as usize] += 1;
         }
     }
-    let heads: String = CLASSES.iter().map(|(_, n)| format!(" {n:>16}")).collect();
-    let mut text = format!("{title:<14}{heads}\n");
+    let heads: String = CLASSES.iter().map(|(_, n)| format!(" {n:>16} |")).collect();
+    let rule: String = CLASSES.iter().map(|_| format!("{:-<17}:|", "")).collect();
+    let mut text = format!(
+        "| {title:<14} |{heads} lives |\n|{:-<16}|{rule}------:|\n",
+        ""
+    );
     for (key, counts) in counts {
-        let counts: String = counts.iter().map(|n| format!(" {n:>16}")).collect();
-        let _ = writeln!(text, "{key:<14}{counts}");
+        let manifested: usize = counts[1..].iter().sum();
+        let lives = match manifested {
+            0 => "-".to_string(),
+            _ => {
+                let lost = counts[Class::System as usize];
+                format!(
+                    "{:.1} %",
+                    100.0 * (manifested - lost) as f64 / manifested as f64
+                )
+            }
+        };
+        let counts: String = counts.iter().map(|n| format!(" {n:>16} |")).collect();
+        let _ = writeln!(text, "| {key:<14} |{counts} {lives} |");
     }
     text
 }
@@ -295,19 +343,28 @@ mod tests {
         fault.place = "bit 3, \"x\"".into();
         (fault.faults, fault.lost, fault.served_us) = (1, 2, Some(900));
         fault.detail = "a\nb".into();
+        fault.revision = "abc with changes".into();
+        (fault.spent.watch, fault.wrong) = (20, 3);
         let line = csv(&fault);
-        let wanted =
-            "1,7,pg_wal,text,system lost,1,,900,,0,0,0,2,0,0,0,\"bit 3, \"\"x\"\"\",\"a | b\"";
+        let wanted = "1,7,pg_wal,text,system lost,1,,900,,0,0,20,0,0,0,0,0,2,0,3,0,0,\
+            abc with changes,\"bit 3, \"\"x\"\"\",\"a | b\"";
         assert_eq!(line, wanted);
         let again = read(&line).unwrap();
         assert_eq!(
-            (again.number, again.class, again.lost),
-            (1, Class::System, 2)
+            (again.number, again.class, again.lost, again.wrong),
+            (1, Class::System, 2, 3)
         );
         assert_eq!((again.served_us, again.replaced_us), (Some(900), None));
-        assert_eq!(HEAD.split(',').count(), 18);
+        assert_eq!(
+            (again.spent, &again.revision),
+            (fault.spent, &fault.revision)
+        );
+        assert!(again.detail.ends_with("\"a | b\""), "{}", again.detail);
+        let empty = csv(&Fault::new(1, 7, "net".into(), "text".into()));
+        assert_eq!(HEAD.split(',').count(), empty.split(',').count());
         let table = summary(&[fault], "by kind", |f| &f.kind);
-        assert!(table.lines().any(|l| l.starts_with("text ")), "{table}");
+        assert!(table.lines().any(|l| l.starts_with("| text ")), "{table}");
+        assert!(table.contains("| 0.0 % |"), "{table}");
         assert!(CLASSES.is_sorted());
     }
 }

@@ -44,6 +44,15 @@ pub(crate) fn skippable(
     })
 }
 
+/// What four bytes of `code` name if they are an instruction's last and count from its
+/// end, as references to data do nearly always. Targets count from the start of `code`.
+pub(crate) fn references(code: &[u8]) -> impl Iterator<Item = i64> {
+    code.windows(4).enumerate().map(|(at, bytes)| {
+        let relative = i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        (at + 4) as i64 + i64::from(relative)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -63,6 +72,14 @@ mod tests {
         assert_eq!(found, [(1, 5), (6, 6)]);
         let none: Vec<(usize, usize)> = skippable(&code[..5], |_| true, |_, _| true).collect();
         assert_eq!(none, []);
+    }
+
+    #[test]
+    fn references_count_from_the_end_of_the_instruction() {
+        // jmp *0x1000(%rip), 6 bytes long
+        let code = [0xff, 0x25, 0, 0x10, 0, 0];
+        assert!(references(&code).any(|target| target == 0x1006));
+        assert_eq!(references(&code[..3]).count(), 0);
     }
 
     #[test]

@@ -286,12 +286,14 @@ pub(crate) fn crash(arguments: &[&str]) -> Outcome {
 }
 
 pub(crate) fn inject(arguments: &[&str]) -> Outcome {
-    const USAGE: &str = "usage: inject CELL code|text|data|word|skip|state SEED [OFFSET]\n";
+    const USAGE: &str =
+        "usage: inject CELL code|text|data|word|skip|state|undo SEED [OFFSET LENGTH]\n";
+    let number = |word: &str| word.parse().map_err(|_| String::from(USAGE));
     let (cell, kind, seed, at) = match arguments {
         [cell, kind, seed] => (cell, kind, seed, None),
-        [cell, kind, seed, at] => {
-            let at = at.parse().map_err(|_| String::from(USAGE))?;
-            (cell, kind, seed, Some(at))
+        [cell, kind, seed, at, length] => {
+            let (at, length): (usize, usize) = (number(at)?, number(length)?);
+            (cell, kind, seed, Some(at..at.saturating_add(length)))
         }
         _ => return Err(String::from(USAGE)),
     };

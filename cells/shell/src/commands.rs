@@ -100,7 +100,7 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "inject",
-        usage: "inject CELL code|text|data|word|skip|state SEED [OFFSET]",
+        usage: "inject CELL code|text|data|word|skip|state|undo SEED [OFFSET LENGTH]",
         does: "damage a running cell (only when booted with faults=inject)",
         run: cells::inject,
     },

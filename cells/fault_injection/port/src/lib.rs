@@ -6,6 +6,7 @@
 extern crate alloc;
 
 use alloc::string::String;
+use core::ops::Range;
 use port::{Component, Port};
 
 /// The door of the injector.
@@ -20,8 +21,10 @@ pub static MOVES: port::Moves = port::Moves::doors_only();
 /// Does damage.
 pub trait Injector: Component {
     /// Damages the cell in the way that `kind` names, at a place that `seed`
-    /// decides, or in the block of code that begins `at` bytes behind the start of
-    /// its code; says what was done. With the kind `code`, where its code lies.
+    /// decides, or at the instruction that lies at these bytes of its code (`data` and
+    /// `word`: at what it or one of the next instructions refers to); says what was
+    /// done. With the kind `code`, where its code lies; with the kind `undo`, the last
+    /// damage is taken back where it is still there.
     ///
     /// # Errors
     /// A sentence: no such cell or kind, or nothing there to damage.
@@ -30,6 +33,6 @@ pub trait Injector: Component {
         cell: &str,
         kind: &str,
         seed: u64,
-        at: Option<usize>,
+        at: Option<Range<usize>>,
     ) -> Result<String, String>;
 }
