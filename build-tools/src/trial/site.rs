@@ -30,6 +30,9 @@ const MENDING: Duration = Duration::from_secs(6);
 pub(super) const SHELL: Duration = Duration::from_secs(15);
 /// Between two looks at the system.
 const LOOK: Duration = Duration::from_millis(10);
+/// How often a look is tried, and what is waited longer before each of them.
+const LOOKS: u32 = 8;
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// Lines of the console that are kept of a fault that was not contained.
 const LAST_WORDS: usize = 120;
 
@@ -108,10 +111,9 @@ impl<'a> Bench<'a> {
     /// Boots the system if none runs, and waits until every client has done something.
     /// On a system that runs, the last fault's end has seen to that.
     pub(super) fn ready(&mut self) -> Result<()> {
-        let fresh = self.site.is_none();
         let site = self.site()?;
         site.trials += 1;
-        if fresh {
+        if site.trials == 1 {
             for group in site.groups() {
                 if let Err(stuck) = group.advance(1, PATIENCE) {
                     bail!("clients {stuck:?} stand still");
@@ -234,7 +236,9 @@ impl<'a> Bench<'a> {
             };
             let Some(site) = &mut self.site else { return };
             site.state = state;
-            let mended = site.state.is_mended_since(before, &self.ported);
+            // A lack of memory is nobody's mistake: the captain replaces nobody.
+            let spared = fault.kind == "memory";
+            let mended = spared || site.state.is_mended_since(before, &self.ported);
             let replaced = mended || began.elapsed() > MENDING;
             let hung = behind(site, &goals);
             if replaced && hung == 0 {
@@ -268,10 +272,20 @@ impl<'a> Bench<'a> {
         None
     }
 
-    /// What the console said last, for whoever looks for the cause.
+    /// What the console said last and what the tasks do, for whoever looks for the cause.
     pub(super) fn last_words(&self) -> String {
-        let site = self.site.as_ref();
-        site.map_or_else(String::new, |site| site.guest.console_tail(LAST_WORDS))
+        let Some(site) = &self.site else {
+            return String::new();
+        };
+        let mut words = site.guest.console_tail(LAST_WORDS);
+        for command in ["tasks", "cells", "counters"] {
+            if site.guest.end().is_none() {
+                let said = site.guest.try_shell(command, SHELL);
+                let said = said.unwrap_or_else(|error| error.to_string());
+                words += &format!("\n--- {command}\n{said}");
+            }
+        }
+        words
     }
 
     /// Adds what the clients saw since this was asked last.
@@ -352,8 +366,10 @@ impl<'a> Bench<'a> {
         site.tellers.collect(&mut self.book);
         let mut looked = Looked::default();
         let mut ended = Ok(());
-        // What was hit may be the look itself; a second one has a session of its own.
-        for _ in 0..2 {
+        // What was hit may be the look itself; the next one has a session of its own. And
+        // storage that starts anew refuses everybody for a moment.
+        for attempt in 0..LOOKS {
+            std::thread::sleep(attempt * LOOK_AGAIN);
             looked = Looked::default();
             ended = match deep {
                 true => look_deeply(site, &mut self.book, &self.answers, base, &mut looked),
@@ -385,23 +401,27 @@ impl<'a> Bench<'a> {
 
     /// The same after a boot on the same disk, and starts from the pristine one if
     /// that does not help.
-    pub(super) fn verify_after_boot(&mut self, fault: &mut Fault) -> Result<()> {
+    pub(super) fn verify_after_boot(&mut self, fault: &mut Fault) {
         if let Err(error) = self.site() {
             fault.class = Class::Data;
             fault.detail += &format!(" no boot: {error:#}");
             self.disk = None;
-            return Ok(());
+            return;
         }
         if !self.verify(fault, true) {
             fault.class = Class::Data;
-            self.kill();
-            self.disk = None;
-            return Ok(());
+            self.start_over();
+            return;
         }
         // Clients that start on a system that has just booted fail nothing.
         let book = &self.book;
         self.judged = (book.errors.len(), book.lost.len(), book.wrong.len());
-        self.ready()
+    }
+
+    /// The next boot is from the pristine disk.
+    pub(super) fn start_over(&mut self) {
+        self.kill();
+        self.disk = None;
     }
 }
 
