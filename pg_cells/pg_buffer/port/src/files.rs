@@ -10,8 +10,10 @@ use crate::pool::{PoolState, pool};
 use crate::space::{Entry, entry_place};
 use crate::{BUFFER, BufferError, FileId, PageId};
 use alloc::vec::Vec;
+use core::ops::Range;
 use core::sync::atomic::Ordering;
 use frame::Exclusive;
+use task_port::Held;
 
 /// The most entries changed by one log record when a file is cut.
 const CUT_ENTRIES: usize = 256;
@@ -64,8 +66,9 @@ pub fn create_file(mtx: &mut MiniTx, file: FileId) -> Result<(), BufferError> {
         used: 0,
     };
     let generation = mtx.generation();
-    write_entries(mtx.xid(), generation, &[(reserved.0, entry)])?;
-    set(pool, generation, &[(reserved.0, entry)])
+    let mut pending = Pending::begin(pool, generation, alloc::vec![(reserved.0, entry)]);
+    write_entries(mtx.xid(), generation, &pending.entries)?;
+    pending.finish()
 }
 
 /// An extent kept from others; given back when dropped unused.
@@ -77,10 +80,73 @@ impl Drop for Reserved {
     }
 }
 
-fn reserve(pool: &'static PoolState, near: Option<u32>) -> Result<Reserved, BufferError> {
+fn reserve(pool: &'static PoolState, near: Option<u32>) -> Result<Held<Reserved>, BufferError> {
     let extent = BUFFER.enter()?.choose_extent(near);
     let extent = extent.ok_or(BufferError::DiskFull)?;
-    Ok(Reserved(extent, pool))
+    Ok(Held::new(Reserved(extent, pool)))
+}
+
+/// Entries of the space map that are being changed. However that ends, by an error or a
+/// fault, memory follows the log: what it has is completed, what it does not have is
+/// taken back. Held with the space baton, without which the pool is not started anew.
+struct Pending {
+    pool: &'static PoolState,
+    generation: u64,
+    entries: Vec<(u32, Entry)>,
+    /// What stood there before, where memory has let go of it already.
+    former: Vec<(u32, Entry)>,
+    /// Pages that stop existing.
+    gone: Option<(FileId, Range<u32>)>,
+    logged: bool,
+    over: bool,
+}
+
+impl Pending {
+    fn begin(
+        pool: &'static PoolState,
+        generation: u64,
+        entries: Vec<(u32, Entry)>,
+    ) -> Held<Pending> {
+        Held::new(Pending {
+            pool,
+            generation,
+            entries,
+            former: Vec::new(),
+            gone: None,
+            logged: false,
+            over: false,
+        })
+    }
+
+    /// The log has the new entries.
+    fn finish(&mut self) -> Result<(), BufferError> {
+        self.logged = true;
+        self.settle()
+    }
+
+    fn settle(&mut self) -> Result<(), BufferError> {
+        let settled = if self.logged {
+            if let Some((file, range)) = &self.gone {
+                let logged = pg_wal_port::insert_position().0;
+                self.pool.freed.fetch_max(logged, Ordering::SeqCst);
+                discard(self.pool, *file, range.clone());
+            }
+            set(self.pool, self.generation, &self.entries)
+        } else {
+            // Of another generation the map is another.
+            set(self.pool, self.generation, &self.former)
+        };
+        self.over = true;
+        settled
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.over {
+            let _ = self.settle();
+        }
+    }
 }
 
 /// Notes entries of the space map, which the log has, unless the pool was started anew
@@ -141,16 +207,14 @@ pub(crate) fn extend(
         .and_then(|first| first.checked_add(next.used - 1))
         .ok_or(BufferError::DiskFull)?;
     let page = PageId::new(file, block);
+    let mut pending = Pending::begin(pool, generation, alloc::vec![(extent, next)]);
     let mut mtx = MiniTx::begin_now(xid, Some(generation));
     let (map_page, at) = entry_place(extent);
     let map = mtx.latch(map_page)?;
     let fresh = mtx.latch_blank(page)?;
     mtx.write(map, at, &next.encode());
-    let exclusive = mtx.commit_keeping(fresh).inspect_err(|_| {
-        // The page does not exist after all.
-        discard(pool, file, block..block + 1);
-    })?;
-    set(pool, generation, &[(extent, next)])?;
+    let exclusive = mtx.commit_keeping(fresh)?;
+    pending.finish()?;
     Ok((page, exclusive))
 }
 
@@ -189,7 +253,8 @@ fn cut(
 ) -> Result<(), BufferError> {
     let (xid, generation) = (mtx.xid(), mtx.generation());
     loop {
-        let (changes, former, from) = {
+        let mut pending = Pending::begin(pool, generation, Vec::new());
+        {
             let mut space = pool.space.lock();
             if pool.generation.load(Ordering::SeqCst) != generation {
                 return Err(BufferError::Stopped);
@@ -202,9 +267,9 @@ fn cut(
             }
             let pages = space.extent_pages;
             let changes = plan_cut(file, space.extents_of(file), pages, blocks, keep_first);
-            let former: Vec<_> = changes.iter().map(|(e, _)| (*e, space.entry(*e))).collect();
+            pending.former = changes.iter().map(|(e, _)| (*e, space.entry(*e))).collect();
             let mut from = length;
-            for ((extent, entry), (_, old)) in changes.iter().zip(&former) {
+            for ((extent, entry), (_, old)) in changes.iter().zip(&pending.former) {
                 // The pages beyond the new end, which `locate` does not find now.
                 space.set(
                     *extent,
@@ -215,17 +280,11 @@ fn cut(
                 );
                 from = from.min(old.index * pages + entry.used);
             }
-            (changes, former, from..length)
-        };
-        if let Err(error) = write_entries(xid, generation, &changes) {
-            // Of another generation the map is another.
-            let _ = set(pool, generation, &former);
-            return Err(error);
+            pending.entries = changes;
+            pending.gone = Some((file, from..length));
         }
-        let logged = pg_wal_port::insert_position().0;
-        pool.freed.fetch_max(logged, Ordering::SeqCst);
-        discard(pool, file, from);
-        set(pool, generation, &changes)?;
+        write_entries(xid, generation, &pending.entries)?;
+        pending.finish()?;
     }
 }
 
@@ -267,7 +326,7 @@ fn plan_cut(
 }
 
 /// Takes the frames away from the pages `range` of a file.
-fn discard(pool: &PoolState, file: FileId, range: core::ops::Range<u32>) {
+fn discard(pool: &PoolState, file: FileId, range: Range<u32>) {
     let frames = pool.arena.frames();
     if range.len() < frames.len() {
         for block in range {

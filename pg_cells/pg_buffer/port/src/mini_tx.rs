@@ -1,7 +1,7 @@
 //! Changing pages: the mini-transaction.
 
 use crate::load;
-use crate::pool::{DIRTY, MEMORIES, PoolState, any_pool, pool};
+use crate::pool::{DIRTY, MEMORIES, PoolState, VALID, any_pool, pool};
 use crate::record::{Block, How, encode_image};
 use crate::{BufferError, FileId, PageId};
 use alloc::vec::Vec;
@@ -28,6 +28,8 @@ struct Latched {
     exclusive: Option<Exclusive>,
     /// None as long as it is unchanged.
     how: Option<How>,
+    /// It exists once the log has the record, and no frame holds it otherwise.
+    to_come: bool,
 }
 
 impl Latched {
@@ -189,7 +191,11 @@ impl MiniTx {
     pub(crate) fn latch_blank(&mut self, id: PageId) -> Result<Slot, BufferError> {
         let pool = self.inner().roomy_pool()?;
         let exclusive = load::blank(pool, id)?;
-        Ok(self.inner_mut().add(id, exclusive, Some(How::Zero)))
+        let slot = self.inner_mut().add(id, exclusive, Some(How::Zero));
+        if let Some(latched) = self.inner_mut().pages.get_mut(usize::from(slot.0)) {
+            latched.to_come = true;
+        }
+        Ok(slot)
     }
 
     fn slot_of(&self, id: PageId) -> Option<Slot> {
@@ -335,6 +341,7 @@ impl Inner {
             page,
             exclusive: Some(exclusive),
             how,
+            to_come: false,
         };
         if let Some(at) = self.pages.iter().position(Latched::is_free) {
             self.pages[at] = latched;
@@ -383,6 +390,24 @@ impl Inner {
             }
             self.undo.truncate(start);
         }
+        self.forget_what_was_to_come();
+    }
+
+    /// Takes the frames from pages that will not exist, while they are latched: nobody
+    /// else has changed them, and whoever starts the pool anew waits for the latch.
+    fn forget_what_was_to_come(&self) {
+        let Some(pool) = self.pool else {
+            return;
+        };
+        for latched in self.pages.iter().filter(|l| l.to_come) {
+            if let Some(frame) = latched.exclusive.as_ref().map(Exclusive::frame)
+                && pool
+                    .table
+                    .unlink(pool.arena, latched.page.pack(), frame.index())
+            {
+                frame.flags.fetch_and(!(VALID | DIRTY), Ordering::SeqCst);
+            }
+        }
     }
 
     fn commit(&mut self) -> Result<Lsn, BufferError> {
@@ -422,14 +447,15 @@ impl Inner {
         let end = pg_wal_port::append(&mut record, |record, redo| self.build(record, redo));
         self.record = record;
         let end = end?;
-        pool.logged.wake_one();
         // It is in the log: nothing is undone from here on.
         self.undo.clear();
         for latched in &mut self.pages {
+            latched.to_come = false;
             if let (Some(_), Some(page)) = (latched.how, &mut latched.exclusive) {
                 header::set_lsn(page, end.0);
             }
         }
+        pool.logged.wake_one();
         Ok(end)
     }
 

@@ -230,9 +230,12 @@ impl PoolState {
     }
 
     /// Forgets every page. Waits for those who have one latched.
-    pub(crate) fn reset(&self) {
+    pub(crate) fn reset(&'static self) {
         self.open.store(false, Ordering::SeqCst);
         self.generation.fetch_add(1, Ordering::SeqCst);
+        // Who changes files lets go of pages by what he has learned before: not of those
+        // that are there after this. He can only fail by now.
+        drop(self.space_baton.take());
         // First: whoever finds a page's place by the old map could bring it in behind
         // our back, and it may have no place in the new one.
         let none = Space::default().with_lent(self.lent.clone());
