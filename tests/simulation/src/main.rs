@@ -4,7 +4,6 @@
 
 use anyhow::{Context, Result, bail};
 use lexopt::{Arg, Parser, ValueExt};
-use simulation::plan::HARSH;
 use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,9 +11,7 @@ use std::time::Instant;
 
 const HELP: &str = "\
 simulation --seeds N [--first N] [--jobs N]   runs N seeds
-simulation --seed N [-v]                      runs one, with -v telling every event
-  --harsh                                     in some, cells panic, bits rot, transactions
-                                              are serializable";
+simulation --seed N [-v]                      runs one, with -v telling every event";
 
 #[derive(Default)]
 struct Wanted {
@@ -34,7 +31,6 @@ fn parse() -> Result<Option<Wanted>> {
             Arg::Long("seeds") => wanted.seeds = parser.value()?.parse()?,
             Arg::Long("first") => wanted.first = parser.value()?.parse()?,
             Arg::Long("jobs") => wanted.jobs = Some(parser.value()?.parse()?),
-            Arg::Long("harsh") => HARSH.store(true, Ordering::Relaxed),
             Arg::Short('v') => wanted.verbose = true,
             Arg::Short('h') | Arg::Long("help") => return Ok(None),
             other => return Err(other.unexpected().into()),
@@ -70,10 +66,8 @@ fn main() -> Result<()> {
 
 fn one(seed: u64) -> Result<Output> {
     let program = std::env::current_exe().context("finding this program")?;
-    let harsh = HARSH.load(Ordering::Relaxed).then_some("--harsh");
     let child = Command::new(program)
         .args(["--seed", &seed.to_string()])
-        .args(harsh)
         .stdin(Stdio::null())
         .output();
     child.with_context(|| format!("running seed {seed}"))

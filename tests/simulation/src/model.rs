@@ -53,6 +53,9 @@ enum Fate {
     /// The call did not return: a cell panicked. It is committed or not, and what
     /// is built on it, or not, tells.
     Faulted,
+    /// It was asked to commit, and somebody has built on what was there before it:
+    /// the system has rolled it back, and the answer, which is under way, must say so.
+    TakenBack,
 }
 
 #[derive(Debug)]
@@ -147,6 +150,10 @@ impl Model {
         };
         self.txns.insert(no, txn);
         for (key, change) in changes {
+            if change.before == 0 && change.row.is_none() {
+                // Made and deleted again: nobody else ever sees it.
+                continue;
+            }
             self.decide(key, change.before)?;
             let chain = self.chains.entry(key).or_default();
             let last = chain.last();
@@ -175,28 +182,36 @@ impl Model {
         Ok(no)
     }
 
-    /// A row's newest version may be of a commit whose call did not return: what is
-    /// built on the row tells whether it is there.
+    /// A row's newest version may be of a commit whose call did not return, or whose
+    /// answer has not come yet: what is built on the row tells what became of it.
     fn decide(&mut self, key: Key, before: Tag) -> Result<(), String> {
-        let Some(last) = self.chains.get(&key).and_then(|chain| chain.last()) else {
-            return Ok(());
-        };
-        let (no, tag) = (last.txn, if last.row.is_some() { last.tag } else { 0 });
-        let Some(txn) = self.txns.get_mut(&no).filter(|t| t.fate == Fate::Faulted) else {
-            return Ok(());
-        };
-        if tag != before {
-            return self.refused(no);
+        while let Some(last) = self.chains.get(&key).and_then(|chain| chain.last()) {
+            let (no, tag) = (last.txn, if last.row.is_some() { last.tag } else { 0 });
+            let Some(txn) = self.txns.get_mut(&no) else {
+                break;
+            };
+            match txn.fate {
+                Fate::Faulted if tag == before => {
+                    txn.fate = Fate::Committed;
+                    txn.answered = self.clock;
+                }
+                Fate::Faulted => self.refused(no)?,
+                Fate::Open if tag != before => {
+                    txn.fate = Fate::TakenBack;
+                    self.forget_changes(no)?;
+                }
+                _ => break,
+            }
         }
-        txn.fate = Fate::Committed;
-        txn.answered = self.clock;
         Ok(())
     }
 
     /// The call that was to commit did not return.
     pub fn faulted(&mut self, no: TxnNo) {
-        if let Some(txn) = self.txns.get_mut(&no) {
-            txn.fate = Fate::Faulted;
+        match self.txns.get_mut(&no) {
+            Some(txn) if txn.fate == Fate::TakenBack => drop(self.txns.remove(&no)),
+            Some(txn) => txn.fate = Fate::Faulted,
+            None => {}
         }
     }
 
@@ -215,20 +230,35 @@ impl Model {
     }
 
     /// The commit was acknowledged, perhaps before it was durable.
-    pub fn committed(&mut self, no: TxnNo, lazy: Option<Lazy>) {
+    ///
+    /// # Errors
+    /// When somebody has built on what was there before it.
+    pub fn committed(&mut self, no: TxnNo, lazy: Option<Lazy>) -> Result<(), String> {
         let now = self.now();
-        if let Some(txn) = self.txns.get_mut(&no) {
-            txn.fate = Fate::Committed;
-            txn.answered = now;
-            txn.lazy = lazy;
-            self.commits += 1;
-        }
+        let txn = self.standing(no)?;
+        txn.fate = Fate::Committed;
+        txn.answered = now;
+        txn.lazy = lazy;
+        self.commits += 1;
+        Ok(())
     }
 
     /// The commit failed, and nobody knows.
-    pub fn unknown(&mut self, no: TxnNo) {
-        if let Some(txn) = self.txns.get_mut(&no) {
-            txn.fate = Fate::Unknown;
+    ///
+    /// # Errors
+    /// As [`Model::committed`]: somebody has known.
+    pub fn unknown(&mut self, no: TxnNo) -> Result<(), String> {
+        self.standing(no)?.fate = Fate::Unknown;
+        Ok(())
+    }
+
+    /// A transaction that was asked to commit and that nobody has seen rolled back.
+    fn standing(&mut self, no: TxnNo) -> Result<&mut Txn, String> {
+        match self.txns.get_mut(&no) {
+            Some(txn) if txn.fate != Fate::TakenBack => Ok(txn),
+            _ => Err(format!(
+                "txn {no} is not refused, and others built on what was before it"
+            )),
         }
     }
 
@@ -238,6 +268,10 @@ impl Model {
     /// When somebody has built on it.
     pub fn refused(&mut self, no: TxnNo) -> Result<(), String> {
         self.txns.remove(&no);
+        self.forget_changes(no)
+    }
+
+    fn forget_changes(&mut self, no: TxnNo) -> Result<(), String> {
         for (key, chain) in &mut self.chains {
             let built_on = chain.iter().rposition(|v| v.txn == no);
             if built_on.is_some_and(|at| at + 1 != chain.len()) {
@@ -305,8 +339,10 @@ impl Model {
             .collect();
         for no in open {
             if look.seen.get(&no) == Some(&true) {
-                self.committed(no, None);
-                self.commits -= 1;
+                let now = self.now();
+                if let Some(txn) = self.txns.get_mut(&no) {
+                    (txn.fate, txn.answered) = (Fate::Committed, now);
+                }
             } else {
                 self.txns.remove(&no);
                 for chain in self.chains.values_mut() {

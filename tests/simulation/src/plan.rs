@@ -1,6 +1,5 @@
 //! What a seed stands for: the sizes, the tasks, the faults.
 
-use core::sync::atomic::{AtomicBool, Ordering};
 use sim_disk::{Random, Rates};
 
 /// How a life of the system ends.
@@ -53,17 +52,11 @@ pub struct Plan {
     pub rot: bool,
 }
 
-/// Whether cells panic, bits rot and transactions are serializable, where the seed
-/// wants it. Not yet clean, see
-/// `docs/status.md`, so it is asked for.
-pub static HARSH: AtomicBool = AtomicBool::new(false);
-
 impl Plan {
     /// The plan of `seed`.
     #[must_use]
     pub fn of(seed: u64) -> Self {
         let mut random = Random::new(seed.wrapping_mul(0x2545_F491_4F6C_DD1D) ^ 0x51);
-        let harsh = HARSH.load(Ordering::Relaxed);
         let mut one_in = |n: u64| random.below(n) == 0;
         let (tight, swaps, faulty) = (one_in(6), one_in(2), one_in(3));
         let (recovery_cuts, flaky_log, lazy) = (one_in(3), one_in(4), one_in(3));
@@ -124,10 +117,10 @@ impl Plan {
             lazy,
             swaps,
             recovery_cuts,
-            serializable: serializable && harsh,
-            crashes: crashes && harsh,
+            serializable,
+            crashes,
             bad_places,
-            rot: rot && harsh,
+            rot,
         }
     }
 

@@ -13,17 +13,20 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a serializable transaction has seen.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
-    /// Rows, with the number of versions that were there.
-    rows: BTreeMap<Key, usize>,
+    /// Rows, with the number of versions that were there; none when what was found
+    /// fits several numbers, as a row that is missing before its first version and
+    /// again behind its last.
+    rows: BTreeMap<Key, Option<usize>>,
     /// Tables and ranges of ids that were looked through: all other rows of them
     /// had no version.
     ranges: Vec<(u32, std::ops::Range<u32>)>,
 }
 
 impl Seen {
-    /// So many versions of a row were there.
-    pub fn row(&mut self, key: Key, versions: usize) {
-        self.rows.insert(key, versions);
+    /// So many versions of a row were there, if that is sure.
+    pub fn row(&mut self, key: Key, versions: Option<usize>) {
+        let known = self.rows.entry(key).or_default();
+        *known = versions.or(*known);
     }
 
     /// All rows of a table with these ids were looked for.
@@ -54,9 +57,9 @@ pub fn cycle(model: &Model, seen: &BTreeMap<TxnNo, Seen>) -> Option<Vec<TxnNo>> 
         serial.windows(2).for_each(|pair| edge(pair[0], pair[1]));
         for (reader, saw) in seen {
             let versions = match saw.rows.get(&key) {
-                Some(versions) => *versions,
+                Some(Some(versions)) => *versions,
                 None if saw.covers(key) => 0,
-                None => continue,
+                Some(None) | None => continue,
             };
             if let Some(writer) = versions.checked_sub(1).and_then(|at| writers.get(at)) {
                 edge(*writer, *reader);
@@ -104,7 +107,7 @@ mod tests {
         let row = Some(crate::row::make(id, tag, before, 0, 0));
         let changes = Changes::from([((8, id), Change { before, tag, row })]);
         let no = model.ask(changes).unwrap();
-        model.committed(no, None);
+        model.committed(no, None).unwrap();
         no
     }
 
@@ -116,14 +119,14 @@ mod tests {
         let (first, second) = (write(&mut model, 1, 1, 3), write(&mut model, 2, 2, 4));
         let mut saw = [Seen::default(), Seen::default()];
         // Each has read the row that the other has changed, as it was before.
-        saw[0].row((8, 2), 1);
-        saw[1].row((8, 1), 1);
+        saw[0].row((8, 2), Some(1));
+        saw[1].row((8, 1), Some(1));
         let [one, two] = saw;
         let mut seen = BTreeMap::from([(first, one), (second, two)]);
         let found = cycle(&model, &seen).unwrap();
         assert_eq!(found.iter().collect::<BTreeSet<_>>().len(), 2);
         // One of them saw the other's change.
-        seen.get_mut(&second).unwrap().row((8, 1), 2);
+        seen.get_mut(&second).unwrap().row((8, 1), Some(2));
         assert_eq!(cycle(&model, &seen), None);
     }
 
@@ -133,10 +136,38 @@ mod tests {
         let (first, second) = (write(&mut model, 1, 0, 1), write(&mut model, 2, 0, 2));
         let mut saw = Seen::default();
         saw.range(8, 0..10);
-        saw.row((8, 1), 0);
+        saw.row((8, 1), Some(0));
         let seen = BTreeMap::from([(first, saw.clone()), (second, saw)]);
         assert!(cycle(&model, &seen).is_some());
         let seen = BTreeMap::from([(first, Seen::default()), (second, Seen::default())]);
         assert_eq!(cycle(&model, &seen), None);
+    }
+
+    #[test]
+    fn a_missing_row_that_fits_two_moments_says_nothing() {
+        let mut model = Model::default();
+        let first = write(&mut model, 1, 0, 1);
+        let gone = Change {
+            before: 1,
+            tag: 2,
+            row: None,
+        };
+        let last = model.ask(Changes::from([((8, 1), gone)])).unwrap();
+        model.committed(last, None).unwrap();
+        let reader = write(&mut model, 2, 0, 3);
+        // It came after the row was gone, as far as the other transaction tells.
+        let mut saw = Seen::default();
+        saw.range(8, 0..10);
+        saw.row((8, 1), None);
+        let mut writer = Seen::default();
+        writer.row((8, 2), Some(0));
+        let seen = BTreeMap::from([(first, writer), (reader, saw.clone())]);
+        assert_eq!(cycle(&model, &seen), None);
+        // Had it looked before, there would be one.
+        saw.row((8, 1), Some(0));
+        let mut writer = Seen::default();
+        writer.row((8, 2), Some(1));
+        let seen = BTreeMap::from([(first, writer), (reader, saw)]);
+        assert!(cycle(&model, &seen).is_some());
     }
 }

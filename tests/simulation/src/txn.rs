@@ -157,8 +157,8 @@ impl<'w> Txn<'w> {
                 let repeatable = self.repeatable;
                 log::fail(format_args!("{how} (repeatable: {repeatable}): {what}"));
             }
-            (Ok(Some(versions)), Some(seen)) => seen.row(key, versions),
-            _ => {}
+            (Ok(versions), Some(seen)) => seen.row(key, versions),
+            (Ok(_), None) => {}
         }
     }
 
@@ -479,7 +479,8 @@ impl<'w> Txn<'w> {
                 });
                 say!("txn {no} is committed, {:?}", self.durability);
                 let mut model = lock(model);
-                model.committed(no, lazy);
+                let fits = model.committed(no, lazy);
+                fits.unwrap_or_else(|what| log::fail(format_args!("{what}")));
                 if let Some(seen) = self.seen {
                     model.serial.insert(no, seen);
                 }
@@ -487,7 +488,8 @@ impl<'w> Txn<'w> {
             }
             Err(error @ TxnError::Log(_)) => {
                 say!("txn {no}: nobody knows");
-                lock(model).unknown(no);
+                let fits = lock(model).unknown(no);
+                fits.unwrap_or_else(|what| log::fail(format_args!("{what}")));
                 Err(error.into())
             }
             Err(error) => {

@@ -405,7 +405,8 @@ fn swap_cells(world: &World, mut random: Random) {
 /// # Errors
 /// The system's.
 pub fn make_room(world: &World, random: &mut Random) -> Result<(), Stop> {
-    for table in lock(&world.tables).clone() {
+    let tables = lock(&world.tables).clone();
+    for table in tables {
         drop_table(world, table)?;
     }
     vacuum(world, CATALOG)?;

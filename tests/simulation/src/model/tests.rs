@@ -15,7 +15,7 @@ fn bytes(tag: Tag, before: Tag) -> Vec<u8> {
 fn commits_beside_a_snapshot_are_seen_wholly_or_not() {
     let mut model = Model::default();
     let first = model.ask(change(0, 1)).unwrap();
-    model.committed(first, None);
+    model.committed(first, None).unwrap();
     let mut both = change(1, 2);
     let row = Some(crate::row::make(2, 3, 0, 0, 0));
     let (before, tag) = (0, 3);
@@ -23,7 +23,7 @@ fn commits_beside_a_snapshot_are_seen_wholly_or_not() {
     let from = model.now();
     let second = model.ask(both).unwrap();
     let mut look = Look::new(from, model.now());
-    model.committed(second, None);
+    model.committed(second, None).unwrap();
     let mut other = look.clone();
     // The first one is before the look: it must be there.
     assert!(model.check(&mut look.clone(), (8, 1), None).is_err());
@@ -46,10 +46,11 @@ fn commits_beside_a_snapshot_are_seen_wholly_or_not() {
 fn lost_updates_and_failed_commits_are_noticed() {
     let mut model = Model::default();
     let first = model.ask(change(0, 1)).unwrap();
-    model.committed(first, None);
+    model.committed(first, None).unwrap();
+    assert!(model.ask(change(0, 9)).is_err());
     let second = model.ask(change(1, 2)).unwrap();
+    model.unknown(second).unwrap();
     assert!(model.ask(change(1, 9)).is_err());
-    model.unknown(second);
     let now = model.now();
     let mut look = Look::new(now, now);
     assert!(model.check(&mut look, (8, 1), Some(&bytes(2, 1))).is_err());
@@ -68,6 +69,50 @@ fn lost_updates_and_failed_commits_are_noticed() {
         assert_eq!(look.seen.get(&second), Some(&seen));
     }
 }
+
+#[test]
+fn who_builds_on_what_was_before_a_commit_says_that_it_is_refused() {
+    let begin = || {
+        let mut model = Model::default();
+        let first = model.ask(change(0, 1)).unwrap();
+        model.committed(first, None).unwrap();
+        let second = model.ask(change(1, 2)).unwrap();
+        // The second has not been answered yet.
+        let third = model.ask(change(1, 3)).unwrap();
+        model.committed(third, None).unwrap();
+        let now = model.now();
+        let mut look = Look::new(now, now);
+        assert!(model.check(&mut look, (8, 1), Some(&bytes(2, 1))).is_err());
+        model.check(&mut look, (8, 1), Some(&bytes(3, 1))).unwrap();
+        (model, second)
+    };
+    let (mut model, second) = begin();
+    model.refused(second).unwrap();
+    model.ask(change(3, 4)).unwrap();
+    let (mut model, second) = begin();
+    model.faulted(second);
+    model.ask(change(3, 4)).unwrap();
+    // Any other answer is one too many.
+    let (mut model, second) = begin();
+    assert!(model.committed(second, None).is_err());
+    let (mut model, second) = begin();
+    assert!(model.unknown(second).is_err());
+}
+
+#[test]
+fn what_a_transaction_makes_and_deletes_again_is_nothing_to_build_on() {
+    let mut model = Model::default();
+    let nothing = |tag| {
+        let (before, row) = (0, None);
+        Changes::from([((8, 1), Change { before, tag, row })])
+    };
+    let first = model.ask(nothing(1)).unwrap();
+    let second = model.ask(change(0, 2)).unwrap();
+    model.committed(second, None).unwrap();
+    model.refused(first).unwrap();
+    model.ask(change(2, 3)).unwrap();
+}
+
 #[test]
 fn commits_that_did_not_wait_are_lost_from_the_end_and_not_for_long() {
     let lazy = |after, until| Lazy {
@@ -80,7 +125,7 @@ fn commits_that_did_not_wait_are_lost_from_the_end_and_not_for_long() {
         for (at, (before, tag)) in [(0, 1), (1, 2), (2, 3)].into_iter().enumerate() {
             let no = model.ask(change(before, tag)).unwrap();
             let at = at as u64 * 10;
-            model.committed(no, Some(lazy(at, at + 10)));
+            model.committed(no, Some(lazy(at, at + 10))).unwrap();
         }
         model
     };
