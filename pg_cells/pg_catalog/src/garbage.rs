@@ -1,6 +1,7 @@
 //! Giving back files that nobody uses any more.
 
 use crate::Catalogs;
+use crate::bootstrap::begin;
 use crate::error::OrSql;
 use crate::store::{Reader, ids};
 use alloc::collections::BTreeSet;
@@ -40,21 +41,37 @@ impl Catalogs {
         if SHARED.has_garbage() {
             collect();
         }
+        if SHARED.take_suspicion() {
+            self.look_for_orphans();
+        }
         version
     }
 
+    /// Storage has started anew under the running system: what the log has lost may
+    /// have left files.
+    #[cold]
+    fn look_for_orphans(&self) {
+        let removed = begin().and_then(|mut tx| self.remove_orphans(&mut tx));
+        if removed.is_err() {
+            SHARED.suspect();
+        }
+    }
+
     /// Removes files of users that no relation has: a crash came before or after
-    /// their transaction. Nothing else may run.
+    /// their transaction. Others may run beside it: they say so before a file of theirs
+    /// exists, and until their rows show.
     ///
     /// # Errors
     /// Failures of the storage.
     pub fn remove_orphans(&self, tx: &mut Transaction) -> SqlResult<usize> {
-        let mut used = BTreeSet::new();
+        let files = pg_buffer_port::files().sql()?;
+        let mut used: BTreeSet<u32> = SHARED.files_under_way().into_iter().collect();
+        tx.start_command().sql()?;
         for class in Reader::new(&self.system, tx)?.scan(ids::CLASS)? {
             used.insert(class.oid("relfilenode"));
         }
         let mut orphans = BTreeSet::new();
-        for (file, _) in pg_buffer_port::files().sql()? {
+        for (file, _) in files {
             let relation = file.relation();
             if relation >= FIRST_NORMAL && !used.contains(&relation) {
                 orphans.insert(relation);

@@ -67,6 +67,9 @@ pub struct Shared {
     garbage: SpinLock<Vec<u32>>,
     /// Whether there are any.
     littered: AtomicBool,
+    /// Whether there may be files of which nobody knows: see
+    /// [`Shared::take_suspicion`].
+    suspicious: AtomicBool,
     stocks: SpinLock<BTreeMap<u32, Stock>>,
     counters: SpinLock<BTreeMap<Oid, Arc<Counters>>>,
 }
@@ -83,6 +86,7 @@ pub static SHARED: Shared = Shared {
     pending: SpinLock::new(Vec::new()),
     garbage: SpinLock::new(Vec::new()),
     littered: AtomicBool::new(false),
+    suspicious: AtomicBool::new(false),
     stocks: SpinLock::new(BTreeMap::new()),
     counters: SpinLock::new(BTreeMap::new()),
 };
@@ -198,6 +202,7 @@ impl Shared {
     fn begin_anew(&self, start: u32) {
         self.stocks.lock().clear();
         self.version.fetch_add(1, Ordering::AcqRel);
+        self.suspicious.store(true, Ordering::Release);
         self.start.store(start, Ordering::Release);
     }
 
@@ -289,6 +294,32 @@ impl Shared {
         self.littered.load(Ordering::Acquire)
     }
 
+    /// Whether somebody should look for files of which nobody knows; for one caller.
+    /// The log has begun anew since the last time: what removed a file may be lost, or
+    /// the commit of who made it, which was acknowledged before it was durable.
+    #[inline]
+    #[must_use]
+    pub fn take_suspicion(&self) -> bool {
+        self.suspicious.load(Ordering::Acquire) && self.suspicious.swap(false, Ordering::AcqRel)
+    }
+
+    /// The look has failed: somebody should try again.
+    pub fn suspect(&self) {
+        self.suspicious.store(true, Ordering::Release);
+    }
+
+    /// The files of transactions under way, and those that are to be removed: all that
+    /// exist without a row that everybody sees.
+    #[must_use]
+    pub fn files_under_way(&self) -> Vec<u32> {
+        let mut files: Vec<u32> = Vec::new();
+        for pending in self.pending.lock().iter() {
+            files.extend(&pending.created);
+        }
+        files.extend(self.garbage.lock().iter());
+        files
+    }
+
     /// Says that `tx` is about to change, or has changed, catalog rows.
     ///
     /// # Errors
@@ -368,6 +399,8 @@ impl Shared {
 
     /// The database was opened anew: nothing of before counts.
     pub fn reset(&self) {
+        self.start.store(pg_wal_port::epoch(), Ordering::Release);
+        self.suspicious.store(false, Ordering::Release);
         let mut pending = self.pending.lock();
         pending.clear();
         self.open.store(0, Ordering::Release);
