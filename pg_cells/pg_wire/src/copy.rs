@@ -1,6 +1,6 @@
 //! COPY: data in either direction.
 
-use crate::ready::lock_plan;
+use crate::ready::start_plan;
 use crate::run::{Tag, Target, with_context};
 use crate::{fail, reply, simple, transaction, violation};
 use alloc::string::String;
@@ -15,7 +15,7 @@ pub fn begin(session: &mut Session, copy: &Copy, target: Target<'_>) -> Result<T
     let binary = copy.options.format == CopyFormat::Binary;
     match &copy.source {
         CopySource::To(plan) => {
-            lock_plan(session, plan)?;
+            start_plan(session, plan)?;
             let mut handle = EXECUTOR.enter().map_err(port_error)?.copy_out(copy)?;
             reply::copy_response(session, b'H', handle.columns(), binary);
             let rows = {
@@ -29,7 +29,7 @@ pub fn begin(session: &mut Session, copy: &Copy, target: Target<'_>) -> Result<T
         }
         CopySource::From { insert, .. } => {
             session.effects = true;
-            lock_plan(session, insert)?;
+            start_plan(session, insert)?;
             let handle = EXECUTOR.enter().map_err(port_error)?.copy_in(copy)?;
             reply::copy_response(session, b'G', handle.columns(), binary);
             session.copy = Some(CopyState {

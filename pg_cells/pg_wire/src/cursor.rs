@@ -3,7 +3,7 @@
 //! A cursor is a portal. One that was declared SCROLL, or that outlives its
 //! transaction, keeps its rows; any other runs forward as it is fetched from.
 
-use crate::ready::{lock_plan, query_ready, start_command};
+use crate::ready::{query_ready, start_command, start_plan};
 use crate::run::{self, Tag, Target};
 use crate::transaction::only_inside;
 use crate::{reply, utility};
@@ -77,7 +77,7 @@ fn declare(session: &mut Session, command: &Utility, params: &[Datum]) -> Result
         ));
     }
     session.effects = true;
-    lock_plan(session, plan)?;
+    start_plan(session, plan)?;
     let ready = Arc::new(query_ready(Arc::new(plan.clone()), session.plan_epoch)?);
     let Body::Query(_, prepared) = &ready.body else {
         return Err(SqlError::internal("a cursor without a plan"));

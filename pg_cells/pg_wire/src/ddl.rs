@@ -343,7 +343,7 @@ pub fn create_table_as(
     with_data: bool,
     params: &[Datum],
 ) -> Result<Tag, SqlError> {
-    ready::lock_plan(session, plan)?;
+    ready::start_plan(session, plan)?;
     let outcome = apply(session, &Ddl::CreateTable(table.clone()))?;
     let Some(oid) = outcome.object.filter(|_| with_data) else {
         // It was there already (IF NOT EXISTS), or shall be empty.

@@ -78,7 +78,7 @@ fn analyze(
     params: &[Datum],
     lines: &mut Vec<String>,
 ) -> Result<(), SqlError> {
-    ready::lock_plan(session, plan)?;
+    ready::start_plan(session, plan)?;
     let plan = Arc::new(plan.clone());
     let prepared = EXECUTOR.enter().map_err(port_error)?.prepare(plan, true)?;
     let mut query = prepared.start()?;

@@ -1,7 +1,7 @@
 //! The extended protocol: Parse, Bind, Describe, Execute, Close, Flush, Sync.
 
 use crate::message::{Body as Message, malformed};
-use crate::ready::{Declared, hold, plan_text, start_command};
+use crate::ready::{Declared, has_plan, hold, plan_text, start_command};
 use crate::reply::{self, BINARY, format_of};
 use crate::run::{self, Target};
 use crate::transaction::aborted;
@@ -370,7 +370,7 @@ fn cannot_run(message: &str) -> SqlError {
 }
 
 /// A statement that is no query: it runs whole; its rows are few.
-fn run_other(session: &mut Session, name: &str, ready: &Ready) -> Result<(), SqlError> {
+fn run_other(session: &mut Session, name: &str, ready: &Arc<Ready>) -> Result<(), SqlError> {
     let Some(portal) = session.portals.get_mut(name) else {
         return Err(no_portal(name));
     };
@@ -378,12 +378,17 @@ fn run_other(session: &mut Session, name: &str, ready: &Ready) -> Result<(), Sql
         return Err(cannot_run("portal cannot be run again"));
     }
     let (params, formats) = (Arc::clone(&portal.params), Arc::clone(&portal.formats));
+    let sql = Arc::clone(&portal.sql);
     let target = Target {
         describe: false,
         formats: &formats,
         extended: true,
     };
-    let tag = run::statement(session, ready, &params, target)?;
+    let fit = match has_plan(ready) {
+        true => hold(session, ready, &sql, Declared::Types(&ready.params))?,
+        false => Arc::clone(ready),
+    };
+    let tag = run::statement(session, &fit, &params, target)?;
     // The end of a transaction closes its portals, this one among them.
     if let Some(portal) = session.portals.get_mut(name) {
         portal.started = true;

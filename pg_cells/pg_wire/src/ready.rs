@@ -14,7 +14,7 @@ use pg_builtins::EvalContext;
 use pg_catalog_port::{CATALOG, OWN};
 use pg_executor_port::errors::{port_error, txn_error};
 use pg_parser_port::{Command, Literal, PARSER, Parsed, Statement};
-use pg_plan::{Plan, Planned, Utility};
+use pg_plan::{CopySource, Plan, Planned, Utility};
 use pg_planner_port::{PLANNER, PlanContext, Planner, SessionCatalog};
 use pg_txn_port::{LockMode, Transaction};
 use pg_types::typeinfo::is_reg;
@@ -133,7 +133,10 @@ pub fn plan(
     })?;
     match planned {
         Planned::Query(plan) => query_ready(Arc::new(plan), epoch),
-        Planned::Utility(utility) => Ok(utility_ready(utility)),
+        Planned::Utility(utility) => Ok(Ready {
+            epoch,
+            ..utility_ready(utility)
+        }),
     }
 }
 
@@ -177,9 +180,36 @@ pub fn start_command(session: &mut Session) -> Result<(), SqlError> {
 }
 
 fn utility_ready(utility: Utility) -> Ready {
-    Ready {
-        body: Body::Utility(Arc::new(utility)),
-        ..empty()
+    let mut ready = empty();
+    if let Some(plan) = plan_within(&utility) {
+        ready.locks = tables::uses(plan).locks;
+        ready.version = plan.catalog_version;
+    }
+    ready.body = Body::Utility(Arc::new(utility));
+    ready
+}
+
+/// The plan that a command runs, if it runs one.
+fn plan_within(utility: &Utility) -> Option<&Plan> {
+    match utility {
+        Utility::CreateTableAs { plan, .. } | Utility::Declare { plan, .. } => Some(plan),
+        Utility::Copy(copy) => match &copy.source {
+            CopySource::To(plan) | CopySource::From { insert: plan, .. } => Some(plan),
+        },
+        Utility::Explain { statement, options } if options.analyze => match &**statement {
+            Planned::Query(plan) => Some(plan),
+            Planned::Utility(utility) => plan_within(utility),
+        },
+        _ => None,
+    }
+}
+
+/// Whether a statement runs a plan: it must be [held](hold) then.
+pub fn has_plan(ready: &Ready) -> bool {
+    match &ready.body {
+        Body::Query(..) => true,
+        Body::Utility(utility) => plan_within(utility).is_some(),
+        Body::Empty => false,
     }
 }
 
@@ -266,7 +296,7 @@ pub fn hold(
     if session.block == Block::Failed {
         return Err(aborted());
     }
-    if !matches!(ready.body, Body::Query(..)) {
+    if !has_plan(ready) {
         return Ok(Arc::clone(ready));
     }
     settings::refresh(session);
@@ -284,7 +314,7 @@ pub fn hold(
             return Ok(ready);
         }
         ready = Arc::new(plan_text(session, sql, &declared.types())?);
-        if !matches!(ready.body, Body::Query(..)) {
+        if !has_plan(&ready) {
             return Ok(ready);
         }
     }
@@ -308,16 +338,9 @@ fn lock(session: &mut Session, ready: &Ready) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// The same for a plan that is run once.
-pub fn lock_plan(session: &mut Session, plan: &Plan) -> Result<(), SqlError> {
-    let uses = tables::uses(plan);
-    session.effects |= uses.writes;
-    ensure(session)?;
-    if let Some(tx) = &mut session.tx {
-        for (relation, mode) in &uses.locks {
-            tx.lock_relation(*relation, *mode).map_err(txn_error)?;
-        }
-    }
+/// Begins the command that runs the plan within another one, which is [held](hold).
+pub fn start_plan(session: &mut Session, plan: &Plan) -> Result<(), SqlError> {
+    session.effects |= tables::uses(plan).writes;
     start_command(session)
 }
 

@@ -1,7 +1,7 @@
 //! The simple protocol: a text of any number of statements.
 
 use crate::message::Body as Message;
-use crate::ready::{Declared, acquire, literals, parse, plan, plan_text};
+use crate::ready::{Declared, acquire, has_plan, literals, parse, plan, plan_text};
 use crate::run::{self, Tag, Target};
 use crate::{fail, settings, transaction};
 use alloc::string::{String, ToString};
@@ -197,9 +197,9 @@ pub fn rest(session: &mut Session, sql: &str) -> Result<(), SqlError> {
     for (at, one) in parsed.iter().enumerate() {
         let ready = Arc::new(plan(session, &one.statement, &[])?);
         let text = sql.get(one.start..one.end).unwrap_or(sql);
-        let ready = match &ready.body {
-            Body::Query(..) => acquire(session, &ready, text, Declared::Types(&[]))?,
-            _ => ready,
+        let ready = match has_plan(&ready) {
+            true => acquire(session, &ready, text, Declared::Types(&[]))?,
+            false => ready,
         };
         if last == 0 {
             keep(session, sql, &ready);

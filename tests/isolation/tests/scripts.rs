@@ -64,5 +64,5 @@ macro_rules! scripts {
 scripts! {
     g0 g1a g1b g1c otv pmp p4 g_single g2_item g2 read_only_anomaly
     row_locks table_locks lock_views deadlocks advisory_locks savepoint_locks timeouts read_only
-    on_conflict ssi_gaps ssi_index_only ssi_split ssi_safe ssi_tables
+    on_conflict ssi_gaps ssi_index_only ssi_split ssi_safe ssi_tables stale_plans
 }
