@@ -55,6 +55,9 @@ impl Lazy {
 /// As [`flush`], and when the log has failed: what it takes now is lost.
 pub fn settle(lsn: Lsn, durability: Durability) -> Result<(), WalError> {
     if durability == Durability::Flushed {
+        // Who is about to commit as well comes along with this flush, instead of
+        // waiting for its end and for another one.
+        task_port::yield_now();
         return flush(lsn);
     }
     let state = state()?;
