@@ -1,14 +1,15 @@
 //! Reading rows: by tid, by page, and whether they count for a unique index.
 
+use crate::all_visible::is_marked;
 use crate::page::{Version, give_hints, version};
 use crate::serial;
 use crate::visibility::{Known, is_visible, xmax_status, xmin_status};
 use alloc::vec::Vec;
 use pg_buffer_port::{PageId, PageRead, read_page};
 use pg_heap_port::{FileId, HeapError, Liveness, RowBatch, RowBuf, Tid};
-use pg_page::Page;
 use pg_page::slots::{self, State};
-use pg_page::tuple_header::{bits, content};
+use pg_page::tuple_header::{self, bits, content};
+use pg_page::{HEADER_SIZE, PAGE_SIZE, Page};
 use pg_txn_port::{Sight, Snapshot, Transaction, Xid, XidStatus};
 
 /// A walk along a HOT chain within one page, oldest version first.
@@ -137,6 +138,10 @@ pub fn scan_block(
     if let Some(reads) = snapshot.reads() {
         serial::read_page(reads, snapshot, file, block, &page)?;
     }
+    if is_marked(&page) {
+        whole_page(&page, block, rows);
+        return Ok(());
+    }
     let mut news: Vec<(usize, u16)> = Vec::new();
     for (number, pointer) in slots::pointers(&page) {
         if pointer.state != State::Normal {
@@ -159,6 +164,20 @@ pub fn scan_block(
         give_hints(&mut page, offset, hints);
     }
     Ok(())
+}
+
+/// All rows of a page that says of itself that everyone sees all of it: what is there
+/// is visible, and no header need be read.
+fn whole_page(page: &Page, block: u32, rows: &mut RowBatch) {
+    let found = slots::pointers(page).filter_map(|(number, pointer)| {
+        let (start, len) = (usize::from(pointer.offset), usize::from(pointer.len));
+        let fits = start >= HEADER_SIZE && len >= tuple_header::SIZE && start + len <= PAGE_SIZE;
+        (pointer.state == State::Normal && fits).then(|| {
+            let row = start + tuple_header::SIZE;
+            (Tid::new(block, number), row as u32, (start + len) as u32)
+        })
+    });
+    rows.set(page, found);
 }
 
 /// See [`pg_heap_port::roots`].

@@ -73,8 +73,8 @@ pub struct RowBatch {
     bytes: Vec<u8>,
     /// How far the reader is in the file.
     scan: Scan,
-    /// Each row's tid and the end of its bytes.
-    rows: Vec<(Tid, u32)>,
+    /// Each row's tid, and where its bytes start and end.
+    rows: Vec<(Tid, u32, u32)>,
 }
 
 impl RowBatch {
@@ -106,11 +106,7 @@ impl RowBatch {
     #[inline]
     #[must_use]
     pub fn get(&self, at: usize) -> Option<(Tid, &[u8])> {
-        let (tid, end) = *self.rows.get(at)?;
-        let start = match at {
-            0 => 0,
-            _ => self.rows.get(at - 1)?.1,
-        };
+        let (tid, start, end) = *self.rows.get(at)?;
         Some((tid, self.bytes.get(start as usize..end as usize)?))
     }
 
@@ -133,8 +129,18 @@ impl RowBatch {
     /// Adds a row.
     #[inline]
     pub fn push(&mut self, tid: Tid, row: &[u8]) {
+        let start = self.bytes.len() as u32;
         self.bytes.extend_from_slice(row);
-        self.rows.push((tid, self.bytes.len() as u32));
+        self.rows.push((tid, start, self.bytes.len() as u32));
+    }
+
+    /// Replaces the content by rows that lie in `bytes`: each one's tid, and where it
+    /// starts and ends. One copy for all of them.
+    pub fn set(&mut self, bytes: &[u8], rows: impl Iterator<Item = (Tid, u32, u32)>) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        self.rows.clear();
+        self.rows.extend(rows);
     }
 }
 
