@@ -176,6 +176,24 @@ impl<'a> Tuple<'a> {
         take(&mut data, attr.storage, attr.type_oid)
     }
 
+    /// As [`Tuple::get`], into a slot: what it held is overwritten, an integer in place.
+    ///
+    /// # Errors
+    /// As [`Tuple::get`].
+    #[inline]
+    pub fn get_into(&self, i: usize, slot: &mut Datum) -> Result<(), TupleError> {
+        if i < self.count
+            && self.bitmap.is_empty()
+            && let (Some(attr), Some(offset)) =
+                (self.desc.attrs().get(i), self.desc.fixed_offset(i))
+        {
+            let mut data = self.data.get(offset..).ok_or(TupleError)?;
+            return take_into(slot, &mut data, attr);
+        }
+        *slot = self.get(i)?;
+        Ok(())
+    }
+
     fn missing(&self, i: usize) -> Datum {
         self.desc
             .attrs()
@@ -193,6 +211,15 @@ impl<'a> Tuple<'a> {
             out.clear();
             out.resize(width, Datum::Null);
         }
+        self.decode_slots(out, needed)
+    }
+
+    /// As [`Tuple::decode_into`], with a slot for each attribute.
+    ///
+    /// # Errors
+    /// When the bytes are not such a row.
+    pub fn decode_slots(&self, out: &mut [Datum], needed: &[bool]) -> Result<(), TupleError> {
+        let width = self.desc.len();
         // Behind the last needed attribute nothing need be parsed.
         let last = match needed {
             [] => width,

@@ -73,36 +73,43 @@ impl Decoder {
         self.columns.len() + usize::from(self.row_id)
     }
 
-    /// Decodes a row into `out`, which is cleared first.
+    /// Decodes a row into `out`. What it held is overwritten in place: rows of a scan
+    /// have the same types each time.
     ///
     /// # Errors
     /// XX001 when the bytes are not a row of the table.
     #[inline]
     pub fn decode(&mut self, bytes: &[u8], id: Tid, out: &mut Vec<Datum>) -> SqlResult<()> {
-        out.clear();
-        if self.columns_into(bytes, out).is_err() {
+        let width = self.width();
+        if out.len() != width {
+            out.clear();
+            out.resize(width, Datum::Null);
+        }
+        let (columns, last) = out.split_at_mut(self.columns.len());
+        if self.columns_into(bytes, columns).is_err() {
             return Err(damaged(id));
         }
-        if self.row_id {
-            out.push(tid_datum(id));
+        if let [last] = last {
+            *last = tid_datum(id);
         }
         Ok(())
     }
 
-    fn columns_into(&mut self, bytes: &[u8], out: &mut Vec<Datum>) -> Result<(), TupleError> {
+    #[inline]
+    fn columns_into(&mut self, bytes: &[u8], out: &mut [Datum]) -> Result<(), TupleError> {
         match self.how {
             How::None => {}
             How::Single => {
                 let tuple = Tuple::new(&self.desc, bytes)?;
-                for &column in &self.columns {
-                    out.push(tuple.get(column)?);
+                for (slot, &column) in out.iter_mut().zip(&self.columns) {
+                    tuple.get_into(column, slot)?;
                 }
             }
-            How::All => Tuple::new(&self.desc, bytes)?.decode_into(out, &[])?,
+            How::All => Tuple::new(&self.desc, bytes)?.decode_slots(out, &[])?,
             How::Some => {
                 Tuple::new(&self.desc, bytes)?.decode_into(&mut self.scratch, &self.needed)?;
-                for &column in &self.columns {
-                    out.push(self.scratch.get(column).cloned().unwrap_or_default());
+                for (slot, &column) in out.iter_mut().zip(&self.columns) {
+                    *slot = self.scratch.get(column).cloned().unwrap_or_default();
                 }
             }
         }
