@@ -130,6 +130,21 @@ impl AggState {
         }
     }
 
+    /// As [`AggState::step`] with one argument, for those that need neither more of the
+    /// call nor a function; none for the others.
+    #[inline]
+    pub fn step_one(&mut self, value: &Datum) -> Option<SqlResult<()>> {
+        match &mut self.state {
+            State::Sum(_) if value.is_null() => Some(Ok(())),
+            State::Sum(sum) => Some(sum.step(value)),
+            State::Count(n) if self.kind == AggregateKind::Count => {
+                *n += i64::from(!value.is_null());
+                Some(Ok(()))
+            }
+            _ => None,
+        }
+    }
+
     /// The result so far; the state stays usable.
     pub fn finish(&self, call: &Call<'_>) -> SqlResult<Datum> {
         match &self.state {

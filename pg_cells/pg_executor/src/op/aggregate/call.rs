@@ -29,6 +29,9 @@ pub struct AggCode {
     counts_rows: bool,
     /// Its states keep what they are fed: an array, a text.
     collects: bool,
+    /// The one argument, when it is a column, and a row needs no more than that it is
+    /// fed: no DISTINCT, no order, nothing kept.
+    column: Option<usize>,
     /// Bytes that its states keep.
     kept: usize,
     values: Vec<Datum>,
@@ -63,6 +66,9 @@ impl AggCode {
         code.distinct = call.distinct;
         code.order = Keys::compile(&call.order, builder)?;
         code.counts_rows &= !code.distinct;
+        if code.distinct || !code.order.codes.is_empty() {
+            code.column = None;
+        }
         Ok(code)
     }
 
@@ -78,9 +84,23 @@ impl AggCode {
         builder: &mut Builder,
     ) -> SqlResult<Self> {
         let known = crate::builtins::function(function)?;
+        let collects = matches!(
+            known.body,
+            Body::Aggregate(
+                AggregateKind::ArrayAgg
+                    | AggregateKind::StringAgg
+                    | AggregateKind::JsonAgg
+                    | AggregateKind::JsonObjectAgg
+            )
+        );
+        let args_code = compile_all(args, builder)?;
+        let column = match &args_code[..] {
+            [one] if !collects => one.as_column(),
+            _ => None,
+        };
         Ok(AggCode {
             function,
-            args: compile_all(args, builder)?,
+            args: args_code,
             types: args.iter().map(type_of).collect(),
             ret,
             filter: compile_option(filter, builder)?,
@@ -90,15 +110,8 @@ impl AggCode {
                 orders: Vec::new(),
             },
             counts_rows: matches!(known.body, Body::Aggregate(AggregateKind::CountStar)),
-            collects: matches!(
-                known.body,
-                Body::Aggregate(
-                    AggregateKind::ArrayAgg
-                        | AggregateKind::StringAgg
-                        | AggregateKind::JsonAgg
-                        | AggregateKind::JsonObjectAgg
-                )
-            ),
+            collects,
+            column,
             kept: 0,
             values: Vec::new(),
             key_values: Vec::new(),
@@ -141,6 +154,7 @@ impl AggCode {
     ///
     /// # Errors
     /// As the aggregate.
+    #[inline]
     pub fn step(&mut self, cell: &mut AggCell, row: &[Datum], env: &mut Env<'_>) -> SqlResult<()> {
         if let Some(filter) = &mut self.filter
             && !filter.is_true(row, env)?
@@ -151,6 +165,21 @@ impl AggCode {
             *count += 1;
             return Ok(());
         }
+        if let (AggCell::Running(state), Some(value)) = (&mut *cell, self.column.map(|at| &row[at]))
+            && let Some(outcome) = state.step_one(value)
+        {
+            return outcome;
+        }
+        self.step_values(cell, row, env)
+    }
+
+    /// The part of [`AggCode::step`] for which the arguments are evaluated.
+    fn step_values(
+        &mut self,
+        cell: &mut AggCell,
+        row: &[Datum],
+        env: &mut Env<'_>,
+    ) -> SqlResult<()> {
         eval_all(&mut self.args, row, env, &mut self.values)?;
         let call = Call {
             ctx: env.session,
