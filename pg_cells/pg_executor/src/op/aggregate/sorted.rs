@@ -48,8 +48,9 @@ impl SortedAggregate {
     }
 
     fn step(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
+        let row = self.input.row();
         for (call, cell) in self.calls.iter_mut().zip(&mut self.cells) {
-            call.step(cell, self.input.row(), env)?;
+            call.step(cell, row, env)?;
         }
         Ok(())
     }
@@ -77,7 +78,13 @@ impl Operator for SortedAggregate {
             self.begin()?;
             self.group = Some(Vec::new());
         }
-        while self.input.next(env)? {
+        if self.keys.is_empty() {
+            while self.input.next(env)? {
+                env.tick()?;
+                self.step(env)?;
+            }
+        }
+        while !self.keys.is_empty() && self.input.next(env)? {
             env.tick()?;
             eval_all(&mut self.keys, self.input.row(), env, &mut self.scratch)?;
             match &mut self.group {
