@@ -29,6 +29,8 @@ const LIMIT: Duration = Duration::from_secs(300);
 const TRANSACTIONS: u32 = 4000;
 /// Intervals beside the reader: a part of the others.
 const BESIDE: usize = 4;
+/// And when it has gone: the first still meets what it has held.
+const AFTER: usize = 2;
 /// By so much the last intervals may differ from the earlier ones.
 const STEADY: f64 = 1.15;
 /// And so many pages more are no growth.
@@ -144,11 +146,17 @@ pub(super) fn run(paths: &Paths, wishes: &Wishes, findings: &mut Findings) -> Re
     judge(findings, &names, &intervals);
     let beside = counted.beside_reader(&names, &script, wishes.times)?;
     judge_beside(findings, &names, &intervals, &beside);
+    let mut after = Vec::new();
+    for _ in 0..AFTER {
+        after.push(counted.interval(&names, &script, wishes.times + beside.len() + after.len())?);
+    }
+    judge_after(findings, &intervals, &after);
     let sums = Sums::ask(guest.port())?;
     findings.check("the four sums are equal", sums.agree(), sums.to_string());
     findings.keep("names", &names);
     findings.keep("intervals", &intervals);
     findings.keep("beside a reader", &beside);
+    findings.keep("after it", &after);
     std::fs::remove_file(&script)?;
     guest.stop().map(drop)
 }
@@ -284,11 +292,15 @@ fn judge_beside(
             after,
             "instructions",
         ));
-        findings.check(
-            format!("{what} stays as cheap beside a reader"),
-            after <= before * 1.5,
-            format!("{after} instructions, {before} before"),
-        );
+        // Who takes the first of a queue steps over all that were taken since the reader
+        // began, as long as that one can see them: `moving` is told, not judged.
+        if what == FIGURES[0].0 {
+            findings.check(
+                format!("{what} stays as cheap beside a reader"),
+                after <= before * 1.5,
+                format!("{after} instructions, {before} before"),
+            );
+        }
     }
     for (at, name) in names
         .iter()
@@ -303,6 +315,20 @@ fn judge_beside(
             "stays as large beside a reader",
             before,
             after,
+        );
+    }
+}
+
+/// Once the reader has gone, everything costs what it did.
+fn judge_after(findings: &mut Findings, intervals: &[Interval], after: &[Interval]) {
+    let (_, before) = parts(intervals);
+    let last = &after[after.len() - 1..];
+    for (what, figure) in FIGURES {
+        let (before, after) = (median(before, figure), median(last, figure));
+        findings.check(
+            format!("{what} is as cheap again when the reader has gone"),
+            after <= before * STEADY,
+            format!("{after} instructions, {before} before"),
         );
     }
 }
