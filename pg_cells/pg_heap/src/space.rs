@@ -27,6 +27,10 @@ const NONE: u32 = u32::MAX;
 pub const ROOMY: usize = 2048;
 /// How many roomy pages a file remembers.
 const MOST: usize = 1 << 16;
+/// How many files are remembered before those that nobody uses are forgotten. Files come
+/// and go, and nobody says here that one has gone; what was known of a file that is still
+/// there its map tells again.
+const MOST_FILES: usize = 512;
 /// How many searches of a map there are: for room of up to so many bytes.
 const SEARCHES: [usize; 3] = [ROOMY, 2 * ROOMY, usize::MAX];
 /// How many pages are remembered of which the map says too much.
@@ -53,9 +57,15 @@ pub struct FileSpace {
 impl Space {
     /// The memory of `file`.
     pub fn file(&self, file: FileId) -> Arc<FileSpace> {
+        let mut gone = HashMap::new();
         let mut files = self.files.lock();
         if let Some(known) = files.get(&file) {
             return Arc::clone(known);
+        }
+        if files.len() >= MOST_FILES {
+            let used = |known: &Arc<FileSpace>| Arc::strong_count(known) > 1;
+            gone = core::mem::take(&mut *files);
+            files.extend(gone.extract_if(|_, known| used(known)));
         }
         let fresh = Arc::new(FileSpace {
             file,
@@ -66,6 +76,9 @@ impl Space {
             some_wrong: AtomicBool::new(false),
         });
         files.insert(file, Arc::clone(&fresh));
+        drop(files);
+        // Freeing takes time, and needs no lock.
+        drop(gone);
         fresh
     }
 
@@ -181,5 +194,24 @@ impl FileSpace {
             let gone = |block| (block != NONE && block >= pages).then_some(NONE);
             let _ = lane.fetch_update(Ordering::Relaxed, Ordering::Relaxed, gone);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pg_buffer_port::Fork;
+
+    #[test]
+    fn files_that_nobody_uses_are_forgotten() {
+        let space = Space::default();
+        let file = |number| FileId::new(number, Fork::Main);
+        let kept = space.file(file(1));
+        kept.set_current(0, 7);
+        for number in 2..10_000 {
+            space.file(file(number)).set_current(0, number);
+            assert!(space.files.lock().len() <= MOST_FILES);
+        }
+        assert_eq!(space.file(file(1)).current(0), Some(7));
     }
 }
