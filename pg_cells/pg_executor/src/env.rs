@@ -79,8 +79,12 @@ impl<'a> Env<'a> {
         Ok(())
     }
 
+    /// The same for who counts otherwise: shows that the statement is alive.
+    ///
+    /// # Errors
+    /// 57014 when the statement is to be stopped.
     #[cold]
-    fn look(&self) -> SqlResult<()> {
+    pub fn look(&self) -> SqlResult<()> {
         task_port::with_ledger(|ledger| ledger.sign_of_life());
         if self.cancel.is_cancelled() {
             return Err(SqlError::new(

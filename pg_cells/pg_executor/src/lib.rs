@@ -4,8 +4,8 @@
 //! - [`prepare`]: compiled plans and running queries, the way in;
 //! - [`op`]: the operators, one a file; [`expr`]: expressions;
 //! - [`env`]: what both see of the world, [`store`]: tables and indexes;
-//! - [`rows`], [`groups`], [`sort_key`]: rows kept in memory, their order and
-//!   equality; [`spill`]: rows that memory does not hold;
+//! - [`rows`], [`groups`], [`sort_key`], [`pieces`]: rows kept in memory, their
+//!   order and equality; [`spill`]: rows that memory does not hold;
 //! - [`utility`]: index builds, VACUUM, ANALYZE, ALTER TABLE; [`copy`]: COPY.
 //!
 //! The cell is stateless. It knows pages only through the ports of heap and
@@ -21,6 +21,7 @@ pub mod env;
 pub mod expr;
 pub mod groups;
 pub mod op;
+pub mod pieces;
 pub mod prepare;
 pub mod rows;
 pub mod sort_key;

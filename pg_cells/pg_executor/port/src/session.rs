@@ -187,6 +187,7 @@ impl EvalContext for InTransaction<'_, '_> {
     }
 
     fn check_interrupts(&self) -> SqlResult<()> {
+        task_port::with_ledger(|ledger| ledger.sign_of_life());
         self.with(|tx| tx.check_cancel().map_err(txn_error))
     }
 }

@@ -9,6 +9,7 @@
 use super::{Builder, Input, Operator};
 use crate::env::{Env, Memory};
 use crate::expr::{Code, compile_option};
+use crate::pieces;
 use crate::rows::RowBuffer;
 use crate::sort_key::{KeyOrder, Keys, compare_keys};
 use crate::spill::merge::{Merge, reduce};
@@ -86,7 +87,7 @@ impl Sorter {
         self.rows.push(row, &mut env.run.memory)?;
         self.keys.push(keys, &mut env.run.memory)?;
         if self.rows.len() >= self.bound.saturating_mul(2).max(SMALLEST_CUT) {
-            self.cut(&mut env.run.memory)?;
+            self.cut(env)?;
         }
         if self.bytes() > env.run.memory.work && env.spill.is_some() {
             self.spill(env)?;
@@ -95,9 +96,10 @@ impl Sorter {
     }
 
     /// Sorts and keeps the rows within the bound.
-    fn cut(&mut self, memory: &mut Memory) -> SqlResult<()> {
+    fn cut(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
         self.peak = self.peak.max(self.bytes());
-        self.order();
+        self.order(env)?;
+        let memory = &mut env.run.memory;
         let mut rows = RowBuffer::new(self.rows.width());
         let mut keys = RowBuffer::new(self.keys.width());
         for &at in self.order.iter().take(self.bound) {
@@ -115,13 +117,15 @@ impl Sorter {
     }
 
     /// Puts the rows in memory in order; equal ones stay as they came.
-    fn order(&mut self) {
+    fn order(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
         self.order.clear();
         self.order.extend(0..self.rows.len() as u32);
         let (orders, keys) = (&self.orders, &self.keys);
-        self.order
-            .sort_by(|a, b| compare_keys(orders, keys.row(*a as usize), keys.row(*b as usize)));
+        pieces::sort(&mut self.order, env, |a, b| {
+            compare_keys(orders, keys.row(*a as usize), keys.row(*b as usize))
+        })?;
         self.order.truncate(self.bound);
+        Ok(())
     }
 
     /// Ends adding: the rows can be taken in order.
@@ -132,8 +136,7 @@ impl Sorter {
         self.at = 0;
         if self.tapes.is_empty() {
             self.peak = self.peak.max(self.bytes());
-            self.order();
-            return Ok(());
+            return self.order(env);
         }
         self.spill(env)?;
         reduce(&self.orders, &mut self.tapes, env)?;
@@ -175,7 +178,7 @@ impl Sorter {
     /// Writes the rows in order and forgets them.
     fn spill(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
         self.peak = self.peak.max(self.bytes());
-        self.order();
+        self.order(env)?;
         self.tapes.push(Tape::new(env)?);
         let Some(tape) = self.tapes.last_mut() else {
             return Ok(());

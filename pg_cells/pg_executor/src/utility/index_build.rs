@@ -11,14 +11,16 @@ use crate::op::Builder;
 use crate::op::decode::damaged;
 use crate::op::modify::errors;
 use crate::op::modify::indexes::{Entry, IndexWriter};
+use crate::pieces;
 use crate::sort_key;
 use crate::spill::merge::{Merge, reduce};
 use crate::spill::tape::Tape;
 use crate::store::{RowBatch, Tid};
 use alloc::vec::Vec;
 use pg_buffer_port::{FileId, Fork};
-use pg_executor_port::errors::index_error;
+use pg_executor_port::errors::{index_error, txn_error};
 use pg_executor_port::{ExecContext, IndexBuild};
+use pg_txn_port::TxnError;
 use pg_types::{Datum, KeyOrder, SqlError, SqlResult, Tuple, keycode, oid};
 
 /// Keys between two looks at the cancel flag while the tree is filled.
@@ -55,11 +57,12 @@ pub fn build(build: &IndexBuild<'_>, ctx: &mut ExecContext<'_>) -> SqlResult<u64
             return None;
         }
         count += 1;
-        if usize::is_multiple_of(count, ROWS_PER_LOOK) && cancel.is_cancelled() {
-            failed = Some(pg_executor_port::errors::txn_error(
-                pg_txn_port::TxnError::Cancelled,
-            ));
-            return None;
+        if usize::is_multiple_of(count, ROWS_PER_LOOK) {
+            task_port::with_ledger(|ledger| ledger.sign_of_life());
+            if cancel.is_cancelled() {
+                failed = Some(txn_error(TxnError::Cancelled));
+                return None;
+            }
         }
         last.clear();
         last.extend_from_slice(key);
@@ -121,14 +124,15 @@ impl Entries {
         self.bytes.len() + self.order.len() * size_of::<IndexEntry>()
     }
 
-    fn sort(&mut self) {
+    fn sort(&mut self, env: &mut Env<'_>) -> SqlResult<()> {
         let mut order = core::mem::take(&mut self.order);
-        order.sort_unstable_by(|a, b| {
+        let sorted = pieces::sort(&mut order, env, |a, b| {
             let by_prefix = a.prefix.cmp(&b.prefix);
             let by_key = by_prefix.then_with(|| self.key(*a).cmp(self.key(*b)));
             by_key.then_with(|| a.tid.cmp(&b.tid))
         });
         self.order = order;
+        sorted
     }
 }
 
@@ -179,7 +183,7 @@ fn tape_orders() -> [sort_key::KeyOrder; 2] {
 
 /// Writes entries in order and forgets them.
 fn spill(entries: &mut Entries, tapes: &mut Vec<Tape>, env: &mut Env<'_>) -> SqlResult<()> {
-    entries.sort();
+    entries.sort(env)?;
     let mut tape = Tape::new(env)?;
     for entry in &entries.order {
         env.tick()?;
@@ -222,7 +226,7 @@ fn collect(build: &IndexBuild<'_>, env: &mut Env<'_>) -> SqlResult<Sorted> {
         }
     }
     if tapes.is_empty() {
-        entries.sort();
+        entries.sort(env)?;
         return Ok(Sorted::Memory(entries, 0));
     }
     spill(&mut entries, &mut tapes, env)?;
@@ -255,7 +259,8 @@ mod tests {
             entries.push(key, Tid::new(0, slot as u16), false);
             entries.push(key, Tid::new(1, slot as u16), false);
         }
-        entries.sort();
+        let cancel = pg_txn_port::CancelToken::new();
+        crate::pieces::tests::with_env(&cancel, |env| entries.sort(env)).expect("not cancelled");
         let sorted: Vec<(&[u8], u32)> = entries
             .order
             .iter()

@@ -9,6 +9,7 @@
 use super::with_env;
 use crate::env::Env;
 use crate::op::decode::Decoder;
+use crate::pieces;
 use crate::rows::datum_size;
 use crate::sort_key::compare_typed;
 use crate::store::{RowBatch, main};
@@ -36,14 +37,16 @@ const LONGEST: usize = 1024;
 pub fn analyze(relation: &Relation, ctx: &mut ExecContext<'_>) -> SqlResult<TableStatistics> {
     with_env(ctx, |env| {
         let sample = Sample::read(relation, env)?;
-        let columns =
-            (0..relation.desc.len()).map(|i| sample.column(i, relation.desc.attrs()[i].type_oid));
+        let mut columns = Vec::with_capacity(relation.desc.len());
+        for (at, attr) in relation.desc.attrs().iter().enumerate() {
+            columns.push(sample.column(at, attr.type_oid, env)?);
+        }
         Ok(TableStatistics {
             rows: sample.total,
             pages: sample.pages,
             all_visible: pg_heap_port::count_all_visible(main(relation.file))
                 .map_err(heap_error)?,
-            columns: columns.collect(),
+            columns,
         })
     })
 }
@@ -95,7 +98,7 @@ impl Sample {
         Ok(Sample { pages, total, rows })
     }
 
-    fn column(&self, at: usize, type_oid: Oid) -> ColumnStatistics {
+    fn column(&self, at: usize, type_oid: Oid, env: &mut Env<'_>) -> SqlResult<ColumnStatistics> {
         let values = self.rows.iter().filter_map(|r| r.get(at));
         let mut known: Vec<&Datum> = values.filter(|v| !v.is_null()).collect();
         let (sampled, present) = (self.rows.len().max(1) as f64, known.len());
@@ -106,9 +109,9 @@ impl Sample {
             ..ColumnStatistics::default()
         };
         if present == 0 {
-            return statistics;
+            return Ok(statistics);
         }
-        known.sort_unstable_by(|a, b| compare_typed(a, b, type_oid));
+        pieces::sort(&mut known, env, |a, b| compare_typed(a, b, type_oid))?;
         let mut runs: Vec<(&Datum, usize)> = Vec::new();
         for value in known {
             match runs.last_mut() {
@@ -121,7 +124,7 @@ impl Sample {
         statistics.distinct = self.distinct(&runs, present);
         fill_common(&mut statistics, &mut runs, present, sampled);
         fill_histogram(&mut statistics, &runs);
-        statistics
+        Ok(statistics)
     }
 
     /// Distinct values; negative as a share of the rows.
