@@ -103,6 +103,11 @@ pub(crate) fn serve(options: &Options) -> Result<(), String> {
     if echo_port_of(options) == Some(POSTGRES_PORT) {
         return Ok(());
     }
+    for name in pg_wire_port::SYSTEM_SETTINGS {
+        if let Some(value) = options.get(name) {
+            pg_wire_port::set_system(name, value);
+        }
+    }
     pg_wire_port::start(POSTGRES_PORT)
         .map(|_| ())
         .map_err(|error| format!("{error:?}"))

@@ -11,11 +11,13 @@ use pg_buffer_port::{FileId, Fork};
 use pg_builtins::EvalContext;
 use pg_executor_port::errors::txn_error;
 use pg_txn_port::{LockMode, LockTarget, Locked, Process, WaitsFor, Xid};
-use pg_types::{Datum, SqlResult, oid};
-use pg_wire_port::{Entry, State};
+use pg_types::{Datum, SqlError, SqlResult, SqlState, oid};
+use pg_wire_port::{Entry, Kind, State};
 
 /// The `pg_database` id of the only database.
 const DATABASE: u32 = 5;
+/// Between two looks whether a session has ended.
+const LOOK_NS: u64 = 5_000_000;
 
 fn count(n: u64) -> Datum {
     Datum::Int8(i64::try_from(n).unwrap_or(i64::MAX))
@@ -63,12 +65,17 @@ impl Seen {
     }
 }
 
-/// `pg_blocking_pids` and `pg_cancel_backend`; none for another function.
-pub fn call(name: &str, args: &[Datum]) -> Option<SqlResult<Datum>> {
+/// `pg_blocking_pids`, `pg_cancel_backend` and `pg_terminate_backend`; none for
+/// another function.
+pub fn call(eval: &Eval<'_>, name: &str, args: &[Datum]) -> Option<SqlResult<Datum>> {
     let pid = args.first().and_then(Datum::as_i64).unwrap_or(0);
     match name {
         "pg_blocking_pids" => Some(blocking(pid)),
         "pg_cancel_backend" => Some(Ok(Datum::Bool(cancel(pid)))),
+        "pg_terminate_backend" => {
+            let timeout = args.get(1).and_then(Datum::as_i64).unwrap_or(0);
+            Some(terminate(eval, pid, timeout))
+        }
         _ => None,
     }
 }
@@ -78,6 +85,40 @@ fn cancel(pid: i64) -> bool {
     let sessions = pg_wire_port::sessions();
     let entry = sessions.iter().find(|e| i64::from(e.pid) == pid);
     entry.is_some_and(|entry| pg_wire_port::cancel(entry.pid, entry.secret))
+}
+
+/// Ends a session, and waits up to `timeout` milliseconds for its end, if that is not
+/// zero; false when there is no such session, or it is still there.
+fn terminate(eval: &Eval<'_>, pid: i64, timeout: i64) -> SqlResult<Datum> {
+    let Ok(timeout) = u64::try_from(timeout) else {
+        return Err(SqlError::new(
+            SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+            "\"timeout\" must not be negative",
+        ));
+    };
+    let find = || {
+        let sessions = pg_wire_port::sessions();
+        sessions.into_iter().find(|e| i64::from(e.pid) == pid)
+    };
+    let Some(entry) = find() else {
+        eval.warn(SqlState::WARNING, "there is no such session");
+        return Ok(Datum::Bool(false));
+    };
+    entry.terminate();
+    drop(entry);
+    let until = task_port::now().saturating_add(timeout.saturating_mul(1_000_000));
+    while timeout != 0 && find().is_some() {
+        eval.check_interrupts()?;
+        if task_port::now() >= until {
+            eval.warn(
+                SqlState::WARNING,
+                "the session did not end within the timeout",
+            );
+            return Ok(Datum::Bool(false));
+        }
+        task_port::sleep(LOOK_NS);
+    }
+    Ok(Datum::Bool(true))
 }
 
 fn blocking(pid: i64) -> SqlResult<Datum> {
@@ -156,7 +197,13 @@ fn session(all: &Seen, entry: &Entry) -> Named {
         ("backend_xmin", oldest.map(xid).unwrap_or_default()),
         ("state", Datum::from(seen.state.name())),
         ("query", Datum::from(seen.query.as_str())),
-        ("backend_type", Datum::from("client backend")),
+        (
+            "backend_type",
+            Datum::from(match entry.kind {
+                Kind::Client => "client backend",
+                Kind::Vacuum => "autovacuum worker",
+            })
+        ),
     ]
 }
 

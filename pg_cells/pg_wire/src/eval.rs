@@ -237,7 +237,8 @@ impl pg_executor_port::Session for Eval<'_> {
         name: &str,
         args: &[Datum],
     ) -> Option<SqlResult<Datum>> {
-        crate::advisory::call(self, tx, name, args).or_else(|| crate::activity::call(name, args))
+        let advisory = crate::advisory::call(self, tx, name, args);
+        advisory.or_else(|| crate::activity::call(self, name, args))
     }
 
     fn notes(&self) -> Option<&Notes> {

@@ -5,7 +5,8 @@
 //!   which statements come;
 //! - `ready`: text to a planned statement, with the caches; `run`: running it;
 //!   `transaction`: what is around it;
-//! - `utility` and its parts: statements that are no query;
+//! - `utility` and its parts: statements that are no query; `autovacuum`: what is
+//!   to be vacuumed without being asked;
 //! - `settings`: the table of parameters; `eval`: the session as functions see
 //!   it; `advisory`: locks by functions; `views`: the session as built-in views show it.
 //!
@@ -17,6 +18,7 @@ extern crate alloc;
 
 mod activity;
 mod advisory;
+mod autovacuum;
 mod constraints;
 mod copy;
 mod cursor;
@@ -39,9 +41,10 @@ mod utility;
 mod views;
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::sync::atomic::Ordering;
 use pg_types::{SqlError, SqlState};
-use pg_wire_port::{Phase, Session, Severity, Step, WIRE, Wire};
+use pg_wire_port::{Due, Phase, Session, Severity, Step, WIRE, Wire};
 use port::{Birth, BirthError, Component, CrashKind};
 
 /// The cell.
@@ -75,6 +78,18 @@ impl Wire for Protocol {
             Phase::CopyIn => copy::step(session, tag, body),
             Phase::Ready => command(session, tag, body),
         }
+    }
+
+    fn vacuum_pause(&self) -> Option<u64> {
+        autovacuum::pause()
+    }
+
+    fn vacuum_due(&self, session: &mut Session) -> Vec<Due> {
+        autovacuum::due(session)
+    }
+
+    fn vacuum(&self, session: &mut Session, due: &Due) {
+        autovacuum::run(session, due);
     }
 }
 
@@ -111,6 +126,11 @@ fn violation(session: &mut Session, message: &str) -> Step {
 
 /// A statement has failed.
 fn fail(session: &mut Session, error: &SqlError) {
+    if session.entry.is_terminated() && error.code() == SqlState::QUERY_CANCELED {
+        // The client is told why once the message is done.
+        session.fail_transaction();
+        return;
+    }
     let late = session.entry.timed_out.swap(false, Ordering::SeqCst);
     if late && error.code() == SqlState::QUERY_CANCELED {
         let message = "canceling statement due to statement timeout";

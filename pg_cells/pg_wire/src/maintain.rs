@@ -1,9 +1,9 @@
-//! VACUUM, ANALYZE, CHECKPOINT and LOCK TABLE.
+//! VACUUM and ANALYZE, asked for or not, CHECKPOINT and LOCK TABLE.
 
 use crate::eval::split;
 use crate::run::with_context;
 use crate::transaction::{commit, only_inside, only_outside};
-use crate::{ready, transaction};
+use crate::{ready, settings, transaction};
 use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -12,9 +12,27 @@ use pg_catalog_port::TableStatistics;
 use pg_executor_port::EXECUTOR;
 use pg_executor_port::errors::{buffer_error, port_error, txn_error};
 use pg_plan::{Relation, RelationKind, TableLock, Utility};
-use pg_txn_port::LockMode;
+use pg_txn_port::{LockMode, TxnError};
 use pg_types::{Oid, SqlError, SqlState};
-use pg_wire_port::{Block, Session, Severity};
+use pg_wire_port::{Block, Due, Session, Severity};
+
+/// In which manner tables are looked after.
+#[derive(Clone, Copy)]
+struct Manner {
+    /// VERBOSE.
+    verbose: bool,
+    /// Nobody has asked for it: it gives way to others.
+    by_itself: bool,
+}
+
+impl Manner {
+    fn asked(verbose: bool) -> Manner {
+        Manner {
+            verbose,
+            by_itself: false,
+        }
+    }
+}
 
 /// The tables of a command.
 type Tables = [(Arc<Relation>, Vec<alloc::string::String>)];
@@ -30,16 +48,16 @@ pub fn run(session: &mut Session, utility: &Utility) -> Result<(), SqlError> {
         } => {
             only_outside(session, "VACUUM")?;
             for table in chosen(session, tables)? {
-                vacuum(session, table, *verbose)?;
+                vacuum(session, table, Manner::asked(*verbose))?;
                 if *analyze {
-                    self::analyze(session, table, *verbose)?;
+                    self::analyze(session, table, Manner::asked(*verbose))?;
                 }
             }
             Ok(())
         }
         Utility::Analyze { tables, verbose } => {
             for table in chosen(session, tables)? {
-                self::analyze(session, table, *verbose)?;
+                self::analyze(session, table, Manner::asked(*verbose))?;
             }
             Ok(())
         }
@@ -63,12 +81,57 @@ fn chosen(session: &mut Session, tables: &Tables) -> Result<Vec<Oid>, SqlError> 
         .collect())
 }
 
-/// Locks a table and looks it up. None when it is gone, or is none.
-fn take(session: &mut Session, table: Oid) -> Result<Option<Arc<Relation>>, SqlError> {
+/// Vacuums or analyzes a table that nobody had asked to be, unless somebody uses it in
+/// a way that hinders that.
+pub fn by_itself(session: &mut Session, due: &Due) -> Result<(), SqlError> {
+    let manner = Manner {
+        verbose: false,
+        by_itself: true,
+    };
+    if due.vacuum {
+        vacuum(session, due.table, manner)?;
+    }
+    if due.analyze {
+        analyze(session, due.table, manner)?;
+    }
+    Ok(())
+}
+
+/// The pause of a vacuum after each few pages, in nanoseconds.
+fn pause(session: &Session, manner: Manner) -> u64 {
+    let own = || {
+        settings::raw(&session.settings, "vacuum_cost_delay")?
+            .parse()
+            .ok()
+    };
+    let ms = match manner.by_itself {
+        true => settings::system_number("autovacuum_vacuum_cost_delay"),
+        false => -1.0,
+    };
+    // Below zero: as a vacuum that was asked for.
+    let ms = if ms < 0.0 { own().unwrap_or(0.0) } else { ms };
+    (ms * 1e6) as u64
+}
+
+/// Locks a table and looks it up. None when it is gone, or is none, or (by itself) is
+/// in use.
+fn take(
+    session: &mut Session,
+    table: Oid,
+    manner: Manner,
+) -> Result<Option<Arc<Relation>>, SqlError> {
+    const MODE: LockMode = LockMode::ShareUpdateExclusive;
     transaction::ensure(session)?;
+    let pause = pause(session, manner);
     if let Some(tx) = &mut session.tx {
-        tx.lock_relation(table, LockMode::ShareUpdateExclusive)
-            .map_err(txn_error)?;
+        tx.set_pause(pause);
+        match manner.by_itself {
+            false => tx.lock_relation(table, MODE).map_err(txn_error)?,
+            true => match tx.try_lock_relation(table, MODE) {
+                Err(TxnError::LockNotAvailable) => return Ok(None),
+                locked => locked.map_err(txn_error)?,
+            },
+        }
     }
     ready::start_command(session)?;
     let (eval, _) = split(session)?;
@@ -84,8 +147,8 @@ fn end(session: &mut Session) -> Result<(), SqlError> {
     }
 }
 
-fn vacuum(session: &mut Session, table: Oid, verbose: bool) -> Result<(), SqlError> {
-    let Some(relation) = take(session, table)? else {
+fn vacuum(session: &mut Session, table: Oid, manner: Manner) -> Result<(), SqlError> {
+    let Some(relation) = take(session, table, manner)? else {
         return end(session);
     };
     let done = with_context(session, &[], |context| {
@@ -94,7 +157,7 @@ fn vacuum(session: &mut Session, table: Oid, verbose: bool) -> Result<(), SqlErr
             .map_err(port_error)?
             .vacuum(&relation, context)
     })?;
-    if verbose {
+    if manner.verbose {
         session.out.notice(
             Severity::Notice,
             SqlState::SUCCESSFUL_COMPLETION,
@@ -118,15 +181,17 @@ fn vacuum(session: &mut Session, table: Oid, verbose: bool) -> Result<(), SqlErr
         .dead
         .store(signed(done.kept_dead), Ordering::Relaxed);
     counters.fresh.store(0, Ordering::Relaxed);
-    counters.vacuums.fetch_add(1, Ordering::Relaxed);
-    counters
-        .vacuumed
-        .store(pg_wire_port::now(), Ordering::Relaxed);
+    let (count, time) = match manner.by_itself {
+        false => (&counters.vacuums, &counters.vacuumed),
+        true => (&counters.autovacuums, &counters.autovacuumed),
+    };
+    count.fetch_add(1, Ordering::Relaxed);
+    time.store(pg_wire_port::now(), Ordering::Relaxed);
     end(session)
 }
 
-fn analyze(session: &mut Session, table: Oid, verbose: bool) -> Result<(), SqlError> {
-    let Some(relation) = take(session, table)? else {
+fn analyze(session: &mut Session, table: Oid, manner: Manner) -> Result<(), SqlError> {
+    let Some(relation) = take(session, table, manner)? else {
         return end(session);
     };
     let statistics = with_context(session, &[], |context| {
@@ -135,7 +200,7 @@ fn analyze(session: &mut Session, table: Oid, verbose: bool) -> Result<(), SqlEr
             .map_err(port_error)?
             .analyze(&relation, context)
     })?;
-    if verbose {
+    if manner.verbose {
         session.out.notice(
             Severity::Notice,
             SqlState::SUCCESSFUL_COMPLETION,
@@ -151,10 +216,12 @@ fn analyze(session: &mut Session, table: Oid, verbose: bool) -> Result<(), SqlEr
         .live
         .store(statistics.rows as i64, Ordering::Relaxed);
     counters.changed.store(0, Ordering::Relaxed);
-    counters.analyzes.fetch_add(1, Ordering::Relaxed);
-    counters
-        .analyzed
-        .store(pg_wire_port::now(), Ordering::Relaxed);
+    let (count, time) = match manner.by_itself {
+        false => (&counters.analyzes, &counters.analyzed),
+        true => (&counters.autoanalyzes, &counters.autoanalyzed),
+    };
+    count.fetch_add(1, Ordering::Relaxed);
+    time.store(pg_wire_port::now(), Ordering::Relaxed);
     end(session)
 }
 

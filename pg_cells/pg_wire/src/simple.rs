@@ -34,6 +34,9 @@ pub fn step(session: &mut Session, body: &[u8]) -> Step {
 /// Notes that a statement begins.
 pub fn begin(session: &mut Session, sql: &str) {
     session.entry.cancel.reset();
+    if session.entry.is_terminated() {
+        session.entry.cancel.cancel();
+    }
     session.statement_start = pg_wire_port::now();
     session.entry.deadline(session.statement_timeout);
     let outside = session.is_idle();

@@ -3,7 +3,10 @@
 
 use crate::activity;
 use crate::eval::Eval;
-use crate::settings::{self, table::Kind};
+use crate::settings::{
+    self,
+    table::{Context, Kind},
+};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use pg_executor_port::VirtualRows;
@@ -83,7 +86,10 @@ fn settings_rows(eval: &Eval<'_>) -> Vec<Named> {
             ("name", Datum::from(s.name)),
             (
                 "setting",
-                text(settings::raw(eval.settings(), s.name).map(ToString::to_string))
+                text(match s.context {
+                    Context::Sighup => Some(settings::system(s.name).into_owned()),
+                    _ => settings::raw(eval.settings(), s.name).map(ToString::to_string),
+                })
             ),
             (
                 "unit",

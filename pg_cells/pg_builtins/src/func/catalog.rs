@@ -298,6 +298,8 @@ pub(super) const TABLE: &[Function] = &[
     f(3096, "pg_try_advisory_xact_lock_shared", &[INT4, INT4], BOOL, pg_try_advisory_xact_lock_shared).volatile(),
     f(2171, "pg_cancel_backend", &[INT4], BOOL, pg_cancel_backend).volatile(),
     f(2096, "pg_terminate_backend", &[INT4, INT8], BOOL, pg_terminate_backend).volatile(),
+    // Its timeout has a default.
+    f(8060, "pg_terminate_backend", &[INT4], BOOL, pg_terminate_backend).volatile(),
     f(2621, "pg_reload_conf", &[], BOOL, pg_reload_conf).volatile(),
     f(2849, "pg_current_wal_lsn", &[], PG_LSN, pg_current_wal_lsn).volatile(),
     f(2852, "pg_current_wal_insert_lsn", &[], PG_LSN, pg_current_wal_insert_lsn).volatile(),

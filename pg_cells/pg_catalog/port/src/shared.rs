@@ -287,6 +287,20 @@ impl Shared {
         counters.values().map(|c| c.read()).collect()
     }
 
+    /// What is counted of tables and indexes of which a row was changed since they
+    /// were last vacuumed or analyzed.
+    #[must_use]
+    pub fn changed(&self) -> BTreeMap<Oid, Counts> {
+        let mut changed = BTreeMap::new();
+        let counters = self.counters.lock();
+        for (oid, counts) in counters.iter().map(|(oid, c)| (*oid, c.read())) {
+            if counts.dead > 0 || counts.changed > 0 || counts.fresh > 0 {
+                changed.insert(oid, counts);
+            }
+        }
+        changed
+    }
+
     /// Whether files wait for [`Shared::take_garbage`].
     #[inline]
     #[must_use]

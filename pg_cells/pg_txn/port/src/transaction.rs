@@ -8,11 +8,15 @@ use crate::{
 };
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicU32, Ordering};
 use pg_buffer_port::MiniTx;
 use pg_wal_port::Durability;
 
 /// How many faults in a row the end of a transaction lives through.
 const FAULTS: u32 = 3;
+/// Looks of [`Transaction::check_cancel`] between two pauses of a transaction that
+/// yields to others: PostgreSQL's `vacuum_cost_limit` over what a page costs it.
+const LOOKS_PER_PAUSE: u32 = 20;
 /// How long a transaction waits at its begin for storage that is being started anew.
 const PATIENCE: u64 = 2_000_000_000;
 
@@ -42,6 +46,10 @@ pub struct Transaction {
     pub(crate) cancel: CancelToken,
     pub(crate) limits: Limits,
     durability: Durability,
+    /// How long it pauses now and then, for others (ns); 0 for never.
+    pause: u64,
+    /// Looks since the last pause.
+    looks: AtomicU32,
     command: CommandId,
     /// Whether the command has changed rows, so that the next one needs another
     /// number to see them.
@@ -107,6 +115,8 @@ impl Transaction {
                 deadlock_timeout: 1_000_000_000,
             },
             durability: Durability::Flushed,
+            pause: 0,
+            looks: AtomicU32::new(0),
             command: CommandId(0),
             command_used: false,
             snapshot: None,
@@ -140,6 +150,8 @@ impl Transaction {
             cancel: self.cancel.clone(),
             limits: self.limits,
             durability: self.durability,
+            pause: self.pause,
+            looks: AtomicU32::new(0),
             command: self.command,
             command_used: self.command_used,
             snapshot: self.snapshot.clone(),
@@ -198,7 +210,24 @@ impl Transaction {
         if self.cancel.is_cancelled() {
             return Err(TxnError::Cancelled);
         }
+        if self.pause != 0 {
+            self.pause_now_and_then();
+        }
         Ok(())
+    }
+
+    #[cold]
+    fn pause_now_and_then(&self) {
+        if self.looks.fetch_add(1, Ordering::Relaxed) + 1 >= LOOKS_PER_PAUSE {
+            self.looks.store(0, Ordering::Relaxed);
+            task_port::sleep(self.pause);
+        }
+    }
+
+    /// Lets loops over many pages, those that call [`Transaction::check_cancel`] once a
+    /// page, pause for `ns` nanoseconds after each few of them; 0 for never.
+    pub fn set_pause(&mut self, ns: u64) {
+        self.pause = ns;
     }
 
     /// Ends waits for locks after `ns` nanoseconds; 0 for never.

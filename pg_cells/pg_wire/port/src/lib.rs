@@ -9,12 +9,14 @@
 //! transaction is rolled back and the connection lives on. A statement that
 //! only read and of which nothing was sent yet is run once more instead.
 //!
-//! What the messages mean is the cell's business.
+//! What the messages mean is the cell's business. So is VACUUM; when it starts by
+//! itself, and when it gives way, is decided in `autovacuum`.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
 
+mod autovacuum;
 mod fault;
 mod named;
 mod out;
@@ -27,6 +29,7 @@ mod serve;
 mod session;
 mod settings;
 mod shared;
+mod system;
 
 pub use named::Named;
 pub use out::{Out, Severity};
@@ -34,13 +37,17 @@ pub use plans::{Body, PlanCache, Portal, Ready, Statement};
 pub use pulse::{Pulse, pulse};
 pub(crate) use registry::count_transaction;
 pub use registry::{
-    Activity, Entry, MOST, Registered, State, cancel, limit, sessions, set_limit, transactions,
+    Activity, Entry, Kind, MOST, Registered, State, cancel, limit, sessions, set_limit,
+    transactions,
 };
 pub use serve::{MAX_MESSAGE, StartError, start};
 pub use session::{Block, CopyState, Phase, Savepoint, SequenceMemory, Session, now};
 pub use settings::Settings;
 pub use shared::{SharedPlan, plan_epoch, share_plan, shared_plan};
+pub use system::{SYSTEM_SETTINGS, set_system, system_setting};
 
+use alloc::vec::Vec;
+use pg_types::Oid;
 use port::{Component, Port};
 
 /// What came of a message.
@@ -60,6 +67,28 @@ pub trait Wire: Component {
     /// Handles one message of the client. `tag` is its first byte, 0 while the
     /// session is in [`Phase::Startup`]; `body` is the rest without the length.
     fn step(&self, session: &mut Session, tag: u8, body: &[u8]) -> Step;
+
+    /// How long it takes until the next look at what is to be vacuumed, in
+    /// nanoseconds; none when nobody looks by himself.
+    fn vacuum_pause(&self) -> Option<u64>;
+
+    /// The tables that are to be vacuumed or analyzed now.
+    fn vacuum_due(&self, session: &mut Session) -> Vec<Due>;
+
+    /// Vacuums or analyzes a table that nobody had asked to be, unless somebody uses
+    /// it in a way that hinders that. The session's token ends it.
+    fn vacuum(&self, session: &mut Session, due: &Due);
+}
+
+/// A table that has changed much since it was looked after.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Due {
+    /// The table.
+    pub table: Oid,
+    /// VACUUM.
+    pub vacuum: bool,
+    /// ANALYZE.
+    pub analyze: bool,
 }
 
 /// The door of the wire cell.

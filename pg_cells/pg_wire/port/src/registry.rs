@@ -3,10 +3,11 @@
 use crate::roster;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
-use alloc::sync::Arc;
+use alloc::sync::{Arc, Weak};
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use net_port::TcpStream;
 use pg_txn_port::CancelToken;
 use sync::{Mutex, SpinLock, WaitQueue};
 
@@ -79,6 +80,15 @@ impl Activity {
     }
 }
 
+/// Whose session it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A client's.
+    Client,
+    /// Of the task that vacuums without being asked.
+    Vacuum,
+}
+
 /// A session, as others see it.
 #[derive(Debug)]
 pub struct Entry {
@@ -86,6 +96,8 @@ pub struct Entry {
     pub pid: u32,
     /// What a cancel request must know.
     pub secret: u32,
+    /// Whose it is.
+    pub kind: Kind,
     /// Ends its statement.
     pub cancel: CancelToken,
     /// Who connected.
@@ -103,9 +115,36 @@ pub struct Entry {
     pub transaction: AtomicU64,
     /// The same of the place that keeps its own locks; 0 for none.
     pub locks: AtomicU64,
+    /// It is to end, whatever it does.
+    pub terminated: AtomicBool,
+    /// Its task is to look around rather than wait for a message.
+    pub(crate) attention: AtomicBool,
+    stream: Weak<TcpStream>,
 }
 
 impl Entry {
+    /// Ends the session: its statement as if cancelled, and its wait for a message.
+    pub fn terminate(&self) {
+        self.terminated.store(true, Ordering::SeqCst);
+        self.cancel.cancel();
+        self.attend();
+    }
+
+    /// Lets its task look around.
+    pub(crate) fn attend(&self) {
+        self.attention.store(true, Ordering::SeqCst);
+        if let Some(stream) = self.stream.upgrade() {
+            stream.nudge();
+        }
+    }
+
+    /// Whether it is to end.
+    #[inline]
+    #[must_use]
+    pub fn is_terminated(&self) -> bool {
+        self.terminated.load(Ordering::SeqCst)
+    }
+
     /// Lets the statement that begins now last `ns` nanoseconds; 0 for ever.
     #[inline]
     pub fn deadline(&self, ns: u64) {
@@ -139,11 +178,14 @@ pub(crate) fn counts() -> BTreeMap<String, u64> {
         ("committed", committed),
         ("rolled_back", rolled_back),
     ];
-    counts.map(|(name, n)| (String::from(name), n)).into()
+    let mut counts: BTreeMap<String, u64> = counts.map(|(name, n)| (String::from(name), n)).into();
+    crate::system::give(&mut counts);
+    counts
 }
 
 /// Counts on from where another generation stood; it may not have counted all.
 pub(crate) fn go_on_from(counts: &BTreeMap<String, u64>) {
+    crate::system::take(counts);
     let of = |name: &str| counts.get(name).copied().unwrap_or_default();
     NEXT.fetch_max(of("next") as u32, Ordering::Relaxed);
     let [first, others @ ..] = &ENDS;
@@ -177,28 +219,47 @@ pub struct Registered(Arc<Entry>);
 impl Registered {
     /// Enters a session.
     #[must_use]
-    pub fn new(peer: Option<SocketAddr>, started: i64) -> Self {
+    pub fn new(stream: Option<&Arc<TcpStream>>, started: i64) -> Self {
         let pid = NEXT.fetch_add(1, Ordering::Relaxed) & 0x7FFF_FFFF;
-        Self::known_as((pid, secret(pid)), peer, started)
+        Self::known_as((pid, secret(pid)), stream, started)
+    }
+
+    /// Enters the session of the task that vacuums.
+    pub(crate) fn vacuum(started: i64) -> Self {
+        let pid = NEXT.fetch_add(1, Ordering::Relaxed) & 0x7FFF_FFFF;
+        Self::enter((pid, secret(pid)), None, started, Kind::Vacuum)
     }
 
     /// Enters a session that has its number and secret already.
     pub(crate) fn known_as(
-        (pid, secret): (u32, u32),
-        peer: Option<SocketAddr>,
+        identity: (u32, u32),
+        stream: Option<&Arc<TcpStream>>,
         started: i64,
+    ) -> Self {
+        Self::enter(identity, stream, started, Kind::Client)
+    }
+
+    fn enter(
+        (pid, secret): (u32, u32),
+        stream: Option<&Arc<TcpStream>>,
+        started: i64,
+        kind: Kind,
     ) -> Self {
         let entry = Arc::new(Entry {
             pid,
             secret,
+            kind,
             cancel: CancelToken::new(),
-            peer,
+            peer: stream.map(|stream| stream.peer()),
             started,
             deadline: AtomicU64::new(0),
             timed_out: AtomicBool::new(false),
             activity: SpinLock::new(Activity::default()),
             transaction: AtomicU64::new(0),
             locks: AtomicU64::new(0),
+            terminated: AtomicBool::new(false),
+            attention: AtomicBool::new(false),
+            stream: stream.map(Arc::downgrade).unwrap_or_default(),
         });
         ALL.lock().insert(pid, Arc::clone(&entry));
         Registered(entry)

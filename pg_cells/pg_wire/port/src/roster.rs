@@ -9,7 +9,7 @@
 //! session's hinders the move; after a while it is given up and all go on.
 
 use crate::parked::{Fields, Parked};
-use crate::{registry, serve, shared};
+use crate::{autovacuum, registry, serve, shared};
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -51,6 +51,7 @@ static LIVE: AtomicUsize = AtomicUsize::new(0);
 static ROSTER: Mutex<Roster> = Mutex::new(Roster {
     listeners: Vec::new(),
     watched: false,
+    vacuumed: false,
     sessions: BTreeMap::new(),
     last: 0,
     parked: Vec::new(),
@@ -61,13 +62,15 @@ struct Roster {
     listeners: Vec<(Arc<TcpListener>, bool)>,
     /// A task watches the time.
     watched: bool,
+    /// A task sees to it that tables are vacuumed.
+    vacuumed: bool,
     /// The connections that are served, by a number of their own.
     sessions: BTreeMap<u64, Arc<TcpStream>>,
     last: u64,
     parked: Vec<Parked>,
 }
 
-/// What tells tasks to leave, for those who wait.
+/// What tells tasks to leave, for the listener.
 pub(crate) fn leave() -> &'static AtomicBool {
     &LEAVE
 }
@@ -152,6 +155,14 @@ pub(crate) fn park_watch() -> bool {
     left
 }
 
+/// Whether the task ends that sees to tables.
+pub(crate) fn park_vacuum() -> bool {
+    let mut roster = ROSTER.lock();
+    let left = leaving();
+    roster.vacuumed &= !left;
+    left
+}
+
 /// Counts a task until its body's end.
 struct Live;
 
@@ -161,7 +172,12 @@ impl Drop for Live {
     }
 }
 
-fn spawn(options: SpawnOptions, body: impl FnOnce() + Send + 'static) -> Result<(), SpawnError> {
+/// Starts a task that is waited for when tasks are to leave. Its name begins with
+/// [`NAMES`].
+pub(crate) fn spawn(
+    options: SpawnOptions,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<(), SpawnError> {
     LIVE.fetch_add(1, Ordering::SeqCst);
     let live = Live;
     task_port::spawn(options, move || {
@@ -178,6 +194,7 @@ fn go_on() -> Result<(), SpawnError> {
     let mut roster = ROSTER.lock();
     LEAVE.store(false, Ordering::SeqCst);
     let watches = core::mem::replace(&mut roster.watched, true);
+    let vacuums = core::mem::replace(&mut roster.vacuumed, true);
     let silent = roster.listeners.iter_mut().filter(|(_, listens)| !*listens);
     let silent: Vec<Arc<TcpListener>> = silent
         .map(|(listener, listens)| {
@@ -189,6 +206,9 @@ fn go_on() -> Result<(), SpawnError> {
     drop(roster);
     if !watches {
         spawn(serve::watch_options(), serve::watch)?;
+    }
+    if !vacuums {
+        spawn(autovacuum::options(), autovacuum::launch)?;
     }
     for listener in silent {
         spawn(SpawnOptions::new(NAMES), move || serve::accept(&listener))?;
@@ -204,9 +224,10 @@ fn park(deadline: u64) -> Result<(), HandoverError> {
     let roster = ROSTER.lock();
     LEAVE.store(true, Ordering::SeqCst);
     roster.listeners.iter().for_each(|(l, _)| l.nudge());
-    roster.sessions.values().for_each(|stream| stream.nudge());
     drop(roster);
+    registry::sessions().iter().for_each(|entry| entry.attend());
     registry::nudge();
+    autovacuum::nudge();
     let here = |name: &str| name.starts_with(NAMES);
     loop {
         // Who counts itself out is still here for a few instructions.

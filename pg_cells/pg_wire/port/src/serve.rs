@@ -6,7 +6,7 @@ use crate::roster::Entered;
 use crate::{Phase, Session, Severity, Step, WIRE, pulse, roster};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::sync::atomic::AtomicBool;
+use core::sync::atomic::{AtomicBool, Ordering};
 use net_port::{NetError, TcpListener, TcpStream};
 use pg_types::{SqlError, SqlState};
 use task_port::{FaultKind, Priority, SpawnOptions};
@@ -111,6 +111,12 @@ fn serve(entered: &Entered, parked: Parked) {
     let mut at_rest = true;
     let mut began = None;
     loop {
+        // Before the looks: who wants something from now on is seen by the wait.
+        session.entry.attention.store(false, Ordering::SeqCst);
+        if session.entry.is_terminated() {
+            say_goodbye(&mut session);
+            break;
+        }
         let may_leave = at_rest && !owed && parked::may_leave(&session);
         if may_leave && roster::leaving() {
             session.out.flush();
@@ -125,13 +131,14 @@ fn serve(entered: &Entered, parked: Parked) {
             None => u64::MAX,
             Some((ns, _)) => task_port::now().saturating_add(*ns),
         };
-        let step = match input.next(session.phase == Phase::Startup, until, may_leave) {
+        let startup = session.phase == Phase::Startup;
+        let step = match input.next(startup, until, &session.entry.attention) {
             Ok(Some((tag, body))) => {
                 at_rest = matches!(tag, 0 | b'Q' | b'S');
                 began.get_or_insert_with(task_port::now);
                 handle(&mut session, tag, body)
             }
-            Err(InputError::Leave) => continue,
+            Err(InputError::Attend) => continue,
             Err(InputError::Net(NetError::Deadline)) => {
                 if let Some((_, error)) = patience {
                     session.out.report(Severity::Fatal, error.fields());
@@ -167,8 +174,18 @@ fn serve(entered: &Entered, parked: Parked) {
     end(session);
 }
 
+/// Tells the client that the session ends.
+fn say_goodbye(session: &mut Session) {
+    let error = SqlError::new(
+        SqlState::ADMIN_SHUTDOWN,
+        "terminating connection due to administrator command",
+    );
+    session.out.report(Severity::Fatal, error.fields());
+    session.out.flush();
+}
+
 /// Lets go of a session; what it holds of cells is dropped behind a gate.
-fn end(session: Session) {
+pub(crate) fn end(session: Session) {
     let _ = task_port::gate(move || {
         let mut session = session;
         session.end_transaction(false);
@@ -220,8 +237,8 @@ enum InputError {
     Net(NetError),
     /// A length that cannot be.
     Length,
-    /// The task is to leave.
-    Leave,
+    /// The task is to look around.
+    Attend,
 }
 
 impl From<NetError> for InputError {
@@ -287,12 +304,12 @@ impl Input {
     }
 
     /// The next message: tag and body, unless the clock shows `until` before. None
-    /// at the end of the stream. Gives up when tasks are to leave and this one may.
+    /// at the end of the stream. Gives up when `over` is set.
     fn next(
         &mut self,
         startup: bool,
         until: u64,
-        may_leave: bool,
+        over: &AtomicBool,
     ) -> Result<Option<(u8, &[u8])>, InputError> {
         let (head, whole) = loop {
             let here = self.end - self.at;
@@ -300,7 +317,7 @@ impl Input {
                 Some((head, whole)) if whole <= here => break (head, whole),
                 _ => {}
             }
-            if !self.read(until, may_leave)? {
+            if !self.read(until, over)? {
                 return Ok(None);
             }
         };
@@ -325,7 +342,7 @@ impl Input {
     /// Reads on. The buffer grows with what has come, not with what a length
     /// promises, and is written over rather than cleared. False at the end of the
     /// stream.
-    fn read(&mut self, until: u64, may_leave: bool) -> Result<bool, InputError> {
+    fn read(&mut self, until: u64, over: &AtomicBool) -> Result<bool, InputError> {
         if self.at > 0 {
             self.bytes.copy_within(self.at..self.end, 0);
             self.end -= self.at;
@@ -336,14 +353,9 @@ impl Input {
                 .resize(self.bytes.len() + PIECE.max(self.end / 2), 0);
         }
         let into = &mut self.bytes[self.end..];
-        static STAY: AtomicBool = AtomicBool::new(false);
-        let over = match may_leave {
-            true => roster::leave(),
-            false => &STAY,
-        };
         let deadline = (until != u64::MAX).then_some(until);
         let Some(got) = self.stream.read_unless(into, deadline, over)? else {
-            return Err(InputError::Leave);
+            return Err(InputError::Attend);
         };
         self.end += got;
         Ok(got > 0)

@@ -6,7 +6,6 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
-use core::net::SocketAddr;
 use net_port::TcpStream;
 use pg_executor_port::{CopyInHandle, Notes};
 use pg_plan::Normalized;
@@ -15,6 +14,9 @@ use pg_types::{Datum, FormatSettings, Oid, SqlError, SqlState};
 
 /// Between 1970 and 2000, in microseconds.
 const EPOCH: i64 = 946_684_800_000_000;
+
+/// The role and the database that are there from the beginning.
+const SUPERUSER: &str = "postgres";
 
 /// What the session expects from the client.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -166,8 +168,22 @@ impl Session {
     /// A session that waits for its startup packet.
     #[must_use]
     pub fn new(stream: Option<Arc<TcpStream>>) -> Self {
-        let peer: Option<SocketAddr> = stream.as_ref().map(|s| s.peer());
-        Self::with(stream, Registered::new(peer, now()))
+        let entry = Registered::new(stream.as_ref(), now());
+        Self::with(stream, entry)
+    }
+
+    /// The session of the task that vacuums: nobody is at its other end.
+    pub(crate) fn vacuum() -> Self {
+        let mut session = Self::with(None, Registered::vacuum(now()));
+        session.phase = Phase::Ready;
+        session.user = String::from(SUPERUSER);
+        session.database = String::from(SUPERUSER);
+        {
+            let mut activity = session.entry.activity.lock();
+            activity.user.push_str(SUPERUSER);
+            activity.database.push_str(SUPERUSER);
+        }
+        session
     }
 
     /// A session that another generation has served: its number and secret, and when
@@ -177,8 +193,8 @@ impl Session {
         identity: (u32, u32),
         started: i64,
     ) -> Self {
-        let peer: Option<SocketAddr> = stream.as_ref().map(|s| s.peer());
-        Self::with(stream, Registered::known_as(identity, peer, started))
+        let entry = Registered::known_as(identity, stream.as_ref(), started);
+        Self::with(stream, entry)
     }
 
     fn with(stream: Option<Arc<TcpStream>>, entry: Registered) -> Self {
@@ -291,16 +307,18 @@ impl Session {
         self.epoch += 1;
     }
 
-    /// ReadyForQuery.
+    /// ReadyForQuery, unless the session is to end.
     pub fn ready(&mut self) {
         let (status, state) = match self.block {
             Block::Idle | Block::Implicit => (b'I', State::Idle),
             Block::Open => (b'T', State::IdleInTransaction),
             Block::Failed => (b'E', State::IdleInFailedTransaction),
         };
-        self.out.begin(b'Z');
-        self.out.bytes().push(status);
-        self.out.end();
+        if !self.entry.is_terminated() {
+            self.out.begin(b'Z');
+            self.out.bytes().push(status);
+            self.out.end();
+        }
         let mut activity = self.entry.activity.lock();
         activity.state = state;
         if state == State::Idle {

@@ -4,7 +4,7 @@ pub mod table;
 mod value;
 
 pub use table::SETTINGS;
-pub use value::{names, shown};
+pub use value::{boolean, names, shown};
 
 use crate::eval::Changes;
 use alloc::borrow::Cow;
@@ -49,9 +49,31 @@ pub fn raw<'a>(settings: &'a Settings, name: &str) -> Option<&'a str> {
     changed(settings, name).or_else(|| find(name).map(|s| s.default))
 }
 
+/// The value of the whole system's parameter: what it was set to at the start, or its
+/// default.
+pub fn system(name: &str) -> Cow<'static, str> {
+    let Some(setting) = find(name) else {
+        return Cow::Borrowed("");
+    };
+    let set = match setting.context {
+        Context::Sighup => pg_wire_port::system_setting(setting.name),
+        _ => None,
+    };
+    let value = set.and_then(|value| value::check(setting, &value).ok());
+    value.map_or(Cow::Borrowed(setting.default), Cow::Owned)
+}
+
+/// The same of a number.
+pub fn system_number(name: &str) -> f64 {
+    system(name).parse().unwrap_or(0.0)
+}
+
 /// The value as SHOW prints it.
 pub fn show<'a>(settings: &'a Settings, name: &str) -> Option<Cow<'a, str>> {
     match (changed(settings, name), find(name)) {
+        (_, Some(setting)) if setting.context == Context::Sighup => {
+            Some(Cow::Owned(shown(setting.kind, &system(name)).into_owned()))
+        }
         (value, Some(setting)) => Some(shown(setting.kind, value.unwrap_or(setting.default))),
         (value, None) => value.map(Cow::Borrowed),
     }
@@ -79,6 +101,10 @@ fn show_setting<'a>(
         ("transaction_read_only", None) => show_in(session, "default_transaction_read_only"),
         ("max_connections", _) => Ok(pg_wire_port::limit().to_string().into()),
         ("session_authorization", _) => Ok(Cow::Borrowed(&session.user)),
+        _ if setting.context == Context::Sighup => {
+            let value = system(setting.name);
+            Ok(Cow::Owned(shown(setting.kind, &value).into_owned()))
+        }
         _ => {
             let value = changed(&session.settings, setting.name);
             Ok(shown(setting.kind, value.unwrap_or(setting.default)))
