@@ -75,7 +75,7 @@ pub(crate) fn launch() {
             return;
         }
         soon = false;
-        if SHARED.changed().is_empty() || pause().is_none() {
+        if SHARED.changed().is_empty() || !matches!(pause(), Ok(Some(_))) {
             continue;
         }
         let round = Arc::new(Round::default());
@@ -88,20 +88,25 @@ pub(crate) fn launch() {
     }
 }
 
+/// Nobody is there to be asked.
+struct Absent;
+
 /// How long a nap is; none when nobody is to vacuum by himself.
-fn pause() -> Option<u64> {
-    let pause = task_port::gate(|| WIRE.enter().map(|wire| wire.vacuum_pause()));
-    // While the cell is away nobody vacuums.
-    pause.ok()?.ok()?
+fn pause() -> Result<Option<u64>, Absent> {
+    match task_port::gate(|| WIRE.enter().map(|wire| wire.vacuum_pause())) {
+        Ok(Ok(pause)) => Ok(pause),
+        Ok(Err(_)) | Err(_) => Err(Absent),
+    }
 }
 
 fn nap(soon: bool) {
     let began = task_port::now();
     loop {
         NUDGED.store(false, Ordering::SeqCst);
-        let length = match soon {
-            true => SOON,
-            false => pause().unwrap_or(LONGEST).min(LONGEST),
+        let length = match pause() {
+            Ok(Some(length)) if !soon => length.min(LONGEST),
+            Ok(None) => LONGEST,
+            Ok(Some(_)) | Err(Absent) => SOON,
         };
         let until = began.saturating_add(length);
         let nudged = || {
