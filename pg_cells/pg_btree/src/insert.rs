@@ -9,14 +9,14 @@ use pg_btree_port::{FileId, IndexError, Inserted, MAX_KEY, Tid};
 use pg_buffer_port::{MiniTx, PageId, Slot};
 use pg_txn_port::Transaction;
 
-/// See [`pg_btree_port::insert`].
+/// See [`pg_btree_port::insert_alone`].
 pub fn insert(
     tx: &mut Transaction,
     file: FileId,
     heap: FileId,
     key: &[u8],
     tid: Tid,
-    unique: bool,
+    alone: Option<usize>,
 ) -> Result<Inserted, IndexError> {
     if key.len() > MAX_KEY {
         return Err(IndexError::KeyTooLong { len: key.len() });
@@ -27,7 +27,8 @@ pub fn insert(
     };
     // A unique insert begins at the first page that can have the key and keeps
     // it latched: whoever inserts the same key must pass through it.
-    let first = if unique { Position::before(key) } else { at };
+    let unique = alone.and_then(|len| key.get(..len));
+    let first = unique.map_or(at, Position::before);
     loop {
         let (page, path) = descend(file, first, false, 0)?;
         drop(page);
@@ -36,8 +37,8 @@ pub fn insert(
         let Some((mut slot, mut block)) = latch(&mut mtx, file, start, first, 0)? else {
             continue;
         };
-        if unique {
-            match conflict(tx, &mut mtx, slot, file, heap, at)? {
+        if let Some(unique) = unique {
+            match conflict(tx, &mut mtx, slot, (file, heap), (unique, at.tid))? {
                 None => {}
                 // Whoever looked for the key and did not find it: failing for that
                 // tells more than a duplicate that a retry would have found.

@@ -76,9 +76,9 @@ impl IndexAccess for Tree {
         heap_file: FileId,
         key: &[u8],
         tid: Tid,
-        unique: bool,
+        alone: Option<usize>,
     ) -> Result<Inserted, IndexError> {
-        insert::insert(tx, file, heap_file, key, tid, unique)
+        insert::insert(tx, file, heap_file, key, tid, alone)
     }
 
     fn next_batch(

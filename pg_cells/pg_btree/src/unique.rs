@@ -19,17 +19,16 @@ pub enum Conflict {
 /// So many entries of dead rows in the way of one insert are worth a cleaning.
 const DEAD: u32 = 16;
 
-/// Looks at all entries with the key of `new`, beginning on the latched page
-/// `first`. Rows are looked at with that page latched: latches go from the
+/// Looks at all entries whose keys begin with `key` but the one of `tid`, beginning
+/// on the latched page `first`. Rows are looked at with that page latched: latches go from the
 /// index to the heap, never back. Where a key has many dead entries, as that of a
 /// row updated often, those of the first page are taken out.
 pub fn conflict(
     tx: &Transaction,
     mtx: &mut MiniTx,
     first: Slot,
-    file: FileId,
-    heap: FileId,
-    new: Position<'_>,
+    (file, heap): (FileId, FileId),
+    new: (&[u8], u64),
 ) -> Result<Option<Conflict>, IndexError> {
     let block = mtx.page_id(first).block;
     let node = Node::new(mtx.page(first)).ok_or_else(|| corrupt(file, block))?;
@@ -52,15 +51,15 @@ fn on_page(
     tx: &Transaction,
     node: &Node<'_>,
     heap: FileId,
-    new: Position<'_>,
+    (key, tid): (&[u8], u64),
     dead: &mut u32,
 ) -> Result<(Option<Conflict>, Option<u32>), IndexError> {
-    for index in node.count_before(Position::before(new.key))..node.len() {
+    for index in node.count_before(Position::before(key))..node.len() {
         let at = node.position(index);
-        if at.key != new.key {
+        if !at.key.starts_with(key) {
             return Ok((None, None));
         }
-        if at.tid == new.tid {
+        if at.tid == tid {
             continue;
         }
         if node.is_killed(index) {
@@ -74,6 +73,9 @@ fn on_page(
             Liveness::InProgress(xid) => return Ok((Some(Conflict::Undecided(xid)), None)),
         }
     }
-    let goes_on = node.is_left_of(Position::behind(new.key));
-    Ok((None, node.right().filter(|_| goes_on)))
+    let goes_on = |high: Position<'_>| high.key <= key || high.key.starts_with(key);
+    Ok((
+        None,
+        node.right().filter(|_| node.high().is_some_and(goes_on)),
+    ))
 }

@@ -150,10 +150,11 @@ pub fn what(fault: Fault) -> What {
     }
 }
 
-/// The indexes whose keys are columns, for all rows.
+/// The indexes whose entries are columns of the key alone, for all rows.
 fn computable(relation: &Arc<Relation>) -> Vec<Keys> {
     let simple = |i: &&Arc<Index>| {
-        i.valid && i.predicate.is_none() && i.keys.iter().all(|k| k.attribute > 0)
+        let plain = i.predicate.is_none() && i.included.is_empty();
+        i.valid && plain && i.keys.iter().all(|k| k.attribute > 0)
     };
     let simple = relation.indexes.iter().filter(simple);
     simple

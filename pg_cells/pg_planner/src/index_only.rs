@@ -13,16 +13,18 @@ const ENTRY: f64 = 12.0;
 const UNKNOWN_WIDTH: f64 = 24.0;
 
 /// Whether each of `columns`, places in the table's descriptor, is a key of the
-/// index from which its value can be read as it was.
+/// index from which its value can be read as it was, or goes with the key.
 pub fn covers(index: &Index, columns: &[usize]) -> bool {
     let holds = |column: usize| {
         let is_it = |key: &&IndexColumn| usize::try_from(key.attribute - 1) == Ok(column);
         let key = index.keys.iter().position(|key| is_it(&key));
         // What lies before it must be read past.
-        key.is_some_and(|at| {
-            let before = index.keys[..at].iter();
-            before.clone().all(|key| reads_back(key.type_oid)) && is_exact(index.keys[at].type_oid)
-        })
+        let past = |keys: &[IndexColumn]| keys.iter().all(|key| reads_back(key.type_oid));
+        let is_included = |number: &i16| usize::try_from(number - 1) == Ok(column);
+        match key {
+            Some(at) => past(&index.keys[..at]) && is_exact(index.keys[at].type_oid),
+            None => index.included.iter().any(is_included) && past(&index.keys),
+        }
     };
     columns.iter().all(|column| holds(*column))
 }
@@ -70,6 +72,7 @@ pub fn leaf_cost(index: &Index, entries: f64) -> f64 {
         len if len > 0 => f64::from(len) + 1.0,
         _ => UNKNOWN_WIDTH,
     };
-    let entry: f64 = ENTRY + index.keys.iter().map(width).sum::<f64>();
+    let included = index.included.len() as f64 * UNKNOWN_WIDTH;
+    let entry: f64 = ENTRY + index.keys.iter().map(width).sum::<f64>() + included;
     libm::floor(entries * entry / FILLED) * RANDOM_PAGE
 }

@@ -15,7 +15,7 @@ pub trait IndexAccess: Component {
     /// # Errors
     /// As there; so for all methods.
     fn create(&self, mtx: &mut MiniTx, file: FileId) -> Result<(), IndexError>;
-    /// See [`crate::insert`].
+    /// See [`crate::insert_alone`].
     fn insert(
         &self,
         tx: &mut Transaction,
@@ -23,7 +23,7 @@ pub trait IndexAccess: Component {
         heap_file: FileId,
         key: &[u8],
         tid: Tid,
-        unique: bool,
+        alone: Option<usize>,
     ) -> Result<Inserted, IndexError>;
     /// See [`crate::next_batch`].
     fn next_batch(

@@ -46,9 +46,9 @@ pub fn create(mtx: &mut MiniTx, file: FileId) -> Result<(), IndexError> {
 
 /// Adds an entry for a row of `heap_file`. When its page is full, entries of rows
 /// that are dead to everybody are taken out first (`heap_file` may be `file`
-/// itself when there are no rows: then nothing is). With `unique`, fails with [`Inserted::Duplicate`] when another
-/// entry of the same key leads to a live row; waits for
-/// transactions on whose end that depends.
+/// itself when there are no rows: then nothing is). With `unique`, fails with
+/// [`Inserted::Duplicate`] when another entry of the same key leads to a live row;
+/// waits for transactions on whose end that depends.
 ///
 /// # Errors
 /// [`IndexError::KeyTooLong`]; what waiting gives; when the disk is full.
@@ -60,7 +60,23 @@ pub fn insert(
     tid: Tid,
     unique: bool,
 ) -> Result<Inserted, IndexError> {
-    BTREE.enter()?.insert(tx, file, heap_file, key, tid, unique)
+    insert_alone(tx, file, heap_file, key, tid, unique.then_some(key.len()))
+}
+
+/// The same where `alone` is how many of the key's first bytes must be no other
+/// entry's, if any: what follows them are values that go with the key.
+///
+/// # Errors
+/// As [`insert`].
+pub fn insert_alone(
+    tx: &mut Transaction,
+    file: FileId,
+    heap_file: FileId,
+    key: &[u8],
+    tid: Tid,
+    alone: Option<usize>,
+) -> Result<Inserted, IndexError> {
+    BTREE.enter()?.insert(tx, file, heap_file, key, tid, alone)
 }
 
 /// Replaces the content of `batch` by the next entries of the scan, about a

@@ -1,8 +1,9 @@
-//! [`IndexOnlyScan`]: rows found through an index and read from its keys. The table
+//! [`IndexOnlyScan`]: rows found through an index and read from its entries. The table
 //! itself is looked at where not everyone sees all rows of a page: an entry says
 //! nothing about who sees its row.
 
 use super::index_scan::IndexScan;
+use super::modify::indexes::Included;
 use super::{Builder, Operator};
 use crate::env::Env;
 use alloc::format;
@@ -13,10 +14,12 @@ use pg_types::{Datum, SqlError, SqlResult, SqlState, keycode};
 /// A scan of an index that holds all columns wanted.
 pub struct IndexOnlyScan {
     scan: IndexScan,
-    /// For each output column its place in the key.
+    /// For each output column its place among the values of an entry.
     places: Vec<usize>,
     /// Key columns up to the last one wanted.
     needed: usize,
+    /// What follows the key, if something of that is wanted.
+    included: Option<Included>,
     values: Vec<Datum>,
     /// Rows that were looked at.
     fetches: u64,
@@ -28,14 +31,19 @@ impl IndexOnlyScan {
     /// # Errors
     /// As compiling expressions; when the index lacks a column.
     pub fn compile(scan: &pg_plan::IndexScan, builder: &mut Builder) -> SqlResult<Self> {
+        let included = Included::of(&scan.relation, &scan.index);
+        let width = scan.index.keys.len();
         let place = |column: &usize| {
             let mut keys = scan.index.keys.iter();
             let at = keys.position(|key| usize::try_from(key.attribute - 1) == Ok(*column));
+            let at = at.or_else(|| included.position(*column).map(|at| width + at));
             at.ok_or_else(|| SqlError::internal("a column that the index does not hold"))
         };
         let places: Vec<usize> = scan.columns.iter().map(place).collect::<SqlResult<_>>()?;
+        let last = places.iter().map(|place| place + 1).max().unwrap_or(0);
         Ok(IndexOnlyScan {
-            needed: places.iter().map(|place| place + 1).max().unwrap_or(0),
+            needed: last.min(width),
+            included: (last > width).then_some(included),
             places,
             scan: IndexScan::compile(scan, builder)?,
             values: Vec::new(),
@@ -43,12 +51,13 @@ impl IndexOnlyScan {
         })
     }
 
-    /// Reads the row from the key of the entry at `at`.
-    fn decode_key(&mut self, at: usize) -> SqlResult<()> {
+    /// Reads the row from the entry at `at`; false when the entry is older than what
+    /// entries hold beside their keys.
+    fn decode_key(&mut self, at: usize) -> SqlResult<bool> {
         let scan = &mut self.scan;
         scan.row.clear();
         if self.needed == 0 {
-            return Ok(());
+            return Ok(true);
         }
         let mut key = scan.batch.key(at).unwrap_or_default();
         self.values.clear();
@@ -57,10 +66,18 @@ impl IndexOnlyScan {
             let value = value.map_err(|_| damaged(scan.batch.tids.get(at)))?;
             self.values.push(value);
         }
+        if let Some(included) = &mut self.included {
+            if key.is_empty() {
+                return Ok(false);
+            }
+            if !included.read(key, &mut self.values) {
+                return Err(damaged(scan.batch.tids.get(at)));
+            }
+        }
         let values = &self.values;
         scan.row
             .extend(self.places.iter().map(|place| values[*place].clone()));
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -85,9 +102,8 @@ impl Operator for IndexOnlyScan {
             };
             self.scan.at += 1;
             env.tick()?;
-            if self.scan.batch.all_visible.get(at) == Some(&true) {
-                self.decode_key(at)?;
-            } else {
+            let seen = self.scan.batch.all_visible.get(at) == Some(&true);
+            if !seen || !self.decode_key(at)? {
                 self.fetches += 1;
                 let scan = &mut self.scan;
                 let Some(id) = env.store.fetch(scan.table, root, &mut scan.fetched)? else {

@@ -232,15 +232,22 @@ impl RowStore for MemoryStore {
         Ok(!batch.is_empty())
     }
 
+    fn is_live(&mut self, file: u32, root: Tid) -> SqlResult<bool> {
+        Ok(self.alive(file, root).is_some())
+    }
+
     fn index_insert(
         &mut self,
         index: u32,
         table: u32,
         key: &[u8],
         tid: Tid,
-        unique: bool,
+        alone: Option<usize>,
     ) -> SqlResult<Option<Tid>> {
-        if unique && let Some(other) = self.index_conflict(index, table, key)? {
+        let alone = alone.and_then(|len| key.get(..len));
+        if let Some(alone) = alone
+            && let Some(other) = self.index_conflict(index, table, alone)?
+        {
             return Ok(Some(other));
         }
         self.indexes
@@ -260,7 +267,7 @@ impl RowStore for MemoryStore {
         let entries = self.indexes.entry(index).or_default();
         let known: Vec<Tid> = entries
             .keys()
-            .filter(|(k, _)| k == key)
+            .filter(|(k, _)| k.starts_with(key))
             .map(|(_, t)| *t)
             .collect();
         let alive = known.into_iter();

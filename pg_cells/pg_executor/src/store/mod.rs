@@ -135,17 +135,21 @@ pub trait RowStore {
     ) -> SqlResult<()> {
         Ok(())
     }
-    /// Adds an entry. With `unique`, the address of a row in the way is answered
-    /// and nothing is added; waits for transactions that decide whether it is.
+    /// Whether any version in the chain of `root` counts for a unique index; waits for
+    /// transactions that decide.
+    fn is_live(&mut self, file: u32, root: Tid) -> SqlResult<bool>;
+    /// Adds an entry. With `alone`, so many of the key's first bytes must be no other
+    /// entry's: the address of a row in the way is answered and nothing is added; waits
+    /// for transactions that decide whether it is.
     fn index_insert(
         &mut self,
         index: u32,
         table: u32,
         key: &[u8],
         tid: Tid,
-        unique: bool,
+        alone: Option<usize>,
     ) -> SqlResult<Option<Tid>>;
-    /// Rows that an index has under `key`, `most` at most, those that are dead left
+    /// Rows that an index has under keys that begin with `key`, `most` at most, those that are dead left
     /// out; waits as [`RowStore::index_insert`] does.
     fn index_rows(
         &mut self,

@@ -228,21 +228,34 @@ impl RowStore for PortStore<'_, '_> {
         pg_btree_port::kill(main(index), main(table), batch, gone).map_err(index_error)
     }
 
+    fn is_live(&mut self, file: u32, root: Tid) -> SqlResult<bool> {
+        loop {
+            let live = pg_heap_port::liveness(&self.tx.borrow(), main(file), root);
+            match live.map_err(heap_error)? {
+                Liveness::Live => return Ok(true),
+                Liveness::Dead => return Ok(false),
+                Liveness::InProgress(xid) => {
+                    self.tx.borrow().wait_for(xid).map_err(txn_error)?;
+                }
+            }
+        }
+    }
+
     fn index_insert(
         &mut self,
         index: u32,
         table: u32,
         key: &[u8],
         tid: Tid,
-        unique: bool,
+        alone: Option<usize>,
     ) -> SqlResult<Option<Tid>> {
-        let done = pg_btree_port::insert(
+        let done = pg_btree_port::insert_alone(
             &mut self.tx.borrow_mut(),
             main(index),
             main(table),
             key,
             tid,
-            unique,
+            alone,
         )
         .map_err(index_error)?;
         Ok(match done {
@@ -261,7 +274,7 @@ impl RowStore for PortStore<'_, '_> {
         let (mut batch, mut rows) = (EntryBatch::new(), Vec::new());
         'again: loop {
             rows.clear();
-            let mut cursor = Cursor::point(key.to_vec());
+            let mut cursor = Cursor::prefix(key.to_vec(), false);
             while pg_btree_port::next_batch(main(index), &mut cursor, &mut batch)
                 .map_err(index_error)?
             {

@@ -241,7 +241,7 @@ pub fn fill(store: &mut MemoryStore, relation: &Relation, rows: &[&[Option<i32>]
             }
             assert_eq!(
                 store
-                    .index_insert(index.file, relation.file, &key, tid, false)
+                    .index_insert(index.file, relation.file, &key, tid, None)
                     .unwrap(),
                 None
             );

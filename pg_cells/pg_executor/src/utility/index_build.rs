@@ -37,7 +37,7 @@ pub fn build(build: &IndexBuild<'_>, ctx: &mut ExecContext<'_>) -> SqlResult<u64
     let mut last: Vec<u8> = Vec::new();
     let mut count = 0;
     let mut give = |key: &mut Vec<u8>| {
-        let (tid, unique) = match sorted.next(key) {
+        let (tid, alone) = match sorted.next(key) {
             Ok(Some(entry)) => entry,
             Ok(None) => return None,
             Err(error) => {
@@ -45,7 +45,8 @@ pub fn build(build: &IndexBuild<'_>, ctx: &mut ExecContext<'_>) -> SqlResult<u64
                 return None;
             }
         };
-        if unique && count > 0 && last == *key {
+        let unique = key.get(..alone).filter(|_| alone > 0 && count > 0);
+        if unique.is_some_and(|unique| last.starts_with(unique)) {
             let key = decode(build, key);
             let format = ctx.session.format();
             failed = Some(errors::not_unique(
@@ -89,7 +90,8 @@ struct IndexEntry {
     prefix: u64,
     start: u32,
     len: u16,
-    unique: bool,
+    /// How many of the first bytes must be no other entry's.
+    alone: u16,
     tid: Tid,
 }
 
@@ -109,12 +111,12 @@ impl Entries {
             .unwrap_or_default()
     }
 
-    fn push(&mut self, key: &[u8], tid: Tid, unique: bool) {
+    fn push(&mut self, key: &[u8], tid: Tid, alone: usize) {
         self.order.push(IndexEntry {
             prefix: prefix(key),
             start: self.bytes.len() as u32,
             len: key.len() as u16,
-            unique,
+            alone: alone as u16,
             tid,
         });
         self.bytes.extend_from_slice(key);
@@ -143,9 +145,9 @@ enum Sorted {
 }
 
 impl Sorted {
-    /// Puts the next entry's key into `key`; gives where it leads and whether it
-    /// must be the only one with its key.
-    fn next(&mut self, key: &mut Vec<u8>) -> SqlResult<Option<(Tid, bool)>> {
+    /// Puts the next entry's key into `key`; gives where it leads and how many of the
+    /// first bytes must be no other entry's.
+    fn next(&mut self, key: &mut Vec<u8>) -> SqlResult<Option<(Tid, usize)>> {
         key.clear();
         match self {
             Sorted::Memory(entries, at) => {
@@ -154,16 +156,17 @@ impl Sorted {
                 };
                 *at += 1;
                 key.extend_from_slice(entries.key(entry));
-                Ok(Some((entry.tid, entry.unique)))
+                Ok(Some((entry.tid, usize::from(entry.alone))))
             }
             Sorted::Disk(merge) => {
                 if !merge.advance()? {
                     return Ok(None);
                 }
                 match (merge.keys(), merge.row()) {
-                    ([Datum::Bytea(bytes), Datum::Tid(block, slot)], [Datum::Bool(unique)]) => {
+                    ([Datum::Bytea(bytes), Datum::Tid(block, slot)], [Datum::Int2(alone)]) => {
                         key.extend_from_slice(bytes);
-                        Ok(Some((Tid::new(*block, *slot), *unique)))
+                        let alone = usize::try_from(*alone).unwrap_or(0);
+                        Ok(Some((Tid::new(*block, *slot), alone)))
                     }
                     _ => Err(SqlError::internal("a sorted run of keys holds other rows")),
                 }
@@ -189,7 +192,7 @@ fn spill(entries: &mut Entries, tapes: &mut Vec<Tape>, env: &mut Env<'_>) -> Sql
         env.tick()?;
         let key = Datum::Bytea(entries.key(*entry).into());
         let tid = Datum::Tid(entry.tid.block, entry.tid.slot);
-        tape.push(&[&[key, tid, Datum::Bool(entry.unique)]])?;
+        tape.push(&[&[key, tid, Datum::Int2(entry.alone as i16)]])?;
     }
     tape.finish()?;
     tapes.push(tape);
@@ -218,7 +221,11 @@ fn collect(build: &IndexBuild<'_>, env: &mut Env<'_>) -> SqlResult<Sorted> {
                 .map_err(|_| damaged(tid))?;
             let entry = writer.compute(&row, env)?;
             if entry != Entry::None {
-                entries.push(&writer.key, Tid::new(block, *root), entry == Entry::Unique);
+                let alone = match entry {
+                    Entry::Unique => writer.key_len,
+                    _ => 0,
+                };
+                entries.push(&writer.key, Tid::new(block, *root), alone);
             }
         }
         if entries.memory() > most && env.spill.is_some() {
@@ -256,8 +263,8 @@ mod tests {
         let keys: [&[u8]; 7] = [b"", b"\0", b"a", b"a\0", b"ab", b"abcdefgh", b"abcdefghi"];
         let mut entries = Entries::default();
         for (slot, key) in keys.iter().enumerate().rev() {
-            entries.push(key, Tid::new(0, slot as u16), false);
-            entries.push(key, Tid::new(1, slot as u16), false);
+            entries.push(key, Tid::new(0, slot as u16), 0);
+            entries.push(key, Tid::new(1, slot as u16), 0);
         }
         let cancel = pg_txn_port::CancelToken::new();
         crate::pieces::tests::with_env(&cancel, |env| entries.sort(env)).expect("not cancelled");

@@ -146,9 +146,9 @@ impl Conflict {
                 return Err(late_arbiter(&target.relation, &writer.index));
             }
             if writer.compute(new, env)? == Entry::Unique
-                && let Some(id) = env
-                    .store
-                    .index_conflict(writer.index.file, file, &writer.key)?
+                && let Some(id) =
+                    env.store
+                        .index_conflict(writer.index.file, file, writer.key_alone())?
             {
                 return Ok(Some(id));
             }

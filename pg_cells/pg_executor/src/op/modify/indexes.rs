@@ -8,21 +8,89 @@ use alloc::format;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use pg_plan::{Index, IndexExprs, Relation};
-use pg_types::{Datum, KeyOrder, Oid, SqlError, SqlResult, keycode};
+use pg_types::{Datum, KeyOrder, Oid, SqlError, SqlResult, Tuple, TupleDesc, keycode, tuple};
 
 /// Computes keys of one index.
 pub struct IndexWriter {
     /// The index.
     pub index: Arc<Index>,
     columns: Vec<KeyColumn>,
+    /// INCLUDE columns.
+    included: Included,
     predicate: Option<Code>,
     /// Places of the table's columns that the entry depends on; `None` when
     /// expressions make that unknown.
     depends: Option<Vec<usize>>,
     /// The key's values.
     pub values: Vec<Datum>,
-    /// The key's bytes.
+    /// The entry's bytes: the key, then the values that go with it.
     pub key: Vec<u8>,
+    /// How many of them are the key.
+    pub key_len: usize,
+}
+
+/// The columns that an entry has beside its key, which order nothing.
+///
+/// ```text
+/// key | 1 | a row of them, as in the table
+/// ```
+/// Entries of indexes that are older than this end with the key.
+pub struct Included {
+    /// Their places in the table.
+    places: Vec<usize>,
+    /// As a row.
+    desc: TupleDesc,
+    row: Vec<Datum>,
+}
+
+/// What such a row begins with: less than all that is above a key.
+const MARK: u8 = 1;
+
+impl Included {
+    /// Those of an index.
+    #[must_use]
+    pub fn of(relation: &Relation, index: &Index) -> Self {
+        let places = index.included.iter();
+        let places: Vec<usize> = places
+            .filter_map(|number| usize::try_from(number - 1).ok())
+            .filter(|at| *at < relation.desc.len())
+            .collect();
+        let attrs = places.iter().map(|at| relation.desc.attrs()[*at].clone());
+        Included {
+            desc: TupleDesc::new(attrs.collect()),
+            places,
+            row: Vec::new(),
+        }
+    }
+
+    /// Which one a column of the table is.
+    #[must_use]
+    pub fn position(&self, column: usize) -> Option<usize> {
+        self.places.iter().position(|at| *at == column)
+    }
+
+    /// Appends the values of a row of the table.
+    fn append(&mut self, row: &[Datum], out: &mut Vec<u8>) {
+        if self.places.is_empty() {
+            return;
+        }
+        self.row.clear();
+        let values = self.places.iter().map(|at| row.get(*at).cloned());
+        self.row.extend(values.map(Option::unwrap_or_default));
+        out.push(MARK);
+        tuple::encode(out, &self.desc, &self.row);
+    }
+
+    /// Appends the values that follow a key to `out`; false when there are none.
+    pub fn read(&mut self, behind: &[u8], out: &mut Vec<Datum>) -> bool {
+        let Some((&MARK, row)) = behind.split_first() else {
+            return false;
+        };
+        let decoded =
+            Tuple::new(&self.desc, row).and_then(|tuple| tuple.decode_into(&mut self.row, &[]));
+        out.append(&mut self.row);
+        decoded.is_ok()
+    }
 }
 
 struct KeyColumn {
@@ -81,6 +149,8 @@ impl IndexWriter {
                 order,
             });
         }
+        let included = Included::of(relation, index);
+        depends.extend(&included.places);
         let predicate = compile_option(exprs.and_then(|e| e.predicate.as_ref()), builder)?;
         if predicate.is_none() && index.predicate.is_some() {
             return Err(missing(index));
@@ -92,10 +162,12 @@ impl IndexWriter {
         Ok(IndexWriter {
             index: index.clone(),
             columns,
+            included,
             predicate,
             depends: if computed { None } else { Some(depends) },
             values: Vec::new(),
             key: Vec::new(),
+            key_len: 0,
         })
     }
 
@@ -125,7 +197,13 @@ impl IndexWriter {
         }
     }
 
-    /// Computes the key of a row into `values` and `key`.
+    /// The key's bytes alone.
+    #[must_use]
+    pub fn key_alone(&self) -> &[u8] {
+        self.key.get(..self.key_len).unwrap_or_default()
+    }
+
+    /// Computes the entry of a row into `values` and `key`.
     ///
     /// # Errors
     /// As its expressions.
@@ -147,6 +225,8 @@ impl IndexWriter {
             keycode::encode(&mut self.key, &value, column.type_oid, column.order);
             self.values.push(value);
         }
+        self.key_len = self.key.len();
+        self.included.append(row, &mut self.key);
         Ok(
             if self.index.unique && (!null || self.index.nulls_not_distinct) {
                 Entry::Unique

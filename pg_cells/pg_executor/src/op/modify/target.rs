@@ -189,15 +189,18 @@ impl Target {
             }
             let alone = entry == Entry::Unique;
             let at_once = alone && !writer.index.deferral.deferrable;
-            if let Some(other) =
-                env.store
-                    .index_insert(writer.index.file, file, &writer.key, id, at_once)?
-            {
+            if let Some(other) = env.store.index_insert(
+                writer.index.file,
+                file,
+                &writer.key,
+                id,
+                at_once.then_some(writer.key_len),
+            )? {
                 return Ok(Some((at, other)));
             }
-            if alone && !at_once && late::repeats(&writer.index, &writer.key, env)? {
-                self.late
-                    .push((at, writer.key.clone(), writer.values.clone()));
+            let key = writer.key_alone();
+            if alone && !at_once && late::repeats(&writer.index, key, env)? {
+                self.late.push((at, key.to_vec(), writer.values.clone()));
             }
         }
         Ok(None)
