@@ -185,6 +185,10 @@ impl Catalog for Catalogs {
         self.store_statistics(tx, relation, statistics)
     }
 
+    fn index_is_valid(&self, tx: &mut Transaction, index: Oid) -> SqlResult<()> {
+        self.set_index_valid(tx, index)
+    }
+
     fn statistics(
         &self,
         tx: &mut Transaction,

@@ -90,6 +90,14 @@ impl Executor for Provider {
         utility::index_build::build(build, ctx)
     }
 
+    fn complete_index(
+        &self,
+        build: &IndexBuild<'_>,
+        ctx: &mut ExecContext<'_>,
+    ) -> Result<u64, SqlError> {
+        utility::index_complete::complete(build, ctx)
+    }
+
     fn change_rows(
         &self,
         change: &TableChangeRows<'_>,

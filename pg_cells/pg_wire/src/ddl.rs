@@ -5,7 +5,7 @@
 use crate::eval::{Eval, split};
 use crate::ready::{self, path_of};
 use crate::run::{self, Tag, collect, with_context};
-use crate::{constraints, settings, transaction};
+use crate::{concurrently, constraints, settings};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
@@ -24,15 +24,16 @@ use pg_wire_port::{Body, Session, Severity};
 
 /// Carries out a change.
 pub fn run(session: &mut Session, ddl: &Ddl) -> Result<(), SqlError> {
-    apply(session, ddl).map(|_| ())
+    match ddl {
+        Ddl::CreateIndex(create) if create.concurrently => {
+            concurrently::create_index(session, create)
+        }
+        ddl => apply(session, ddl).map(|_| ()),
+    }
 }
 
-fn apply(session: &mut Session, ddl: &Ddl) -> Result<DdlOutcome, SqlError> {
-    if let Ddl::CreateIndex(create) = ddl
-        && create.concurrently
-    {
-        transaction::only_outside(session, "CREATE INDEX CONCURRENTLY")?;
-    }
+/// The catalog's part of a change, and what is to be done with rows.
+pub fn apply(session: &mut Session, ddl: &Ddl) -> Result<DdlOutcome, SqlError> {
     ready::start_command(session)?;
     refuse_pending(session, ddl)?;
     let (eval, parts) = split(session)?;
@@ -174,6 +175,26 @@ fn build_index(
         }
         let executor = EXECUTOR.enter().map_err(port_error)?;
         executor.build_index(&build, context).map(|_| ())
+    })
+}
+
+/// Gives rows their entries in an index that others keep meanwhile.
+pub fn complete_index(
+    session: &mut Session,
+    table: &Arc<Relation>,
+    index: Oid,
+) -> Result<(), SqlError> {
+    let index = table.indexes.iter().find(|i| i.oid == index);
+    let index = index.ok_or_else(|| SqlError::internal("the new index is not there"))?;
+    let exprs = index_exprs(session, table, index)?;
+    let build = IndexBuild {
+        relation: table,
+        index,
+        exprs: exprs.as_ref(),
+    };
+    with_context(session, &[], |context| {
+        let executor = EXECUTOR.enter().map_err(port_error)?;
+        executor.complete_index(&build, context).map(|_| ())
     })
 }
 

@@ -19,6 +19,7 @@ extern crate alloc;
 mod activity;
 mod advisory;
 mod autovacuum;
+mod concurrently;
 mod constraints;
 mod copy;
 mod cursor;

@@ -157,6 +157,13 @@ pub trait Catalog: Component {
         statistics: &TableStatistics,
     ) -> Result<(), SqlError>;
 
+    /// The index, made by CREATE INDEX CONCURRENTLY, has an entry for every row that
+    /// any transaction sees: queries may use it.
+    ///
+    /// # Errors
+    /// Failures of the storage; when it is gone.
+    fn index_is_valid(&self, tx: &mut Transaction, index: Oid) -> Result<(), SqlError>;
+
     /// What ANALYZE found out about the columns of a relation, for the planner;
     /// `None` before the first ANALYZE.
     ///

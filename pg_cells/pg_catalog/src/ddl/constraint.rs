@@ -117,6 +117,7 @@ impl Change<'_> {
             predicate: None,
             computed: alloc::vec![None; numbers.len()],
             options: &[],
+            complete: true,
         };
         let index = self.new_index(&new)?;
         self.constraint_over_index(table, constraint, &name, &numbers, index, primary)

@@ -4,17 +4,18 @@ use super::Change;
 use super::columns::column_name;
 use super::constraint::is_empty;
 use super::names::columns_part;
-use crate::error::OrSql;
+use crate::Catalogs;
+use crate::error::{OrSql, lost};
 use crate::rows::{self, NewClass, NewIndexRow, Object};
 use crate::schema::{PG_CATALOG, POSTGRES};
-use crate::store::{ids, main_file};
+use crate::store::{self, Reader, ids, main_file};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use pg_catalog_port::RowWork;
+use pg_catalog_port::{RowWork, SHARED};
 use pg_plan::{CreateIndex, Expr, IndexColumn, Relation};
-use pg_txn_port::LockMode;
+use pg_txn_port::{LockMode, Transaction};
 use pg_types::oid::FIRST_NORMAL;
 use pg_types::{Attr, Datum, Oid, SqlError, SqlResult, SqlState, format_type};
 
@@ -45,6 +46,27 @@ pub struct NewIndex<'a> {
     pub computed: Vec<Option<Expr>>,
     /// Storage parameters.
     pub options: &'a [(String, String)],
+    /// It is filled in the same transaction. Otherwise it is not valid before
+    /// [`Catalogs::set_index_valid`].
+    pub complete: bool,
+}
+
+impl Catalogs {
+    /// See [`pg_catalog_port::Catalog::index_is_valid`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn set_index_valid(&self, tx: &mut Transaction, index: Oid) -> SqlResult<()> {
+        self.current(tx);
+        SHARED.announce(tx).sql()?;
+        let reader = Reader::new(&self.system, tx)?;
+        let old = reader.one(ids::INDEX_BY_OID, &[Datum::Oid(index)])?;
+        let old = old.ok_or_else(|| lost("an index"))?;
+        let new = old.clone().set("indisvalid", true);
+        store::update(tx, &old, &new)?;
+        tx.start_command().sql()?;
+        SHARED.announce(tx).sql()
+    }
 }
 
 impl Change<'_> {
@@ -56,7 +78,12 @@ impl Change<'_> {
                 format!("permission denied: \"{}\" is a system catalog", table.name),
             ));
         }
-        self.tx.lock_relation(table.oid, LockMode::Share).sql()?;
+        // Beside writers it is made by one at a time.
+        let mode = match def.concurrently {
+            true => LockMode::ShareUpdateExclusive,
+            false => LockMode::Share,
+        };
+        self.tx.lock_relation(table.oid, mode).sql()?;
         let table = self.fresh(table.oid)?;
         let keys = def.keys.iter().map(|k| IndexColumn {
             attribute: k.attribute,
@@ -99,6 +126,7 @@ impl Change<'_> {
             predicate: def.predicate.as_ref(),
             computed: computed.map(|e| e.map(|(_, expr)| expr.clone())).collect(),
             options: &def.options,
+            complete: !def.concurrently,
         };
         let oid = self.new_index(&new)?;
         self.index_dependencies(oid, &new)?;
@@ -189,7 +217,7 @@ impl Change<'_> {
             class.put("reloptions", rows::text_array(&options));
         }
         self.insert_class(&class, new.name)?;
-        let row = rows::index(
+        let mut row = rows::index(
             self.system(),
             &NewIndexRow {
                 oid,
@@ -203,6 +231,7 @@ impl Change<'_> {
                 predicate: new.predicate.map(|(text, _)| text.as_str()),
             },
         )?;
+        row.put("indisvalid", new.complete);
         self.insert(&row)?;
         self.index_columns(oid, new)?;
         self.new_index_file(oid)?;
@@ -213,7 +242,9 @@ impl Change<'_> {
                 self.change_class(table.oid, |class| class.put("relhasindex", true))?;
             }
         }
-        self.fill_index(oid, new)?;
+        if new.complete {
+            self.fill_index(oid, new)?;
+        }
         Ok(oid)
     }
 

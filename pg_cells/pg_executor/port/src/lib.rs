@@ -84,6 +84,17 @@ pub trait Executor: Component {
         ctx: &mut ExecContext<'_>,
     ) -> Result<u64, SqlError>;
 
+    /// Adds the entries that rows lack which are older than the index, while others
+    /// keep it. Nobody may vacuum the table meanwhile. Gives their number.
+    ///
+    /// # Errors
+    /// 23505 when a unique index finds equal keys.
+    fn complete_index(
+        &self,
+        build: &IndexBuild<'_>,
+        ctx: &mut ExecContext<'_>,
+    ) -> Result<u64, SqlError>;
+
     /// Checks conditions over all rows of a table, or writes all of them anew
     /// into another file: ALTER TABLE. Gives the number of rows.
     ///

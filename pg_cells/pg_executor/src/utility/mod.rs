@@ -1,10 +1,12 @@
-//! Commands that touch all rows of a table: filling an index ([`index_build`]),
+//! Commands that touch all rows of a table: filling an index ([`index_build`],
+//! [`index_complete`]),
 //! ALTER TABLE's checks and rewrites ([`change_rows`]), VACUUM and ANALYZE
 //! ([`maintenance`], [`statistics`]). Locks and the catalog's part are the
 //! caller's.
 
 pub mod change_rows;
 pub mod index_build;
+pub mod index_complete;
 pub mod maintenance;
 pub mod statistics;
 
