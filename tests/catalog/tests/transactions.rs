@@ -27,6 +27,31 @@ fn an_undone_creation_leaves_nothing() {
 }
 
 #[test]
+fn nothing_is_counted_of_relations_that_are_not_there() {
+    let _alone = alone();
+    let _db = Db::new();
+    let counted = || {
+        pg_catalog_port::SHARED.settle();
+        pg_catalog_port::SHARED.counts().len()
+    };
+    run(&create_simple("kept")).expect("a table");
+    assert!(look_up("kept").is_some());
+    let before = counted();
+    for round in 0..20 {
+        run(&create_simple("t")).expect("a table");
+        assert!(look_up("t").is_some());
+        assert!(counted() > before, "round {round}");
+        run(&drop_one(DropKind::Table, "t", false)).expect("no table");
+        assert_eq!(counted(), before, "round {round}");
+        let mut tx = begin();
+        apply(&mut tx, &create_simple("t")).expect("a table");
+        assert!(find(&mut tx, "t").is_some());
+        tx.rollback();
+        assert_eq!(counted(), before, "round {round}");
+    }
+}
+
+#[test]
 fn a_savepoint_takes_changes_back() {
     let _alone = alone();
     let _db = Db::new();

@@ -38,6 +38,8 @@ struct Pending {
     created: Vec<u32>,
     /// Files to be removed if it commits.
     dropped: Vec<u32>,
+    /// Relations that are not there any more if it commits.
+    gone: Vec<Oid>,
 }
 
 /// Values of a sequence that are logged and not given out yet.
@@ -154,6 +156,7 @@ impl Shared {
                 own,
                 created,
                 dropped,
+                gone: Vec::new(),
             })
             .collect();
         self.open.store(pending.len(), Ordering::SeqCst);
@@ -232,18 +235,20 @@ impl Shared {
         if ended.is_empty() {
             return;
         }
-        let mut garbage = Vec::new();
+        let (mut garbage, mut uncounted) = (Vec::new(), Vec::new());
         let mut pending = self.pending.lock();
         for (xid, committed) in ended {
             let Some(at) = pending.iter().position(|p| p.xid == xid) else {
                 continue;
             };
-            let gone = pending.swap_remove(at);
-            garbage.extend(if committed {
-                gone.dropped
-            } else {
-                gone.created
-            });
+            let ended = pending.swap_remove(at);
+            // A relation's first file has its number.
+            let (files, relations) = match committed {
+                true => (ended.dropped, ended.gone),
+                false => (ended.created.clone(), ended.created),
+            };
+            garbage.extend(files);
+            uncounted.extend(relations);
             if committed {
                 self.version.fetch_add(1, Ordering::AcqRel);
             }
@@ -254,10 +259,21 @@ impl Shared {
         }
         self.open.store(pending.len(), Ordering::Release);
         drop(pending);
+        self.forget_counters(&uncounted);
         if !garbage.is_empty() {
             self.garbage.lock().extend(garbage);
             self.littered.store(true, Ordering::Release);
         }
+    }
+
+    /// Nothing is counted any more of relations that are not there.
+    fn forget_counters(&self, relations: &[Oid]) {
+        let mut counters = self.counters.lock();
+        let counted = relations.iter().filter_map(|oid| counters.remove(oid));
+        let counted: Vec<Arc<Counters>> = counted.collect();
+        drop(counters);
+        // Freeing takes time, and needs no lock.
+        drop(counted);
     }
 
     /// The counters of a table or an index.
@@ -347,6 +363,7 @@ impl Shared {
                 own: 0,
                 created: Vec::new(),
                 dropped: Vec::new(),
+                gone: Vec::new(),
             });
             self.open.store(pending.len(), Ordering::Release);
         }
@@ -369,6 +386,14 @@ impl Shared {
         let mut pending = self.pending.lock();
         if let Some(p) = pending.iter_mut().find(|p| p.xid == xid) {
             p.dropped.push(file);
+        }
+    }
+
+    /// The relation is not there any more when the announced transaction `xid` commits.
+    pub fn gone(&self, xid: Xid, relation: Oid) {
+        let mut pending = self.pending.lock();
+        if let Some(p) = pending.iter_mut().find(|p| p.xid == xid) {
+            p.gone.push(relation);
         }
     }
 

@@ -11,7 +11,7 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use pg_catalog_port::Notice;
+use pg_catalog_port::{Notice, SHARED};
 use pg_plan::{Drop, DropKind, QualifiedName, Relation, RelationKind};
 use pg_types::oid::FIRST_NORMAL;
 use pg_types::{Datum, Oid, SqlError, SqlResult, SqlState};
@@ -299,6 +299,9 @@ impl Change<'_> {
                 self.read_moves(file, table)?;
             }
             self.note_dropped(file)?;
+            if let Some(xid) = self.tx.xid() {
+                SHARED.gone(xid, object.oid);
+            }
             self.delete(&class)?;
         }
         let parts = [
