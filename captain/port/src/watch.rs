@@ -6,8 +6,9 @@ use crate::repairs::{self, Repair};
 use crate::{Action, CAPTAIN, Past};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
-use mod_mgmt::namespace::NAMESPACE;
+use mod_mgmt::namespace::{Loaded, NAMESPACE};
 use swap_port::SwapFailure;
 use sync::{SpinLock, WaitQueue};
 use task_port::{Fault, FaultKind, Priority, SpawnError, SpawnOptions};
@@ -54,16 +55,35 @@ fn generation(cell: &str) -> u64 {
     NAMESPACE.find(cell).map_or(0, |cell| cell.generation)
 }
 
+/// The cell that can be replaced for a fault: the one it happened in, or who called the
+/// port or library it happened in. What such a crate was given may have been wrong.
+fn responsible(fault: &Fault) -> Option<Arc<Loaded>> {
+    let has_door = |code: &Arc<Loaded>| code.cell().is_some_and(|cell| !cell.provides.is_empty());
+    let found = NAMESPACE.find(&fault.cell)?;
+    if has_door(&found) {
+        return Some(found);
+    }
+    let frames = fault.frames.iter();
+    let caller = frames
+        .filter_map(|frame| NAMESPACE.by_address(*frame))
+        .find(has_door);
+    Some(caller.unwrap_or(found))
+}
+
 fn report(fault: &Fault) {
     let caught = task_port::now();
-    let cell = NAMESPACE.find(&fault.cell);
+    let cell = responsible(fault);
     let doors = cell.as_ref().and_then(|code| code.cell());
     let doors = doors.map_or(&[][..], |cell| cell.provides);
     doors.iter().for_each(|door| door.watch());
-    repairs::begin(Repair::new(fault, caught));
+    let mut fault = fault.clone();
+    if let Some(cell) = &cell {
+        fault.cell.clone_from(&cell.name);
+    }
+    repairs::begin(Repair::new(&fault, caught));
     let report = Report {
         generation: cell.map_or(0, |cell| cell.generation),
-        fault: fault.clone(),
+        fault,
     };
     let mut faults = FAULTS.lock();
     let refused = match faults.len() {
