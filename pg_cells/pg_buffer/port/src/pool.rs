@@ -215,18 +215,20 @@ impl PoolState {
         SCHEMAS.wrap(self, lineage)
     }
 
-    /// For the swap: the state from its predecessor.
+    /// For the swap: the state from its predecessor. That it is the one this port
+    /// knows is not left to the predecessor, whose reference a fault may have damaged.
     ///
     /// # Errors
     /// When it is not one this code knows.
     pub fn from_state(
         state: State,
     ) -> Result<(&'static PoolState, Option<Lineage>), HandoverError> {
-        SCHEMAS
+        let (given, lineage) = SCHEMAS
             .unwrap(state)
             .map_err(|other| HandoverError::Schema {
                 offered: other.schema(),
-            })
+            })?;
+        Ok((POOL.get().unwrap_or(given), lineage))
     }
 
     /// Forgets every page. Waits for those who have one latched.
