@@ -10,37 +10,27 @@ use core::sync::atomic::Ordering;
 use frame::IoBuffer;
 use nvme_port::{Op, Part};
 use pg_page::superblock::BLOCK;
-use pg_wal_port::{FlushBatch, FlushStep, Lsn, WalError, WalState};
-use sync::Completion;
+use pg_wal_port::{FlushBatch, FlushStep, Lsn, Turn, WalError, WalState};
 
 pub(crate) fn plan(state: &'static WalState, to: Lsn) -> Result<FlushStep, WalError> {
     state.check()?;
     if state.flushed.load(Ordering::SeqCst) >= to.0 {
         return Ok(FlushStep::Done);
     }
-    // Allocated before the locks are taken.
-    let token = Completion::new();
+    // Allocated before the locks are taken. From when it is taken until there is a batch
+    // a fault gives it back.
+    let mut turn = Turn::new(state);
     let mut parts = Vec::with_capacity(4);
-    {
-        let mut flushing = state.flushing.lock();
-        if let Some(other) = &*flushing {
-            return Ok(FlushStep::Wait(other.clone()));
-        }
-        *flushing = Some(token.clone());
+    if let Some(other) = turn.take() {
+        return Ok(FlushStep::Wait(other));
     }
     // Whoever reads a log that has failed waits for the flushes that he sees.
-    if let Err(error) = state.check() {
-        let token = state.flushing.lock().take();
-        if let Some(token) = token {
-            token.complete(1);
-        }
-        return Err(error);
-    }
-    // From here on the flush is ours; the batch ends it, whatever happens.
+    state.check()?;
     let mut batch_to = state.flushed.load(Ordering::SeqCst);
     let mut tail = take_tail(state)?;
     let planned = collect(state, &mut parts, &mut tail, &mut batch_to);
-    let batch = FlushBatch::new(state, token, batch_to, parts, Some(tail));
+    // From here on the batch ends the flush, whatever happens.
+    let batch = FlushBatch::new(turn, batch_to, parts, Some(tail));
     planned.map(|()| FlushStep::Lead(batch))
 }
 
@@ -48,14 +38,7 @@ fn take_tail(state: &WalState) -> Result<IoBuffer, WalError> {
     let kept = state.tail.lock().take();
     match kept {
         Some(tail) => Ok(tail),
-        None => IoBuffer::new(BLOCK as usize).map_err(|_| {
-            // Nobody can flush now, but somebody may later.
-            let token = state.flushing.lock().take();
-            if let Some(token) = token {
-                token.complete(0);
-            }
-            WalError::OutOfMemory
-        }),
+        None => IoBuffer::new(BLOCK as usize).map_err(|_| WalError::OutOfMemory),
     }
 }
 

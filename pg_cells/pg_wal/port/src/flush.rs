@@ -21,6 +21,55 @@ pub enum FlushStep {
     Wait(Completion),
 }
 
+/// The right to flush, from when it is taken until there is a batch: nobody else flushes
+/// meanwhile. Dropped, also by the ledger after a fault, it lets the others look again.
+#[derive(Debug)]
+pub struct Turn {
+    state: &'static WalState,
+    epoch: u32,
+    token: Completion,
+    taken: bool,
+}
+
+impl Turn {
+    /// One that is still to be taken. Allocates.
+    #[must_use]
+    pub fn new(state: &'static WalState) -> Held<Turn> {
+        Held::new(Turn {
+            state,
+            epoch: 0,
+            token: Completion::new(),
+            taken: false,
+        })
+    }
+
+    /// Takes it, unless somebody flushes: then that one's token.
+    pub fn take(&mut self) -> Option<Completion> {
+        let mut flushing = self.state.flushing.lock();
+        if let Some(other) = &*flushing {
+            return Some(other.clone());
+        }
+        *flushing = Some(self.token.clone());
+        self.epoch = self.state.epoch.load(Ordering::SeqCst);
+        self.taken = true;
+        None
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if !self.taken {
+            return;
+        }
+        if self.state.epoch.load(Ordering::SeqCst) == self.epoch {
+            let token = self.state.flushing.lock().take();
+            drop(token);
+        }
+        // Whoever waited looks whether the log has failed.
+        self.token.complete(0);
+    }
+}
+
 /// A flush whose writer is this batch's owner. Dropping it ends the flush: with
 /// success only if [`FlushBatch::run`] succeeded.
 #[derive(Debug)]
@@ -39,19 +88,16 @@ pub struct FlushBatch {
 
 impl FlushBatch {
     /// A batch that makes the log durable up to `to` by writing `parts`; `tail`
-    /// is memory that some of them use, `token` what the others wait for.
+    /// is memory that some of them use.
     #[must_use]
-    pub fn new(
-        state: &'static WalState,
-        token: Completion,
-        to: u64,
-        parts: Vec<Part>,
-        tail: Option<IoBuffer>,
-    ) -> Self {
+    pub fn new(turn: Held<Turn>, to: u64, parts: Vec<Part>, tail: Option<IoBuffer>) -> Self {
+        let mut turn = turn.into_inner();
+        // It ends with the batch.
+        turn.taken = false;
         FlushBatch {
-            state,
-            epoch: state.epoch.load(Ordering::SeqCst),
-            token,
+            state: turn.state,
+            epoch: turn.epoch,
+            token: turn.token.clone(),
             parts,
             transfer: None,
             tail,

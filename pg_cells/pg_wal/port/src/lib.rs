@@ -26,7 +26,7 @@ pub use disk::{
     DiskOpenError, begin_checkpoint, checkpoint_failed, finish_checkpoint, give_up, open_disk,
     start_log,
 };
-pub use flush::{FlushBatch, FlushStep, flush, is_sealed, seal};
+pub use flush::{FlushBatch, FlushStep, Turn, flush, is_sealed, seal};
 pub use lazy::{Lazy, is_durable_so_far, settle};
 pub use pg_page::superblock::Superblock;
 pub use reader::{LogEnd, LogReader, ReadError, make_durable};
