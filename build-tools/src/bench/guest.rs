@@ -148,8 +148,13 @@ impl Guest {
 
     /// Waits until it is ready; gives the time since power-on and the line.
     pub(crate) fn ready(&mut self) -> Result<(Duration, String)> {
-        let ready = |line: &str| line.starts_with(crate::vm::READY);
-        let line = self.vm.wait_for(BOOT_LIMIT, ready)?;
+        let says = |line: &str| {
+            line.starts_with(crate::vm::READY) || line.starts_with(crate::vm::NOT_READY)
+        };
+        let line = self.vm.wait_for(BOOT_LIMIT, says)?;
+        if line.starts_with(crate::vm::NOT_READY) {
+            bail!("{line}");
+        }
         Ok((self.started.elapsed(), line))
     }
 

@@ -27,6 +27,7 @@ use super::findings::Findings;
 use super::outcome::report;
 use super::profile::Hot;
 use super::site::Bench;
+use super::state::State;
 use super::verdict::{Class, Fault, Table};
 use crate::bench::guest::folder;
 use crate::bench::report::{Origin, Row};
@@ -150,12 +151,15 @@ fn one(
         "loop" | "wait" => WATCHDOG,
         _ => RARELY,
     };
-    bench.watch(fault, &goals, window);
+    let stalled = bench.watch(fault, &goals, window);
     fault.spent.watch = clock.lap();
-    mend(bench, fault, is_damage, &before);
+    mend(bench, fault, is_damage, &before, stalled > 0);
     fault.spent.repair = clock.lap();
+    let hangs = fault.hung > 0;
+    // Clients that a fresh instance has set free did hang.
+    fault.hung = fault.hung.max(stalled);
     bench.judge(fault);
-    let mut sound = fault.class != Class::System && fault.hung == 0;
+    let mut sound = fault.class != Class::System && !hangs;
     let mut words = (!sound).then(|| bench.last_words());
     if sound {
         let deep = fault.class >= Class::Connection || bench.trials().is_multiple_of(DEEP);
@@ -192,15 +196,18 @@ fn command(fault: &Fault, is_damage: bool, at: Option<Range<u32>>) -> String {
 
 /// Waits for the captain's repair, or makes one: an explicit fault leaves no damage in
 /// code, and what replaced the cell has none.
-fn mend(bench: &mut Bench, fault: &mut Fault, is_damage: bool, before: &super::state::State) {
+fn mend(bench: &mut Bench, fault: &mut Fault, is_damage: bool, before: &State, stalled: bool) {
     if fault.class == Class::System {
         return;
     }
     if fault.kind == "state" {
         bench.undo(&fault.cell);
     }
+    if stalled {
+        bench.replace(&fault.cell);
+    }
     let shown = bench.state().faults > before.faults;
-    if shown {
+    if shown || stalled {
         bench.settle(fault, before);
     }
     if fault.class == Class::System || !is_damage {

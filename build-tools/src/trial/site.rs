@@ -21,8 +21,11 @@ use crate::paths::Paths;
 
 /// Clients that ask questions.
 const ASKERS: usize = 2;
-/// What takes longer hangs; machines may be slow.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+/// What takes longer hangs.
+pub(super) const PATIENCE: Duration = Duration::from_secs(12);
+/// What nobody has ended after so long, the watchdog does not end: it gives calls five
+/// seconds at the most.
+const STALLED: Duration = Duration::from_secs(7);
 /// How long a cell that faulted may wait for its replacement: the captain pauses when
 /// a cell faults again and again.
 const MENDING: Duration = Duration::from_secs(6);
@@ -211,19 +214,23 @@ impl<'a> Bench<'a> {
 
     /// Lets the load run on until the fault has shown itself: the system has counted it,
     /// a client complains, or it is gone. Nothing shows of a fault after `window`, when
-    /// every client has gone on since.
-    pub(super) fn watch(&mut self, fault: &mut Fault, goals: &Goals, window: Duration) {
+    /// every client has gone on since. Gives how many clients stand still although
+    /// nothing has shown.
+    pub(super) fn watch(&mut self, fault: &mut Fault, goals: &Goals, window: Duration) -> usize {
         let (before, began) = (self.state().faults, Instant::now());
         while let Some(state) = self.alive(fault) {
-            let Some(site) = &mut self.site else { return };
+            let Some(site) = &mut self.site else { return 0 };
             site.state = state;
             let shown = site.state.faults > before || site.groups().iter().any(|g| g.complain());
-            let over = began.elapsed() > window && behind(site, goals) == 0;
-            if shown || over || began.elapsed() > window + PATIENCE {
-                return;
+            let behind = behind(site, goals);
+            let over = began.elapsed() > window && behind == 0;
+            match shown || over {
+                true => return 0,
+                false if began.elapsed() > window + STALLED => return behind,
+                false => std::thread::sleep(LOOK),
             }
-            std::thread::sleep(LOOK);
         }
+        0
     }
 
     /// Waits until the cells that faulted since `before` are replaced and every client
