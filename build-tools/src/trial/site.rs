@@ -22,10 +22,10 @@ use crate::paths::Paths;
 /// Clients that ask questions.
 const ASKERS: usize = 2;
 /// What takes longer hangs.
-pub(super) const PATIENCE: Duration = Duration::from_secs(12);
+pub(super) const PATIENCE: Duration = Duration::from_secs(8);
 /// What nobody has ended after so long, the watchdog does not end: it gives calls five
 /// seconds at the most.
-const STALLED: Duration = Duration::from_secs(7);
+const STALLED: Duration = Duration::from_secs(6);
 /// How long a cell that faulted may wait for its replacement: the captain pauses when
 /// a cell faults again and again.
 const MENDING: Duration = Duration::from_secs(6);
