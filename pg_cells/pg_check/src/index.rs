@@ -70,6 +70,18 @@ fn unreadable(file: FileId, error: &IndexError, report: &mut Report) {
     report.add(Finding::damage(Place::File(file), What::Unreadable, what));
 }
 
+/// Looks at entries between two signs of life.
+const SILENT: u32 = 1 << 16;
+
+/// Called for each entry that is looked at: large indexes take long.
+fn alive(looks: &mut u32) {
+    *looks += 1;
+    if *looks >= SILENT {
+        *looks = 0;
+        task_port::with_ledger(|ledger| ledger.sign_of_life());
+    }
+}
+
 /// The entries of an index against the rows of its table.
 fn compare(index: &Index, heap: FileId, table: &Table, report: &mut Report) {
     let file = FileId::new(index.file, Fork::Main);
@@ -79,9 +91,14 @@ fn compare(index: &Index, heap: FileId, table: &Table, report: &mut Report) {
         Err(IndexError::Storage(_)) => return,
         Err(error) => return unreadable(file, &error, report),
     };
-    entries.sort_unstable();
+    let mut looks = 0;
+    entries.sort_unstable_by(|a, b| {
+        alive(&mut looks);
+        a.cmp(b)
+    });
     if !table.is_partial {
         for (tid, _) in &entries {
+            alive(&mut looks);
             if table.allowed.binary_search(tid).is_err() {
                 let what = format!("index {} leads to {}", index.name, Tid::unpack(*tid));
                 report.add(Finding::damage(row(heap, *tid), What::NoRow, what));
@@ -90,6 +107,7 @@ fn compare(index: &Index, heap: FileId, table: &Table, report: &mut Report) {
     }
     if index.predicate.is_none() {
         for tid in &table.required {
+            alive(&mut looks);
             let at = entries.partition_point(|(entry, _)| entry < tid);
             if entries.get(at).is_none_or(|(entry, _)| entry != tid) {
                 let what = format!("index {}", index.name);
@@ -103,7 +121,9 @@ fn compare(index: &Index, heap: FileId, table: &Table, report: &mut Report) {
 }
 
 fn compare_keys(keys: &Keys, heap: FileId, entries: &[(u64, u64)], report: &mut Report) {
+    let mut looks = 0;
     for wanted in &keys.entries {
+        alive(&mut looks);
         let (tid, _) = wanted;
         let at = entries.partition_point(|(entry, _)| entry < tid);
         let has_any = entries.get(at).is_some_and(|(entry, _)| entry == tid);
