@@ -72,7 +72,9 @@ fn a_file_whose_cut_panics_has_its_length() {
 fn a_page_whose_making_panics_is_not_there() {
     let _alone = alone();
     let disk = begin();
-    panic_within(|| drop(MiniTx::begin(0).extend(FILE).unwrap()));
+    panic_within(|| {
+        MiniTx::begin(0).extend(FILE).unwrap();
+    });
     let page = PageId::new(FILE, PAGES);
     assert_eq!(
         read_page(page).map(drop),
