@@ -11,7 +11,7 @@ use super::book::Book;
 use super::clients::{self, Clients, READER, Work};
 use super::looks::{Looked, leaked, look, look_deeply};
 use super::state::State;
-use super::verdict::{Class, Fault};
+use super::verdict::{Class, Fault, NO_BOOT};
 use super::{Wishes, boot_with, cells_there};
 use crate::bench::guest::{Disk, Guest};
 use crate::bench::pgbench;
@@ -411,7 +411,7 @@ impl<'a> Bench<'a> {
     pub(super) fn verify_after_boot(&mut self, fault: &mut Fault) {
         if let Err(error) = self.site() {
             fault.class = Class::Data;
-            fault.detail += &format!(" no boot: {error:#}");
+            fault.detail += &format!(" {NO_BOOT} {error:#}");
             self.disk = None;
             return;
         }

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Serialize;
 
+/// In the detail of a fault after which the disk could not be booted from.
+pub(super) const NO_BOOT: &str = "no boot:";
+
 /// What became of a fault; the worst that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(super) enum Class {

@@ -166,7 +166,7 @@ mod tests {
         // Had it looked before, there would be one.
         saw.row((8, 1), Some(0));
         let mut writer = Seen::default();
-        writer.row((8, 2), Some(1));
+        writer.row((8, 2), Some(0));
         let seen = BTreeMap::from([(first, writer), (reader, saw)]);
         assert!(cycle(&model, &seen).is_some());
     }
