@@ -124,25 +124,26 @@ pub(crate) fn write_before(
                 pause(pool, task_port::now().saturating_sub(before));
             }
         }
-        // A write by somebody else is under way, or has failed and left the page
-        // dirty for the next round.
-        for frame in pool.arena.frames() {
-            if frame.flags.load(Ordering::SeqCst) & WRITING != 0 {
-                let ended = || (frame.flags.load(Ordering::SeqCst) & WRITING == 0).then_some(());
-                pool.written.wait_until(ended);
-            }
-        }
-        let left = |f: &frame::Frame| {
-            f.tag.load(Ordering::SeqCst) != frame::NO_TAG
-                && f.flags.load(Ordering::SeqCst) & DIRTY != 0
-                && f.word.load(Ordering::SeqCst) < lsn.0
-        };
-        if !pool.arena.frames().iter().any(left) {
+        if !pool.arena.frames().iter().any(|f| is_left(pool, f, lsn)) {
             return Ok(sum);
         }
         // Pages of a file that is being cut are skipped until they are gone.
         task_port::yield_now();
     }
+}
+
+/// Waits for a write of the frame that somebody else has under way; whether there are
+/// changes before `lsn` in it then: it could not be written, or was passed over. Both
+/// from one look at its flags. Looking for writes first and for changes later would
+/// miss a write that began in between, which the device's flush may then not cover.
+fn is_left(pool: &PoolState, frame: &frame::Frame, lsn: Lsn) -> bool {
+    let flags = pool.written.wait_until(|| {
+        let flags = frame.flags.load(Ordering::SeqCst);
+        (flags & WRITING == 0).then_some(flags)
+    });
+    flags & DIRTY != 0
+        && frame.tag.load(Ordering::SeqCst) != frame::NO_TAG
+        && frame.word.load(Ordering::SeqCst) < lsn.0
 }
 
 /// Leaves the disk to others for as long as the last batch took.

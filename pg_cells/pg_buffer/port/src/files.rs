@@ -332,15 +332,16 @@ fn discard(pool: &PoolState, file: FileId, range: Range<u32>) {
         for block in range {
             let tag = PageId::new(file, block).pack();
             if let Some(frame) = pool.table.find(pool.arena, tag) {
-                pool.discard(&frames[frame as usize]);
+                pool.discard(&frames[frame as usize], tag);
             }
         }
         return;
     }
     for frame in frames {
-        let page = PageId::unpack(frame.tag.load(Ordering::SeqCst));
+        let tag = frame.tag.load(Ordering::SeqCst);
+        let page = PageId::unpack(tag);
         if page.file == file && range.contains(&page.block) {
-            pool.discard(frame);
+            pool.discard(frame, tag);
         }
     }
 }

@@ -244,7 +244,12 @@ impl PoolState {
         let old = core::mem::replace(&mut *self.space.lock(), none);
         drop(old);
         for frame in self.arena.frames() {
-            self.discard(frame);
+            loop {
+                match frame.tag.load(Ordering::SeqCst) {
+                    NO_TAG => break,
+                    tag => self.discard(frame, tag),
+                }
+            }
             // A mini-transaction that still holds the latch can only fail now;
             // it puts its bytes back before it lets go.
             if let Some(pin) = self.arena.pin_quietly(frame.index(), NO_TAG) {
@@ -256,13 +261,10 @@ impl PoolState {
         self.left.lock().clear();
     }
 
-    /// Lets a frame hold nothing. Whoever has it pinned may still read it.
-    pub(crate) fn discard(&self, frame: &Frame) {
-        loop {
-            let tag = frame.tag.load(Ordering::SeqCst);
-            if tag == NO_TAG {
-                return;
-            }
+    /// Lets a frame hold nothing if it holds the page of `tag`: by now it may hold
+    /// another, whose changes nobody has written. Whoever has it pinned may still read it.
+    pub(crate) fn discard(&self, frame: &Frame, tag: u64) {
+        while tag != NO_TAG && frame.tag.load(Ordering::SeqCst) == tag {
             // Pinned, so that it is not given to another page between the steps.
             let Some(pin) = self.arena.pin_quietly(frame.index(), tag) else {
                 task_port::yield_now();
@@ -274,6 +276,7 @@ impl PoolState {
                 frame.flags.fetch_and(!(VALID | DIRTY), Ordering::SeqCst);
             }
             drop(pin);
+            return;
         }
     }
 

@@ -308,7 +308,7 @@ impl Replay {
         for frame in self.pool.arena.frames() {
             let tag = frame.tag.load(Ordering::SeqCst);
             if tag != frame::NO_TAG && self.pool.locate(PageId::unpack(tag)).is_none() {
-                self.pool.discard(frame);
+                self.pool.discard(frame, tag);
             }
         }
     }
