@@ -91,7 +91,11 @@ fn make_alone(pool: &'static PoolState, clean: bool, pace: Pace) -> Result<(), B
         pg_wal_port::give_up();
         pool.open.store(false, Ordering::SeqCst);
     })?;
-    pg_wal_port::flush(redo)?;
+    // Pages that have stopped existing since were let go of unwritten. The log must say
+    // so for good before it forgets how they came about: without the record that cut
+    // their file they would exist again, and nobody has written them.
+    let cut = Lsn(pool.freed.load(Ordering::SeqCst));
+    pg_wal_port::flush(redo.max(cut))?;
     pg_wal_port::finish_checkpoint(redo, clean)?;
     pool.counters.checkpoints.fetch_add(1, Ordering::Relaxed);
     Ok(())
