@@ -23,8 +23,8 @@ fn alone(client: &mut Client, sql: &str, index: &str) -> Vec<String> {
     query(client, sql)
 }
 
-#[test]
-fn an_index_answers_with_the_values_beside_its_keys() {
+/// A table with two such indexes, that is always read by one.
+fn table_with_indexes() -> Client {
     let mut client = Client::connect(host_server::start()).expect("a server");
     for sql in [
         "CREATE TABLE side (id int, a int, b text, n numeric, j jsonb)",
@@ -39,6 +39,12 @@ fn an_index_answers_with_the_values_beside_its_keys() {
     ] {
         query(&mut client, sql);
     }
+    client
+}
+
+#[test]
+fn an_index_answers_with_the_values_beside_its_keys() {
+    let mut client = table_with_indexes();
     // Exactly as they were written, whatever their type orders as.
     let sql = "SELECT id, b, n, j FROM side WHERE id >= 99 ORDER BY id";
     let rows = alone(&mut client, sql, "side_id");

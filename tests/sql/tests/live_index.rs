@@ -248,21 +248,30 @@ fn an_index_that_could_not_be_made_stays_not_valid() {
         query(&mut client, "SELECT v FROM twice ORDER BY v"),
         ["1", "3", "9"]
     );
-    // Whoever cancels it leaves it as it is.
-    query(&mut client, "DROP INDEX twice_v");
+    query(&mut client, "DROP TABLE twice");
+}
+
+#[test]
+fn an_index_whose_making_is_cancelled_stays_not_valid() {
+    let port = host_server::start();
+    let connect = || Client::connect(port).expect("a server");
+    let (mut client, mut other) = (connect(), connect());
+    query(&mut client, "CREATE TABLE broken_off (v int)");
+    query(&mut client, "INSERT INTO broken_off VALUES (1), (3)");
+    let sql = "CREATE UNIQUE INDEX CONCURRENTLY broken_off_v ON broken_off (v)";
     query(&mut other, "BEGIN");
-    query(&mut other, "DELETE FROM twice");
+    query(&mut other, "DELETE FROM broken_off");
     let mut maker = connect();
     let pid = maker.pid;
     let made = std::thread::spawn(move || maker.query(sql).expect("an answer"));
-    wait_for_index(&mut client, "twice_v");
+    wait_for_index(&mut client, "broken_off_v");
     query(&mut client, &format!("SELECT pg_cancel_backend({pid})"));
     assert_eq!(made.join().expect("the maker").code(), "57014");
     query(&mut other, "ROLLBACK");
-    assert_eq!(is_valid(&mut client, "twice_v"), ["f"]);
+    assert_eq!(is_valid(&mut client, "broken_off_v"), ["f"]);
     query(&mut client, "BEGIN");
     let answer = client.query(sql).expect("an answer");
     assert_eq!(answer.code(), "25001");
     query(&mut client, "ROLLBACK");
-    query(&mut client, "DROP TABLE twice");
+    query(&mut client, "DROP TABLE broken_off");
 }

@@ -146,11 +146,7 @@ fn serve(entered: &Entered, parked: Parked) {
                 Step::Close
             }
             Ok(None) | Err(InputError::Net(_)) => break,
-            Err(InputError::Length) => {
-                let error = SqlError::new(SqlState::PROTOCOL_VIOLATION, "invalid message length");
-                session.out.report(Severity::Fatal, error.fields());
-                Step::Close
-            }
+            Err(InputError::Length) => refuse_length(&mut session),
         };
         input.done();
         owed |= step == Step::Flush;
@@ -172,6 +168,13 @@ fn serve(entered: &Entered, parked: Parked) {
         }
     }
     end(session);
+}
+
+/// A message that says of itself that it is shorter than it can be, or longer than any.
+fn refuse_length(session: &mut Session) -> Step {
+    let error = SqlError::new(SqlState::PROTOCOL_VIOLATION, "invalid message length");
+    session.out.report(Severity::Fatal, error.fields());
+    Step::Close
 }
 
 /// Tells the client that the session ends.
