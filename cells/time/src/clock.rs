@@ -80,6 +80,30 @@ fn scaled(numerator: u64, denominator: u64) -> u64 {
     ((u128::from(numerator) << 32) / u128::from(denominator.max(1))) as u64
 }
 
+/// How often a moment is read; the reading that took the shortest counts.
+const READINGS: usize = 16;
+
+/// What the three clocks showed at one moment.
+struct Moment {
+    acpi: u32,
+    tsc: u64,
+    apic: u32,
+}
+
+/// Reads the three clocks at one moment, as near to it as can be: a hypervisor may take
+/// the CPU away between any two of them, for longer than the whole measurement takes.
+fn moment(mut acpi: impl FnMut() -> u32) -> Moment {
+    let reading = || {
+        let before = tsc();
+        let (acpi, apic) = (acpi(), apic::timer_left());
+        let took = tsc() - before;
+        (took, before + took / 2, acpi, apic)
+    };
+    let shortest = core::iter::repeat_with(reading).take(READINGS).min();
+    let (_, tsc, acpi, apic) = shortest.unwrap_or_default();
+    Moment { acpi, tsc, apic }
+}
+
 /// Nanoseconds, TSC ticks and APIC timer ticks of the same stretch of time.
 fn measure() -> (u64, u64, u64) {
     let Some(port) = platform::get().pm_timer else {
@@ -90,17 +114,14 @@ fn measure() -> (u64, u64, u64) {
     // SAFETY: the ACPI timer's port; reading has no effect.
     let mut read = || unsafe { timer.read() } & 0x00ff_ffff;
     apic::timer_set(u32::MAX);
-    let (start, tsc_start, apic_start) = (read(), tsc(), apic::timer_left());
-    loop {
-        let passed = read().wrapping_sub(start) & 0x00ff_ffff;
-        if passed >= PM_TICKS {
-            let (tsc_ticks, apic_ticks) = (tsc() - tsc_start, apic_start - apic::timer_left());
-            apic::timer_set(0);
-            return (
-                u64::from(passed) * 1_000_000_000 / PM_HZ,
-                tsc_ticks,
-                u64::from(apic_ticks),
-            );
-        }
-    }
+    let start = moment(&mut read);
+    let passed = |acpi: u32| acpi.wrapping_sub(start.acpi) & 0x00ff_ffff;
+    while passed(read()) < PM_TICKS {}
+    let end = moment(&mut read);
+    apic::timer_set(0);
+    (
+        u64::from(passed(end.acpi)) * 1_000_000_000 / PM_HZ,
+        end.tsc - start.tsc,
+        u64::from(start.apic - end.apic),
+    )
 }
