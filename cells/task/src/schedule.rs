@@ -51,8 +51,11 @@ pub(crate) fn schedule() {
         None => match steal() {
             Some(task) => task,
             None if prev == idle => return,
-            // SAFETY: idle tasks live for ever.
-            None => unsafe { counted(idle) },
+            None => {
+                crate::watchdog::rests();
+                // SAFETY: idle tasks live for ever.
+                unsafe { counted(idle) }
+            }
         },
     };
     let header: *const TaskHeader = &raw const *next.0;

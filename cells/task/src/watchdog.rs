@@ -32,8 +32,19 @@ const INTERVAL_NS: u64 = 500_000_000;
 const PATIENCE: [u32; 2] = [2, 8];
 /// Where preemption is off, somebody may have been interrupted for long.
 const PATIENCE_WITH_LOCKS: u32 = 10;
+/// How many times as patient somebody must be with waits while no CPU has ever run out
+/// of work: whoever is waited for may wait for a CPU himself.
+const PATIENCE_WHEN_BUSY: u32 = 10;
 /// A CPU that did not look for so long is sent a non-maskable interrupt.
 const DEAF_NS: u64 = 4 * INTERVAL_NS;
+
+/// How often a CPU had nothing to do.
+static RESTS: AtomicU64 = AtomicU64::new(0);
+
+/// Nobody is ready to run on this CPU.
+pub(crate) fn rests() {
+    RESTS.fetch_add(1, Ordering::Relaxed);
+}
 
 static NEXT_LOOK: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(INTERVAL_NS) }; MAX_CPUS];
 /// When a CPU looked last (ns); 0 before.
@@ -117,10 +128,16 @@ pub(crate) fn start() {
 
 /// Ends waits without end.
 fn waits() {
+    let mut rests = 0;
     loop {
         task_port::sleep(INTERVAL_NS);
+        let before = core::mem::replace(&mut rests, RESTS.load(Ordering::Relaxed));
+        let factor = match rests == before {
+            true => PATIENCE_WHEN_BUSY,
+            false => 1,
+        };
         for task in spawn::all() {
-            if is_stuck(&task) {
+            if is_stuck(&task, factor) {
                 // It goes on in `park`, which sees the mark.
                 task.0.sched.doomed.store(true, Ordering::SeqCst);
                 task.unpark();
@@ -129,8 +146,9 @@ fn waits() {
     }
 }
 
-/// Whether it has waited for too long in a cell's own code.
-fn is_stuck(task: &TaskRef) -> bool {
+/// Whether it has waited for too long in a cell's own code; for `factor` times as many
+/// looks as usual.
+fn is_stuck(task: &TaskRef, factor: u32) -> bool {
     let sched = &task.0.sched;
     let waits = || {
         sched.state.load(Ordering::SeqCst) == PARKED
@@ -154,5 +172,5 @@ fn is_stuck(task: &TaskRef) -> bool {
         Place::Elsewhere => return false,
     };
     // What was read is true only if it has not run meanwhile.
-    looks >= patience && waits() && sched.switches.load(Ordering::SeqCst) == switches
+    looks >= patience * factor && waits() && sched.switches.load(Ordering::SeqCst) == switches
 }
