@@ -3,9 +3,11 @@
 #![forbid(unsafe_code)]
 
 use pg_btree_port::{Cursor, EntryBatch, Inserted};
-use pg_buffer_port::MiniTx;
+use pg_buffer_port::{MiniTx, OpenError};
 use pg_heap_port::{RowBatch, RowBuf, Tid};
+use pg_page::superblock::SuperblockError;
 use pg_txn_port::{Isolation, Snapshot, Transaction};
+use pg_wal_port::DiskOpenError;
 use port::{Birth, Cell, CellCode, CellRef, Door, Options};
 use sim_disk::SimDisk;
 use std::ops::Bound;
@@ -39,12 +41,25 @@ impl Db {
         // The background tasks are the process's: what they still write of the
         // database before must not reach the new disk.
         let _ = pg_wal_port::flush(pg_wal_port::insert_position());
-        let disk = SimDisk::new(capacity);
-        Db::open(disk, options).expect("the database opens")
+        loop {
+            let disk = SimDisk::new(capacity);
+            match Db::start(disk, options) {
+                Ok(db) => return db.expect("the database opens"),
+                // One of them wrote all the same, before the log was another: the disk
+                // is not blank any more, and is refused. The next one is.
+                Err(OpenError::Disk(DiskOpenError::Superblock(SuperblockError::Foreign))) => {}
+                Err(error) => panic!("the database does not open: {error}"),
+            }
+        }
     }
 
     /// Starts everything on `disk`; none when the disk dies meanwhile.
     pub fn open(disk: SimDisk, options: &'static str) -> Option<Self> {
+        Db::start(disk, options)
+            .unwrap_or_else(|error| panic!("the database does not open: {error}"))
+    }
+
+    fn start(disk: SimDisk, options: &'static str) -> Result<Option<Self>, OpenError> {
         disk.install();
         let parsed = Options::parse(options);
         let start = |cell| port::start(cell, &parsed);
@@ -52,19 +67,19 @@ impl Db {
         start(&pg_buffer::CELL).expect("pg_buffer starts");
         match pg_buffer_port::open() {
             Ok(_) => {}
-            Err(_) if disk.is_dead() => return None,
-            Err(error) => panic!("the database does not open: {error}"),
+            Err(_) if disk.is_dead() => return Ok(None),
+            Err(error) => return Err(error),
         }
         static BACKGROUND: Once = Once::new();
         BACKGROUND.call_once(|| pg_buffer_port::run_background().expect("background tasks"));
         for cell in CELLS {
             match start(cell) {
                 Ok(()) => {}
-                Err(_) if disk.is_dead() => return None,
+                Err(_) if disk.is_dead() => return Ok(None),
                 Err(error) => panic!("{} does not start: {error}", cell.name),
             }
         }
-        Some(Db { disk, options })
+        Ok(Some(Db { disk, options }))
     }
 
     /// The power fails, and comes back: what the disk holds then depends on
