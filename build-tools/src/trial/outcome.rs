@@ -9,16 +9,11 @@ use anyhow::{Context, Result};
 
 use super::choice::DAMAGE;
 use super::findings::Findings;
-use super::verdict::{Class, Fault, NO_BOOT, summary};
+use super::verdict::{Class, Fault, summary};
 use crate::bench::report::Row;
 
 fn is_damage(fault: &Fault) -> bool {
     DAMAGE.contains(&fault.kind.as_str())
-}
-
-/// Whether the disk could not be booted from any more: nothing is known of what it holds.
-fn has_no_boot(fault: &Fault) -> bool {
-    fault.detail.contains(NO_BOOT)
 }
 
 /// Notes what all faults of the table show; writes the tables to `file`.
@@ -29,7 +24,7 @@ pub(super) fn report(findings: &mut Findings, faults: &[Fault], file: &Path) -> 
     eprintln!("{:>10} {}", "Written", file.display());
     let count = |wanted: &dyn Fn(&Fault) -> bool| faults.iter().filter(|f| wanted(f)).count();
     let manifested = count(&|f| f.class != Class::Silent);
-    let lost = count(&|f| f.class == Class::System || has_no_boot(f));
+    let lost = count(&Fault::ended_the_system);
     let share = 100.0 * (manifested - lost) as f64 / manifested.max(1) as f64;
     findings.row(Row::one("faults", faults.len() as f64, ""));
     findings.row(Row::one("manifested", manifested as f64, ""));
@@ -42,7 +37,7 @@ pub(super) fn report(findings: &mut Findings, faults: &[Fault], file: &Path) -> 
     );
     let commits: usize = faults.iter().map(|f| f.commits_lost).sum();
     findings.equal("acknowledged commits lost", commits, 0);
-    let unknown = count(&has_no_boot);
+    let unknown = count(&Fault::has_no_boot);
     findings.equal("faults after which nobody could look for them", unknown, 0);
     let leaked: u64 = faults.iter().map(|f| f.leaked).sum();
     findings.equal("things still held when all clients rested", leaked, 0);

@@ -172,6 +172,17 @@ impl Fault {
         .trim_end()
         .to_string()
     }
+
+    /// Whether the disk could not be booted from any more: nothing is known of what it
+    /// holds.
+    pub(super) fn has_no_boot(&self) -> bool {
+        self.detail.contains(NO_BOOT)
+    }
+
+    /// Whether there was no system any more, or none that could be booted again.
+    pub(super) fn ended_the_system(&self) -> bool {
+        self.class == Class::System || self.has_no_boot()
+    }
 }
 
 const HEAD: &str = "number,seed,cell,kind,class,faults,caught_us,served_us,replaced_us,ms,\
@@ -264,7 +275,7 @@ impl Table {
     }
 }
 
-/// A line of the table. The place and the detail come as one text.
+/// A line of the table.
 fn read(line: &str) -> Option<Fault> {
     let mut fields = line.splitn(HEAD.split(',').count() - 1, ',');
     let mut next = || fields.next();
@@ -294,7 +305,10 @@ fn read(line: &str) -> Option<Fault> {
     fault.commits_lost = count()?;
     fault.leaked = next()?.parse().ok()?;
     fault.revision = next()?.to_string();
-    fault.detail = next()?.replace("\"\"", "\"");
+    let text = next()?.strip_prefix('"')?.strip_suffix('"')?;
+    let (place, detail) = text.split_once("\",\"")?;
+    fault.place = place.replace("\"\"", "\"");
+    fault.detail = detail.replace("\"\"", "\"");
     Some(fault)
 }
 
@@ -305,10 +319,12 @@ fn quoted(field: &str) -> String {
 
 /// How many of which class, by what `of` says, as a table in Markdown.
 pub(super) fn summary(faults: &[Fault], title: &str, of: fn(&Fault) -> &str) -> String {
-    let mut counts: BTreeMap<&str, [usize; CLASSES.len()]> = BTreeMap::new();
+    let mut counts: BTreeMap<&str, ([usize; CLASSES.len()], usize)> = BTreeMap::new();
     for fault in faults {
         for key in [of(fault), "all"] {
-            counts.entry(key).or_default()[fault.class as usize] += 1;
+            let (classes, ended) = counts.entry(key).or_default();
+            classes[fault.class as usize] += 1;
+            *ended += usize::from(fault.ended_the_system());
         }
     }
     let heads: String = CLASSES.iter().map(|(_, n)| format!(" {n:>16} |")).collect();
@@ -317,17 +333,14 @@ pub(super) fn summary(faults: &[Fault], title: &str, of: fn(&Fault) -> &str) -> 
         "| {title:<14} |{heads} lives |\n|{:-<16}|{rule}------:|\n",
         ""
     );
-    for (key, counts) in counts {
+    for (key, (counts, lost)) in counts {
         let manifested: usize = counts[1..].iter().sum();
         let lives = match manifested {
             0 => "-".to_string(),
-            _ => {
-                let lost = counts[Class::System as usize];
-                format!(
-                    "{:.1} %",
-                    100.0 * (manifested - lost) as f64 / manifested as f64
-                )
-            }
+            _ => format!(
+                "{:.1} %",
+                100.0 * (manifested - lost) as f64 / manifested as f64
+            ),
         };
         let counts: String = counts.iter().map(|n| format!(" {n:>16} |")).collect();
         let _ = writeln!(text, "| {key:<14} |{counts} {lives} |");
@@ -362,7 +375,12 @@ mod tests {
             (again.spent, &again.revision),
             (fault.spent, &fault.revision)
         );
-        assert!(again.detail.ends_with("\"a | b\""), "{}", again.detail);
+        assert_eq!((&*again.place, &*again.detail), ("bit 3, \"x\"", "a | b"));
+        fault.class = Class::Data;
+        fault.detail = format!("{NO_BOOT} the log is damaged");
+        let table_of = |fault| summary(&[fault], "by kind", |f| &f.kind);
+        assert!(table_of(read(&csv(&fault)).unwrap()).contains("| 0.0 % |"));
+        fault.class = Class::System;
         let empty = csv(&Fault::new(1, 7, "net".into(), "text".into()));
         assert_eq!(HEAD.split(',').count(), empty.split(',').count());
         let table = summary(&[fault], "by kind", |f| &f.kind);
