@@ -76,9 +76,6 @@ pub struct Shared {
     counters: SpinLock<BTreeMap<Oid, Arc<Counters>>>,
 }
 
-/// More counters than this are swept for those that no descriptor has any more.
-const MOST_COUNTERS: usize = 4096;
-
 /// The one there is.
 pub static SHARED: Shared = Shared {
     version: AtomicU64::new(1),
@@ -284,16 +281,7 @@ impl Shared {
         }
         let fresh = Arc::new(Counters::default());
         let mut counters = self.counters.lock();
-        let mut unused = Vec::new();
-        if counters.len() >= MOST_COUNTERS {
-            let gone = counters.iter().filter(|(_, c)| Arc::strong_count(c) == 1);
-            let gone: Vec<Oid> = gone.map(|(oid, _)| *oid).collect();
-            unused.extend(gone.iter().filter_map(|oid| counters.remove(oid)));
-        }
-        let kept = Arc::clone(counters.entry(oid).or_insert(fresh));
-        drop(counters);
-        drop(unused);
-        kept
+        Arc::clone(counters.entry(oid).or_insert(fresh))
     }
 
     /// The sums of all counters, and of what tables alone count.
@@ -447,5 +435,6 @@ impl Shared {
         drop(pending);
         self.garbage.lock().clear();
         self.stocks.lock().clear();
+        drop(core::mem::take(&mut *self.counters.lock()));
     }
 }
