@@ -10,6 +10,8 @@
 extern crate alloc;
 
 #[cfg(mitos)]
+mod reclaimer;
+#[cfg(mitos)]
 mod repairs;
 #[cfg(mitos)]
 mod watch;

@@ -98,7 +98,7 @@ fn report(fault: &Fault) {
     NEWS.wake_one();
 }
 
-/// Starts watching, for ever.
+/// Starts watching, for ever, and what else goes on beside everything.
 ///
 /// # Errors
 /// When there is no memory for a task.
@@ -106,7 +106,7 @@ pub fn start() -> Result<(), SpawnError> {
     let options = SpawnOptions::new("captain").priority(Priority::High);
     task_port::spawn(options, run)?;
     task_port::spawn(SpawnOptions::new("clerk"), clerk)?;
-    Ok(())
+    crate::reclaimer::start()
 }
 
 /// Tells of faults and makes spares.

@@ -38,7 +38,7 @@ const BUFFERS: &str = "64M";
 const INTERVAL: Duration = Duration::from_secs(10);
 /// How long everybody works before the counters are read for the first time: caches
 /// have filled and memory that is kept has been taken.
-const WARM_UP: Duration = Duration::from_secs(30);
+const WARM_UP: Duration = Duration::from_secs(60);
 /// What `check` may take.
 const CHECK_LIMIT: Duration = Duration::from_secs(600);
 

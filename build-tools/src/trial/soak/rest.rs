@@ -42,6 +42,9 @@ const SAME: [&str; 3] = ["tasks", "tasks.holds", "space.files"];
 const KEPT_KIB: u64 = 4096;
 /// Until everything has ended.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// What has ended a moment ago may still have its stack, and the heap gives unused slabs
+/// back by halves, those of a class at least every 16 seconds.
+const REMOVAL: Duration = Duration::from_secs(30);
 /// Looks at the counters until they are at rest.
 const STEP: Duration = Duration::from_millis(250);
 
@@ -74,14 +77,13 @@ pub(super) fn read(guest: &Guest) -> Result<Counters> {
     Counters::parse(&answer).with_context(|| format!("no counters: {answer}"))
 }
 
-/// Waits until the system is at rest; gives the counters then, and how long it took.
+/// Waits until the system is at rest, and has given back what it does not use; gives the counters then, and how long it took.
 pub(super) fn settle(guest: &Guest) -> Result<(Counters, Duration)> {
     let began = Instant::now();
     loop {
         let counters = read(guest)?;
         if counters.is_at_rest() || began.elapsed() > PATIENCE {
-            // What has ended a moment ago may still have its stack.
-            std::thread::sleep(4 * STEP);
+            std::thread::sleep(REMOVAL);
             return Ok((read(guest)?, began.elapsed()));
         }
         std::thread::sleep(STEP);

@@ -5,14 +5,19 @@
 //! off for a dozen instructions; no lock is shared and no flag of the CPU is
 //! changed. An interrupt may come in between: its handlers use the shared lists
 //! alone. What is in use is not counted on the way but reckoned when asked for.
-//! Objects above the largest class are whole frames. Design after Bonwick and
+//! Objects above the largest class are whole frames. Slabs of which no object is in use
+//! go back to their source now and then ([`Heap::reclaim`]). Design after Bonwick and
 //! Adams, "Magazines and Vmem", 2001, with linked lists in place of magazines.
+
+mod list;
+mod reclaim;
 
 use core::alloc::Layout;
 use core::cell::UnsafeCell;
 use core::ptr::{NonNull, null_mut};
 use core::sync::atomic::{AtomicI64, AtomicU32, Ordering::Relaxed};
 use cpu::{MAX_CPUS, PreemptGuard};
+use list::FreeList;
 use sync::IrqLock;
 
 /// Object sizes. Above 64 bytes there are two per doubling.
@@ -56,52 +61,6 @@ pub trait FrameSource: Sync {
     unsafe fn free(&self, start: *mut u8, count: usize);
 }
 
-/// A list of free objects, linked through their first words. One task or handler
-/// at a time works on it; anybody may read its length.
-struct FreeList {
-    head: *mut *mut u8,
-    len: AtomicU32,
-}
-
-impl FreeList {
-    const fn new() -> Self {
-        FreeList {
-            head: null_mut(),
-            len: AtomicU32::new(0),
-        }
-    }
-
-    #[inline]
-    fn pop(&mut self) -> Option<NonNull<u8>> {
-        let head = NonNull::new(self.head)?;
-        // SAFETY: objects on the list are free, at least 16 bytes large, and
-        // their first word is the link.
-        self.head = unsafe { head.read() }.cast();
-        *self.len.get_mut() -= 1;
-        Some(head.cast())
-    }
-
-    /// # Safety
-    /// `object` is free and at least 16 bytes large.
-    #[inline]
-    unsafe fn push(&mut self, object: *mut u8) {
-        let link = object.cast::<*mut u8>();
-        // SAFETY: the caller's promise.
-        unsafe { link.write(self.head.cast()) };
-        self.head = link;
-        *self.len.get_mut() += 1;
-    }
-
-    /// Moves up to `count` objects to `other`.
-    fn give(&mut self, other: &mut FreeList, count: u32) {
-        for _ in 0..count {
-            let Some(object) = self.pop() else { break };
-            // SAFETY: it was on this list.
-            unsafe { other.push(object.as_ptr()) };
-        }
-    }
-}
-
 /// One CPU's lists; a power of two large, so that finding them is a shift.
 #[repr(align(512))]
 struct CpuCache {
@@ -121,7 +80,7 @@ impl CpuCache {
         debug_assert!(class < CLASSES);
         // SAFETY: a class's list lies there. Only its length is looked at, which is an
         // atomic; no reference is made to the rest.
-        let len: &AtomicU32 = unsafe { &(*lists.add(class)).len };
+        let len: &AtomicU32 = unsafe { &*FreeList::len_of(lists.add(class)) };
         len.load(Relaxed)
     }
 }
@@ -129,8 +88,28 @@ impl CpuCache {
 /// What several CPUs share of a class.
 struct Shared {
     free: FreeList,
-    /// Objects that slabs were cut into, ever.
+    /// Objects that the slabs there are were cut into.
     cut: u64,
+    /// Free objects that [`Heap::reclaim`] is looking at.
+    aside: u32,
+    /// Free objects that it left the last time.
+    settled: u32,
+    /// How often it passes over the class, from now and each time that it finds nothing.
+    passes: u32,
+    patience: u32,
+}
+
+impl Shared {
+    const fn new() -> Self {
+        Shared {
+            free: FreeList::new(),
+            cut: 0,
+            aside: 0,
+            settled: 0,
+            passes: 0,
+            patience: 0,
+        }
+    }
 }
 
 /// The heap over a source of frames.
@@ -149,8 +128,6 @@ pub struct Heap<S: FrameSource> {
 // never by interrupt handlers (on the host under `test_lock`), but for the lengths,
 // which are atomic; the shared lists have locks.
 unsafe impl<S: FrameSource> Sync for Heap<S> {}
-// SAFETY: raw pointers in the lists point to memory the heap owns.
-unsafe impl Send for FreeList {}
 
 /// The class for a layout, if it is not too large.
 #[inline]
@@ -202,18 +179,29 @@ const KEEP: [u32; CLASSES] = {
     keep
 };
 
+/// Frames of a slab: eight objects of the middle classes, two of the large ones, since
+/// most systems hold few large objects.
+const fn slab_pages(class: usize) -> usize {
+    let size = SIZES[class];
+    match size {
+        0..=1024 => 4,
+        1025..=4096 => size * 8 / crate::PAGE_SIZE,
+        _ => size * 2 / crate::PAGE_SIZE,
+    }
+}
+
+/// Objects of a slab.
+const fn slab_objects(class: usize) -> usize {
+    slab_pages(class) * crate::PAGE_SIZE / SIZES[class]
+}
+
 impl<S: FrameSource> Heap<S> {
     /// An empty heap.
     pub const fn new(source: S) -> Self {
         Heap {
             source,
             caches: [const { CpuCache::new() }; MAX_CPUS],
-            shared: [const {
-                IrqLock::new(Shared {
-                    free: FreeList::new(),
-                    cut: 0,
-                })
-            }; CLASSES],
+            shared: [const { IrqLock::new(Shared::new()) }; CLASSES],
             large: AtomicI64::new(0),
             #[cfg(not(mitos))]
             test_lock: sync::SpinLock::new(()),
@@ -262,7 +250,7 @@ impl<S: FrameSource> Heap<S> {
         let list = unsafe { self.own_list(class) };
         // SAFETY: the caller's promise; classes have at least 16 bytes.
         unsafe { list.push(object) };
-        if *list.len.get_mut() > KEEP[class] {
+        if list.len() > KEEP[class] {
             self.overflow(list, class);
         }
     }
@@ -292,12 +280,22 @@ impl<S: FrameSource> Heap<S> {
         list.give(&mut self.shared[class].lock().free, KEEP[class] / 2);
     }
 
+    /// Gives all of this CPU's list of a class back.
+    fn give_own(&self, class: usize) {
+        let _stay = PreemptGuard::new();
+        #[cfg(not(mitos))]
+        let _test = self.test_lock.lock();
+        // SAFETY: as in `allocate`.
+        let list = unsafe { self.own_list(class) };
+        list.give(&mut self.shared[class].lock().free, u32::MAX);
+    }
+
     /// Fills an empty list, and takes an object of it.
     #[cold]
     #[inline(never)]
     fn refill(&self, list: &mut FreeList, class: usize) -> *mut u8 {
         self.shared[class].lock().free.give(list, KEEP[class] / 2);
-        if list.head.is_null() {
+        if list.is_empty() {
             self.cut(list, class);
         }
         list.pop().map_or(null_mut(), NonNull::as_ptr)
@@ -305,18 +303,11 @@ impl<S: FrameSource> Heap<S> {
 
     /// Cuts a new slab into objects.
     fn cut(&self, list: &mut FreeList, class: usize) {
-        let size = SIZES[class];
-        // Eight objects of the middle classes, two of the large ones: a slab never
-        // goes back, and most systems hold few large objects.
-        let pages = match size {
-            0..=1024 => 4,
-            1025..=4096 => size * 8 / crate::PAGE_SIZE,
-            _ => size * 2 / crate::PAGE_SIZE,
-        };
+        let (size, pages) = (SIZES[class], slab_pages(class));
         let Some(slab) = NonNull::new(self.source.allocate(pages)) else {
             return;
         };
-        let count = pages * crate::PAGE_SIZE / size;
+        let count = slab_objects(class);
         for index in (0..count).rev() {
             // SAFETY: inside the new slab.
             unsafe { list.push(slab.as_ptr().add(index * size)) };
@@ -359,7 +350,10 @@ impl<S: FrameSource> Heap<S> {
         let pages = layout.size().div_ceil(crate::PAGE_SIZE);
         // Blocks of the buddy system lie on multiples of their size rounded up.
         let pages = pages.max(layout.align() / crate::PAGE_SIZE);
-        let start = self.source.allocate_large(pages);
+        let mut start = self.source.allocate_large(pages);
+        while start.is_null() && self.reclaim_now() > 0 {
+            start = self.source.allocate_large(pages);
+        }
         if !start.is_null() {
             self.large
                 .fetch_add((pages * crate::PAGE_SIZE) as i64, Relaxed);
@@ -388,7 +382,7 @@ impl<S: FrameSource> Heap<S> {
         let of_class = |class: usize| {
             let shared = self.shared[class].lock();
             let kept: u64 = self.caches.iter().map(|c| u64::from(c.len(class))).sum();
-            let free = kept + u64::from(shared.free.len.load(Relaxed));
+            let free = kept + u64::from(shared.free.len()) + u64::from(shared.aside);
             shared.cut.saturating_sub(free) * SIZES[class] as u64
         };
         let small: u64 = (0..CLASSES).map(of_class).sum();
@@ -439,109 +433,13 @@ pub fn in_use() -> u64 {
     0
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use alloc::vec::Vec;
-
-    struct Host;
-    impl FrameSource for Host {
-        fn allocate(&self, count: usize) -> *mut u8 {
-            let layout =
-                Layout::from_size_align(count * 4096, (count * 4096).next_power_of_two()).unwrap();
-            // SAFETY: not zero-sized.
-            unsafe { alloc::alloc::alloc(layout) }
-        }
-        unsafe fn free(&self, start: *mut u8, count: usize) {
-            let layout =
-                Layout::from_size_align(count * 4096, (count * 4096).next_power_of_two()).unwrap();
-            // SAFETY: the caller's promise.
-            unsafe { alloc::alloc::dealloc(start, layout) }
-        }
-    }
-
-    #[test]
-    fn every_layout_gets_the_smallest_class_that_holds_it() {
-        for size in 1..=LARGEST {
-            let class = class_of(Layout::from_size_align(size, 8).unwrap()).unwrap();
-            assert!(SIZES[class] >= size, "{size} in {}", SIZES[class]);
-            assert!(
-                class == 0 || SIZES[class - 1] < size,
-                "{size} wastes class {}",
-                SIZES[class]
-            );
-        }
-        assert_eq!(
-            class_of(Layout::from_size_align(LARGEST + 1, 8).unwrap()),
-            None
-        );
-    }
-
-    #[test]
-    fn handlers_use_the_shared_lists() {
-        static HEAP: Heap<Host> = Heap::new(Host);
-        let layout = Layout::from_size_align(100, 8).unwrap();
-        let class = class_of(layout).unwrap();
-        // A task's first object leaves the rest of its slab in the CPU's list,
-        // where no handler looks.
-        let own = HEAP.allocate(layout);
-        let other = HEAP.allocate_shared(class);
-        assert!(!own.is_null() && !other.is_null() && own != other);
-        assert_eq!(HEAP.in_use(), 2 * SIZES[class] as u64);
-        // What a handler freed, a handler gets.
-        // SAFETY: allocated above with this class.
-        unsafe { HEAP.free_shared(other, class) };
-        assert_eq!(HEAP.allocate_shared(class), other);
-        // SAFETY: as above.
-        unsafe {
-            HEAP.free_shared(own, class);
-            HEAP.free(other, layout);
-        }
-        assert_eq!(HEAP.in_use(), 0);
-    }
-
-    #[test]
-    fn objects_are_aligned_apart_and_reused() {
-        static HEAP: Heap<Host> = Heap::new(Host);
-        let threads: Vec<_> = (0..4u64)
-            .map(|thread| {
-                std::thread::spawn(move || {
-                    let mut held: Vec<(usize, Layout)> = Vec::new();
-                    let mut seed = thread + 1;
-                    for round in 0..20_000u32 {
-                        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-                        let r = (seed >> 33) as usize;
-                        if round % 2 == 0 || held.is_empty() {
-                            let layout =
-                                Layout::from_size_align(1 + r % 5000, 1 << (r % 10)).unwrap();
-                            let object = HEAP.allocate(layout);
-                            assert!(object.addr().is_multiple_of(layout.align()));
-                            // SAFETY: just allocated with this size.
-                            unsafe { object.write_bytes(thread as u8, layout.size()) };
-                            held.push((object.expose_provenance(), layout));
-                        } else {
-                            let (object, layout) = held.swap_remove(r % held.len());
-                            let object: *mut u8 = core::ptr::with_exposed_provenance_mut(object);
-                            // SAFETY: allocated above with this layout.
-                            unsafe {
-                                let bytes = core::slice::from_raw_parts(object, layout.size());
-                                assert!(bytes.iter().all(|b| *b == thread as u8));
-                                HEAP.free(object, layout);
-                            }
-                        }
-                    }
-                    for (object, layout) in held {
-                        // SAFETY: as above.
-                        unsafe {
-                            HEAP.free(core::ptr::with_exposed_provenance_mut(object), layout)
-                        };
-                    }
-                })
-            })
-            .collect();
-        for thread in threads {
-            thread.join().unwrap();
-        }
-        assert_eq!(HEAP.in_use(), 0);
-    }
+/// See [`Heap::reclaim`].
+pub fn reclaim() -> usize {
+    #[cfg(mitos)]
+    return HEAP.reclaim();
+    #[cfg(not(mitos))]
+    0
 }
+
+#[cfg(test)]
+mod tests;
