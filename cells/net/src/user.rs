@@ -5,7 +5,7 @@ use crate::{Net, conn, round};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
-use net_port::state::{Listener, Phase, Stack};
+use net_port::state::{Listener, Phase, Stack, in_driver};
 use net_port::{
     Accepted, Answer, ListenOptions, ListenerId, Listening, NetError, NetStatus, Network, Round,
     Signal, StreamId,
@@ -31,9 +31,16 @@ pub(crate) fn now() -> Instant {
 
 impl Net {
     /// Attends to a connection after a call of its owner, and rings the device
-    /// and the background loop as needed.
+    /// and the background loop as needed. A fault on the way goes no further: what the
+    /// owner asked for is done by then, and a second call would do it twice.
     fn push(stack: &mut Stack, at: u32) {
-        let Some(nic) = NIC.try_enter() else {
+        if task_port::gate(|| Self::push_now(stack, at)).is_err() {
+            stack.repair();
+        }
+    }
+
+    fn push_now(stack: &mut Stack, at: u32) {
+        let Some(nic) = in_driver(|| NIC.try_enter()) else {
             // Being replaced: the next rounds try.
             stack.stalled.push(at);
             net_port::kick();

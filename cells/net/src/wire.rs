@@ -4,6 +4,7 @@
 use crate::checksum;
 use alloc::vec;
 use core::cell::Cell;
+use net_port::state::{in_driver, out_of_driver};
 use smoltcp::phy::{Device, DeviceCapabilities, Medium, RxToken, TxToken};
 use smoltcp::time::Instant;
 use virtio_net_port::Nic;
@@ -26,7 +27,7 @@ impl<'w> Wire<'w> {
     pub(crate) fn new(nic: &'w dyn Nic) -> Self {
         Wire {
             nic,
-            longest: nic.info().frame,
+            longest: in_driver(|| nic.info().frame),
             frame: None,
             frames: Cell::new(0),
             bytes: Cell::new(0),
@@ -77,9 +78,13 @@ impl TxToken for Tx<'_, '_> {
         let wire = self.0;
         let mut f = Some(f);
         let mut result = None;
-        let taken = wire.nic.transmit(len, &mut |buffer| {
+        let mut write = |buffer: &mut [u8]| {
             result = f.take().map(|f| f(buffer));
             checksum::fill_in(buffer);
+        };
+        let taken = in_driver(|| {
+            wire.nic
+                .transmit(len, &mut |buffer| out_of_driver(|| write(buffer)))
         });
         match taken {
             Ok(()) => {
@@ -113,7 +118,7 @@ impl<'w> Device for Wire<'w> {
     }
 
     fn transmit(&mut self, _: Instant) -> Option<Self::TxToken<'_>> {
-        if self.nic.room() {
+        if in_driver(|| self.nic.room()) {
             Some(Tx(self))
         } else {
             self.full.set(true);

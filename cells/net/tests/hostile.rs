@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Exchange, LONG, OURS, pattern, peer, swap, turn};
-use host_net::fake::{cable, random};
+use host_net::fake::{Mischief, cable, random};
 use host_net::peer::Peer;
 use net_port::{NET, TcpListener};
 use port::{CrashKind, Door};
@@ -103,12 +103,10 @@ fn a_fault_under_the_lock_costs_one_connection() {
     let streams: Vec<_> = (0..8).map(|_| listener.accept().unwrap()).collect();
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    // The driver faults when it is entered next: by the sender, who holds the
-    // lock, unless the background loop is quicker, who does not.
-    let broken = (0..1000).any(|n| {
-        NIC.inject(CrashKind::Panic);
-        streams[n % 8].write_all(b"x").is_err()
-    });
+    // The sender's own code faults, or the background loop's, while it writes a frame
+    // of a connection.
+    cable().plan(Mischief::NoRoom);
+    let broken = (0..1000).any(|n| streams[n % 8].write_all(b"x").is_err());
     std::panic::set_hook(hook);
     assert!(broken, "no fault under the lock");
     assert!(NET.enter().unwrap().status().counters.faults > 0);
@@ -119,6 +117,37 @@ fn a_fault_under_the_lock_costs_one_connection() {
     assert_eq!(alive.count(), 7);
     echo_service(7111);
     assert!(exchange(7111));
+}
+
+#[test]
+fn a_fault_of_the_driver_costs_no_connection() {
+    let _turn = turn();
+    echo_service(7112);
+    let mut peer = peer();
+    let handle = peer.connect(OURS, 7112);
+    let mut exchange = Exchange::new(handle, pattern(13, 2_000_000));
+    // Not by asking for the status: that is a call of the driver, too.
+    let state = net_port::state::survivor().unwrap();
+    let faults = || state.with(|stack| stack.counters.faults);
+    let (before, mut planned) = (faults(), 0);
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut rounds = 0;
+    let done = peer.run(LONG, |p| {
+        rounds += 1;
+        match rounds % 24 {
+            0 => planned += u64::from(cable().plan(Mischief::FaultBefore)),
+            8 => planned += u64::from(cable().plan(Mischief::FaultAfter)),
+            16 => planned += u64::from(NIC.inject(CrashKind::Panic)),
+            _ => {}
+        }
+        exchange.step(p)
+    });
+    std::panic::set_hook(hook);
+    // Neither lost, nor a byte of it lost or doubled.
+    assert!(done && exchange.got == exchange.to_send);
+    assert!(planned > 10, "only {planned} faults");
+    assert!(faults() > before);
 }
 
 #[test]

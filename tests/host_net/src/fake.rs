@@ -32,6 +32,17 @@ pub struct Trouble {
     pub doubled: u64,
 }
 
+/// What the interface does to the next frame that is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mischief {
+    /// It faults before the frame is written.
+    FaultBefore,
+    /// It faults when the frame has been written.
+    FaultAfter,
+    /// It lends less room than was asked for.
+    NoRoom,
+}
+
 struct Lane {
     frames: VecDeque<Vec<u8>>,
     random: u64,
@@ -45,6 +56,7 @@ pub struct Cable {
     outward: Mutex<Lane>,
     arrived: Condvar,
     tap: Mutex<Option<Vec<Vec<u8>>>>,
+    mischief: Mutex<Option<Mischief>>,
 }
 
 /// The cable of this process.
@@ -55,6 +67,7 @@ pub fn cable() -> &'static Cable {
         outward: Mutex::new(Lane::new(2)),
         arrived: Condvar::new(),
         tap: Mutex::new(None),
+        mischief: Mutex::new(None),
     })
 }
 
@@ -131,6 +144,12 @@ impl Cable {
         held(&self.tap).replace(Vec::new()).unwrap_or_default()
     }
 
+    /// Has the interface do this once. False when it has not yet done what it was told
+    /// before.
+    pub fn plan(&self, mischief: Mischief) -> bool {
+        held(&self.mischief).replace(mischief).is_none()
+    }
+
     /// Stops keeping copies.
     pub fn untap(&self) {
         *held(&self.tap) = None;
@@ -198,8 +217,15 @@ impl Nic for FakeNic {
         if !self.room() {
             return Err(NicError::Full);
         }
-        let mut frame = vec![0; len];
+        let mischief = held(&cable().mischief).take();
+        assert!(mischief != Some(Mischief::FaultBefore), "before");
+        let room = match mischief {
+            Some(Mischief::NoRoom) => len / 2,
+            _ => len,
+        };
+        let mut frame = vec![0; room];
         fill(&mut frame);
+        assert!(mischief != Some(Mischief::FaultAfter), "after");
         held(&cable().outward).carry(frame);
         Ok(())
     }

@@ -17,7 +17,7 @@ mod timers;
 
 pub use conns::{Conn, Conns, Flow, Phase};
 pub use lock::StateLock;
-pub use stack::{Address, Autoconf, Listener, Plan4, Plan6, Stack};
+pub use stack::{Address, Autoconf, Listener, Plan4, Plan6, Stack, in_driver, out_of_driver};
 pub use timers::Timers;
 
 use alloc::sync::Arc;

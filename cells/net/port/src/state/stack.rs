@@ -5,8 +5,28 @@ use crate::{Counters, ListenOptions, NetError, Signal};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::sync::atomic::{AtomicBool, Ordering};
 use smoltcp::iface::{Interface, SocketHandle, SocketSet};
 use smoltcp::wire::{Ipv4Address, Ipv4Cidr, Ipv6Address, Ipv6Cidr};
+
+/// Whoever has the stack's lock is in the driver: a fault now is the driver's.
+static IN_DRIVER: AtomicBool = AtomicBool::new(false);
+
+/// A call of the driver, under the stack's lock.
+pub fn in_driver<R>(call: impl FnOnce() -> R) -> R {
+    IN_DRIVER.store(true, Ordering::Relaxed);
+    let result = call();
+    IN_DRIVER.store(false, Ordering::Relaxed);
+    result
+}
+
+/// What the driver has the stack do, in a call of it.
+pub fn out_of_driver<R>(work: impl FnOnce() -> R) -> R {
+    IN_DRIVER.store(false, Ordering::Relaxed);
+    let result = work();
+    IN_DRIVER.store(true, Ordering::Relaxed);
+    result
+}
 
 /// An address with its router.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -116,10 +136,15 @@ impl core::fmt::Debug for Stack {
 
 impl Stack {
     /// Sets right what a fault may have left half done: the connection that
-    /// was being worked on is given up, and all others are looked at again.
+    /// was being worked on is given up, and all others are looked at again. A fault in
+    /// the driver has cost a frame and no more, since a connection takes notice of a
+    /// frame once it is sent.
     pub fn repair(&mut self) {
         self.counters.faults += 1;
-        if let Some(conn) = self.busy.take().and_then(|at| self.conns.at(at)) {
+        let busy = self.busy.take();
+        let in_driver = IN_DRIVER.swap(false, Ordering::Relaxed);
+        let torn = busy.filter(|_| !in_driver);
+        if let Some(conn) = torn.and_then(|at| self.conns.at(at)) {
             conn.ended = Some(NetError::Reset);
             conn.socket().abort();
             conn.signal.raise();
