@@ -92,7 +92,7 @@ fn mentions(tokens: TokenStream, words: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use crate::tokens::normalize;
+    use crate::tokens::tests::normalize;
 
     /// Whether a change of `{ 1 }` to `{ 2 }` in the source is seen.
     fn counts(source: &str) -> bool {

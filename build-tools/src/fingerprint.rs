@@ -3,9 +3,10 @@
 //! A crate's fingerprint covers its sources, its manifest, the compiler, and
 //! the fingerprints of the workspace crates it depends on; an external crate
 //! counts with its name and version. Comments, layout, what is not compiled
-//! into the system (`absent.rs`) and the bodies
-//! of functions that are compiled once (`bodies.rs`) do not count; apart from these
-//! it is deliberately coarse: a private item changes it, a changed type can never
+//! into the system (`absent.rs`), the bodies
+//! of functions that are compiled once (`bodies.rs`), and what nothing mentions with which
+//! others are compiled (`private.rs`) do not count; apart from these
+//! it is deliberately coarse: a private type changes it, a changed type can never
 //! escape it.
 
 use std::collections::BTreeMap;
@@ -17,7 +18,7 @@ use cell_archive::write::NewUse;
 
 use crate::absent::places;
 use crate::graph::{Graph, Package, PackageId};
-use crate::tokens::parts;
+use crate::tokens::{of_crate, parse};
 use crate::toolchain::Toolchain;
 
 /// The fingerprints of all packages.
@@ -94,29 +95,28 @@ fn add_sources(folder: &Path, text: &mut Vec<u8>) -> Result<()> {
     let mut files = vec![folder.join("Cargo.toml")];
     list(&folder.join("src"), &mut files)?;
     files.sort();
-    let mut absent = Vec::new();
-    let mut read = Vec::new();
+    let (mut absent, mut sources, mut others) = (Vec::new(), Vec::new(), Vec::new());
     for file in files {
-        let mut content = std::fs::read(&file)?;
-        if let (Some("rs"), Ok(source)) = (
-            file.extension().and_then(|end| end.to_str()),
-            std::str::from_utf8(&content),
-        ) {
-            let (tokens, modules) = parts(source);
-            content = tokens.into_bytes();
-            absent.extend(modules.iter().flat_map(|module| places(&file, module)));
+        let content = String::from_utf8_lossy(&std::fs::read(&file)?).into_owned();
+        let is_rust = file.extension().is_some_and(|end| end == "rs");
+        match parse(&content).filter(|_| is_rust) {
+            Some((tokens, modules)) => {
+                absent.extend(modules.iter().flat_map(|module| places(&file, module)));
+                sources.push((file, tokens));
+            }
+            None if file.ends_with("Cargo.toml") => others.push((file, manifest(&content))),
+            None => others.push((file, content)),
         }
-        if file.ends_with("Cargo.toml") {
-            content = manifest(&String::from_utf8_lossy(&content)).into_bytes();
-        }
-        read.push((file, content));
     }
-    read.retain(|(file, _)| !absent.iter().any(|place| file.starts_with(place)));
-    for (file, content) in read {
+    let is_there = |file: &Path| !absent.iter().any(|place| file.starts_with(place));
+    sources.retain(|(file, _)| is_there(file));
+    others.retain(|(file, _)| is_there(file));
+    let (names, sources): (Vec<PathBuf>, Vec<_>) = sources.into_iter().unzip();
+    for (file, content) in names.into_iter().zip(of_crate(sources)).chain(others) {
         let name = file.strip_prefix(folder).unwrap_or(&file);
         text.extend_from_slice(name.to_string_lossy().as_bytes());
         text.extend_from_slice(&(content.len() as u64).to_le_bytes());
-        text.extend_from_slice(&content);
+        text.extend_from_slice(content.as_bytes());
     }
     Ok(())
 }

@@ -4,7 +4,8 @@
 //! From sources to an image: [`graph`] finds the crates, [`compile`] builds
 //! them with the flags of [`toolchain`], [`object`] turns each rlib into one
 //! relocatable object, [`base`] links the boot image, [`fingerprint`] names
-//! the interfaces, [`image`] packs and signs with the key of [`keys`].
+//! the interfaces ([`absent`], [`bodies`] and [`private`] say what is no part of them),
+//! [`image`] packs and signs with the key of [`keys`].
 //! [`pipeline`] runs these steps in order.
 //!
 //! Running it: [`qemu`] finds the emulator, [`machine`] is its command line,
@@ -31,6 +32,7 @@ pub mod link;
 pub mod machine;
 pub mod paths;
 pub mod pipeline;
+pub mod private;
 pub mod progress;
 pub mod push;
 pub mod qemu;

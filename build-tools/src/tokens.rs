@@ -1,33 +1,31 @@
 //! A Rust source without what cannot change its meaning to others: comments,
-//! layout, documentation, what is not compiled into the system (`absent.rs`), and the bodies of functions that are compiled
-//! once, in their own crate; which those are is `bodies.rs`'s to say.
-
-use std::str::FromStr;
+//! layout, documentation, what is not compiled into the system (`absent.rs`), the bodies
+//! of functions that are compiled once, in their own crate (`bodies.rs`), and what the
+//! crate keeps to itself (`private.rs`).
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
+use syn::File;
 
-/// The tokens that matter, as text; the source itself when it is not Rust.
-pub fn normalize(source: &str) -> String {
-    parts(source).0
+/// A source without the items that are absent and the bodies that are compiled once, and
+/// the names of the modules whose files do not matter. Nothing when it is not Rust.
+pub fn parse(source: &str) -> Option<(File, Vec<String>)> {
+    let mut file = syn::parse_file(source).ok()?;
+    let absent = crate::absent::remove(&mut file.items);
+    crate::bodies::strip(&mut file.items);
+    Some((file, absent))
 }
 
-/// The same, and the names of the modules whose files do not matter.
-pub fn parts(source: &str) -> (String, Vec<String>) {
-    let (tokens, absent) = match syn::parse_file(source) {
-        Ok(mut file) => {
-            let absent = crate::absent::remove(&mut file.items);
-            crate::bodies::strip(&mut file.items);
-            (file.into_token_stream(), absent)
-        }
-        Err(_) => match TokenStream::from_str(source) {
-            Ok(tokens) => (tokens, Vec::new()),
-            Err(_) => return (source.to_string(), Vec::new()),
-        },
-    };
-    let mut text = String::with_capacity(source.len());
-    write(tokens, &mut text);
-    (text, absent)
+/// The tokens that matter of a crate's sources, as text.
+pub fn of_crate(mut files: Vec<File>) -> Vec<String> {
+    crate::private::remove(&mut files);
+    files.into_iter().map(text).collect()
+}
+
+fn text(file: File) -> String {
+    let mut text = String::new();
+    write(file.into_token_stream(), &mut text);
+    text
 }
 
 fn write(tokens: TokenStream, text: &mut String) {
@@ -82,8 +80,13 @@ fn is_bang(token: &TokenTree) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::normalize;
+pub(crate) mod tests {
+    use super::{parse, text};
+
+    /// The tokens that matter of a source by itself, private items and all.
+    pub(crate) fn normalize(source: &str) -> String {
+        parse(source).map(|(file, _)| text(file)).unwrap()
+    }
 
     const SOURCE: &str = "
         //! A door.
