@@ -97,26 +97,29 @@ fn add_sources(folder: &Path, text: &mut Vec<u8>) -> Result<()> {
     files.sort();
     let (mut absent, mut sources, mut others) = (Vec::new(), Vec::new(), Vec::new());
     for file in files {
-        let content = String::from_utf8_lossy(&std::fs::read(&file)?).into_owned();
-        let is_rust = file.extension().is_some_and(|end| end == "rs");
-        match parse(&content).filter(|_| is_rust) {
-            Some((tokens, modules)) => {
-                absent.extend(modules.iter().flat_map(|module| places(&file, module)));
-                sources.push((file, tokens));
-            }
-            None if file.ends_with("Cargo.toml") => others.push((file, manifest(&content))),
-            None => others.push((file, content)),
+        let mut content = std::fs::read(&file)?;
+        if file.extension().is_some_and(|end| end == "rs") {
+            let (tokens, modules) = parse(&String::from_utf8(content)?)
+                .with_context(|| format!("{} is not Rust", file.display()))?;
+            absent.extend(modules.iter().flat_map(|module| places(&file, module)));
+            sources.push((file, tokens));
+            continue;
         }
+        if file.ends_with("Cargo.toml") {
+            content = manifest(&String::from_utf8_lossy(&content)).into_bytes();
+        }
+        others.push((file, content));
     }
     let is_there = |file: &Path| !absent.iter().any(|place| file.starts_with(place));
     sources.retain(|(file, _)| is_there(file));
     others.retain(|(file, _)| is_there(file));
     let (names, sources): (Vec<PathBuf>, Vec<_>) = sources.into_iter().unzip();
-    for (file, content) in names.into_iter().zip(of_crate(sources)).chain(others) {
+    let sources = of_crate(sources).into_iter().map(String::into_bytes);
+    for (file, content) in names.into_iter().zip(sources).chain(others) {
         let name = file.strip_prefix(folder).unwrap_or(&file);
         text.extend_from_slice(name.to_string_lossy().as_bytes());
         text.extend_from_slice(&(content.len() as u64).to_le_bytes());
-        text.extend_from_slice(content.as_bytes());
+        text.extend_from_slice(&content);
     }
     Ok(())
 }

@@ -4,7 +4,8 @@
 //! (`bodies.rs`) are gone: a name that is mentioned anywhere keeps all that have it.
 //!
 //! An import can matter without its name, by the methods it brings: those of a file in
-//! which a body is left, or a macro, all count.
+//! which a body is left, or a macro, all count, and so do those of all files when one takes
+//! over whatever another has by `*`.
 
 use std::collections::BTreeSet;
 
@@ -52,9 +53,10 @@ pub fn remove(files: &mut [File]) {
             break;
         }
     }
+    let shared = files.iter().any(|file| file.items.iter().any(takes_all));
     for file in files {
         remove_items(&mut file.items, &names);
-        if !file.items.iter().any(has_body) {
+        if !shared && !file.items.iter().any(has_body) {
             remove_imports(&mut file.items, &names);
         }
     }
@@ -249,6 +251,34 @@ fn has_body(item: &Item) -> bool {
     }
 }
 
+/// Whether an item imports all that another module of the crate has.
+fn takes_all(item: &Item) -> bool {
+    fn has_glob(tree: &UseTree) -> bool {
+        match tree {
+            UseTree::Path(step) => has_glob(&step.tree),
+            UseTree::Group(group) => group.items.iter().any(has_glob),
+            UseTree::Glob(_) => true,
+            UseTree::Name(_) | UseTree::Rename(_) => false,
+        }
+    }
+    match item {
+        Item::Use(import) => match &import.tree {
+            UseTree::Path(step) => {
+                let own = ["crate", "self", "super"]
+                    .iter()
+                    .any(|name| step.ident == name);
+                own && has_glob(&step.tree)
+            }
+            tree => has_glob(tree),
+        },
+        Item::Mod(module) => {
+            let items = module.content.as_ref();
+            items.is_some_and(|(_, items)| items.iter().any(takes_all))
+        }
+        _ => false,
+    }
+}
+
 fn idents(tokens: TokenStream) -> Names {
     let mut names = Names::new();
     let mut waiting = vec![tokens];
@@ -349,6 +379,13 @@ mod tests {
         ] {
             assert_ne!(normal(&[source]), normal(&[changed]), "{source}");
         }
+    }
+
+    #[test]
+    fn imports_count_where_another_file_takes_them_over() {
+        let child = "use super::*; #[inline] pub fn f(x: &u8) { x.method() }";
+        let one = normal(&["use a::T;", child]);
+        assert_ne!(one, normal(&["use b::T;", child]));
     }
 
     #[test]

@@ -8,12 +8,15 @@ use quote::ToTokens;
 use syn::File;
 
 /// A source without the items that are absent and the bodies that are compiled once, and
-/// the names of the modules whose files do not matter. Nothing when it is not Rust.
-pub fn parse(source: &str) -> Option<(File, Vec<String>)> {
-    let mut file = syn::parse_file(source).ok()?;
+/// the names of the modules whose files do not matter.
+///
+/// # Errors
+/// When it is not Rust.
+pub fn parse(source: &str) -> syn::Result<(File, Vec<String>)> {
+    let mut file = syn::parse_file(source)?;
     let absent = crate::absent::remove(&mut file.items);
     crate::bodies::strip(&mut file.items);
-    Some((file, absent))
+    Ok((file, absent))
 }
 
 /// The tokens that matter of a crate's sources, as text.

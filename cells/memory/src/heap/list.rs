@@ -95,8 +95,8 @@ impl FreeList {
         *self.len.get_mut() += *other.len.get_mut();
     }
 
-    /// Sorts by address, the highest first: a merge sort that needs no memory. Piece `n` of the sorted ones
-    /// has 2^n objects.
+    /// Sorts by address, the highest first: a merge sort that needs no memory. Piece `n`
+    /// of the sorted ones has 2^n objects.
     pub(super) fn sort(&mut self) {
         let mut sorted: [Link; u32::BITS as usize] = [null_mut(); _];
         let mut rest = self.head;

@@ -351,7 +351,8 @@ impl<S: FrameSource> Heap<S> {
         // Blocks of the buddy system lie on multiples of their size rounded up.
         let pages = pages.max(layout.align() / crate::PAGE_SIZE);
         let mut start = self.source.allocate_large(pages);
-        while start.is_null() && self.reclaim_now() > 0 {
+        // A handler must not touch the CPU's own lists.
+        while start.is_null() && !cpu::in_interrupt() && self.reclaim_now() > 0 {
             start = self.source.allocate_large(pages);
         }
         if !start.is_null() {
@@ -434,11 +435,9 @@ pub fn in_use() -> u64 {
 }
 
 /// See [`Heap::reclaim`].
+#[cfg(mitos)]
 pub fn reclaim() -> usize {
-    #[cfg(mitos)]
-    return HEAP.reclaim();
-    #[cfg(not(mitos))]
-    0
+    HEAP.reclaim()
 }
 
 #[cfg(test)]
