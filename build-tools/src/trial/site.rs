@@ -11,7 +11,7 @@ use super::book::Book;
 use super::clients::{self, Clients, READER, Work};
 use super::looks::{Looked, leaked, look, look_deeply};
 use super::state::State;
-use super::verdict::{Class, Fault, NO_BOOT};
+use super::verdict::{Class, ENDED, Fault, NO_BOOT};
 use super::{Wishes, boot_with, cells_there};
 use crate::bench::guest::{Disk, Guest};
 use crate::bench::pgbench;
@@ -275,7 +275,7 @@ impl<'a> Bench<'a> {
         };
         fault.class = Class::System;
         fault.hung = 0;
-        fault.detail = why;
+        fault.detail = format!("{ENDED} {why}");
         None
     }
 

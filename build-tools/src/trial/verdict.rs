@@ -12,6 +12,9 @@ use serde::Serialize;
 /// In the detail of a fault after which the disk could not be booted from.
 pub(super) const NO_BOOT: &str = "no boot:";
 
+/// In the detail of a fault that the system did not survive, whatever else came of it.
+pub(super) const ENDED: &str = "ended:";
+
 /// What became of a fault; the worst that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(super) enum Class {
@@ -181,7 +184,7 @@ impl Fault {
 
     /// Whether there was no system any more, or none that could be booted again.
     pub(super) fn ended_the_system(&self) -> bool {
-        self.class == Class::System || self.has_no_boot()
+        self.class == Class::System || self.detail.contains(ENDED) || self.has_no_boot()
     }
 }
 
@@ -380,6 +383,10 @@ mod tests {
         fault.detail = format!("{NO_BOOT} the log is damaged");
         let table_of = |fault| summary(&[fault], "by kind", |f| &f.kind);
         assert!(table_of(read(&csv(&fault)).unwrap()).contains("| 0.0 % |"));
+        fault.detail = format!("{ENDED} exit code 0x20");
+        assert!(table_of(read(&csv(&fault)).unwrap()).contains("| 0.0 % |"));
+        fault.detail = String::from("a wrong answer");
+        assert!(table_of(read(&csv(&fault)).unwrap()).contains("| 100.0 % |"));
         fault.class = Class::System;
         let empty = csv(&Fault::new(1, 7, "net".into(), "text".into()));
         assert_eq!(HEAD.split(',').count(), empty.split(',').count());
