@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use super::monitor::Monitor;
 use crate::client::{self, ClientError};
 use crate::instance::Instance;
 use crate::machine::Config;
@@ -56,6 +57,8 @@ impl Server {
 pub(crate) struct Guest {
     vm: Vm,
     disk: Disk,
+    monitor: Monitor,
+    cpus: u32,
     echo: u16,
     started: Instant,
 }
@@ -109,29 +112,20 @@ impl Guest {
             let mut config = Config::new(port, disk.0.clone());
             config.accel = Accel::Auto.settle(paths);
             adjust(&mut config);
-            // The machine's only network card has the id `net`.
-            let monitor = folder(paths)?.join(format!("monitor-{port}.sock"));
-            config.qemu_args.push("-monitor".into());
-            config
-                .qemu_args
-                .push(format!("unix:{},server=on,wait=off", monitor.display()));
+            let monitor = Monitor::new(folder(paths)?.join(format!("monitor-{port}.sock")));
+            config.qemu_args.extend(monitor.arguments());
             let started = Instant::now();
-            match Vm::start(paths, &config) {
+            let vm = Vm::start(paths, &config);
+            match vm.and_then(|vm| monitor.forward(echo, ECHO).map(|()| vm)) {
                 Ok(vm) => {
-                    let forward = format!("hostfwd_add net tcp:127.0.0.1:{echo}-:{ECHO}\n");
-                    let told = tell(&monitor, &forward);
-                    let _ = std::fs::remove_file(&monitor);
-                    match told {
-                        Ok(()) => {
-                            return Ok(Self {
-                                vm,
-                                disk,
-                                echo,
-                                started,
-                            });
-                        }
-                        Err(error) => problem = error,
-                    }
+                    return Ok(Self {
+                        vm,
+                        disk,
+                        monitor,
+                        cpus: config.cpus,
+                        echo,
+                        started,
+                    });
                 }
                 Err(error) => problem = error,
             }
@@ -226,6 +220,12 @@ impl Guest {
         self.vm.console_tail(count)
     }
 
+    /// Where its CPUs are, from QEMU: for a system that does not answer.
+    pub(crate) fn processors(&self) -> String {
+        let said = self.monitor.processors(self.cpus);
+        said.unwrap_or_else(|error| format!("{error:#}"))
+    }
+
     /// Kills QEMU (SIGKILL), as a power cut would, and keeps the disk.
     pub(crate) fn kill(mut self) -> Disk {
         self.vm.kill();
@@ -245,34 +245,5 @@ impl Guest {
             end => bail!("the system ended: {end}"),
         }
         Ok(self.disk)
-    }
-}
-
-/// Gives QEMU's monitor one command, as soon as it listens.
-fn tell(monitor: &std::path::Path, command: &str) -> Result<()> {
-    use std::io::{Read, Write};
-    let deadline = Instant::now() + Duration::from_secs(10);
-    loop {
-        if let Ok(mut socket) = std::os::unix::net::UnixStream::connect(monitor) {
-            socket.set_read_timeout(Some(Duration::from_secs(10)))?;
-            socket.write_all(command.as_bytes())?;
-            // Its prompt after the command says that it was obeyed.
-            let (mut said, mut piece) = (Vec::new(), [0; 512]);
-            while said.windows(6).filter(|w| w == b"(qemu)").count() < 2 {
-                match socket.read(&mut piece)? {
-                    0 => bail!("QEMU's monitor closed"),
-                    count => said.extend_from_slice(&piece[..count]),
-                }
-            }
-            let said = String::from_utf8_lossy(&said);
-            if said.contains("Could not") || said.contains("invalid") {
-                bail!("QEMU cannot forward a port: {}", said.trim());
-            }
-            return Ok(());
-        }
-        if Instant::now() > deadline {
-            bail!("QEMU's monitor does not answer");
-        }
-        std::thread::sleep(Duration::from_millis(5));
     }
 }

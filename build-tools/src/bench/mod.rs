@@ -29,6 +29,7 @@ pub(crate) mod guest;
 mod inside;
 mod insns;
 mod logic;
+mod monitor;
 mod pauses;
 pub(crate) mod pgbench;
 pub(crate) mod profile;

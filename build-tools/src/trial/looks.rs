@@ -11,7 +11,7 @@ use super::clients::LIMIT;
 use super::site::{PATIENCE, SHELL, Site};
 use super::state::held;
 use super::sums::{QuickSums, Sums};
-use crate::bench::sql::Session;
+use crate::bench::sql::{Session, TextRow};
 
 /// What a look found.
 #[derive(Default)]
@@ -38,6 +38,35 @@ impl Looked {
                 .push(format!("sums: {sums}, {base} before these"));
         }
     }
+}
+
+/// Which session does what, and for whom it waits, for whoever looks for the cause.
+pub(super) fn who_waits(port: u16) -> String {
+    const QUESTIONS: [&str; 2] = [
+        "select pid, state, wait_event_type, wait_event, backend_xid, backend_xmin, \
+         pg_blocking_pids(pid), left(query, 80) from pg_stat_activity order by 1",
+        "select locktype, relation, transactionid, pid, mode, granted from pg_locks \
+         where not granted or locktype = 'transactionid' order by granted, pid",
+    ];
+    let session = Session::connect(port, LIMIT);
+    let asked = session.and_then(|mut session| {
+        let tables = QUESTIONS.map(|question| session.query(question));
+        tables.into_iter().collect::<Result<Vec<_>, _>>()
+    });
+    let line = |row: TextRow| {
+        let fields = row.into_iter().map(Option::unwrap_or_default);
+        fields.collect::<Vec<_>>().join(" | ")
+    };
+    let text = match asked {
+        Ok(tables) => tables
+            .into_iter()
+            .flatten()
+            .map(line)
+            .collect::<Vec<_>>()
+            .join("\n"),
+        Err(error) => error.to_string(),
+    };
+    format!("\n--- sessions and locks\n{text}")
 }
 
 /// The session for looks.

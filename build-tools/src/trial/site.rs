@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use super::answers::Answers;
 use super::book::Book;
 use super::clients::{self, Clients, READER, Work};
-use super::looks::{Looked, leaked, look, look_deeply};
+use super::looks::{Looked, leaked, look, look_deeply, who_waits};
 use super::state::State;
 use super::verdict::{Class, ENDED, Fault, NO_BOOT};
 use super::{Wishes, boot_with, cells_there};
@@ -295,10 +295,11 @@ impl<'a> Bench<'a> {
             words += &format!("\n--- {command}\n{said}");
             // Who is silent now is so for good, and asking takes long.
             if silent {
-                break;
+                words += &format!("\n--- CPUs\n{}", site.guest.processors());
+                return words;
             }
         }
-        words
+        words + &who_waits(site.guest.port())
     }
 
     /// Adds what the clients saw since this was asked last.
