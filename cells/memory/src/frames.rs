@@ -109,7 +109,7 @@ fn place_states(usable: &[(u64, u64)], reserved: &[(u64, u64)], frames: u64) -> 
 /// # Errors
 /// When there is no such piece.
 pub fn allocate(count: usize, owner: Owner) -> Result<u64, OutOfMemory> {
-    let mut frames = FRAMES.lock();
+    let mut frames = FRAMES.lock_unless_mine().ok_or(OutOfMemory)?;
     let buddy = frames.as_mut().ok_or(OutOfMemory)?;
     let first = match count {
         1 => buddy.allocate(0),
@@ -141,18 +141,25 @@ pub(crate) fn is_short_of(count: usize) -> bool {
 /// # Safety
 /// They are from [`allocate`] for this owner and nobody uses them any more.
 pub unsafe fn free(start: u64, count: usize, owner: Owner) {
-    IN_USE[owner as usize].fetch_sub((count * PAGE_SIZE) as u64, Ordering::Relaxed);
-    if let Some(buddy) = FRAMES.lock().as_mut() {
-        let first = start / PAGE_SIZE as u64;
-        // SAFETY: the caller's promise.
-        unsafe { buddy.add(first, first + count as u64) };
+    let first = start / PAGE_SIZE as u64;
+    let end = first.saturating_add(count as u64);
+    // SAFETY: the caller's promise.
+    let add = |buddy: &mut Buddy| unsafe { buddy.add(first, end) };
+    let mut frames = FRAMES.lock_unless_mine();
+    let buddy = frames.as_mut().and_then(|frames| frames.as_mut());
+    if buddy.is_some_and(add) {
+        IN_USE[owner as usize].fetch_sub((count * PAGE_SIZE) as u64, Ordering::Relaxed);
     }
 }
 
 /// How memory is used now.
 #[must_use]
 pub fn usage() -> Usage {
-    let free = FRAMES.lock().as_ref().map_or(0, Buddy::free_frames) * PAGE_SIZE as u64;
+    let (free, damage) = {
+        let frames = FRAMES.lock();
+        let buddy = frames.as_ref();
+        buddy.map_or((0, 0), |b| (b.free_frames() * PAGE_SIZE as u64, b.damage()))
+    };
     let used_by = |owner: Owner| IN_USE[owner as usize].load(Ordering::Relaxed);
     Usage {
         total: TOTAL.load(Ordering::Relaxed),
@@ -164,5 +171,6 @@ pub fn usage() -> Usage {
         device: used_by(Owner::Device),
         pool: used_by(Owner::Pool),
         reserved: RESERVED.load(Ordering::Relaxed),
+        damage: damage + crate::heap::damage(),
     }
 }

@@ -78,4 +78,7 @@ pub struct Usage {
     /// Bytes that were taken before the first frame was asked for: the boot image,
     /// the archive, the allocator's own state.
     pub reserved: u64,
+    /// How often free frames had been written to by somebody, or frames were given back
+    /// that were not in use.
+    pub damage: u64,
 }

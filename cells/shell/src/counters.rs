@@ -43,6 +43,7 @@ fn machine() -> Counters {
         ("memory.mapped", memory.mapped),
         ("memory.device", memory.device),
         ("memory.pool", memory.pool),
+        ("memory.damage", memory.damage),
     ])
 }
 

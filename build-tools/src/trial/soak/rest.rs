@@ -116,6 +116,7 @@ pub(super) fn check(
         findings.equal(what, after.get(name), before.get(name));
     }
     findings.equal("damaged pages met", after.get("pool.corrupt"), 0);
+    findings.equal("free memory written to", after.get("memory.damage"), 0);
     for name in ["memory.heap", "memory.in_use"] {
         let (then, now) = (before.get(name) / 1024, after.get(name) / 1024);
         findings.check(

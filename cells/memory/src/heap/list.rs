@@ -1,10 +1,41 @@
 //! Lists of free objects.
+//!
+//! What is free has no owner to protect it: a stray write may change a link. A link that
+//! leads out of the heap ends the list, and what was behind it is lost ([`damage`]).
 
 use core::ptr::{NonNull, null_mut};
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// A free object. Its first word is the link to the next one.
 type Link = *mut *mut u8;
+
+/// How often a list has ended in a link that leads nowhere.
+static DAMAGE: AtomicU64 = AtomicU64::new(0);
+
+/// How often somebody had written to free objects, as far as that was seen.
+#[must_use]
+pub fn damage() -> u64 {
+    DAMAGE.load(Relaxed)
+}
+
+/// Whether an object of the heap can be there.
+#[inline]
+fn is_plausible(object: Link) -> bool {
+    object.addr().is_multiple_of(16) && is_in_window(object.addr())
+}
+
+/// Whether the window maps physical memory there, of a TiB at most.
+#[cfg(mitos)]
+#[inline]
+fn is_in_window(address: usize) -> bool {
+    address >> 40 == (crate::WINDOW >> 40) as usize
+}
+
+/// The heap of a test is anywhere.
+#[cfg(not(mitos))]
+fn is_in_window(_address: usize) -> bool {
+    true
+}
 
 /// The object after `link`.
 ///
@@ -50,10 +81,23 @@ impl FreeList {
     #[inline]
     pub(super) fn pop(&mut self) -> Option<NonNull<u8>> {
         let head = NonNull::new(self.head)?;
+        if !is_plausible(head.as_ptr()) {
+            self.abandon();
+            return None;
+        }
         // SAFETY: it is the first object of this list.
         self.head = unsafe { next(head.as_ptr()) };
-        *self.len.get_mut() -= 1;
+        let len = self.len.get_mut();
+        *len = len.saturating_sub(1);
         Some(head.cast())
+    }
+
+    /// Loses what is on the list.
+    #[cold]
+    #[inline(never)]
+    fn abandon(&mut self) {
+        DAMAGE.fetch_add(1, Relaxed);
+        *self = FreeList::new();
     }
 
     /// # Safety
@@ -69,7 +113,7 @@ impl FreeList {
 
     /// Moves up to `count` objects to `other`.
     pub(super) fn give(&mut self, other: &mut FreeList, count: u32) {
-        for _ in 0..count {
+        for _ in 0..count.min(self.len()) {
             let Some(object) = self.pop() else { break };
             // SAFETY: it was on this list.
             unsafe { other.push(object.as_ptr()) };
@@ -100,7 +144,13 @@ impl FreeList {
     pub(super) fn sort(&mut self) {
         let mut sorted: [Link; u32::BITS as usize] = [null_mut(); _];
         let mut rest = self.head;
-        while !rest.is_null() {
+        let mut count = 0;
+        while !rest.is_null() && count < self.len() {
+            if !is_plausible(rest) {
+                DAMAGE.fetch_add(1, Relaxed);
+                break;
+            }
+            count += 1;
             let mut piece = rest;
             // SAFETY: on this list; afterwards a list of its own.
             unsafe {
@@ -119,6 +169,7 @@ impl FreeList {
         let all = sorted.into_iter();
         // SAFETY: as above.
         self.head = all.fold(null_mut(), |all, piece| unsafe { merge(piece, all) });
+        *self.len.get_mut() = count;
     }
 }
 
@@ -141,5 +192,54 @@ unsafe fn merge(mut one: Link, mut other: Link) -> Link {
         link = one;
         // SAFETY: `other` is not null and `one` before it, so `one` is an object too.
         one = unsafe { next(one) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[repr(align(16))]
+    struct Object([usize; 2]);
+
+    #[test]
+    fn a_link_that_leads_nowhere_ends_the_list() {
+        let mut objects = [const { Object([0; 2]) }; 8];
+        let (mut list, mut other) = (FreeList::new(), FreeList::new());
+        // What was written to the fourth object while it was free.
+        for garbage in [1, 0x0003_0000_0000_0007, usize::MAX] {
+            let before = damage();
+            for object in &mut objects {
+                // SAFETY: nobody else uses it.
+                unsafe { list.push(object.0.as_mut_ptr().cast()) };
+            }
+            objects[4].0[0] = garbage;
+            list.give(&mut other, 2);
+            assert_eq!((list.len(), other.len()), (6, 2));
+            list.sort();
+            list.give(&mut other, u32::MAX);
+            assert!(list.is_empty());
+            assert_eq!(list.len(), 0);
+            assert_eq!(other.len(), 4, "those in front of it and itself");
+            assert!(damage() > before);
+            while other.pop().is_some() {}
+            assert_eq!(other.len(), 0);
+        }
+    }
+
+    #[test]
+    fn a_list_that_leads_back_into_itself_ends() {
+        let mut objects = [const { Object([0; 2]) }; 4];
+        let mut list = FreeList::new();
+        for object in &mut objects {
+            // SAFETY: nobody else uses it.
+            unsafe { list.push(object.0.as_mut_ptr().cast()) };
+        }
+        let (first, last) = (&raw mut objects[3], &raw mut objects[0]);
+        // SAFETY: the last one's link.
+        unsafe { last.cast::<*mut Object>().write(first) };
+        let mut other = FreeList::new();
+        list.give(&mut other, u32::MAX);
+        assert_eq!(other.len(), 4);
     }
 }

@@ -4,7 +4,8 @@
 //! The usual path is a pop from or push onto the CPU's own list with preemption
 //! off for a dozen instructions; no lock is shared and no flag of the CPU is
 //! changed. An interrupt may come in between: its handlers use the shared lists
-//! alone. What is in use is not counted on the way but reckoned when asked for.
+//! alone. A fault in the middle of a shared list's section is seen to without that list.
+//! What is in use is not counted on the way but reckoned when asked for.
 //! Objects above the largest class are whole frames. Slabs of which no object is in use
 //! go back to their source now and then ([`Heap::reclaim`]). Design after Bonwick and
 //! Adams, "Magazines and Vmem", 2001, with linked lists in place of magazines.
@@ -277,7 +278,9 @@ impl<S: FrameSource> Heap<S> {
     #[cold]
     #[inline(never)]
     fn overflow(&self, list: &mut FreeList, class: usize) {
-        list.give(&mut self.shared[class].lock().free, KEEP[class] / 2);
+        if let Some(mut shared) = self.shared[class].lock_unless_mine() {
+            list.give(&mut shared.free, KEEP[class] / 2);
+        }
     }
 
     /// Gives all of this CPU's list of a class back.
@@ -294,7 +297,9 @@ impl<S: FrameSource> Heap<S> {
     #[cold]
     #[inline(never)]
     fn refill(&self, list: &mut FreeList, class: usize) -> *mut u8 {
-        self.shared[class].lock().free.give(list, KEEP[class] / 2);
+        if let Some(mut shared) = self.shared[class].lock_unless_mine() {
+            shared.free.give(list, KEEP[class] / 2);
+        }
         if list.is_empty() {
             self.cut(list, class);
         }
@@ -312,7 +317,9 @@ impl<S: FrameSource> Heap<S> {
             // SAFETY: inside the new slab.
             unsafe { list.push(slab.as_ptr().add(index * size)) };
         }
-        self.shared[class].lock().cut += count as u64;
+        if let Some(mut shared) = self.shared[class].lock_unless_mine() {
+            shared.cut += count as u64;
+        }
     }
 
     /// Allocates in an interrupt handler: the interrupted task may be at work on
@@ -322,14 +329,17 @@ impl<S: FrameSource> Heap<S> {
     fn allocate_shared(&self, class: usize) -> *mut u8 {
         #[cfg(not(mitos))]
         let _test = self.test_lock.lock();
-        let object = self.shared[class].lock().free.pop();
+        let shared = self.shared[class].lock_unless_mine();
+        let object = shared.and_then(|mut shared| shared.free.pop());
         if let Some(object) = object {
             return object.as_ptr();
         }
         let mut list = FreeList::new();
         self.cut(&mut list, class);
         let object = list.pop().map_or(null_mut(), NonNull::as_ptr);
-        list.give(&mut self.shared[class].lock().free, u32::MAX);
+        if let Some(mut shared) = self.shared[class].lock_unless_mine() {
+            list.give(&mut shared.free, u32::MAX);
+        }
         object
     }
 
@@ -340,8 +350,10 @@ impl<S: FrameSource> Heap<S> {
     #[cold]
     #[inline(never)]
     unsafe fn free_shared(&self, object: *mut u8, class: usize) {
-        // SAFETY: the caller's promise.
-        unsafe { self.shared[class].lock().free.push(object) };
+        if let Some(mut shared) = self.shared[class].lock_unless_mine() {
+            // SAFETY: the caller's promise.
+            unsafe { shared.free.push(object) };
+        }
     }
 
     #[cold]
@@ -413,7 +425,7 @@ impl FrameSource for Window {
         // SAFETY: the caller's promise.
         unsafe {
             crate::frames::free(
-                start as u64 - crate::WINDOW,
+                (start as u64).wrapping_sub(crate::WINDOW),
                 count,
                 crate::frames::Owner::Heap,
             )
@@ -433,6 +445,8 @@ pub fn in_use() -> u64 {
     #[cfg(not(mitos))]
     0
 }
+
+pub use list::damage;
 
 /// See [`Heap::reclaim`].
 #[cfg(mitos)]

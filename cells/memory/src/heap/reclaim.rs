@@ -218,14 +218,16 @@ mod tests {
 
     #[test]
     fn a_list_is_sorted_whatever_its_length() {
-        let mut words = [[0usize; 2]; 100];
+        #[repr(align(16))]
+        struct Object([usize; 2]);
+        let mut words = [const { Object([0; 2]) }; 100];
         for count in 0..words.len() {
             let mut list = FreeList::new();
             for step in 0..count {
                 // 101 is a prime: each word once, in no order.
                 let at = (step + 1) * 37 % 101 - 1;
                 // SAFETY: nobody else uses these.
-                unsafe { list.push(words[at].as_mut_ptr().cast()) };
+                unsafe { list.push(words[at].0.as_mut_ptr().cast()) };
             }
             list.sort();
             assert_eq!(list.len() as usize, count);
