@@ -244,10 +244,11 @@ impl Namespace {
         self.inner.lock().by_number.get(&number)?.upgrade()
     }
 
-    /// The cell whose memory covers `address`.
+    /// The cell whose memory covers `address`. None, too, while a fault in the middle of
+    /// such a look is seen to, on the same CPU: what it looked at is damaged.
     #[must_use]
     pub fn by_address(&self, address: usize) -> Option<Arc<Loaded>> {
-        let inner = self.inner.lock();
+        let inner = self.inner.lock_unless_mine()?;
         let (_, (end, cell)) = inner.by_address.range(..=address).next_back()?;
         if address < *end { cell.upgrade() } else { None }
     }
@@ -320,7 +321,7 @@ impl Namespace {
                 address - start,
             ));
         }
-        let inner = self.inner.lock();
+        let inner = self.inner.lock_unless_mine()?;
         let symbol = inner.base.as_ref()?.covering(address as u64)?;
         Some(place(
             "nano_core",

@@ -40,6 +40,14 @@ pub fn preempt_disable() {}
 #[inline]
 pub fn note_held(_address: usize) {}
 
+/// The same for a lock with interrupts off.
+#[inline]
+pub fn note_irq_held(_address: usize) {}
+
+/// It is given back.
+#[inline]
+pub fn forget_irq_held() {}
+
 /// Enables preemption again; nothing to do on the host.
 #[inline]
 pub fn preempt_enable() {}
@@ -68,4 +76,9 @@ pub fn relax() {
     if !RELAX.get().is_some_and(|hook| hook()) {
         std::thread::yield_now();
     }
+}
+
+/// A spinning wait lasts; the host's scheduler sees to it.
+pub fn spins_long() -> Option<u64> {
+    None
 }

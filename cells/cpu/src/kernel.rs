@@ -34,10 +34,16 @@ pub struct PerCpu {
     /// each made, zero where none is: what a fault that skips their holder's frame
     /// leaves taken.
     pub held: [AtomicUsize; HELD],
+    /// How many locks with interrupts off are held here.
+    pub irq_locks: AtomicU32,
+    /// The words of these, the outermost first.
+    pub irq_held: [AtomicUsize; IRQ_HELD],
 }
 
 /// How many spinning locks, one within the other, a CPU remembers.
 pub const HELD: usize = 16;
+/// The same for locks with interrupts off.
+pub const IRQ_HELD: usize = 4;
 
 impl PerCpu {
     /// An area for CPU `id` with nothing running.
@@ -54,6 +60,8 @@ impl PerCpu {
             irq_depth: AtomicU32::new(0),
             idle: AtomicU32::new(0),
             held: [const { AtomicUsize::new(0) }; HELD],
+            irq_locks: AtomicU32::new(0),
+            irq_held: [const { AtomicUsize::new(0) }; IRQ_HELD],
         }
     }
 }
@@ -202,6 +210,35 @@ pub fn note_held(address: usize) {
     }
 }
 
+/// Remembers that the lock with the word at `address` was taken here just now, with
+/// interrupts off.
+#[inline]
+pub fn note_irq_held(address: usize) {
+    // SAFETY: the index stays below the array's length, and GS points to this CPU's
+    // area, which it cannot leave with interrupts off.
+    unsafe {
+        asm!("mov {at:e}, gs:[{count}]",
+             "and {at:e}, {last}",
+             "mov gs:[{held} + 8*{at:r}], {address}",
+             "inc dword ptr gs:[{count}]",
+             at = out(reg) _,
+             address = in(reg) address,
+             count = const offset_of!(PerCpu, irq_locks),
+             last = const IRQ_HELD - 1,
+             held = const offset_of!(PerCpu, irq_held),
+             options(nostack));
+    }
+}
+
+/// The one that was noted last is about to be given back.
+#[inline]
+pub fn forget_irq_held() {
+    // SAFETY: one read-modify-write instruction on this CPU's own area.
+    unsafe {
+        asm!("dec dword ptr gs:[{count}]", count = const offset_of!(PerCpu, irq_locks), options(nostack));
+    }
+}
+
 /// Whether interrupts are on.
 #[inline]
 #[must_use]
@@ -232,6 +269,29 @@ pub fn irq_enable() {
 #[inline]
 pub fn relax() {
     core::hint::black_box(());
+}
+
+/// What a CPU does that spins for long; null until the `task` cell has set it.
+static SPINS_LONG: AtomicPtr<()> = AtomicPtr::new(core::ptr::null_mut());
+
+/// Lets `hook` be called by each CPU that spins for long, now and then. Interrupts may
+/// be off, and the CPU may hold any spinning lock. It gives the time (ns).
+pub fn set_spins_long(hook: fn() -> u64) {
+    SPINS_LONG.store(hook as *mut (), Ordering::Release);
+}
+
+/// This CPU has looked a million times or so at what another one does not let go of.
+/// Gives the time (ns), if there is a clock.
+#[cold]
+pub fn spins_long() -> Option<u64> {
+    let hook = SPINS_LONG.load(Ordering::Acquire);
+    if hook.is_null() {
+        return None;
+    }
+    // SAFETY: the hook was stored by `set_spins_long` as a `fn() -> u64`, and that code,
+    // the `task` cell's, is never unloaded.
+    let hook: fn() -> u64 = unsafe { core::mem::transmute(hook) };
+    Some(hook())
 }
 
 /// Sleeps until the next interrupt. Interrupts are on afterwards.

@@ -6,7 +6,7 @@ use alloc::format;
 use alloc::sync::Arc;
 use counter_port::COUNTER;
 use port::{CrashKind, Door};
-use sync::{Completion, SpinLock};
+use sync::{Completion, IrqLock, SpinLock};
 use task_port::{FaultKind, Held, gate};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -39,8 +39,8 @@ pub(crate) const TESTS: &[Test] = &[
         run: stack_that_cannot_be_unwound,
     },
     Test {
-        name: "leaf_faults",
-        run: leaf_faults,
+        name: "all_cpus_deaf",
+        run: all_cpus_deaf,
     },
     Test {
         name: "legitimate_wait",
@@ -168,49 +168,42 @@ fn stack_that_cannot_be_unwound() -> Verdict {
     Ok(())
 }
 
-/// Faults of the scheduler's policy and of the clock, which run with interrupts off:
-/// the system goes on without them, and with fresh instances after that.
-fn leaf_faults() -> Verdict {
-    let kinds = [
-        CrashKind::Panic,
-        CrashKind::Null,
-        CrashKind::Divide,
-        CrashKind::Opcode,
-        CrashKind::Execute,
-        CrashKind::Relock,
-        CrashKind::Stack,
-        CrashKind::Loop,
-    ];
-    for name in ["sched", "time"] {
-        let cell = mod_mgmt::namespace::NAMESPACE.find(name);
-        let cell = cell.ok_or("no such cell")?;
-        let doors = cell.cell().map_or(&[][..], |cell| cell.provides);
-        let door = doors.first().ok_or("it has no door")?;
-        for kind in kinds {
-            check!(door.inject(kind), "{name} cannot be made to fault");
-            let until = task_port::now() + 10_000_000_000;
-            while door.status().cell.is_some() && task_port::now() < until {
-                task_port::sleep(1_000_000);
-            }
-            check!(
-                door.status().cell.is_none(),
-                "{name} did not fault by {kind:?}"
-            );
-            check!(door.has_failed(), "nobody is told of {name}'s fault");
-            let before = task_port::now();
-            task_port::sleep(2_000_000);
-            let slept = task_port::now() - before;
-            check!(
-                (2_000_000..5_000_000_000).contains(&slept),
-                "without {name}, 2 ms take {slept} ns"
-            );
-            swap_port::fault_in(name, false).map_err(|e| format!("{name}, {kind:?}: {e}"))?;
-            check!(
-                door.status().cell.is_some(),
-                "{name} was not replaced after {kind:?}"
-            );
+/// A CPU loops with interrupts off under a lock, and the other spins for that lock, with
+/// interrupts off, too: no timer looks after anybody any more. The one that spins does,
+/// and the lock of the frame that is skipped is free again.
+fn all_cpus_deaf() -> Verdict {
+    #[inline(never)]
+    fn loop_inside(lock: &IrqLock<u16>, taken: &Completion) {
+        let mut held = lock.lock();
+        *held += 1;
+        taken.complete(0);
+        loop {
+            core::hint::black_box(());
         }
     }
+    let spawn = |cpu: usize, body: alloc::boxed::Box<dyn FnOnce() + Send>| {
+        let options = task_port::SpawnOptions::new("deaf").pinned(cpu);
+        task_port::spawn(options, body).map_err(|e| format!("{e:?}"))
+    };
+    let lock = Arc::new(IrqLock::new(0_u16));
+    let wanted = Arc::clone(&lock);
+    let (taken, ended, got) = (Completion::new(), Completion::new(), Completion::new());
+    let (inside, result) = (taken.clone(), ended.clone());
+    let loops = move || {
+        let fault = gate(|| loop_inside(&lock, &inside)).err();
+        let is_hang = fault.is_some_and(|fault| fault.kind == FaultKind::Hang);
+        result.complete(u16::from(is_hang));
+    };
+    spawn(1, alloc::boxed::Box::new(loops))?;
+    let value = got.clone();
+    let spins = move || {
+        taken.wait();
+        value.complete(*wanted.lock());
+    };
+    spawn(0, alloc::boxed::Box::new(spins))?;
+    let until = task_port::now() + 20_000_000_000;
+    check!(ended.wait_deadline(until) == Some(1), "the loop goes on");
+    check!(got.wait_deadline(until) == Some(1), "nobody got the lock");
     Ok(())
 }
 

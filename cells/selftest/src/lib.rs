@@ -12,6 +12,8 @@ mod faults;
 #[cfg(mitos)]
 mod heap;
 #[cfg(mitos)]
+mod leaves;
+#[cfg(mitos)]
 mod refusals;
 #[cfg(mitos)]
 mod run;

@@ -32,6 +32,7 @@ pub fn run(name: &str) {
         crate::tasks::TESTS,
         crate::heap::TESTS,
         crate::faults::TESTS,
+        crate::leaves::TESTS,
         crate::swaps::TESTS,
         crate::refusals::TESTS,
     ];

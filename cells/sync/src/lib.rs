@@ -30,7 +30,7 @@ pub use completion::{Completion, Outcome};
 pub use fault_lock::FaultLock;
 pub use latch::RwLatch;
 pub use mutex::{Mutex, MutexGuard};
-#[cfg(mitos)]
-pub use spinlock::tear;
 pub use spinlock::{IrqLock, IrqLockGuard, SpinLock, SpinLockGuard, spins};
+#[cfg(mitos)]
+pub use spinlock::{set_free, tear};
 pub use wait_queue::WaitQueue;

@@ -4,7 +4,9 @@
 //! and not an endless wait. A fault that skips the frame of a holder leaves its lock
 //! *torn*: nobody gets it any more, since what it protects may be half done, and who
 //! tries panics instead of waiting for ever. Whoever puts the value right, or knows
-//! that nothing was wrong with it, says so by [`SpinLock::mend`].
+//! that nothing was wrong with it, says so by [`SpinLock::mend`]. A lock with interrupts
+//! off is freed instead, and what it protects checks itself where it can. The same becomes
+//! of a lock whose word somebody has written over: it would never be let go of.
 
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
@@ -29,17 +31,34 @@ const FREE: u32 = 0;
 /// number of the holder's CPU and one.
 const TORN: u32 = 1 << 31;
 
+/// After so many looks at one lock, some ten milliseconds, the CPU tells that it spins
+/// for long.
+const LONG: u64 = 1 << 20;
+/// Nobody holds a spinning lock for so long. The host may take its holder's CPU away
+/// meanwhile, so it is generous.
+const PATIENCE_NS: u64 = 10_000_000_000;
+
 struct Raw<T: ?Sized> {
     word: AtomicU32,
     value: UnsafeCell<T>,
 }
 
+/// What becomes of a lock whose word is damaged, or that is not let go of.
+#[derive(Clone, Copy)]
+enum Lost {
+    /// It is torn.
+    Torn,
+    /// It is free: of what it protects there is one in the system.
+    Free,
+}
+
 impl<T: ?Sized> Raw<T> {
     #[inline]
     #[track_caller]
-    fn acquire(&self) {
+    fn acquire(&self, lost: Lost) {
         while !self.try_acquire() {
-            contended(&self.word, core::any::type_name::<T>(), Location::caller());
+            let what = core::any::type_name::<T>();
+            contended(&self.word, lost, what, Location::caller());
         }
     }
 
@@ -56,8 +75,8 @@ impl<T: ?Sized> Raw<T> {
 /// Waits until the lock may be free.
 #[cold]
 #[inline(never)]
-fn contended(word: &AtomicU32, what: &str, at: &Location<'_>) {
-    let mut looks = 1;
+fn contended(word: &AtomicU32, lost: Lost, what: &str, at: &Location<'_>) {
+    let (mut looks, mut since) = (1, None);
     loop {
         match word.load(Ordering::Relaxed) {
             FREE => {
@@ -70,12 +89,31 @@ fn contended(word: &AtomicU32, what: &str, at: &Location<'_>) {
             holder if holder == cpu::id() as u32 + 1 => {
                 panic!("the lock of a {what} is taken twice (at {at})")
             }
-            _ => {
+            holder if holder as usize > cpu::MAX_CPUS => lose(word, holder, lost),
+            holder => {
                 looks += 1;
+                if looks.is_multiple_of(LONG)
+                    && let Some(now) = cpu::spins_long()
+                    && now.saturating_sub(*since.get_or_insert(now)) > PATIENCE_NS
+                {
+                    lose(word, holder, lost);
+                }
                 cpu::relax();
             }
         }
     }
+}
+
+/// Gives up on who holds the lock: a word that names no CPU is damaged, and one that is
+/// not let go of for so long names the wrong one.
+#[cold]
+fn lose(word: &AtomicU32, holder: u32, lost: Lost) {
+    let new = match lost {
+        Lost::Torn => TORN,
+        Lost::Free => FREE,
+    };
+    // If it has changed meanwhile, all the better.
+    let _ = word.compare_exchange(holder, new, Ordering::SeqCst, Ordering::Relaxed);
 }
 
 /// Marks the lock with this word as torn if the running CPU holds it; says whether
@@ -87,8 +125,18 @@ pub fn tear(word: &AtomicU32) -> bool {
         .is_ok()
 }
 
+/// Frees the lock with this word if the running CPU holds it; says whether it did. For the
+/// gate that a fault has unwound to, and for locks with interrupts off: what they protect
+/// is the system's own, of which there is one, so nobody is helped by a torn one.
+#[cfg(mitos)]
+pub fn set_free(word: &AtomicU32) -> bool {
+    let me = cpu::id() as u32 + 1;
+    word.compare_exchange(me, FREE, Ordering::SeqCst, Ordering::Relaxed)
+        .is_ok()
+}
+
 macro_rules! spinning_lock {
-    ($lock:ident, $guard:ident, $hold:ty, $what:literal, $note:expr, $forget:expr) => {
+    ($lock:ident, $guard:ident, $hold:ty, $lost:expr, $what:literal, $note:expr, $forget:expr) => {
         #[doc = concat!("A lock that spins, with ", $what, " while it is held.")]
         pub struct $lock<T: ?Sized>(Raw<T>);
 
@@ -129,7 +177,7 @@ macro_rules! spinning_lock {
             pub fn lock(&self) -> $guard<'_, T> {
                 task_port::interleave();
                 let hold = <$hold>::new();
-                self.0.acquire();
+                self.0.acquire($lost);
                 $note(&self.0.word);
                 $guard {
                     lock: &self.0,
@@ -219,6 +267,12 @@ fn note(word: &AtomicU32) {
     cpu::note_held(core::ptr::from_ref(word).expose_provenance());
 }
 
+/// The same for a lock with interrupts off.
+#[inline]
+fn note_irq(word: &AtomicU32) {
+    cpu::note_irq_held(core::ptr::from_ref(word).expose_provenance());
+}
+
 /// It is given back.
 #[inline]
 fn forget() {
@@ -229,24 +283,58 @@ spinning_lock!(
     SpinLock,
     SpinLockGuard,
     PreemptGuard,
+    Lost::Torn,
     "preemption off",
     note,
     forget
 );
-// Interrupts off are no count by which a gate could tell that one was skipped.
 spinning_lock!(
     IrqLock,
     IrqLockGuard,
     IrqGuard,
+    Lost::Free,
     "interrupts off",
-    |_| (),
-    || ()
+    note_irq,
+    cpu::forget_irq_held
 );
+
+impl<T: ?Sized> IrqLock<T> {
+    /// Waits for the lock, but not when this CPU holds it already: for who may be called
+    /// while a fault in the middle of such a section is seen to.
+    #[inline]
+    pub fn lock_unless_mine(&self) -> Option<IrqLockGuard<'_, T>> {
+        let hold = IrqGuard::new();
+        let mine = cfg!(mitos) && self.0.word.load(Ordering::Relaxed) == cpu::id() as u32 + 1;
+        drop(hold);
+        // Nobody takes it in this CPU's name in between: who interrupts gives back what he
+        // takes, and another CPU has another number.
+        (!mine).then(|| self.lock())
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    /// What somebody wrote over the word of a lock.
+    const GARBAGE: u32 = 0x5eed_dead;
+
+    #[test]
+    fn a_lock_whose_word_is_damaged_fails_those_who_want_it() {
+        let lock = SpinLock::new(7);
+        lock.0.word.store(GARBAGE, Ordering::SeqCst);
+        let failed = catch_unwind(AssertUnwindSafe(|| *lock.lock()));
+        assert!(failed.is_err() && lock.is_torn());
+    }
+
+    #[test]
+    fn with_interrupts_off_it_is_free_again() {
+        let lock = IrqLock::new(7);
+        lock.0.word.store(GARBAGE, Ordering::SeqCst);
+        assert_eq!(*lock.lock(), 7);
+        assert!(lock.try_lock().is_some());
+    }
 
     #[test]
     fn a_torn_lock_fails_those_who_want_it_until_it_is_mended() {

@@ -55,6 +55,7 @@ pub fn init(body: impl FnOnce() + Send + 'static) -> Result<core::convert::Infal
     interrupts::set_handler(RESCHEDULE, preempt::reschedule_interrupt);
     interrupts::set_exit_hook(preempt::interrupt_exit);
     interrupts::set_handler(NMI, crate::watchdog::deaf);
+    cpu::set_spins_long(crate::watchdog::spins_long);
     become_idle();
     task_port::spawn(SpawnOptions::new("captain"), body)?;
     crate::watchdog::start();
@@ -78,6 +79,7 @@ fn become_idle() {
     area.resched
         .store(preempt::resched_hook as *mut (), Ordering::Release);
     area.current.store(raw.cast(), Ordering::Release);
+    crate::watchdog::begin();
 }
 
 /// Runs tasks, and halts while there are none.

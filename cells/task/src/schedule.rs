@@ -75,7 +75,12 @@ fn switch_to(next: &TaskHeader, prev: &TaskHeader) {
         sched.state.store(RUNNING, Ordering::SeqCst);
         return;
     }
+    let mut looks = 0_u32;
     while sched.on_cpu.load(Ordering::Acquire) {
+        looks = looks.wrapping_add(1);
+        if looks.is_multiple_of(1 << 20) {
+            cpu::spins_long();
+        }
         cpu::relax();
     }
     let now = time::now();

@@ -3,7 +3,7 @@
 //! | what is seen | by whom | what is done |
 //! |---|---|---|
 //! | a running task inside a port, without a sign of life | each CPU's timer | its call ends |
-//! | a CPU whose timer does not tick: interrupts are off for good | another CPU's timer | a non-maskable interrupt, whose handler ends the call |
+//! | a CPU whose timer does not tick: interrupts are off for good | another CPU's timer, or another CPU that spins with interrupts off for what this one holds | a non-maskable interrupt, whose handler ends the call |
 //! | a task that waits for ever, without a deadline, in a cell's own code | a task, `waits` | its wait ends in a panic |
 //!
 //! *A sign of life* is an entry in the task's ledger: every port entry, page latch and
@@ -35,6 +35,9 @@ const PATIENCE_WITH_LOCKS: u32 = 10;
 /// How many times as patient somebody must be with waits while no CPU has ever run out
 /// of work: whoever is waited for may wait for a CPU himself.
 const PATIENCE_WHEN_BUSY: u32 = 10;
+/// Whoever is in the boot image's code may be about to leave it; after so many times the
+/// patience it is taken to loop there.
+const INSIST: u32 = 4;
 /// A CPU that did not look for so long is sent a non-maskable interrupt.
 const DEAF_NS: u64 = 4 * INTERVAL_NS;
 
@@ -47,8 +50,13 @@ pub(crate) fn rests() {
 }
 
 static NEXT_LOOK: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(INTERVAL_NS) }; MAX_CPUS];
-/// When a CPU looked last (ns); 0 before.
+/// When a CPU looked last (ns), or began; 0 before.
 static LOOKED: [AtomicU64; MAX_CPUS] = [const { AtomicU64::new(0) }; MAX_CPUS];
+
+/// This CPU takes part from now on, and is looked after by its neighbour.
+pub(crate) fn begin() {
+    LOOKED[cpu::id()].store(time::now().max(1), Ordering::Relaxed);
+}
 
 /// When the running CPU looks next (ns).
 pub(crate) fn next_look() -> u64 {
@@ -84,7 +92,7 @@ pub(crate) fn look(frame: &mut Frame, now: u64) {
         (false, Place::Cell { has_state: true }) => PATIENCE[0],
         (false, _) => PATIENCE[1],
     };
-    if silent >= patience && unwind::hang(frame) {
+    if silent >= patience && unwind::hang(frame, silent >= INSIST * patience) {
         task.sched.silent.store(0, Ordering::Relaxed);
     }
 }
@@ -97,9 +105,24 @@ fn look_at_neighbour(now: u64) {
     if cpus > 1 && looked != 0 && now.saturating_sub(looked) >= DEAF_NS {
         let ids = &interrupts::platform::get().cpus;
         if let Some(id) = ids.get(next) {
+            let ms = now.saturating_sub(looked) / 1_000_000;
+            unwind::event(format_args!("cpu{next} has not looked for {ms} ms"));
             apic::send_nmi(*id);
         }
     }
+}
+
+/// This CPU spins for long; gives the time (ns). With interrupts off its timer does not look after its
+/// neighbour, which may be whom it waits for: a policy that loops does so under the
+/// lock of a run queue.
+pub(crate) fn spins_long() -> u64 {
+    let now = time::now();
+    if !cpu::irqs_on() {
+        // It lives, and nobody need look after it.
+        LOOKED[cpu::id()].store(now, Ordering::Relaxed);
+        look_at_neighbour(now);
+    }
+    now
 }
 
 /// The handler of the non-maskable interrupt: a CPU that has interrupts off for good.
@@ -111,8 +134,11 @@ pub(crate) fn deaf(frame: &mut Frame) {
     if frame.rflags & 0x200 != 0 || now.saturating_sub(looked) < DEAF_NS {
         return;
     }
-    if unwind::hang(frame) {
+    // Whoever spins for a lock has his own way out.
+    if unwind::hang(frame, false) {
         LOOKED[cpu::id()].store(now, Ordering::Relaxed);
+    } else {
+        unwind::event(format_args!("deaf at {:#x}, and stays so", frame.rip));
     }
 }
 

@@ -39,7 +39,8 @@ impl Write for Event {
     }
 }
 
-/// Notes an event; cut to 100 bytes. `event(format_args!(...))`.
+/// Notes an event; cut to 100 bytes. `event(format_args!(...))`. Whoever interrupts a
+/// note on the same CPU is not noted.
 pub fn event(what: fmt::Arguments<'_>) {
     let time = cpu::tsc();
     let mut event = Event {
@@ -49,7 +50,9 @@ pub fn event(what: fmt::Arguments<'_>) {
         text: [0; LENGTH],
     };
     let _ = event.write_fmt(what);
-    let mut ring = RING.lock();
+    let Some(mut ring) = RING.lock_unless_mine() else {
+        return;
+    };
     let next = ring.next;
     ring.events[next % EVENTS] = event;
     ring.next += 1;

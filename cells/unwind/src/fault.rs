@@ -12,6 +12,7 @@ use core::any::Any;
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicU32, Ordering};
 use mod_mgmt::namespace::NAMESPACE;
+use sync::IrqLock;
 use task_port::{Fault, FaultKind};
 
 /// Whether a fault of the running task would be caught.
@@ -82,7 +83,7 @@ pub(crate) fn addresses(trace: &backtrace::Trace) -> Vec<usize> {
 
 /// The cell whose code is innermost on this stack, leaving out the panic
 /// machinery of the boot image.
-fn innermost_cell(trace: &backtrace::Trace) -> String {
+pub(crate) fn innermost_cell(trace: &backtrace::Trace) -> String {
     let mut cell = String::from("nano_core");
     trace.each(|address| match NAMESPACE.by_address(address) {
         Some(found) => {
@@ -118,7 +119,7 @@ extern "C-unwind" fn raise_fault(fault: *mut Fault) -> ! {
 pub fn catch(body: &mut dyn FnMut()) -> Result<(), Fault> {
     let gates = &task_port::header().gates;
     gates.fetch_add(1, Ordering::Relaxed);
-    let preempt = cpu::this().preempt_count.load(Ordering::Relaxed);
+    let preempt = preempt_count();
     let mut result = Ok(());
     let came_back = way_back::behind(&mut || {
         result = unwinding::panic::catch_unwind(&mut *body);
@@ -133,6 +134,7 @@ pub fn catch(body: &mut dyn FnMut()) -> Result<(), Fault> {
         if cpu::this().preempt_count.load(Ordering::Relaxed) > preempt {
             PANICS[cpu::id() % cpu::MAX_CPUS].store(0, Ordering::Relaxed);
         }
+        free_irq_locks();
         let torn = tear_locks(preempt);
         cpu::this().preempt_count.store(preempt, Ordering::Relaxed);
         cpu::irq_enable();
@@ -164,21 +166,50 @@ fn tear_locks(before: u32) -> usize {
         let place = depth as usize % cpu::kernel::HELD;
         area.held[place].load(Ordering::Relaxed)
     };
-    let below: Vec<usize> = (1..=before).map(remembered).collect();
-    let mut torn = 0;
-    for depth in (before + 1..=now).take(cpu::kernel::HELD) {
-        let address = remembered(depth);
-        let mapped = address.is_multiple_of(4)
-            && address != 0
-            && memory::paging::translate(address as u64).is_some();
-        if mapped && !below.contains(&address) {
-            // SAFETY: mapped, aligned, and the word of a lock that was not given
-            // back, which whoever borrowed it keeps alive.
-            let word = unsafe { &*(address as *const AtomicU32) };
-            torn += usize::from(sync::tear(word));
-        }
+    let is_below = |address: &usize| (1..=before).any(|depth| remembered(depth) == *address);
+    let behind = (before + 1..=now).take(cpu::kernel::HELD).map(remembered);
+    let words = behind.filter(|address| !is_below(address));
+    words.filter_map(word_at).filter(|w| sync::tear(w)).count()
+}
+
+/// How often preemption is off, where nobody has damaged the count: no task has it off
+/// more often than it can hold locks.
+fn preempt_count() -> u32 {
+    const MOST: u32 = cpu::kernel::HELD as u32;
+    match cpu::this().preempt_count.load(Ordering::Relaxed) {
+        count @ ..=MOST => count,
+        _ => 0,
     }
-    torn
+}
+
+/// Frees the locks with interrupts off that frames behind the gate hold: there is none at
+/// the gate itself. This CPU has taken them, and interrupts are off since.
+fn free_irq_locks() {
+    let area = cpu::this();
+    let count = area.irq_locks.swap(0, Ordering::Relaxed) as usize;
+    let held = area.irq_held.each_ref().map(|w| w.load(Ordering::Relaxed));
+    let mut freed = 0;
+    for address in held.into_iter().take(count) {
+        let word = core::ptr::with_exposed_provenance::<AtomicU32>(address);
+        // SAFETY: null, or noted by the lock itself when it was taken, which whoever
+        // borrowed it keeps alive.
+        freed += usize::from(unsafe { word.as_ref() }.is_some_and(sync::set_free));
+    }
+    if freed > 0 {
+        event(format_args!(
+            "{freed} locks with interrupts off are free again"
+        ));
+    }
+}
+
+/// The word of a lock that was remembered at `address`.
+fn word_at(address: usize) -> Option<&'static AtomicU32> {
+    let mapped = address.is_multiple_of(4)
+        && address != 0
+        && memory::paging::translate(address as u64).is_some();
+    // SAFETY: mapped, aligned, and the word of a lock that was not given back, which
+    // whoever borrowed it keeps alive.
+    mapped.then(|| unsafe { &*(address as *const AtomicU32) })
 }
 
 /// The stack is short again: the reserve is out of bounds for the next overflow.
@@ -198,12 +229,45 @@ fn kind_of(frame: &Frame) -> FaultKind {
     }
 }
 
+/// An address that was named: with the number of the loaded cell, its name, and where in it.
+struct Named {
+    address: u64,
+    number: Option<usize>,
+    cell: String,
+    at: String,
+}
+
+/// The last one.
+static NAMED: IrqLock<Option<Named>> = IrqLock::new(None);
+
+/// The cell and the name of an address. Names are packed, and finding one takes long for
+/// an exception's handler; a fault that happens again and again does so in one place.
+fn named(address: u64) -> (String, String) {
+    let number = NAMESPACE.by_address(address as usize).map(|c| c.number);
+    if let Some(named) = NAMED.lock_unless_mine()
+        && let Some(last) = &*named
+        && (last.address, last.number) == (address, number)
+    {
+        return (last.cell.clone(), last.at.clone());
+    }
+    let Some(place) = NAMESPACE.describe(address as usize) else {
+        return (String::from("?"), format!("{address:#x}"));
+    };
+    let (cell, at) = (place.cell.clone(), place.to_string());
+    let new = Named {
+        address,
+        number,
+        cell: place.cell,
+        at: at.clone(),
+    };
+    let named = NAMED.lock_unless_mine();
+    let former = named.and_then(|mut named| named.replace(new));
+    drop(former);
+    (cell, at)
+}
+
 pub(crate) fn describe(frame: &Frame) -> (String, String) {
-    let place = NAMESPACE.describe(frame.rip as usize);
-    let cell = place
-        .as_ref()
-        .map_or_else(|| String::from("?"), |p| p.cell.clone());
-    let at = place.map_or_else(|| format!("{:#x}", frame.rip), |p| p.to_string());
+    let (cell, at) = named(frame.rip);
     let message = match frame.vector {
         0 => format!("divide error at {at}"),
         6 => format!("invalid opcode at {at}"),

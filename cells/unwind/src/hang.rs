@@ -2,7 +2,7 @@
 //! that faulted.
 
 use crate::backtrace::{self, backtrace};
-use crate::fault::{addresses, behind_a_gate, describe, raise, redirect};
+use crate::fault::{addresses, behind_a_gate, describe, innermost_cell, raise, redirect};
 use crate::step::{Registers, read_word};
 use crate::{Frame, event, leaf};
 use alloc::format;
@@ -76,22 +76,32 @@ fn saved(stack_pointer: u64) -> Option<Registers> {
 }
 
 /// The interrupted task has run for long without a sign of life. Ends its call like a
-/// fault, unless it is in the boot image's code, which may hold locks; the next look
-/// may find it elsewhere. Says whether it did.
-pub fn hang(frame: &mut Frame) -> bool {
+/// fault. Says whether it did: in the boot image's code, which may hold locks, only if
+/// told to `insist`; the next look may find it elsewhere.
+pub fn hang(frame: &mut Frame, insist: bool) -> bool {
     if leaf::leave(frame) {
         return true;
     }
-    let Some(cell) = NAMESPACE.by_address(frame.rip as usize) else {
-        return false;
-    };
     if !behind_a_gate() {
         return false;
     }
+    let Some(cell) = NAMESPACE.by_address(frame.rip as usize) else {
+        return insist && hang_in_boot_image(frame);
+    };
     let (_, at) = describe(frame);
     let message = format!("no sign of life for too long ({at})");
     event(format_args!("fault in {}: {message}", cell.name));
     redirect(frame, FaultKind::Hang, cell.name.clone(), &message)
+}
+
+/// Who loops in the boot image's code does so because of what he found there: a lock or a
+/// list that somebody has damaged.
+fn hang_in_boot_image(frame: &mut Frame) -> bool {
+    let (_, at) = describe(frame);
+    let cell = innermost_cell(&backtrace::of(Registers::of(frame)));
+    let message = format!("no sign of life for too long ({at})");
+    event(format_args!("fault in {cell}: {message}"));
+    redirect(frame, FaultKind::Hang, cell, &message)
 }
 
 /// The running task waits for what never comes: its wait ends here. Returns if there is

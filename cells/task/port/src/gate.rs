@@ -14,7 +14,9 @@ pub fn set_fault_hook(hook: fn(&Fault)) {
     HOOK.store(hook as *mut (), Ordering::Release);
 }
 
-fn report(fault: &Fault) {
+/// Tells of a fault: one that a gate has caught, or one that shows only in what a cell
+/// does not do.
+pub fn report(fault: &Fault) {
     let hook = HOOK.load(Ordering::Acquire);
     if !hook.is_null() {
         // SAFETY: only `set_fault_hook` stores here, and it takes this type.

@@ -27,7 +27,7 @@ mod imp;
 #[cfg(not(mitos))]
 pub mod simulate;
 
-pub use gate::{Fault, FaultKind, gate, gate_unreported, set_fault_hook};
+pub use gate::{Fault, FaultKind, gate, gate_unreported, report, set_fault_hook};
 pub use held::Held;
 pub use imp::*;
 pub use ledger::{Ledger, LedgerMark};
