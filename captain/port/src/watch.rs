@@ -172,14 +172,15 @@ fn run() {
             }
             drop(tales);
             swap_port::spares::nudge();
-            continue;
+        } else {
+            report_leaves();
+            swap_port::settle_probation();
         }
-        report_leaves();
+        // Also while one fault follows another.
         let now = task_port::now();
         let (due, later) = waiting.into_iter().partition(|due: &Due| due.at <= now);
         waiting = later;
         due.iter().for_each(replace);
-        swap_port::settle_probation();
     }
 }
 

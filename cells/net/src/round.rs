@@ -35,6 +35,8 @@ pub(crate) fn round(stack: &mut Stack, nic: &dyn Nic) -> Round {
         conn::touch(stack, at);
     }
     conn::settle(stack, &mut wire, now);
+    // Other ends of connections answer; who is asked for an address need not be there.
+    let said = wire.frames.get() > 0 || wire.full.get();
     if stack.system_due <= now.total_micros() {
         system(stack, &mut wire, now);
     }
@@ -50,6 +52,8 @@ pub(crate) fn round(stack: &mut Stack, nic: &dyn Nic) -> Round {
             .unwrap_or(0)
             .saturating_mul(1_000),
         more: frames == FRAMES || timers == TIMERS,
+        heard: frames > 0,
+        said,
     }
 }
 

@@ -310,6 +310,8 @@ impl Network for Net {
             None => Round {
                 due: task_port::now() + ABSENT_NS,
                 more: false,
+                heard: false,
+                said: false,
             },
         })
     }

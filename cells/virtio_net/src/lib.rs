@@ -39,9 +39,11 @@ pub static CELL: port::Cell = port::Cell {
 };
 
 fn birth(birth: &mut Birth<'_>) -> Result<(), BirthError> {
+    let distrusted = state::take_distrust();
     let state = match birth.inherit(&NIC) {
-        Some(inherited) => state::import(inherited)?,
-        None => fresh().map_err(|e| BirthError::Missing(e.to_string()))?,
+        Some(inherited) if !distrusted => state::import(inherited)?,
+        // The device is stopped before the former rings go.
+        _ => fresh().map_err(|e| BirthError::Missing(e.to_string()))?,
     };
     state::remember(&state.hardware);
     let provider: Box<dyn Nic> = Box::new(VirtioNic { state });

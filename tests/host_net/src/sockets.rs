@@ -346,6 +346,8 @@ impl Network for HostNet {
         Round {
             due: u64::MAX,
             more: false,
+            heard: false,
+            said: false,
         }
     }
 }

@@ -54,17 +54,22 @@ fn release(_: usize, _: usize) {
     }
 }
 
+/// The same while somebody else does the rounds.
+fn follow(signal: &Signal, seen: u64, deadline: Option<u64>) -> bool {
+    match deadline {
+        Some(deadline) => signal.wait_deadline(seen, deadline),
+        None => {
+            signal.wait(seen);
+            true
+        }
+    }
+}
+
 /// Blocks until `signal` has counted past `seen`; false when the clock shows
 /// `deadline` (ns) before that.
 pub(crate) fn wait(signal: &Signal, seen: u64, deadline: Option<u64>) -> bool {
     let Some(mut lead) = Lead::take() else {
-        return match deadline {
-            Some(deadline) => signal.wait_deadline(seen, deadline),
-            None => {
-                signal.wait(seen);
-                true
-            }
-        };
+        return follow(signal, seen, deadline);
     };
     loop {
         if !signal.wait_also(seen, deadline, || lead.line.count() != lead.looked) {
@@ -76,10 +81,12 @@ pub(crate) fn wait(signal: &Signal, seen: u64, deadline: Option<u64>) -> bool {
         loop {
             // Before the round: what happens during it is for the next one.
             lead.looked = lead.line.count();
-            let Some(Round { due, more }) = round() else {
-                // Being restarted, or just faulted: the loop knows what to do.
+            let Some(Round { due, more, .. }) = round() else {
+                // Being restarted, or just faulted: the loop knows what to do. Who tried
+                // again here would do so without end.
+                drop(lead);
                 crate::kick();
-                break;
+                return follow(signal, seen, deadline);
             };
             wake_loop_by(due);
             if !more || signal.count() != seen {

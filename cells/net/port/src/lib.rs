@@ -18,6 +18,7 @@ mod call;
 mod lead;
 mod run;
 mod signal;
+mod silence;
 pub mod state;
 mod stream;
 
@@ -131,6 +132,10 @@ pub struct Round {
     pub due: u64,
     /// There is more to do now; the round ended to let others in.
     pub more: bool,
+    /// A frame has come.
+    pub heard: bool,
+    /// A connection has sent a frame, or wanted to: somebody should answer.
+    pub said: bool,
 }
 
 /// The stack for people: the shell shows it.

@@ -1,13 +1,16 @@
 //! The background loop of the stack.
 
-use crate::{NET, Round};
+use crate::{NET, Round, silence};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use task_port::{Priority, SpawnError, SpawnOptions};
 
 /// The longest nap, so that a lost edge costs a second and not the system.
 const NAP_NS: u64 = 1_000_000_000;
-/// How long to wait when the stack is not there.
+/// How long to wait when the stack is not there, or faulted.
 const ABSENT_NS: u64 = 1_000_000;
+/// After so many times in a row the waits become longer, up to about a second: whoever
+/// repairs it, or else goes on without it, wants the CPU.
+const OFTEN: u32 = 16;
 
 /// When the loop wakes by itself (ns); 0 while it is awake.
 static WAKES: AtomicU64 = AtomicU64::new(0);
@@ -25,9 +28,11 @@ pub fn kick() {
 /// One round of the stack by whoever calls it; `None` while it is being restarted,
 /// or when it faulted.
 pub(crate) fn round() -> Option<Round> {
-    task_port::gate(|| NET.enter().map(|net| net.poll()))
+    let round = task_port::gate(|| NET.enter().map(|net| net.poll()))
         .ok()?
-        .ok()
+        .ok()?;
+    silence::note(&round);
+    Some(round)
 }
 
 /// Makes sure that the loop is awake at `due` (ns): somebody else's round has found
@@ -71,10 +76,20 @@ pub fn run() {
     let Ok(line) = virtio_net_port::line() else {
         return;
     };
+    let mut failures = 0_u32;
     while !STOP.load(Ordering::SeqCst) {
         // Counted before the round: what happens during it ends the wait.
         let seen = line.count();
         let round = round();
+        failures = match round {
+            Some(_) => 0,
+            None => failures.saturating_add(1),
+        };
+        if failures > OFTEN {
+            task_port::sleep(ABSENT_NS << (failures - OFTEN).min(10));
+            continue;
+        }
+        silence::end();
         let now = task_port::now();
         let due = match round {
             Some(round) if round.more => {

@@ -121,6 +121,20 @@ pub fn remember(hardware: &Arc<Hardware>) {
     drop(before);
 }
 
+static DISTRUSTED: AtomicBool = AtomicBool::new(false);
+
+/// The rings may be damaged: the next driver starts the device anew instead of taking
+/// them over. What is in them is lost, as frames may be.
+pub fn distrust() {
+    DISTRUSTED.store(true, Ordering::SeqCst);
+}
+
+/// Whether somebody has said so since this was asked last.
+#[must_use]
+pub fn take_distrust() -> bool {
+    DISTRUSTED.swap(false, Ordering::SeqCst)
+}
+
 /// Wraps the state for its way to the next driver.
 #[must_use]
 pub fn export(state: Arc<NicState>) -> State {
