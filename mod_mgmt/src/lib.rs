@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `object/` (the crate `cell_object`) | pack on the host: read, place, fix; link: unpack, fill in addresses |
 //! | [`namespace`] | remember: which cells are loaded, what they export, who depends on whom, what lies at an address |
+//! | `ranges` | find: the cell that an address belongs to |
 //! | [`scope`] | look up: what the cells of a set link to |
 //! | [`damage`] | damage: injected faults, by whoever holds the power (the system only) |
 //! | [`loader`] | load and unload, with W^X pages (the system only) |
@@ -24,6 +25,7 @@ mod error;
 #[cfg(mitos)]
 pub mod loader;
 pub mod namespace;
+mod ranges;
 #[forbid(unsafe_code)]
 pub mod scope;
 

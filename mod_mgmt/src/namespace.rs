@@ -6,6 +6,7 @@
 //! (a port's provider, a suspended query, a cell that imports from them) and are
 //! still found by address, so that backtraces and unwinding work in them.
 
+use crate::ranges;
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::sync::{Arc, Weak};
@@ -84,8 +85,8 @@ impl Loaded {
 
 impl Drop for Loaded {
     fn drop(&mut self) {
+        ranges::leave(self.start);
         let mut inner = NAMESPACE.inner.lock();
-        inner.by_address.remove(&self.start);
         inner.by_number.remove(&self.number);
         for (name, _) in &self.exports {
             if inner.exports.get(name).is_some_and(|e| e.1 == self.number) {
@@ -114,8 +115,6 @@ struct Inner {
     exports: HashMap<u64, (u64, usize)>,
     current: BTreeMap<String, Arc<Loaded>>,
     by_number: BTreeMap<usize, Weak<Loaded>>,
-    /// Start address to end address and cell.
-    by_address: BTreeMap<usize, (usize, Weak<Loaded>)>,
     generations: BTreeMap<String, u64>,
     /// The last number given; the first one is above [`BASE`].
     last: usize,
@@ -197,9 +196,13 @@ impl Namespace {
     pub fn enter(&self, cell: &Arc<Loaded>) {
         let mut inner = self.inner.lock();
         inner.by_number.insert(cell.number, Arc::downgrade(cell));
-        inner
-            .by_address
-            .insert(cell.start, (cell.start + cell.size, Arc::downgrade(cell)));
+        drop(inner);
+        if !ranges::enter(cell) {
+            log::error!(
+                "{}: too many cells are loaded to find it by address",
+                cell.name
+            );
+        }
     }
 
     /// Makes `cell` the current one of its name. Gives the former one, which the
@@ -248,9 +251,7 @@ impl Namespace {
     /// such a look is seen to, on the same CPU: what it looked at is damaged.
     #[must_use]
     pub fn by_address(&self, address: usize) -> Option<Arc<Loaded>> {
-        let inner = self.inner.lock_unless_mine()?;
-        let (_, (end, cell)) = inner.by_address.range(..=address).next_back()?;
-        if address < *end { cell.upgrade() } else { None }
+        ranges::find(address)
     }
 
     /// All current cells, by name.

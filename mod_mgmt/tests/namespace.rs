@@ -183,3 +183,23 @@ fn a_set_is_linked_against_itself_before_what_is_current() {
     assert_eq!(scope.fingerprint("scope_types"), Some(7));
     assert_eq!(scope.fingerprint("scope_nothing"), None);
 }
+
+#[test]
+fn each_address_is_found_among_many_cells() {
+    let at = |n: usize| 0x100_0000 + n * 0x1000;
+    let mut cells: Vec<_> = (0..300)
+        .map(|n| current(&format!("many_{n}"), at(n * 7 % 300), &[], &[]))
+        .collect();
+    let found = |n: usize| NAMESPACE.by_address(at(n) + 0x10).map(|c| c.start);
+    assert!((0..300).all(|n| found(n) == Some(at(n))));
+    // Every third one goes.
+    for n in (0..300).rev().step_by(3) {
+        let cell = cells.swap_remove(n);
+        drop(NAMESPACE.forget(&cell.name));
+    }
+    let left: Vec<usize> = cells.iter().map(|c| c.start).collect();
+    for n in 0..300 {
+        let here = left.contains(&at(n)).then_some(at(n));
+        assert_eq!(found(n), here, "{n}");
+    }
+}
