@@ -37,6 +37,8 @@ const LONG: u64 = 1 << 20;
 /// Nobody holds a spinning lock for so long. The host may take its holder's CPU away
 /// meanwhile, so it is generous.
 const PATIENCE_NS: u64 = 10_000_000_000;
+/// And for so many looks: all CPUs may have stood still meanwhile, but not the clock.
+const MANY: u64 = 256 * LONG;
 
 struct Raw<T: ?Sized> {
     word: AtomicU32,
@@ -95,6 +97,7 @@ fn contended(word: &AtomicU32, lost: Lost, what: &str, at: &Location<'_>) {
                 if looks.is_multiple_of(LONG)
                     && let Some(now) = cpu::spins_long()
                     && now.saturating_sub(*since.get_or_insert(now)) > PATIENCE_NS
+                    && looks > MANY
                 {
                     lose(word, holder, lost);
                 }

@@ -289,6 +289,9 @@ pub(crate) fn describe(frame: &Frame) -> (String, String) {
 /// The handler of CPU exceptions: turns the fault into an unwind of the running
 /// task, or ends the system.
 pub fn exception(frame: &mut Frame) {
+    if frame.vector != 8 && crate::step::give_up_reading(frame) {
+        return;
+    }
     let registers = Registers::of(frame);
     if frame.vector != 8 && crate::leaf::leave(frame) {
         return;

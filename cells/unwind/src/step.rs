@@ -4,8 +4,10 @@
 //! is the target's default), so this works at a faulting instruction, where the
 //! language's own unwinder, which expects call sites, does not.
 
-use crate::Frame;
 use crate::finder::{Tables, tables};
+use crate::{Frame, way_back};
+use core::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use cpu::MAX_CPUS;
 use gimli::{
     BaseAddresses, CfaRule, EhFrame, EndianSlice, NativeEndian, Register, RegisterRule,
     UnwindContext, UnwindContextStorage, UnwindSection, UnwindTableRow,
@@ -60,9 +62,54 @@ pub(crate) fn read_word(address: u64) -> Option<u64> {
     Some(unsafe { (address as *const u64).read_volatile() })
 }
 
+/// Where a CPU that reads a stack goes back to if it faults, and how deep in interrupt
+/// handlers it is; 0 when it reads none.
+struct Reading {
+    place: AtomicUsize,
+    depth: AtomicU32,
+}
+
+static READING: [Reading; MAX_CPUS] = [const {
+    Reading {
+        place: AtomicUsize::new(0),
+        depth: AtomicU32::new(0),
+    }
+}; MAX_CPUS];
+
 /// The caller's registers. `at_call` says that the instruction pointer is a
-/// return address, so that the call just before it is meant.
+/// return address, so that the call just before it is meant. None for a stack, or tables,
+/// that cannot be read.
 pub(crate) fn caller(registers: &Registers, at_call: bool) -> Option<Registers> {
+    let _stay = cpu::PreemptGuard::new();
+    let reading = &READING[cpu::id() % MAX_CPUS];
+    let depth = cpu::this().irq_depth.load(Ordering::Relaxed);
+    // Whoever was interrupted may be reading, too.
+    let outer = reading.place.load(Ordering::Relaxed);
+    let outer_depth = reading.depth.swap(depth, Ordering::Relaxed);
+    let mut above = None;
+    let whole = way_back::or_back(&reading.place, &mut || above = read(registers, at_call));
+    reading.place.store(outer, Ordering::Relaxed);
+    reading.depth.store(outer_depth, Ordering::Relaxed);
+    above.filter(|_| whole)
+}
+
+/// If this CPU faulted while it read a stack, lets it go on as if there was none.
+pub(crate) fn give_up_reading(frame: &mut Frame) -> bool {
+    let reading = &READING[cpu::id() % MAX_CPUS];
+    let depth = cpu::this().irq_depth.load(Ordering::Relaxed);
+    if reading.depth.load(Ordering::Relaxed) != depth {
+        return false;
+    }
+    match reading.place.swap(0, Ordering::Relaxed) {
+        0 => false,
+        place => {
+            way_back::set(frame, place);
+            true
+        }
+    }
+}
+
+fn read(registers: &Registers, at_call: bool) -> Option<Registers> {
     let pc = registers.ip().checked_sub(u64::from(at_call))?;
     let Tables {
         eh_frame: eh_frame_at,
@@ -82,7 +129,9 @@ pub(crate) fn caller(registers: &Registers, at_call: bool) -> Option<Registers> 
     let row = fde
         .unwind_info_for_address(&eh_frame, &bases, &mut context, pc)
         .ok()?;
-    apply(registers, row)
+    // A caller's frame lies above: one that does not, on a damaged stack, would lead round
+    // in circles.
+    apply(registers, row).filter(|above| above.sp() > registers.sp())
 }
 
 type Fde<'a> = gimli::FrameDescriptionEntry<EndianSlice<'a, NativeEndian>>;

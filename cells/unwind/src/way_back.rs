@@ -11,7 +11,7 @@
 use alloc::boxed::Box;
 use core::arch::global_asm;
 use core::cell::Cell;
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use task_port::Fault;
 
 global_asm!(
@@ -148,6 +148,22 @@ pub(crate) fn leave(fault: Fault) -> Fault {
     }
 }
 
+/// Runs `body`, which must not unwind, and keeps at `place` where to go back to meanwhile.
+/// False if somebody went back: no destructor of the body's frames has run then.
+pub(crate) fn or_back(place: &AtomicUsize, mut body: &mut dyn FnMut()) -> bool {
+    // SAFETY: the place is written before the body runs; the body's frames lie below this
+    // one until the call returns, either way.
+    unsafe { run_with_way_back(place.as_ptr(), run, (&raw mut body).cast()) == 0 }
+}
+
+/// Lets interrupted code go back to `place`, of [`or_back`] or a gate, when it continues.
+pub(crate) fn set(frame: &mut crate::Frame, place: usize) {
+    frame.rdi = place as u64;
+    frame.rip = go_back as *const () as u64;
+    // The stack pointer may be anything; the place's own is good until it is set.
+    frame.rsp = place as u64;
+}
+
 /// Lets an interrupted task go there when it continues. False when it cannot.
 pub(crate) fn redirect(frame: &mut crate::Frame, fault: Fault) -> bool {
     let place = way(|way| {
@@ -155,9 +171,6 @@ pub(crate) fn redirect(frame: &mut crate::Frame, fault: Fault) -> bool {
         way.stack_pointer.get()
     });
     let Some(place) = place else { return false };
-    frame.rdi = place as u64;
-    frame.rip = go_back as *const () as u64;
-    // The stack pointer may be anything; the gate's own is good until it is set.
-    frame.rsp = place as u64;
+    set(frame, place);
     true
 }

@@ -11,6 +11,8 @@ const ABSENT_NS: u64 = 1_000_000;
 /// After so many times in a row the waits become longer, up to about a second: whoever
 /// repairs it, or else goes on without it, wants the CPU.
 const OFTEN: u32 = 16;
+/// After so many, what the driver takes over from its predecessor may be to blame.
+const DOUBTFUL: u32 = 2;
 
 /// When the loop wakes by itself (ns); 0 while it is awake.
 static WAKES: AtomicU64 = AtomicU64::new(0);
@@ -85,6 +87,9 @@ pub fn run() {
             Some(_) => 0,
             None => failures.saturating_add(1),
         };
+        if failures == DOUBTFUL {
+            virtio_net_port::state::distrust();
+        }
         if failures > OFTEN {
             task_port::sleep(ABSENT_NS << (failures - OFTEN).min(10));
             continue;
