@@ -58,7 +58,7 @@ pub(crate) fn leave(start: usize) {
     let mut ranges = RANGES.lock();
     let (end, len) = (ranges.up_to(start), ranges.len);
     let Some(at) = end.checked_sub(1) else { return };
-    if !ranges.places[at].as_ref().is_some_and(|r| r.start == start) {
+    if ranges.places[at].as_ref().is_none_or(|r| r.start != start) {
         return;
     }
     let gone = ranges.places[at].take();
