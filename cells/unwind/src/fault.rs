@@ -134,6 +134,7 @@ pub fn catch(body: &mut dyn FnMut()) -> Result<(), Fault> {
         if cpu::this().preempt_count.load(Ordering::Relaxed) > preempt {
             PANICS[cpu::id() % cpu::MAX_CPUS].store(0, Ordering::Relaxed);
         }
+        crate::step::stop_reading();
         free_irq_locks();
         let torn = tear_locks(preempt);
         cpu::this().preempt_count.store(preempt, Ordering::Relaxed);

@@ -93,6 +93,12 @@ pub(crate) fn caller(registers: &Registers, at_call: bool) -> Option<Registers> 
     above.filter(|_| whole)
 }
 
+/// A fault has come to its gate: whoever read a stack on this CPU has been left, too.
+pub(crate) fn stop_reading() {
+    let reading = &READING[cpu::id() % MAX_CPUS];
+    reading.place.store(0, Ordering::Relaxed);
+}
+
 /// If this CPU faulted while it read a stack, lets it go on as if there was none.
 pub(crate) fn give_up_reading(frame: &mut Frame) -> bool {
     let reading = &READING[cpu::id() % MAX_CPUS];
