@@ -112,9 +112,9 @@ fn look_at_neighbour(now: u64) {
     }
 }
 
-/// This CPU spins for long; gives the time (ns). With interrupts off its timer does not look after its
-/// neighbour, which may be whom it waits for: a policy that loops does so under the
-/// lock of a run queue.
+/// This CPU spins for long; gives the time (ns). With interrupts off its timer does not
+/// look after its neighbour, which may be whom it waits for: a policy that loops does so
+/// under the lock of a run queue.
 pub(crate) fn spins_long() -> u64 {
     let now = time::now();
     if !cpu::irqs_on() {

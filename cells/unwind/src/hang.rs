@@ -85,20 +85,14 @@ pub fn hang(frame: &mut Frame, insist: bool) -> bool {
     if !behind_a_gate() {
         return false;
     }
-    let Some(cell) = NAMESPACE.by_address(frame.rip as usize) else {
-        return insist && hang_in_boot_image(frame);
+    let cell = match NAMESPACE.by_address(frame.rip as usize) {
+        Some(cell) => cell.name.clone(),
+        // Who loops there does so because of what he found: a list, say, that somebody has
+        // damaged.
+        None if insist => innermost_cell(&backtrace::of(Registers::of(frame))),
+        None => return false,
     };
     let (_, at) = describe(frame);
-    let message = format!("no sign of life for too long ({at})");
-    event(format_args!("fault in {}: {message}", cell.name));
-    redirect(frame, FaultKind::Hang, cell.name.clone(), &message)
-}
-
-/// Who loops in the boot image's code does so because of what he found there: a lock or a
-/// list that somebody has damaged.
-fn hang_in_boot_image(frame: &mut Frame) -> bool {
-    let (_, at) = describe(frame);
-    let cell = innermost_cell(&backtrace::of(Registers::of(frame)));
     let message = format!("no sign of life for too long ({at})");
     event(format_args!("fault in {cell}: {message}"));
     redirect(frame, FaultKind::Hang, cell, &message)

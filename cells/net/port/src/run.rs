@@ -83,12 +83,16 @@ pub fn run() {
         // Counted before the round: what happens during it ends the wait.
         let seen = line.count();
         let round = round();
-        failures = match round {
-            Some(_) => 0,
-            None => failures.saturating_add(1),
-        };
-        if failures == DOUBTFUL {
-            virtio_net_port::state::distrust();
+        if round.is_some() {
+            if failures >= DOUBTFUL {
+                virtio_net_port::state::trust();
+            }
+            failures = 0;
+        } else {
+            failures = failures.saturating_add(1);
+            if failures == DOUBTFUL {
+                virtio_net_port::state::distrust();
+            }
         }
         if failures > OFTEN {
             task_port::sleep(ABSENT_NS << (failures - OFTEN).min(10));

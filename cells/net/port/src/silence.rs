@@ -2,9 +2,9 @@
 //! and never fault; nobody would notice until the clients give up.
 //!
 //! While connections send, and send again, something answers within a second or so on
-//! every network that works. Where nothing does, the driver is taken for broken: a fault is reported in its name, so that a fresh instance
-//! takes its place, and that one starts the device anew rather than take over rings that
-//! may be what is damaged. If it was the network after all, little is lost: what is in the
+//! every network that works. Where nothing does, the driver is taken for broken: a fault is
+//! reported in its name, so that a fresh instance takes its place, and that one starts the
+//! device anew rather than take over rings that may be what is damaged. If it was the network after all, little is lost: what is in the
 //! rings. Each time without an answer doubles the patience, up to [`MOST_NS`].
 
 use crate::Round;

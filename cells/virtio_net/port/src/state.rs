@@ -129,7 +129,12 @@ pub fn distrust() {
     DISTRUSTED.store(true, Ordering::SeqCst);
 }
 
-/// Whether somebody has said so since this was asked last.
+/// They are not: the driver that has them works.
+pub fn trust() {
+    DISTRUSTED.store(false, Ordering::SeqCst);
+}
+
+/// Whether somebody has said that they may be since this was asked last.
 #[must_use]
 pub fn take_distrust() -> bool {
     DISTRUSTED.swap(false, Ordering::SeqCst)
